@@ -1,0 +1,1 @@
+"""One file per endpoint, one Lambda per file."""

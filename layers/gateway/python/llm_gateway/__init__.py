@@ -1,0 +1,1 @@
+"""A serverless gateway in front of hosted and local language models."""

@@ -1,0 +1,1 @@
+"""Values and pure rules: what the gateway knows, whoever asks and wherever it is kept."""

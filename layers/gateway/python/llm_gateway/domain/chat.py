@@ -1,0 +1,178 @@
+"""A conversation with a model: what is asked, what comes back, and the pieces in which it comes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+Json = Any
+JsonObject = Mapping[str, Any]
+
+
+class MessageRole(StrEnum):
+    SYSTEM = "system"
+    DEVELOPER = "developer"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+class FinishReason(StrEnum):
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    CONTENT_FILTER = "content_filter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheControl:
+    """Asks a provider that caches prompts on request to cache everything up to this part."""
+
+    ttl: Literal["5m", "1h"] = "5m"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPart:
+    text: str
+    cache_control: CacheControl | None = None
+    type: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePart:
+    """An image by address: `https://…`, or `data:image/png;base64,…` with the bytes themselves."""
+
+    url: str
+    detail: Literal["auto", "low", "high"] | None = None
+    cache_control: CacheControl | None = None
+    type: Literal["image"] = "image"
+
+
+Part = TextPart | ImagePart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """The model's wish to call a tool; `arguments` is a JSON text, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn. `tool_calls` on an assistant's turn, `tool_call_id` on a tool's."""
+
+    role: MessageRole
+    content: tuple[Part, ...] = ()
+    name: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A function that the model may ask for; `parameters` is its JSON schema."""
+
+    name: str
+    description: str | None = None
+    parameters: JsonObject = field(default_factory=dict)
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedTool:
+    """The choice of exactly this tool."""
+
+    name: str
+
+
+ToolChoice = Literal["auto", "none", "required"] | NamedTool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFormat:
+    """`json_schema` asks for an answer that `schema` validates, `json` for any JSON value."""
+
+    type: Literal["text", "json", "json_schema"] = "text"
+    schema: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """How to generate; None leaves a choice to the provider."""
+
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """What one candidate is asked: everything that affects its output. `system` precedes `messages`."""
+
+    model: str
+    messages: tuple[Message, ...]
+    system: str | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = "auto"
+    output: OutputFormat = OutputFormat()
+    parameters: Parameters = Parameters()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the provider counted them (`estimated` when it did not).
+
+    `input_tokens` includes cached and cache-write tokens, `output_tokens` includes reasoning tokens, for every provider.
+    `cache_write_1h_tokens` are those of `cache_write_tokens` that were written for an hour: they cost more.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatAnswer:
+    """A whole answer. `text` is None when only tools were called; `model` is the name that the provider gave."""
+
+    text: str | None
+    finish_reason: FinishReason
+    model: str
+    usage: Usage
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallDelta:
+    """A piece of the tool call number `index`; `id` and `name` come with its first piece, `arguments` are to be joined."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+Delta = TextDelta | ToolCallDelta
+"""A piece of an answer. A provider's stream is deltas and then, once and last, the whole `ChatAnswer`."""

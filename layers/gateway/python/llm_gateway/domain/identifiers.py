@@ -1,0 +1,32 @@
+"""Ids: slugs that clients choose, and time-sorted ones that the gateway makes."""
+
+import re
+from typing import Final
+
+SLUG_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
+QUERY_PREFIX: Final = "qry_"
+KEY_PREFIX: Final = "key_"
+
+_SLUG: Final = re.compile(SLUG_PATTERN)
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID: Final = re.compile(f"[{_CROCKFORD}]{{26}}")
+
+
+def is_slug(text: str) -> bool:
+    return _SLUG.match(text) is not None
+
+
+def slug_from(name: str) -> str | None:
+    """The slug nearest to `name`, or None where it has no usable character: `"Support answer!"` gives `"support-answer"`."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63].rstrip("-") or None
+
+
+def made_at_s(identifier: str, *, prefix: str) -> float | None:
+    """When an id of the gateway's own was made, in seconds since 1970 (its ULID says so); None for any other text."""
+    ulid = identifier.removeprefix(prefix)
+    if ulid == identifier or _ULID.fullmatch(ulid) is None or ulid[0] > "7":
+        return None
+    milliseconds = 0
+    for character in ulid[:10]:
+        milliseconds = milliseconds * 32 + _CROCKFORD.index(character)
+    return milliseconds / 1000

@@ -1,0 +1,152 @@
+"""Queries: what was asked, where it stands, and what came of it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Literal
+
+from llm_gateway.domain.chat import (
+    FinishReason,
+    JsonObject,
+    Message,
+    OutputFormat,
+    Parameters,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    Usage,
+)
+
+
+class QueryStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def finished(self) -> bool:
+        return self in (QueryStatus.SUCCEEDED, QueryStatus.FAILED, QueryStatus.CANCELLED)
+
+
+class AttemptOutcome(StrEnum):
+    OK = "ok"
+    ERROR = "error"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRequest:
+    """What a client asks. `provider` and `fallback` name candidates; an absent `fallback` (None) means all the others."""
+
+    messages: tuple[Message, ...]
+    system: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    fallback: tuple[str, ...] | None = None
+    parameters: Parameters = Parameters()
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = "auto"
+    output: OutputFormat = OutputFormat()
+    cache: Literal["auto", "force", "bypass", "refresh"] = "auto"
+    mode: Literal["sync", "async", "stream"] = "sync"
+    priority: Literal["high", "normal"] = "normal"
+    timeout_s: float = 25
+    metadata: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One call to a provider, or one that was skipped; `cost_usd` None where the price is not known."""
+
+    provider: str
+    model: str
+    outcome: AttemptOutcome
+    error_code: str | None = None
+    latency_ms: int = 0
+    cost_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """`json` is the parsed text where JSON was asked for."""
+
+    text: str | None
+    json: Any = None
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheNote:
+    """Whether the answer came from the cache, how old it was and what that saved."""
+
+    hit: bool = False
+    age_s: int | None = None
+    saved_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """`total = provider + waiting + overhead`, all measured; `waiting` is the time between retries."""
+
+    total_ms: int
+    provider_ms: int
+    waiting_ms: int
+
+    @property
+    def overhead_ms(self) -> int:
+        return self.total_ms - self.provider_ms - self.waiting_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryAnswer:
+    """What came of a query that succeeded."""
+
+    output: Output
+    finish_reason: FinishReason
+    provider: str
+    model: str
+    usage: Usage
+    cost_usd: Decimal | None
+    attempts: tuple[Attempt, ...]
+    latency: Latency
+    cache: CacheNote = CacheNote()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryProblem:
+    """Why a query failed, as its caller reads it; the members of an RFC 9457 problem that outlive the request."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    provider: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuerySummary:
+    """Where a query stands: all that is small. `expires_at` is when the query and its bodies are gone."""
+
+    id: str
+    owner: str
+    status: QueryStatus
+    created_at: datetime
+    expires_at: datetime
+    attempts: int = 0
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    problem: QueryProblem | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query(QuerySummary):
+    """A query whole: what was asked, where it stands, and what came of it."""
+
+    request: QueryRequest
+    answer: QueryAnswer | None = None

@@ -1,0 +1,1 @@
+"""The doors: HTTP, AWS Lambda, SQS and the command line."""

@@ -1,0 +1,260 @@
+"""Everything that can go wrong, as a caller will read it.
+
+    GatewayError                         500 internal_error
+    ├── MalformedRequest                 400
+    ├── Unauthenticated                  401
+    ├── Forbidden                        403
+    ├── NotFound                         404
+    │   ├── RouteNotFound  ProviderNotFound  QueryNotFound  KeyNotFound
+    ├── MethodNotAllowed                 405
+    ├── Conflict                         409
+    │   ├── AlreadyExists  IdempotencyConflict  QueryInProgress
+    ├── QueryExpired                     410
+    ├── RevisionConflict                 412
+    ├── PayloadTooLarge                  413
+    ├── UnsupportedMediaType             415
+    ├── Unprocessable                    422
+    │   ├── ValidationFailed  ContextWindowExceeded  UnsupportedParameter  UnpricedModel
+    ├── TooManyRequests                  429
+    │   ├── RateLimited  BudgetExceeded
+    ├── ResponseValidationFailed         502
+    ├── Unavailable                      503
+    │   ├── NoProviderAvailable  DependencyUnavailable
+    ├── DeadlineExceeded                 504
+    └── ProviderFault                    one candidate's failure: another may still answer
+        ├── ProviderUnreachable          502 provider_error, retryable
+        ├── ProviderFailed               502 provider_error, retryable
+        ├── ProviderRefused              502 provider_error, not retryable here, another candidate may take it
+        ├── ProviderAuthFailed           502
+        ├── ProviderResponseInvalid      502
+        ├── ProviderRateLimited          429, retryable
+        ├── ProviderTimeout              504
+        └── ProviderRejected             422 validation_failed: the request itself is at fault, nobody else is asked
+
+Status, code and title live on the class; only the HTTP edge renders them, as RFC 9457 problems.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field; `field` is a dotted path into the request's body, or a header's or parameter's name."""
+
+    field: str
+    message: str
+
+
+class GatewayError(Exception):
+    """The root. `detail` is shown to callers: it never carries a credential, a path or a provider's own words."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "The gateway failed"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        retry_after_s: float | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.retry_after_s = retry_after_s
+        self.headers = headers or {}
+        self.query_id: str | None = None
+        self.attempts: tuple[Any, ...] = ()
+
+
+class MalformedRequest(GatewayError):
+    status, code, title = 400, "malformed_request", "The request cannot be read"
+
+
+class Unauthenticated(GatewayError):
+    status, code, title = 401, "unauthenticated", "No valid credentials"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="llm-gateway"'})
+
+
+class Forbidden(GatewayError):
+    status, code, title = 403, "forbidden", "Not allowed"
+
+
+class NotFound(GatewayError):
+    status, title = 404, "Not found"
+
+
+class RouteNotFound(NotFound):
+    code = "route_not_found"
+
+
+class ProviderNotFound(NotFound):
+    code = "provider_not_found"
+
+    def __init__(self, provider_id: str) -> None:
+        super().__init__(f"There is no provider {provider_id!r}.")
+
+
+class QueryNotFound(NotFound):
+    code = "query_not_found"
+
+    def __init__(self, query_id: str) -> None:
+        super().__init__(f"There is no query {query_id!r}.")
+
+
+class KeyNotFound(NotFound):
+    code = "key_not_found"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no key {key_id!r}.")
+
+
+class MethodNotAllowed(GatewayError):
+    status, code, title = 405, "method_not_allowed", "Method not allowed"
+
+
+class Conflict(GatewayError):
+    status, title = 409, "Conflict"
+
+
+class AlreadyExists(Conflict):
+    code = "already_exists"
+
+
+class IdempotencyConflict(Conflict):
+    code = "idempotency_conflict"
+
+
+class QueryInProgress(Conflict):
+    code = "query_in_progress"
+
+
+class QueryExpired(GatewayError):
+    status, code, title = 410, "query_expired", "The query has expired"
+
+
+class RevisionConflict(GatewayError):
+    status, code, title = 412, "revision_conflict", "The resource has changed meanwhile"
+
+
+class PayloadTooLarge(GatewayError):
+    status, code, title = 413, "payload_too_large", "The payload is too large"
+
+
+class UnsupportedMediaType(GatewayError):
+    status, code, title = 415, "unsupported_media_type", "Unsupported media type"
+
+
+class Unprocessable(GatewayError):
+    status, title = 422, "The request cannot be carried out"
+
+
+class ValidationFailed(Unprocessable):
+    code = "validation_failed"
+
+    @classmethod
+    def of(cls, field: str, message: str) -> "ValidationFailed":
+        """One field is wrong, and `message` says how to mend it."""
+        return cls(f"{field}: {message}", errors=[FieldError(field, message)])
+
+
+class ContextWindowExceeded(Unprocessable):
+    code = "context_window_exceeded"
+
+
+class UnsupportedParameter(Unprocessable):
+    code = "unsupported_parameter"
+
+
+class UnpricedModel(Unprocessable):
+    code = "unpriced_model"
+
+
+class TooManyRequests(GatewayError):
+    status, title = 429, "Too many requests"
+
+
+class RateLimited(TooManyRequests):
+    code = "rate_limited"
+
+
+class BudgetExceeded(TooManyRequests):
+    code = "budget_exceeded"
+
+
+class ResponseValidationFailed(GatewayError):
+    status, code, title = 502, "response_validation_failed", "The answer does not have the asked form"
+
+
+class Unavailable(GatewayError):
+    status, title = 503, "Unavailable for now"
+
+
+class NoProviderAvailable(Unavailable):
+    code = "no_provider_available"
+
+
+class DependencyUnavailable(Unavailable):
+    code = "dependency_unavailable"
+
+
+class DeadlineExceeded(GatewayError):
+    status, code, title = 504, "deadline_exceeded", "The query's own time is up"
+
+
+class ProviderFault(GatewayError):
+    """One call to one provider failed. `usage` is what the provider bills for the call all the same, where it said so."""
+
+    retryable: ClassVar[bool] = False
+    falls_over: ClassVar[bool] = True
+
+    def __init__(self, detail: str, *, retry_after_s: float | None = None, usage: Any = None) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+        self.usage = usage
+        self.provider: str | None = None
+
+
+class ProviderUnreachable(ProviderFault):
+    """No connection, or one that broke before the answer was whole."""
+
+    status, code, title, retryable = 502, "provider_error", "The provider cannot be reached", True
+
+
+class ProviderFailed(ProviderFault):
+    """The provider answered 408, 409 (lock), 5xx or 529."""
+
+    status, code, title, retryable = 502, "provider_error", "The provider failed", True
+
+
+class ProviderRefused(ProviderFault):
+    """The provider answered 403 or 404: the account or the model is at fault, not the request."""
+
+    status, code, title = 502, "provider_error", "The provider refused the call"
+
+
+class ProviderAuthFailed(ProviderFault):
+    status, code, title = 502, "provider_auth_failed", "The provider refused its credentials"
+
+
+class ProviderResponseInvalid(ProviderFault):
+    status, code, title = 502, "provider_response_invalid", "The provider's answer cannot be used"
+
+
+class ProviderRateLimited(ProviderFault):
+    status, code, title, retryable = 429, "provider_rate_limited", "The provider is at its limit", True
+
+
+class ProviderTimeout(ProviderFault):
+    status, code, title = 504, "provider_timeout", "The provider took too long"
+
+
+class ProviderRejected(ProviderFault):
+    """The provider answered 400, 413 or 422: the request itself is at fault."""
+
+    status, code, title, falls_over = 422, "validation_failed", "The provider rejected the request", False

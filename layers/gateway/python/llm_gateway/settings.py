@@ -1,0 +1,50 @@
+"""The environment, read once: which tables, bucket, queues and secrets this deployment has."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where things are, as the CDK stacks name them; a name is empty where a function was not granted the thing."""
+
+    keys_table: str
+    providers_table: str
+    queries_table: str
+    limits_table: str
+    cache_table: str
+    bodies_bucket: str
+    queue_url: str
+    high_queue_url: str
+    pepper_secret_id: str
+    credentials_prefix: str
+    kms_key_id: str | None
+    retention_days: int
+    allow_private_addresses: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read `environment`. Raises ValueError naming a variable that is not a number."""
+        return cls(
+            keys_table=environment.get("KEYS_TABLE", ""),
+            providers_table=environment.get("PROVIDERS_TABLE", ""),
+            queries_table=environment.get("QUERIES_TABLE", ""),
+            limits_table=environment.get("LIMITS_TABLE", ""),
+            cache_table=environment.get("CACHE_TABLE", ""),
+            bodies_bucket=environment.get("BODIES_BUCKET", ""),
+            queue_url=environment.get("QUEUE_URL", ""),
+            high_queue_url=environment.get("HIGH_QUEUE_URL", ""),
+            pepper_secret_id=environment.get("PEPPER_SECRET_ID", ""),
+            credentials_prefix=environment.get("CREDENTIALS_PREFIX", ""),
+            kms_key_id=environment.get("KMS_KEY_ID") or None,
+            retention_days=_whole_number(environment, "RETENTION_DAYS", default=30),
+            allow_private_addresses=environment.get("ALLOW_PRIVATE_ADDRESSES", "") == "true",
+        )
+
+
+def _whole_number(environment: Mapping[str, str], name: str, *, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isdecimal():
+        raise ValueError(f"{name} must be a whole number, not {text!r}")
+    return int(text)

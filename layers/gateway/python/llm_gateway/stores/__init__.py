@@ -1,0 +1,1 @@
+"""Where things are kept: DynamoDB, S3, SQS and Secrets Manager, each behind its port."""

@@ -1,0 +1,1 @@
+"""The HTTP schemas, to and from the domain."""
