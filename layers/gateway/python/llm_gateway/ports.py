@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta
 from llm_gateway.domain.keys import ApiKey
@@ -11,6 +11,8 @@ from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, Ti
 from llm_gateway.domain.queries import Query, QuerySummary
 
 T = TypeVar("T")
+
+Priority = Literal["high", "normal"]
 
 
 class Clock(Protocol):
@@ -130,4 +132,26 @@ class QueryStore(Protocol):
 
     def finish(self, query: Query) -> bool:
         """Stores the end of a query; False (and nothing is written) where it had already ended."""
+        ...
+
+
+class BodyStore(Protocol):
+    """Bytes that are too many for an item. They live as long as a query does, or until they are deleted."""
+
+    def put(self, key: str, body: bytes) -> None:
+        """Stores `body` whole, in place of what was there."""
+        ...
+
+    def get(self, key: str) -> bytes | None: ...
+
+    def delete(self, key: str) -> None:
+        """Deletes what is there; nothing there is no error."""
+        ...
+
+
+class QueryQueue(Protocol):
+    """The queue that feeds the workers, at least once each; it carries ids alone, bodies are in the store."""
+
+    def send(self, query_id: str, *, delay_s: float = 0, priority: Priority = "normal") -> None:
+        """Hands the query to a worker, not before `delay_s` (900 at most; a longer one is cut to that)."""
         ...

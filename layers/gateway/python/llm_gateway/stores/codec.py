@@ -1,0 +1,48 @@
+"""Values to bytes and back: JSON by their types, amounts as exact decimals, times in UTC; what is long is compressed."""
+
+import zlib
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+_ZLIB_HEADER: Final = b"\x78"
+_COMPRESSED_BYTES: Final = range(4096, 500_000)
+
+_ADAPTERS: Final[dict[type[Any], "TypeAdapter[Any]"]] = {}
+
+
+def to_json(kind: type[T], value: T) -> bytes:
+    return _adapter(kind).dump_json(value)
+
+
+def from_json(kind: type[T], document: bytes | str) -> T:
+    """Raises ValueError for a document that is no `kind`, without quoting it: it may be a secret."""
+    from pydantic import ValidationError
+
+    try:
+        return _adapter(kind).validate_json(document)
+    except ValidationError as fault:
+        where = [(error["loc"], error["type"]) for error in fault.errors(include_input=False, include_url=False)]
+        raise ValueError(f"stored {kind.__name__} cannot be read: {where}") from None
+
+
+def pack(document: bytes) -> bytes:
+    """`document`, compressed where that makes an item cheaper; a longer one goes to S3, where it would only cost time."""
+    return zlib.compress(document, level=1) if len(document) in _COMPRESSED_BYTES else document
+
+
+def unpack(packed: bytes) -> bytes:
+    """What was packed. JSON never begins like zlib's header, which tells the two apart."""
+    return zlib.decompress(packed) if packed.startswith(_ZLIB_HEADER) else packed
+
+
+def _adapter(kind: type[T]) -> "TypeAdapter[T]":
+    """Made on first use: a cold start that reads no query need not build a query's."""
+    from pydantic import TypeAdapter
+
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]

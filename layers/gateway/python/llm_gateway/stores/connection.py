@@ -1,0 +1,113 @@
+"""How AWS is reached: one client per service, made on first use, with short timeouts; and all of their faults, translated."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.session import Session
+from pynamodb.exceptions import DoesNotExist, PynamoDBException
+
+from llm_gateway.errors import DependencyUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+CONNECT_TIMEOUT_S: Final = 1
+READ_TIMEOUT_S: Final = 2
+ATTEMPTS: Final = 2
+RETRY_AFTER_S: Final = 2
+
+_CONFIG: Final = Config(
+    connect_timeout=CONNECT_TIMEOUT_S,
+    read_timeout=READ_TIMEOUT_S,
+    # In this mode a second try follows after 50 ms for DynamoDB; in the `standard` mode after up to a second.
+    retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},
+    max_pool_connections=128,
+    tcp_keepalive=True,
+    # PynamoDB and typed calls build the requests: checking each again costs more than it finds.
+    parameter_validation=False,
+    # `bucket.localhost` need not resolve to an emulator; AWS takes both forms.
+    s3={"addressing_style": "path"},
+)
+_OUR_OWN_FAULTS: Final = frozenset({"ValidationException", "SerializationException"})
+_CONDITION_FAILED: Final = "ConditionalCheckFailedException"
+
+
+class Aws:
+    """AWS's clients. Region, credentials and `AWS_ENDPOINT_URL` are found as in every AWS tool."""
+
+    def __init__(self) -> None:
+        # One session for all of them: a second client takes 3 ms to make, one of another session 50.
+        self._session = Session()
+        self._clients: dict[str, BaseClient] = {}
+        self._making = Lock()
+        # At DEBUG they write whole requests and answers, secrets and prompts among them.
+        for name in ("botocore", "pynamodb"):
+            logging.getLogger(name).setLevel(logging.INFO)
+
+    @property
+    def dynamodb(self) -> "DynamoDBClient":
+        return cast("DynamoDBClient", self._client("dynamodb"))
+
+    @property
+    def s3(self) -> "S3Client":
+        return cast("S3Client", self._client("s3"))
+
+    @property
+    def secrets_manager(self) -> "SecretsManagerClient":
+        return cast("SecretsManagerClient", self._client("secretsmanager"))
+
+    @property
+    def sqs(self) -> "SQSClient":
+        return cast("SQSClient", self._client("sqs"))
+
+    def _client(self, service: str) -> BaseClient:
+        if service not in self._clients:
+            # A session must not make two clients at once.
+            with self._making:
+                if service not in self._clients:
+                    self._clients[service] = self._session.create_client(service, config=_CONFIG)
+        return self._clients[service]
+
+
+class ConditionFailed(Exception):
+    """A conditional write found another state than it asked for, and wrote nothing."""
+
+
+@contextmanager
+def reaching(dependency: str) -> Iterator[None]:
+    """Around calls to AWS: raises `ConditionFailed`, or `DependencyUnavailable` naming `dependency`, for what they raise.
+
+    An item that does not exist and a request that is malformed by our own fault are raised as they are.
+    """
+    try:
+        yield
+    except DoesNotExist:
+        raise
+    except (PynamoDBException, ClientError, BotoCoreError) as fault:
+        if error_code(fault) == _CONDITION_FAILED:
+            raise ConditionFailed from fault
+        if isinstance(_cause(fault), ParamValidationError) or error_code(fault) in _OUR_OWN_FAULTS:
+            raise
+        detail = f"The store of {dependency} cannot be reached right now."
+        raise DependencyUnavailable(detail, retry_after_s=RETRY_AFTER_S) from fault
+
+
+def error_code(fault: Exception) -> str | None:
+    """AWS's own code of a fault, or None where no answer came."""
+    response: dict[str, Any] = getattr(_cause(fault), "response", {})
+    code: str | None = response.get("Error", {}).get("Code")
+    return code
+
+
+def _cause(fault: Exception) -> Exception:
+    """PynamoDB wraps what botocore raised."""
+    return (isinstance(fault, PynamoDBException) and fault.cause) or fault

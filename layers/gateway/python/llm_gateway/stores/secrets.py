@@ -1,0 +1,116 @@
+"""Secrets in Secrets Manager: one per provider, encrypted under the stack's own key, and the deployment's pepper."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from botocore.exceptions import ClientError
+
+from llm_gateway.domain.providers import ProviderCredentials
+from llm_gateway.ports import Clock
+from llm_gateway.stores.codec import from_json, to_json
+from llm_gateway.stores.connection import Aws, error_code, reaching
+
+MAX_AGE_S: Final = 60
+
+_MISSING: Final = "ResourceNotFoundException"
+_TAKEN: Final = "ResourceExistsException"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cached:
+    credentials: ProviderCredentials
+    asked_at_s: float
+
+
+class SecretsManagerCredentialStore:
+    """What is found is kept for a minute; what is not found is asked for again, so that it works as soon as it is put."""
+
+    def __init__(self, *, aws: Aws, prefix: str, kms_key_id: str | None, clock: Clock) -> None:
+        self._aws = aws
+        self._prefix = prefix
+        self._kms_key_id = kms_key_id
+        self._clock = clock
+        self._cache: dict[str, _Cached] = {}
+
+    def get(self, provider_id: str, *, fresh: bool = False) -> ProviderCredentials | None:
+        now_s = self._clock.monotonic_s()
+        cached = self._cache.get(provider_id)
+        if cached is not None and not fresh and now_s - cached.asked_at_s < MAX_AGE_S:
+            return cached.credentials
+        credentials = self._read(provider_id)
+        if credentials is None:
+            self._cache.pop(provider_id, None)
+        else:
+            self._cache[provider_id] = _Cached(credentials=credentials, asked_at_s=now_s)
+        return credentials
+
+    def put(self, provider_id: str, credentials: ProviderCredentials) -> None:
+        document = to_json(ProviderCredentials, credentials).decode()
+        with reaching("credentials"):
+            if not self._change(provider_id, document) and not self._create(provider_id, document):
+                self._change(provider_id, document)
+        self._cache.pop(provider_id, None)
+
+    def delete(self, provider_id: str) -> None:
+        with reaching("credentials"):
+            try:
+                # Without a grace period: the same id may be taken again at once.
+                name = self._name(provider_id)
+                self._aws.secrets_manager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+            except ClientError as fault:
+                if error_code(fault) != _MISSING:
+                    raise
+        self._cache.pop(provider_id, None)
+
+    def _read(self, provider_id: str) -> ProviderCredentials | None:
+        with reaching("credentials"):
+            try:
+                secret = self._aws.secrets_manager.get_secret_value(SecretId=self._name(provider_id))
+            except ClientError as fault:
+                if error_code(fault) == _MISSING:
+                    return None
+                raise
+        return from_json(ProviderCredentials, secret["SecretString"])
+
+    def _change(self, provider_id: str, document: str) -> bool:
+        """A new value for the secret; False where there is none yet."""
+        try:
+            self._aws.secrets_manager.put_secret_value(SecretId=self._name(provider_id), SecretString=document)
+        except ClientError as fault:
+            if error_code(fault) == _MISSING:
+                return False
+            raise
+        return True
+
+    def _create(self, provider_id: str, document: str) -> bool:
+        """The secret; False where somebody else has made it meanwhile."""
+        name = self._name(provider_id)
+        try:
+            if self._kms_key_id is None:
+                self._aws.secrets_manager.create_secret(Name=name, SecretString=document)
+            else:
+                self._aws.secrets_manager.create_secret(Name=name, SecretString=document, KmsKeyId=self._kms_key_id)
+        except ClientError as fault:
+            if error_code(fault) == _TAKEN:
+                return False
+            raise
+        return True
+
+    def _name(self, provider_id: str) -> str:
+        return self._prefix + provider_id
+
+
+class SecretsManagerPepper:
+    """Read once: it never changes, or no key would open anything any more."""
+
+    def __init__(self, *, aws: Aws, secret_id: str) -> None:
+        self._aws = aws
+        self._secret_id = secret_id
+        self._value: bytes | None = None
+
+    def value(self) -> bytes:
+        if self._value is None:
+            with reaching("secrets"):
+                secret = self._aws.secrets_manager.get_secret_value(SecretId=self._secret_id)
+            self._value = secret["SecretString"].encode()
+        return self._value
