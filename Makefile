@@ -1,0 +1,50 @@
+# The verbs of this project, the same here and in CI. Each readies what it needs first: see workshop/.
+
+# The first Python on this machine that is recent enough.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+BIN := .venv/bin
+READY = @$(if $(PYTHON),$(PYTHON) -S -m workshop,echo "Python 3.11 or newer is needed, and none is on the PATH." >&2; exit 1; :)
+WITH_NODE = PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/cdk/node_modules/.bin:$$PATH"
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fix synth deploy-local bench lock
+
+help: ## List the verbs
+	@echo "make VERB, where VERB is one of:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+run: ## Serve the gateway on this machine with a model of its own, and ask it a first question
+	$(READY) python model node
+	@exec $(BIN)/python -m local_aws run $(ARGS)
+
+deploy-local: ## Deploy the whole app, Lambdas and API Gateway, to a local AWS
+	$(READY) python node
+	@exec $(BIN)/python -m local_aws deploy $(ARGS)
+
+test: ## Run all tests with coverage; ARGS="tests/domain -k limits" runs some, without
+	$(READY) python model node
+	@exec $(BIN)/python -m pytest $(or $(ARGS),--cov --cov-report=term)
+
+check: ## Format, lint, types and the direction of imports
+	$(READY) python
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@PYTHONPATH=layers/gateway/python:container-local-model $(BIN)/lint-imports
+
+fix: ## Format, and mend what the linter can mend
+	$(READY) python
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+synth: ## Write the CloudFormation templates to cdk.out/
+	$(READY) python node
+	@$(WITH_NODE) cdk synth --quiet $(ARGS)
+
+bench: ## Measure cold starts and warm calls of the built layers
+	$(READY) python node
+	@exec $(BIN)/python -m bench $(ARGS)
+
+lock: ## Write the hashed locks; ARGS=--upgrade takes newer versions
+	$(READY) python node --lock $(ARGS)

@@ -1,0 +1,25 @@
+"""Where the set-up puts things."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+VENV: Final = ROOT / ".venv"
+VENV_BIN: Final = VENV / "bin"
+VENV_PYTHON: Final = VENV_BIN / "python"
+STAMPS: Final = VENV / "stamps"
+CDK_CLI: Final = ROOT / ".cache" / "cdk"
+CDK: Final = CDK_CLI / "node_modules" / ".bin" / "cdk"
+
+# Outside the clone, so that the next clone finds it.
+WHEELS: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "llm-gateway" / "wheels"
+
+UV_LOCK: Final = ROOT / "workshop" / "uv.lock"
+RUNTIME_LOCK: Final = ROOT / "layers" / "dependencies" / "requirements.lock"
+DEV_LOCK: Final = ROOT / "requirements-dev.lock"
+MODEL_SERVER: Final = ROOT / "container-local-model"
+MODEL_SERVER_LOCK: Final = MODEL_SERVER / "requirements.lock"
+MODEL_BUILD_LOCK: Final = MODEL_SERVER / "build.lock"
+MODEL_LOCK: Final = MODEL_SERVER / "model.lock"
+CDK_CLI_SOURCE: Final = ROOT / "infra" / "cli"
