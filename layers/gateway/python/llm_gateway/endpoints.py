@@ -51,6 +51,7 @@ class Endpoint:
     writes: frozenset[Resource] = NOTHING
     memory_mb: int = 512
     timeout_s: int = 29
+    status: int = 200
     streams: bool = False
 
 
@@ -82,6 +83,7 @@ ENDPOINTS: Final = (
         method="POST",
         path=f"{BASE_PATH}/providers",
         permission=Permission.MANAGE_PROVIDERS,
+        status=201,
         writes=frozenset({R.PROVIDERS, R.CREDENTIALS}),
     ),
     Endpoint(
@@ -111,6 +113,7 @@ ENDPOINTS: Final = (
         method="DELETE",
         path=f"{BASE_PATH}/providers/{{provider_id}}",
         permission=Permission.MANAGE_PROVIDERS,
+        status=204,
         reads=frozenset({R.PROVIDERS}),
         writes=frozenset({R.PROVIDERS, R.CREDENTIALS}),
     ),

@@ -16,6 +16,10 @@ class ProviderKind(StrEnum):
     def needs_base_url(self) -> bool:
         return self in (ProviderKind.LLAMA_CPP, ProviderKind.OPENAI_COMPATIBLE)
 
+    @property
+    def needs_credentials(self) -> bool:
+        return self in (ProviderKind.OPENAI, ProviderKind.ANTHROPIC)
+
 
 class Capability(StrEnum):
     """What a model can take beyond plain text; `domain.capabilities` knows which model can what."""

@@ -1,0 +1,15 @@
+"""POST /api/v1/llm/providers: register a provider."""
+
+from llm_gateway.entrypoints.aws import lambda_handler
+from llm_gateway.entrypoints.http import Caller, Gateway, endpoint
+from llm_gateway.entrypoints.replies import Reply, created
+from llm_gateway.wire.providers import ProviderBody, ProviderShown
+
+
+@endpoint
+def create_provider(body: ProviderBody, caller: Caller, gateway: Gateway) -> Reply[ProviderShown]:
+    """Registers a provider; its credentials go to the secrets' store and are never shown again."""
+    return created(ProviderShown.of(gateway.providers.create(body.to_draft()), to=caller))
+
+
+handler = lambda_handler(create_provider)

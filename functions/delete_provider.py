@@ -1,0 +1,13 @@
+"""DELETE /api/v1/llm/providers/{provider_id}: remove a provider."""
+
+from llm_gateway.entrypoints.aws import lambda_handler
+from llm_gateway.entrypoints.http import Gateway, IfMatch, endpoint
+
+
+@endpoint
+def delete_provider(provider_id: str, expected: IfMatch, gateway: Gateway) -> None:
+    """Removes a provider and its credentials."""
+    gateway.providers.delete(provider_id, expected=expected)
+
+
+handler = lambda_handler(delete_provider)

@@ -1,0 +1,14 @@
+"""GET /health: whether this gateway answers at all; it touches nothing slow."""
+
+from llm_gateway.entrypoints.aws import lambda_handler
+from llm_gateway.entrypoints.http import endpoint
+from llm_gateway.wire.documents import Health
+
+
+@endpoint
+def get_health() -> Health:
+    """The gateway is up. Whether its providers are is told by their status."""
+    return Health(status="ok")
+
+
+handler = lambda_handler(get_health)

@@ -1,0 +1,98 @@
+"""The composition root: the only module that knows every concrete class."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+from llm_gateway.ports import CredentialStore, ProviderStore, QueryStore
+from llm_gateway.services.dispatch import Dispatcher
+from llm_gateway.services.keys import Keys
+from llm_gateway.services.providers import ProviderService
+from llm_gateway.services.queries import QueryService
+from llm_gateway.settings import Settings
+from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.system import RandomIds, SystemClock
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The use cases, wired. Each part is made, and its module imported, when it is first asked for."""
+
+    settings: Settings
+
+    @cached_property
+    def keys(self) -> Keys:
+        from llm_gateway.stores.keys import DynamoKeyStore
+        from llm_gateway.stores.secrets import SecretsManagerPepper
+
+        return Keys(
+            store=DynamoKeyStore(aws=self._aws, table=self.settings.keys_table, ids=self._ids),
+            pepper=SecretsManagerPepper(aws=self._aws, secret_id=self.settings.pepper_secret_id),
+            clock=self._clock,
+            ids=self._ids,
+        )
+
+    @cached_property
+    def providers(self) -> ProviderService:
+        return ProviderService(
+            store=self._provider_store,
+            credentials=self._credentials,
+            clock=self._clock,
+            private_addresses_allowed=self.settings.allow_private_addresses,
+        )
+
+    @cached_property
+    def queries(self) -> QueryService:
+        return QueryService(
+            store=self._query_store,
+            providers=self._provider_store,
+            dispatcher=self._dispatcher,
+            clock=self._clock,
+            ids=self._ids,
+            retention=timedelta(days=self.settings.retention_days),
+        )
+
+    @cached_property
+    def _dispatcher(self) -> Dispatcher:
+        from llm_gateway.providers.registry import ProviderRegistry
+
+        return Dispatcher(providers=ProviderRegistry(), credentials=self._credentials, clock=self._clock)
+
+    @cached_property
+    def _provider_store(self) -> ProviderStore:
+        from llm_gateway.stores.providers import DynamoProviderStore
+
+        return DynamoProviderStore(aws=self._aws, table=self.settings.providers_table, clock=self._clock, ids=self._ids)
+
+    @cached_property
+    def _query_store(self) -> QueryStore:
+        from llm_gateway.stores.bodies import S3BodyStore
+        from llm_gateway.stores.queries import DynamoQueryStore
+
+        bodies = S3BodyStore(aws=self._aws, bucket=self.settings.bodies_bucket)
+        return DynamoQueryStore(
+            aws=self._aws, table=self.settings.queries_table, bodies=bodies, clock=self._clock, ids=self._ids
+        )
+
+    @cached_property
+    def _credentials(self) -> CredentialStore:
+        from llm_gateway.stores.secrets import SecretsManagerCredentialStore
+
+        return SecretsManagerCredentialStore(
+            aws=self._aws,
+            prefix=self.settings.credentials_prefix,
+            kms_key_id=self.settings.kms_key_id,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def _aws(self) -> Aws:
+        return Aws()
+
+    @cached_property
+    def _clock(self) -> SystemClock:
+        return SystemClock()
+
+    @cached_property
+    def _ids(self) -> RandomIds:
+        return RandomIds()

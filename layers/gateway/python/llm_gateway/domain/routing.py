@@ -1,0 +1,82 @@
+"""Routing: which providers may answer a query, with which model, and in what order."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from llm_gateway.domain.providers import ModelConfig, ProviderConfig
+from llm_gateway.domain.queries import QueryRequest
+from llm_gateway.errors import NoProviderAvailable, ProviderNotFound, ValidationFailed
+
+Draw = Callable[[], float]
+"""A random number in [0, 1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A provider that may answer, and the model it would be asked."""
+
+    provider: ProviderConfig
+    model: ModelConfig
+
+
+def candidates(request: QueryRequest, providers: Sequence[ProviderConfig], *, draw: Draw) -> tuple[Candidate, ...]:
+    """Who is asked first, who next. Raises `ProviderNotFound` for a name that is none, `NoProviderAvailable` where nobody is.
+
+    A named provider comes first; `fallback` follows in its own order, or, where it is absent, all others by priority.
+    """
+    book = {provider.id: provider for provider in providers}
+    first = _named(request, book)
+    if request.fallback is not None:
+        rest = [_fallback(entry, book) for entry in request.fallback]
+        chosen = [first] if first else _by_priority(request.model, providers, draw=draw)[:1]
+    else:
+        others = [provider for provider in providers if first is None or provider.id != first.provider.id]
+        rest = _by_priority(None if first else request.model, others, draw=draw, preferring=request.model)
+        chosen = [first] if first else []
+    found = _each_once([*chosen, *rest])
+    if not found:
+        raise NoProviderAvailable("No provider is enabled: an operator can register or enable one.", retry_after_s=60)
+    return found
+
+
+def _named(request: QueryRequest, book: dict[str, ProviderConfig]) -> Candidate | None:
+    if request.provider is not None:
+        provider = _known(request.provider, book)
+        prefix = f"{provider.id}/"
+        return _candidate(provider, request.model.removeprefix(prefix) if request.model else None)
+    segment, _, model = (request.model or "").partition("/")
+    return _candidate(book[segment], model or None) if segment in book else None
+
+
+def _fallback(entry: str, book: dict[str, ProviderConfig]) -> Candidate:
+    provider_id, _, model = entry.partition("/")
+    return _candidate(_known(provider_id, book), model or None)
+
+
+def _by_priority(
+    model: str | None, providers: Iterable[ProviderConfig], *, draw: Draw, preferring: str | None = None
+) -> list[Candidate]:
+    enabled = [provider for provider in providers if provider.enabled]
+    able = [provider for provider in enabled if model is None or provider.lists(model)]
+    if enabled and not able:
+        raise ValidationFailed.of(
+            "model", f"no enabled provider lists {model!r}: name one as provider, or ask for another model"
+        )
+    # Of equals, the one that draws the larger u^(1/weight) goes first: chances in proportion to the weights.
+    ordered = sorted(able, key=lambda provider: (provider.priority, -(draw() ** (1 / provider.weight))))
+    wanted = model or preferring
+    return [_candidate(provider, wanted if wanted and provider.lists(wanted) else None) for provider in ordered]
+
+
+def _candidate(provider: ProviderConfig, model: str | None) -> Candidate:
+    return Candidate(provider=provider, model=provider.model(model or provider.default_model))
+
+
+def _known(provider_id: str, book: dict[str, ProviderConfig]) -> ProviderConfig:
+    if provider_id not in book:
+        raise ProviderNotFound(provider_id)
+    return book[provider_id]
+
+
+def _each_once(found: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    return tuple({(candidate.provider.id, candidate.model.name): candidate for candidate in found}.values())

@@ -1,0 +1,99 @@
+"""What every request passes before its handler: size, identity, permission, and a body that can be read."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from llm_gateway.domain.keys import Caller
+from llm_gateway.endpoints import Endpoint
+from llm_gateway.entrypoints.composition import gateway
+from llm_gateway.entrypoints.problems import render
+from llm_gateway.errors import Forbidden, MalformedRequest, PayloadTooLarge, Unauthenticated, UnsupportedMediaType
+
+MOST_BODY_BYTES: Final = 4 * 1024 * 1024
+
+Handle = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def guarded(row: Endpoint) -> type[APIRoute]:
+    """A route that lets in only whom `row` allows: mounting a handler through it is what adds authentication."""
+
+    class GuardedRoute(APIRoute):
+        def get_route_handler(self) -> Handle:
+            handle = super().get_route_handler()
+
+            async def guarded_handle(request: Request) -> Response:
+                try:
+                    await _read_body(request)
+                    if row.permission is not None:
+                        request.state.caller = await run_in_threadpool(_authorised, request, row)
+                    if self.body_field is not None:
+                        await _check_json(request)
+                    return await handle(request)
+                except Exception as error:
+                    return render(request, error)
+
+            return guarded_handle
+
+    return GuardedRoute
+
+
+def _authorised(request: Request, row: Endpoint) -> Caller:
+    caller = gateway().keys.authenticate(_secret(request))
+    if row.permission is not None and not caller.may(row.permission):
+        raise Forbidden(f"A key with the role {caller.role} may not do this: it takes the permission {row.permission}.")
+    return caller
+
+
+def _secret(request: Request) -> str:
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    header = request.headers.get("X-Api-Key", "")
+    if scheme and scheme.lower() != "bearer":
+        raise Unauthenticated("The Authorization header must have the form `Bearer <api key>`.")
+    bearer = bearer.strip()
+    if bearer and header and bearer != header:
+        raise Unauthenticated("Authorization and X-Api-Key carry different keys: send one of them.")
+    if not bearer and not header:
+        raise Unauthenticated("No API key was sent. Send it as `Authorization: Bearer <key>` or as `X-Api-Key`.")
+    return bearer or header
+
+
+async def _read_body(request: Request) -> None:
+    """Reads the body once, into the request; whatever comes later finds it there."""
+    # FastAPI's own limit answers in plain text, ahead of every handler of ours.
+    declared = request.headers.get("Content-Length", "0")
+    body = bytearray()
+    if declared.isdecimal() and int(declared) <= MOST_BODY_BYTES:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MOST_BODY_BYTES:
+                break
+        else:
+            request._body = bytes(body)  # Where Starlette itself keeps a body that was read.
+            return
+    raise PayloadTooLarge(f"The body is longer than {MOST_BODY_BYTES} bytes.")
+
+
+async def _check_json(request: Request) -> None:
+    """Raises `MalformedRequest` or `UnsupportedMediaType` for a body that is not JSON."""
+    body = await request.body()
+    if not body.strip():
+        raise MalformedRequest("The body is empty: send a JSON object.")
+    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise UnsupportedMediaType("Send the body as application/json.")
+    try:
+        request._json = json.loads(body)  # Where Starlette itself keeps it, so that it is parsed once.
+    except UnicodeDecodeError:
+        raise MalformedRequest("The body is not UTF-8.") from None
+    except json.JSONDecodeError as error:
+        raise MalformedRequest(
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from None
+    except (RecursionError, ValueError):
+        raise MalformedRequest("The body is nested too deeply or holds a number that is too long.") from None

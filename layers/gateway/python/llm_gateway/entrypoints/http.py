@@ -1,0 +1,135 @@
+"""The HTTP door: turns the handlers in `functions/` into FastAPI routes, as the endpoint table says."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from fastapi import Depends, FastAPI, Header
+from fastapi import Query as FromQuery
+from fastapi.routing import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from llm_gateway import bootstrap
+from llm_gateway.domain import keys
+from llm_gateway.domain.queries import Query, QueryRequest
+from llm_gateway.endpoints import Endpoint
+from llm_gateway.endpoints import endpoint as row_named
+from llm_gateway.entrypoints.composition import gateway
+from llm_gateway.entrypoints.guard import guarded
+from llm_gateway.entrypoints.observe import Observed
+from llm_gateway.entrypoints.problems import render_framework_errors
+from llm_gateway.entrypoints.replies import Reply
+from llm_gateway.services.queries import Asked
+from llm_gateway.wire.problems import MEDIA_TYPE, Problem
+from llm_gateway.wire.schema import Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A handler and its row of the table."""
+
+    row: Endpoint
+    handler: Callable[..., Any]
+
+
+def endpoint(handler: Callable[..., Any]) -> Mounted:
+    """Declares `handler` to be the endpoint of its own name. Raises KeyError where the table has no such row."""
+    return Mounted(row_named(handler.__name__), handler)
+
+
+def app_of(*mounted: Mounted) -> FastAPI:
+    """An app with these endpoints. It publishes no schema of its own: `get_openapi` serves the whole one."""
+    app = FastAPI(title="LLM gateway", openapi_url=None, docs_url=None, redoc_url=None)
+    for one in mounted:
+        _mount(app, one)
+    render_framework_errors(app)
+    app.add_middleware(Observed)
+    return app
+
+
+def _mount(app: FastAPI, mounted: Mounted) -> None:
+    row, handler = mounted.row, mounted.handler
+    router = APIRouter(route_class=guarded(row))
+    router.add_api_route(
+        row.path,
+        _answering(handler, status=row.status),
+        methods=[row.method],
+        name=row.name,
+        status_code=row.status,
+        response_model=_schema(handler),
+        responses={"default": {"model": Problem, "content": {MEDIA_TYPE: {}}}} if row.permission else None,
+        summary=row.name.replace("_", " ").capitalize(),
+        description=inspect.getdoc(handler),
+    )
+    app.include_router(router)
+
+
+def _answering(handler: Callable[..., Any], *, status: int) -> Callable[..., Response]:
+    """`handler` with its return value made a response, once: FastAPI need not look at it again."""
+
+    def answer(*args: Any, **kwargs: Any) -> Response:
+        returned = handler(*args, **kwargs)
+        reply = returned if isinstance(returned, Reply) else Reply(returned)
+        return _response(reply, status=reply.status or status)
+
+    answer.__signature__ = inspect.signature(handler, eval_str=True)  # type: ignore[attr-defined]
+    return answer
+
+
+def _response(reply: Reply[Any], *, status: int) -> Response:
+    match reply.body:
+        case Response():
+            return reply.body
+        case Outgoing():
+            content = reply.body.model_dump_json(by_alias=True)
+            return Response(content, status, reply.headers, "application/json")
+        case None:
+            return Response(status_code=status, headers=reply.headers)
+        case _:
+            return JSONResponse(reply.body, status, reply.headers)
+
+
+def _schema(handler: Callable[..., Any]) -> Any:
+    returns = get_type_hints(handler).get("return")
+    (schema,) = get_args(returns) if get_origin(returns) is Reply else (returns,)
+    bodiless = inspect.isclass(schema) and issubclass(schema, Response | NoneType)
+    return None if bodiless else schema
+
+
+def _caller(request: Request) -> keys.Caller:
+    caller: keys.Caller = request.state.caller
+    return caller
+
+
+def _expected_revision(if_match: Annotated[str | None, Header()] = None) -> int | None:
+    """The revision that `If-Match` names; one that no resource has (0) where it names none, `*` where any will do."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tag = if_match.strip().strip('"')
+    return int(tag) if tag.isdecimal() else 0
+
+
+Gateway = Annotated[bootstrap.Gateway, Depends(gateway)]
+Caller = Annotated[keys.Caller, Depends(_caller)]
+IfMatch = Annotated[int | None, Depends(_expected_revision)]
+Limit = Annotated[int, FromQuery(ge=1, le=100)]
+Cursor = Annotated[str | None, FromQuery(max_length=2000)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """A query on its way: whoever asks, and since when."""
+
+    request: Request
+    caller: Caller
+    gateway: Gateway
+
+    def run(self, query: QueryRequest) -> Query:
+        received_s = self.request.state.received_s
+        return self.gateway.queries.run(Asked(request=query, caller=self.caller, received_s=received_s))
+
+
+Asking = Annotated[_Asking, Depends(_Asking)]

@@ -1,0 +1,67 @@
+"""What a request leaves behind: an id, and one structured log line without a word of its content."""
+
+import time
+import traceback
+from functools import cache
+
+from aws_lambda_powertools import Logger
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from ulid import ULID
+
+
+@cache
+def logger() -> Logger:
+    return Logger(service="llm-gateway")
+
+
+def log_unexpected(error: BaseException) -> None:
+    """Where it happened and its type; not its message, which may quote what a caller sent."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    logger().error("unexpected_error", extra={"error_type": type(error).__qualname__, "where": where})
+
+
+class Observed:
+    """ASGI middleware: gives every request an id (`X-Request-Id`) and logs its end."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        state["request_id"] = f"req_{ULID()}"
+        state["received_s"] = started_s = time.monotonic()
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = state["request_id"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        finally:
+            self._log(scope, status=status, duration_ms=round((time.monotonic() - started_s) * 1000))
+
+    @staticmethod
+    def _log(scope: Scope, *, status: int, duration_ms: int) -> None:
+        state = scope["state"]
+        route = scope.get("route")
+        caller = state.get("caller")
+        logger().info(
+            "request",
+            extra={
+                "request_id": state["request_id"],
+                "endpoint": route.name if route else None,
+                "status": status,
+                "error_code": state.get("error_code"),
+                "key_id": caller.key_id if caller else None,
+                "duration_ms": duration_ms,
+            },
+        )

@@ -1,0 +1,116 @@
+"""The only place that renders errors: every failure leaves as an RFC 9457 problem."""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import compile_path
+
+from llm_gateway.endpoints import ENDPOINTS
+from llm_gateway.entrypoints.observe import log_unexpected
+from llm_gateway.errors import (
+    FieldError,
+    GatewayError,
+    MalformedRequest,
+    MethodNotAllowed,
+    ProviderFault,
+    RouteNotFound,
+    ValidationFailed,
+)
+from llm_gateway.wire.answers import AttemptShown
+from llm_gateway.wire.problems import MEDIA_TYPE, FieldProblem, Problem, problem_type
+
+_DEFAULT_RETRY_AFTER_S = 5
+
+
+def render_framework_errors(app: FastAPI) -> None:
+    """What is raised before a route is found (404, 405) is rendered like the rest."""
+    app.add_exception_handler(HTTPException, render)
+
+
+def _allowed_methods(path: str) -> str:
+    return ", ".join(row.method for row in ENDPOINTS if compile_path(row.path)[0].match(path))
+
+
+def as_gateway_error(error: Exception) -> GatewayError:
+    """`error` as one of ours; what nobody foresaw becomes `internal_error`, and says nothing of itself."""
+    match error:
+        case GatewayError():
+            return error
+        case RequestValidationError():
+            return _validation_failed(error.errors())
+        case HTTPException(status_code=404):
+            return RouteNotFound("There is no such route. The routes are listed at /docs.")
+        case HTTPException(status_code=405):
+            return MethodNotAllowed("The route does not take this method.")
+        case HTTPException(status_code=status) if status < 500:
+            return MalformedRequest("The request cannot be read.")
+        case _:
+            log_unexpected(error)
+            return GatewayError("Something unforeseen happened. The request_id helps to find out what.")
+
+
+def problem_of(error: GatewayError, *, request_id: str | None) -> Problem:
+    """What a caller reads of `error`."""
+    return Problem(
+        type=problem_type(error.code),
+        title=error.title,
+        status=error.status,
+        detail=error.detail,
+        code=error.code,
+        request_id=request_id,
+        errors=[FieldProblem(field=fault.field, message=fault.message) for fault in error.errors] or None,
+        query_id=error.query_id,
+        provider=error.provider if isinstance(error, ProviderFault) else None,
+        attempts=[AttemptShown.model_validate(attempt).model_dump(mode="json") for attempt in error.attempts] or None,
+    )
+
+
+def render(request: Request, raised: Exception) -> Response:
+    """The response for whatever a request met."""
+    error = as_gateway_error(raised)
+    if isinstance(error, MethodNotAllowed):
+        error.headers["Allow"] = _allowed_methods(request.url.path)
+    request.state.error_code = error.code
+    problem = problem_of(error, request_id=request.state.request_id)
+    headers = dict(error.headers)
+    if error.retry_after_s is not None or error.status in (429, 503):
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s or _DEFAULT_RETRY_AFTER_S)))
+    return Response(problem.model_dump_json(exclude_none=True), error.status, headers, MEDIA_TYPE)
+
+
+def _validation_failed(faults: Sequence[dict[str, Any]]) -> GatewayError:
+    errors = [FieldError(_field(fault["loc"]), _message(fault)) for fault in faults]
+    listed = "; ".join(f"{error.field}: {error.message}" for error in errors[:3])
+    return ValidationFailed(listed + (f"; and {len(errors) - 3} more" if len(errors) > 3 else ""), errors=errors)
+
+
+def _field(location: Sequence[str | int]) -> str:
+    """`("body", "messages", 0, "user", "content", "str")` as `messages[0].content`: without the names of union members."""
+    path, after_index = "", False
+    for step in location[1:] if location and location[0] in _PLACES else location:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif _FIELD_NAME.fullmatch(step) and step != "str" and not (after_index and step in _TAGS):
+            path += f".{step}" if path else step
+        after_index = isinstance(step, int)
+    return path or "body"
+
+
+_PLACES = frozenset({"body", "query", "path", "header"})
+_TAGS = frozenset({"user", "assistant", "tool", "system", "developer", "text", "image_url"})
+_FIELD_NAME = re.compile(r"[a-z][a-zA-Z0-9_-]*")
+
+
+def _message(fault: dict[str, Any]) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "is not a known field"
+    if fault["type"] == "missing":
+        return "is required"
+    return str(fault["msg"]).removeprefix("Value error, ")

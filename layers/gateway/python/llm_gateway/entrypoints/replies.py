@@ -1,0 +1,47 @@
+"""Answers with more to them than a body: another status than the table's, or headers."""
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from llm_gateway.domain.queries import Query
+from llm_gateway.wire.answers import AnswerShown, ResultShown, StatusShown
+from llm_gateway.wire.schema import Revised
+
+B = TypeVar("B", covariant=True)
+R = TypeVar("R", bound=Revised)
+
+_POLL_AFTER_S = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[B]):
+    """A body with its status (None: the table's) and headers."""
+
+    body: B
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def created(resource: R) -> Reply[R]:
+    return Reply(resource, headers={"Location": resource.location(), "ETag": resource.etag()})
+
+
+def revised(resource: R) -> Reply[R]:
+    return Reply(resource, headers={"ETag": resource.etag()})
+
+
+def answered(query: Query) -> Reply[AnswerShown]:
+    """The answer to a query that succeeded."""
+    if query.answer is None:
+        raise ValueError("a query without an answer has nothing to show")
+    overhead_ms = query.answer.latency.overhead_ms
+    return Reply(AnswerShown.of(query, query.answer), headers={"X-Gateway-Overhead-Ms": str(overhead_ms)})
+
+
+def result_of(query: Query) -> Reply[ResultShown]:
+    """The answer; where there is none, the status: as 202 while there may still be one."""
+    if query.answer is not None:
+        return Reply(AnswerShown.of(query, query.answer))
+    if query.status.finished:
+        return Reply(StatusShown.of(query))
+    return Reply(StatusShown.of(query), status=202, headers={"Retry-After": str(_POLL_AFTER_S)})

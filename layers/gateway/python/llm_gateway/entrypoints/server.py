@@ -1,0 +1,50 @@
+"""The local door: every endpoint on one port, and the API's document made from them."""
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from anyio.to_thread import current_default_thread_limiter
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from llm_gateway.endpoints import ENDPOINTS
+from llm_gateway.entrypoints.http import Mounted, app_of
+
+_THREADS = 256
+
+
+def serve(mounted: Iterable[Mounted], *, host: str, port: int) -> None:
+    """Serves until it is told to stop. A query holds a thread while its provider works, hence so many of them."""
+    app = app_of(*mounted)
+    app.router.lifespan_context = _with_threads
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
+
+
+@asynccontextmanager
+async def _with_threads(_app: FastAPI) -> AsyncIterator[None]:
+    current_default_thread_limiter().total_tokens = _THREADS
+    yield
+
+
+def openapi_json(mounted: Iterable[Mounted]) -> str:
+    """The whole API's OpenAPI document as JSON text, the same for the same code."""
+    app = app_of(*mounted)
+    document = get_openapi(
+        title="LLM gateway",
+        version="1",
+        summary="One API in front of OpenAI, Anthropic and a model of your own.",
+        routes=app.routes,
+    )
+    document.setdefault("components", {})["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "api_key": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+    }
+    for row in ENDPOINTS:
+        if row.permission is not None:
+            operation: dict[str, Any] = document["paths"][row.path][row.method.lower()]
+            operation["security"] = [{"bearer": []}, {"api_key": []}]
+            operation["x-permission"] = row.permission.value
+    return json.dumps(document, indent=1, sort_keys=True) + "\n"

@@ -1,0 +1,154 @@
+"""Queries over HTTP: where they stand and what came of them."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from llm_gateway.domain.chat import FinishReason
+from llm_gateway.domain.queries import AttemptOutcome, Query, QueryAnswer, QueryProblem, QueryStatus, QuerySummary
+from llm_gateway.wire.problems import Problem, problem_type
+from llm_gateway.wire.schema import Outgoing, Timestamp, Usd
+
+
+class ToolCallShown(Outgoing):
+    """A tool call that the model asks for; `arguments` is a JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class OutputShown(Outgoing):
+    """What the model said; `json` is its parsed form where JSON was asked for."""
+
+    text: str | None
+    json_value: Annotated[Any, Field(alias="json")] = None
+    tool_calls: list[ToolCallShown] = []
+
+
+class UsageShown(Outgoing):
+    """Tokens. Input includes cached and cache-write ones, output includes reasoning."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+    estimated: bool
+
+
+class AttemptShown(Outgoing):
+    """One call to a provider, or one that was skipped."""
+
+    provider: str
+    model: str
+    outcome: AttemptOutcome
+    error_code: str | None
+    latency_ms: int
+    cost_usd: Usd | None
+
+
+class CacheShown(Outgoing):
+    """Whether the answer came from the gateway's cache."""
+
+    hit: bool
+    age_s: int | None = None
+    saved_usd: Usd | None = None
+
+
+class LatencyShown(Outgoing):
+    """Milliseconds: `total = provider + waiting + overhead`."""
+
+    total: int
+    provider: int
+    waiting: int
+    overhead: int
+
+
+class StatusShown(Outgoing):
+    """Where a query stands."""
+
+    id: str
+    status: QueryStatus
+    attempts: int
+    created_at: Timestamp
+    started_at: Timestamp | None
+    completed_at: Timestamp | None
+    error: Problem | None
+
+    @classmethod
+    def of(cls, query: QuerySummary) -> "StatusShown":
+        return cls(
+            id=query.id,
+            status=query.status,
+            attempts=query.attempts,
+            created_at=query.created_at,
+            started_at=query.started_at,
+            completed_at=query.completed_at,
+            error=problem_shown(query.problem, query_id=query.id) if query.problem else None,
+        )
+
+
+class AnswerShown(Outgoing):
+    """The answer to a query."""
+
+    id: str
+    status: QueryStatus
+    created_at: Timestamp
+    completed_at: Timestamp | None
+    output: OutputShown
+    finish_reason: FinishReason
+    provider: str
+    model: str
+    usage: UsageShown
+    cost_usd: Usd | None
+    cache: CacheShown
+    attempts: list[AttemptShown]
+    prompt: None = None
+    context: None = None
+    latency_ms: LatencyShown
+    warnings: list[str]
+    metadata: dict[str, Any]
+
+    @classmethod
+    def of(cls, query: Query, answer: QueryAnswer) -> "AnswerShown":
+        latency = answer.latency
+        return cls(
+            id=query.id,
+            status=query.status,
+            created_at=query.created_at,
+            completed_at=query.completed_at,
+            output=answer.output,
+            finish_reason=answer.finish_reason,
+            provider=answer.provider,
+            model=answer.model,
+            usage=answer.usage,
+            cost_usd=answer.cost_usd,
+            cache=answer.cache,
+            attempts=answer.attempts,
+            latency_ms=LatencyShown(
+                total=latency.total_ms,
+                provider=latency.provider_ms,
+                waiting=latency.waiting_ms,
+                overhead=latency.overhead_ms,
+            ),
+            warnings=list(answer.warnings),
+            metadata=dict(query.request.metadata),
+        )
+
+
+ResultShown = AnswerShown | StatusShown
+
+
+def problem_shown(problem: QueryProblem, *, query_id: str) -> Problem:
+    """A stored query's problem, as it was first answered."""
+    return Problem(
+        type=problem_type(problem.code),
+        title=problem.title,
+        status=problem.status,
+        detail=problem.detail,
+        code=problem.code,
+        query_id=query_id,
+        provider=problem.provider,
+        attempts=[AttemptShown.model_validate(attempt).model_dump(mode="json") for attempt in problem.attempts] or None,
+    )

@@ -1,0 +1,211 @@
+"""Messages, tools and output formats in OpenAI's chat shape."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from llm_gateway.domain import chat
+from llm_gateway.wire.schema import Incoming
+
+_DATA_URL = re.compile(r"data:image/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]+=*")
+ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+
+
+def _image_address(url: str) -> str:
+    if not url.startswith("https://") and _DATA_URL.fullmatch(url) is None:
+        raise ValueError("must be an https address or data:image/…;base64,…")
+    return url
+
+
+class CacheControl(Incoming):
+    """Asks a provider that caches prompts on request to cache everything up to this part."""
+
+    type: Literal["ephemeral"]
+    ttl: Literal["5m", "1h"] = "5m"
+
+    def to_domain(self) -> chat.CacheControl:
+        return chat.CacheControl(ttl=self.ttl)
+
+
+class TextPart(Incoming):
+    """A piece of text."""
+
+    type: Literal["text"]
+    text: str
+    cache_control: CacheControl | None = None
+
+    def to_domain(self) -> chat.Part:
+        return chat.TextPart(
+            text=self.text, cache_control=self.cache_control.to_domain() if self.cache_control else None
+        )
+
+
+class ImageUrl(Incoming):
+    """Where the image is: an https address, or its bytes as a data URL."""
+
+    url: Annotated[str, AfterValidator(_image_address)]
+    detail: Literal["auto", "low", "high"] | None = None
+
+
+class ImagePart(Incoming):
+    """An image."""
+
+    type: Literal["image_url"]
+    image_url: ImageUrl
+    cache_control: CacheControl | None = None
+
+    def to_domain(self) -> chat.Part:
+        return chat.ImagePart(
+            url=self.image_url.url,
+            detail=self.image_url.detail,
+            cache_control=self.cache_control.to_domain() if self.cache_control else None,
+        )
+
+
+Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+Content = str | Annotated[list[Part], Field(min_length=1)]
+
+
+class CalledFunction(Incoming):
+    """Which function, and with what arguments (a JSON text)."""
+
+    name: ToolName
+    arguments: str
+
+
+class ToolCall(Incoming):
+    """A tool call that an assistant's turn asked for."""
+
+    id: Annotated[str, Field(min_length=1)]
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+    def to_domain(self) -> chat.ToolCall:
+        return chat.ToolCall(id=self.id, name=self.function.name, arguments=self.function.arguments)
+
+
+class Instruction(Incoming):
+    """An instruction in the middle of a conversation."""
+
+    role: Literal["system", "developer"]
+    content: str | Annotated[list[TextPart], Field(min_length=1)]
+    name: str | None = None
+
+    def to_domain(self) -> chat.Message:
+        return chat.Message(role=chat.MessageRole(self.role), content=_parts(self.content), name=self.name)
+
+
+class UserMessage(Incoming):
+    """What the user says."""
+
+    role: Literal["user"]
+    content: Content
+    name: str | None = None
+
+    def to_domain(self) -> chat.Message:
+        return chat.Message(role=chat.MessageRole.USER, content=_parts(self.content), name=self.name)
+
+
+class AssistantMessage(Incoming):
+    """What the model said: text, tool calls or both."""
+
+    role: Literal["assistant"]
+    content: str | Annotated[list[TextPart], Field(min_length=1)] | None = None
+    name: str | None = None
+    refusal: None = None
+    tool_calls: list[ToolCall] = []
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "AssistantMessage":
+        if self.content is None and not self.tool_calls:
+            raise ValueError("an assistant's message needs content or tool_calls")
+        return self
+
+    def to_domain(self) -> chat.Message:
+        return chat.Message(
+            role=chat.MessageRole.ASSISTANT,
+            content=_parts(self.content) if self.content is not None else (),
+            name=self.name,
+            tool_calls=tuple(call.to_domain() for call in self.tool_calls),
+        )
+
+
+class ToolMessage(Incoming):
+    """What a tool answered to the call `tool_call_id`."""
+
+    role: Literal["tool"]
+    content: str | Annotated[list[TextPart], Field(min_length=1)]
+    tool_call_id: Annotated[str, Field(min_length=1)]
+
+    def to_domain(self) -> chat.Message:
+        return chat.Message(role=chat.MessageRole.TOOL, content=_parts(self.content), tool_call_id=self.tool_call_id)
+
+
+Message = Annotated[Instruction | UserMessage | AssistantMessage | ToolMessage, Field(discriminator="role")]
+
+
+class FunctionTool(Incoming):
+    """A function that the model may call; `parameters` is a JSON schema."""
+
+    name: ToolName
+    description: str | None = None
+    parameters: dict[str, Any] = {}
+    strict: Annotated[bool, Field(strict=True)] | None = None
+
+
+class Tool(Incoming):
+    """A tool that the model may call."""
+
+    type: Literal["function"] = "function"
+    function: FunctionTool
+
+    def to_domain(self) -> chat.Tool:
+        function = self.function
+        return chat.Tool(
+            name=function.name,
+            description=function.description,
+            parameters=function.parameters,
+            strict=function.strict,
+        )
+
+
+class ChosenFunction(Incoming):
+    """The name of the tool that must be called."""
+
+    name: ToolName
+
+
+class ChosenTool(Incoming):
+    """The choice of exactly one tool."""
+
+    type: Literal["function"] = "function"
+    function: ChosenFunction
+
+    def to_domain(self) -> chat.ToolChoice:
+        return chat.NamedTool(name=self.function.name)
+
+
+ToolChoice = Literal["auto", "none", "required"] | ChosenTool
+
+
+class OutputFormat(Incoming):
+    """The form of the answer; `json_schema` needs a `schema`, against which the answer is validated."""
+
+    type: Literal["text", "json", "json_schema"] = "text"
+    json_schema: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
+
+    @model_validator(mode="after")
+    def _has_its_schema(self) -> "OutputFormat":
+        if (self.type == "json_schema") != (self.json_schema is not None):
+            raise ValueError("type json_schema needs a schema, the other types take none")
+        return self
+
+    def to_domain(self) -> chat.OutputFormat:
+        return chat.OutputFormat(type=self.type, schema=self.json_schema)
+
+
+def _parts(content: str | list[TextPart] | list[Part]) -> tuple[chat.Part, ...]:
+    if isinstance(content, str):
+        return (chat.TextPart(text=content),)
+    return tuple(part.to_domain() for part in content)
