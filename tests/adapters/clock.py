@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+from llm_gateway.ports import Clock
 
-class FakeClock:
+
+class FakeClock(Clock):
     def __init__(self, now: datetime = datetime(2026, 11, 22, 12, tzinfo=UTC)) -> None:
         self._start = now
         self._passed_s = 0.0

@@ -2,12 +2,12 @@
 
 from itertools import count
 
-from llm_gateway.ports import Clock
+from llm_gateway.ports import Clock, Ids
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-class FakeIds:
+class FakeIds(Ids):
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._numbers = count(1)

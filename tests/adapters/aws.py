@@ -1,0 +1,74 @@
+"""What the data stack makes, made through AWS's API: for tests on moto or on an emulator."""
+
+from typing import TYPE_CHECKING, Final
+
+from llm_gateway.settings import Settings
+from llm_gateway.stores.connection import Aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import CreateTableInputTypeDef, KeySchemaElementTypeDef
+
+REGION: Final = "eu-west-1"
+ENVIRONMENT: Final = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+_KEYS: Final = {
+    "keys": ("key_id",),
+    "providers": ("collection", "provider_id"),
+    "queries": ("query_id",),
+    "limits": ("scope",),
+    "cache": ("cache_key",),
+}
+
+
+def deploy(aws: Aws, *, name: str, retention_days: int = 30) -> Settings:
+    """Tables, bucket, queues and pepper, all named after `name`; the answer says where they are."""
+    for table in _KEYS:
+        aws.dynamodb.create_table(**_definition(table, name))
+    bucket = f"{name}-bodies"
+    aws.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    aws.secrets_manager.create_secret(Name=f"{name}/pepper", SecretString="a pepper for tests")
+    return Settings.from_environment(
+        {f"{table.upper()}_TABLE": f"{name}-{table}" for table in _KEYS}
+        | {
+            "BODIES_BUCKET": bucket,
+            "QUEUE_URL": aws.sqs.create_queue(QueueName=f"{name}-normal")["QueueUrl"],
+            "HIGH_QUEUE_URL": aws.sqs.create_queue(QueueName=f"{name}-high")["QueueUrl"],
+            "PEPPER_SECRET_ID": f"{name}/pepper",
+            "CREDENTIALS_PREFIX": f"{name}/providers/",
+            "RETENTION_DAYS": str(retention_days),
+        }
+    )
+
+
+def _definition(table: str, name: str) -> "CreateTableInputTypeDef":
+    hash_key, *range_key = _KEYS[table]
+    definition: CreateTableInputTypeDef = {
+        "TableName": f"{name}-{table}",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key in _KEYS[table]],
+        "KeySchema": _schema(hash_key, *range_key),
+    }
+    if table == "keys":
+        definition["AttributeDefinitions"] = [
+            *definition["AttributeDefinitions"],
+            {"AttributeName": "collection", "AttributeType": "S"},
+        ]
+        definition["GlobalSecondaryIndexes"] = [
+            {
+                "IndexName": "by_collection",
+                "KeySchema": _schema("collection", "key_id"),
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ]
+    return definition
+
+
+def _schema(hash_key: str, *range_key: str) -> "list[KeySchemaElementTypeDef]":
+    schema: list[KeySchemaElementTypeDef] = [{"AttributeName": hash_key, "KeyType": "HASH"}]
+    schema.extend({"AttributeName": key, "KeyType": "RANGE"} for key in range_key)
+    return schema

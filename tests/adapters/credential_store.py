@@ -1,0 +1,18 @@
+"""Providers' credentials in memory."""
+
+from llm_gateway.domain.providers import ProviderCredentials
+from llm_gateway.ports import CredentialStore
+
+
+class InMemoryCredentialStore(CredentialStore):
+    def __init__(self) -> None:
+        self._credentials: dict[str, ProviderCredentials] = {}
+
+    def get(self, provider_id: str, *, fresh: bool = False) -> ProviderCredentials | None:
+        return self._credentials.get(provider_id)
+
+    def put(self, provider_id: str, credentials: ProviderCredentials) -> None:
+        self._credentials[provider_id] = credentials
+
+    def delete(self, provider_id: str) -> None:
+        self._credentials.pop(provider_id, None)

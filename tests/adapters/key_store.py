@@ -1,0 +1,22 @@
+"""API keys in memory."""
+
+from threading import Lock
+
+from llm_gateway.domain.keys import ApiKey
+from llm_gateway.errors import AlreadyExists
+from llm_gateway.ports import KeyStore
+
+
+class InMemoryKeyStore(KeyStore):
+    def __init__(self) -> None:
+        self._keys: dict[str, ApiKey] = {}
+        self._writing = Lock()
+
+    def add(self, key: ApiKey) -> None:
+        with self._writing:
+            if key.id in self._keys:
+                raise AlreadyExists(f"The key id {key.id!r} is taken.")
+            self._keys[key.id] = key
+
+    def get(self, key_id: str) -> ApiKey | None:
+        return self._keys.get(key_id)

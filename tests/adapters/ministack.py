@@ -1,0 +1,58 @@
+"""A local AWS in a process of its own, on loopback: for what takes a real server, like many writers at once."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+START_TIMEOUT_S: Final = 30
+
+
+@contextmanager
+def running_ministack(directory: Path) -> Iterator[str]:
+    """The address of a fresh emulator that ends with the block; its log is kept in `directory`."""
+    port = free_port()
+    environment = os.environ | {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+    }
+    with (directory / "ministack.log").open("wb") as log:
+        command = [sys.executable, "-m", "ministack"]
+        process = subprocess.Popen(command, env=environment, cwd=directory, stdout=log, stderr=log)
+        try:
+            endpoint = f"http://127.0.0.1:{port}"
+            _wait_until_ready(endpoint, process)
+            yield endpoint
+        finally:
+            process.terminate()
+            process.wait(timeout=START_TIMEOUT_S)
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_ready(endpoint: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=1).close()
+            return
+        except (urllib.error.URLError, OSError):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"ministack did not start; see {process.args!r}") from None
+            time.sleep(0.05)

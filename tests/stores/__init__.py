@@ -1,0 +1,1 @@
+"""The stores: one contract per port, held by the fake and by AWS alike."""

@@ -1,0 +1,101 @@
+"""The stores under test: every contract runs on the fakes and on AWS, as moto plays it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+from llm_gateway.ports import BodyStore, Clock, CredentialStore, Ids, KeyStore, Pepper, ProviderStore, QueryStore
+from llm_gateway.settings import Settings
+from llm_gateway.stores.bodies import S3BodyStore
+from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.keys import DynamoKeyStore
+from llm_gateway.stores.providers import DynamoProviderStore
+from llm_gateway.stores.queries import DynamoQueryStore
+from llm_gateway.stores.secrets import SecretsManagerCredentialStore, SecretsManagerPepper
+from moto import mock_aws
+
+from tests.adapters.aws import ENVIRONMENT, deploy
+from tests.adapters.body_store import InMemoryBodyStore
+from tests.adapters.clock import FakeClock
+from tests.adapters.credential_store import InMemoryCredentialStore
+from tests.adapters.ids import FakeIds
+from tests.adapters.key_store import InMemoryKeyStore
+from tests.adapters.ministack import running_ministack
+from tests.adapters.pepper import FixedPepper
+from tests.adapters.provider_store import InMemoryProviderStore
+from tests.adapters.query_store import InMemoryQueryStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    providers: ProviderStore
+    keys: KeyStore
+    queries: QueryStore
+    credentials: CredentialStore
+    pepper: Pepper
+    bodies: BodyStore
+
+
+def stores_in_memory(clock: Clock) -> Stores:
+    return Stores(
+        providers=InMemoryProviderStore(),
+        keys=InMemoryKeyStore(),
+        queries=InMemoryQueryStore(clock),
+        credentials=InMemoryCredentialStore(),
+        pepper=FixedPepper(),
+        bodies=InMemoryBodyStore(),
+    )
+
+
+def stores_on_aws(aws: Aws, settings: Settings, clock: Clock, ids: Ids) -> Stores:
+    bodies = S3BodyStore(aws=aws, bucket=settings.bodies_bucket)
+    return Stores(
+        providers=DynamoProviderStore(aws=aws, table=settings.providers_table, clock=clock, ids=ids),
+        keys=DynamoKeyStore(aws=aws, table=settings.keys_table, ids=ids),
+        queries=DynamoQueryStore(aws=aws, table=settings.queries_table, bodies=bodies, clock=clock, ids=ids),
+        credentials=SecretsManagerCredentialStore(
+            aws=aws, prefix=settings.credentials_prefix, kms_key_id=settings.kms_key_id, clock=clock
+        ),
+        pepper=SecretsManagerPepper(aws=aws, secret_id=settings.pepper_secret_id),
+        bodies=bodies,
+    )
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def ids(clock: FakeClock) -> FakeIds:
+    return FakeIds(clock)
+
+
+@pytest.fixture(scope="package")
+def aws() -> Iterator[Aws]:
+    """AWS as moto plays it, for the whole package: making clients is what takes the time."""
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        for name, value in ENVIRONMENT.items():
+            environment.setenv(name, value)
+        yield Aws()
+
+
+@pytest.fixture
+def settings(aws: Aws) -> Settings:
+    """Tables, bucket, queues and secrets of this test alone."""
+    return deploy(aws, name=f"test-{uuid4().hex[:12]}")
+
+
+@pytest.fixture(params=["memory", "aws"])
+def stores(request: pytest.FixtureRequest, clock: FakeClock, ids: FakeIds) -> Stores:
+    if request.param == "memory":
+        return stores_in_memory(clock)
+    return stores_on_aws(request.getfixturevalue("aws"), request.getfixturevalue("settings"), clock, ids)
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an AWS that really serves many at once."""
+    with running_ministack(tmp_path_factory.mktemp("ministack")) as endpoint:
+        yield endpoint

@@ -1,0 +1,162 @@
+"""Values to store, with something in every field."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from llm_gateway.domain.chat import (
+    CacheControl,
+    FinishReason,
+    ImagePart,
+    Message,
+    MessageRole,
+    NamedTool,
+    OutputFormat,
+    Parameters,
+    TextPart,
+    Tool,
+    ToolCall,
+    Usage,
+)
+from llm_gateway.domain.keys import ApiKey, Role
+from llm_gateway.domain.providers import (
+    Capability,
+    CircuitPolicy,
+    CredentialsNote,
+    ModelConfig,
+    ProviderConfig,
+    ProviderKind,
+    ProviderLimits,
+    RetryPolicy,
+    Timeouts,
+)
+from llm_gateway.domain.queries import (
+    Attempt,
+    AttemptOutcome,
+    CacheNote,
+    Latency,
+    Output,
+    Query,
+    QueryAnswer,
+    QueryProblem,
+    QueryRequest,
+    QueryStatus,
+)
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def provider(provider_id: str = "openai", **changes: Any) -> ProviderConfig:
+    config = ProviderConfig(
+        id=provider_id,
+        name="OpenAI — für alle",
+        kind=ProviderKind.OPENAI,
+        base_url="https://api.openai.com/v1",
+        default_model="gpt-4.1-mini",
+        models=(
+            ModelConfig(name="gpt-4.1-mini"),
+            ModelConfig(
+                name="own",
+                context_window=8192,
+                max_output_tokens=1024,
+                capabilities=frozenset({Capability.TOOLS, Capability.JSON}),
+                input_usd_per_mtok=Decimal("0.10"),
+                output_usd_per_mtok=Decimal("0.000000000000000000000000001"),
+            ),
+        ),
+        enabled=True,
+        priority=10,
+        weight=2,
+        limits=ProviderLimits(requests_per_minute=500, tokens_per_minute=200_000),
+        timeouts=Timeouts(connect_s=0.5),
+        retry=RetryPolicy(max_attempts=2),
+        circuit=CircuitPolicy(cooldown_s=12.5),
+        credentials=CredentialsNote(hint="…1f3a", updated_at=NOW),
+        revision=1,
+        created_at=NOW,
+        updated_at=NOW + timedelta(microseconds=1),
+    )
+    return replace(config, **changes)
+
+
+def api_key(key_id: str = "key_01J00000000000000000000000", **changes: Any) -> ApiKey:
+    key = ApiKey(id=key_id, name="ci", role=Role.CALLER, secret_hash="a1" * 32, created_at=NOW)
+    return replace(key, **changes)
+
+
+def question(**changes: Any) -> QueryRequest:
+    parts = (
+        TextPart(text="What is this? \N{OWL}", cache_control=CacheControl(ttl="1h")),
+        ImagePart(url="data:image/png;base64,iVBORw0KGgo=", detail="low"),
+    )
+    call = ToolCall(id="call_1", name="look", arguments='{"at": "it"}')
+    request = QueryRequest(
+        messages=(
+            Message(role=MessageRole.USER, content=parts),
+            Message(role=MessageRole.ASSISTANT, tool_calls=(call,)),
+            Message(role=MessageRole.TOOL, content=(TextPart(text="an owl"),), tool_call_id="call_1"),
+        ),
+        system="Be brief.",
+        fallback=("anthropic", "local"),
+        parameters=Parameters(temperature=0.2, stop=("\n\n",)),
+        tools=(Tool(name="look", parameters={"type": "object", "properties": {"at": {"type": "string"}}}),),
+        tool_choice=NamedTool(name="look"),
+        output=OutputFormat(type="json_schema", schema={"type": "object"}),
+        metadata={"customer": "42", "nested": {"list": [1, 2.5, None, True, 10**25]}},
+    )
+    return replace(request, **changes)
+
+
+def answer(text: str = '{"is": "an owl"}') -> QueryAnswer:
+    return QueryAnswer(
+        output=Output(text=text, json={"is": ["an", "owl", None]}, tool_calls=()),
+        finish_reason=FinishReason.STOP,
+        provider="openai",
+        model="gpt-4.1-mini-2025-04-14",
+        usage=Usage(input_tokens=812, output_tokens=95, cached_input_tokens=512),
+        cost_usd=Decimal("0.000393"),
+        attempts=(
+            Attempt(provider="local", model="smol", outcome=AttemptOutcome.ERROR, error_code="provider_timeout"),
+            Attempt(
+                provider="openai",
+                model="gpt-4.1-mini",
+                outcome=AttemptOutcome.OK,
+                latency_ms=640,
+                cost_usd=Decimal("0.000393"),
+            ),
+        ),
+        latency=Latency(total_ms=655, provider_ms=640, waiting_ms=0),
+        cache=CacheNote(hit=True, age_s=12, saved_usd=Decimal("0.10")),
+        warnings=("parameters.seed was left out",),
+    )
+
+
+def problem() -> QueryProblem:
+    attempt = Attempt(provider="openai", model="m", outcome=AttemptOutcome.ERROR, error_code="provider_error")
+    return QueryProblem(
+        status=502,
+        code="provider_error",
+        title="The provider failed",
+        detail="500",
+        provider="openai",
+        attempts=(attempt,),
+    )
+
+
+def query(query_id: str = "qry_01J00000000000000000000000", **changes: Any) -> Query:
+    stored = Query(
+        id=query_id,
+        owner="key_01J00000000000000000000000",
+        status=QueryStatus.RUNNING,
+        created_at=NOW,
+        expires_at=datetime(2026, 12, 22, 12, tzinfo=UTC),
+        request=question(),
+        attempts=1,
+        started_at=NOW,
+    )
+    return replace(stored, **changes)
+
+
+def succeeded(stored: Query, text: str = '{"is": "an owl"}') -> Query:
+    return replace(stored, status=QueryStatus.SUCCEEDED, completed_at=NOW + timedelta(seconds=2), answer=answer(text))
