@@ -1,0 +1,230 @@
+"""What models can take: rows, families, overrides, and the fields that a request names in vain."""
+
+from typing import get_args
+
+import pytest
+from llm_gateway.domain.capabilities import capabilities_of, fits, output_limit, output_reserve, unsupported
+from llm_gateway.domain.chat import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    MessageRole,
+    NamedTool,
+    OutputFormat,
+    Parameters,
+    TextPart,
+    Tool,
+    ToolCall,
+)
+from llm_gateway.domain.model_table import FAMILIES, UNLISTED
+from llm_gateway.domain.providers import Capability, ModelConfig, ProviderKind
+
+OPENAI, ANTHROPIC = ProviderKind.OPENAI, ProviderKind.ANTHROPIC
+LLAMA_CPP, COMPATIBLE = ProviderKind.LLAMA_CPP, ProviderKind.OPENAI_COMPATIBLE
+HELLO = Message(role=MessageRole.USER, content=(TextPart(text="hello"),))
+
+
+def profile(kind, name, **overrides):
+    return capabilities_of(kind, ModelConfig(name=name, **overrides))
+
+
+def asking(*messages, **fields):
+    return ChatRequest(model="m", messages=messages or (HELLO,), **fields)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "window", "output"),
+    [
+        (OPENAI, "gpt-4o", 128_000, 16_384),
+        (OPENAI, "gpt-4o-2024-05-13", 128_000, 4_096),
+        (OPENAI, "gpt-4o-2024-11-20", 128_000, 16_384),
+        (OPENAI, "gpt-4o-mini-2024-07-18", 128_000, 16_384),
+        (OPENAI, "gpt-4.1-mini-2025-04-14", 1_047_576, 32_768),
+        (OPENAI, "gpt-4", 8_192, 8_192),
+        (OPENAI, "gpt-4-turbo-2024-04-09", 128_000, 4_096),
+        (OPENAI, "gpt-3.5-turbo-0125", 16_385, 4_096),
+        (OPENAI, "o1-2024-12-17", 200_000, 100_000),
+        (OPENAI, "o3-mini", 200_000, 100_000),
+        (OPENAI, "o4-mini-2025-04-16", 200_000, 100_000),
+        (OPENAI, "gpt-5-2025-08-07", 400_000, 128_000),
+        (OPENAI, "gpt-5.2", 400_000, 128_000),
+        (OPENAI, "gpt-5.4", 1_050_000, 128_000),
+        (OPENAI, "gpt-5.4-mini-2026-03-17", 400_000, 128_000),
+        (OPENAI, "gpt-6.2-astra", 1_050_000, 128_000),
+        (ANTHROPIC, "claude-3-haiku-20240307", 200_000, 4_096),
+        (ANTHROPIC, "claude-3-5-sonnet-20241022", 200_000, 8_192),
+        (ANTHROPIC, "claude-opus-4-20250514", 200_000, 32_000),
+        (ANTHROPIC, "claude-sonnet-4-5-20250929", 200_000, 64_000),
+        (ANTHROPIC, "claude-haiku-4-5", 200_000, 64_000),
+        (ANTHROPIC, "claude-sonnet-4-6", 1_000_000, 64_000),
+        (ANTHROPIC, "claude-opus-4-7", 1_000_000, 128_000),
+        (ANTHROPIC, "claude-opus-5-5", 1_000_000, 128_000),
+        (ANTHROPIC, "claude-haiku-5-5", 1_000_000, 128_000),
+        (LLAMA_CPP, "smollm2", None, None),
+        (COMPATIBLE, "gpt-4o", None, None),
+    ],
+)
+def test_a_snapshot_has_its_familys_window(kind, name, window, output):
+    found = profile(kind, name)
+    assert (found.context_window, found.max_output_tokens) == (window, output)
+
+
+def test_every_chat_model_that_the_sdks_name_has_a_row():
+    from anthropic.types.model import Model
+    from openai.types.shared.chat_model import ChatModel
+
+    elsewhere = ("audio", "codex-mini-latest")  # not for text chats, or not on Chat Completions
+    openai = [name for name in get_args(ChatModel) if not any(part in name for part in elsewhere)]
+    anthropic = get_args(get_args(Model)[0])
+    unlisted = [name for name in openai if profile(OPENAI, name) is UNLISTED[OPENAI]]
+    unlisted += [name for name in anthropic if profile(ANTHROPIC, name) is UNLISTED[ANTHROPIC]]
+    assert len(openai) > 50
+    assert len(anthropic) > 15
+    assert unlisted == []
+
+
+@pytest.mark.parametrize("kind", ProviderKind)
+def test_rows_agree_with_themselves(kind):
+    for name, row in [*FAMILIES[kind].items(), ("unlisted", UNLISTED[kind])]:
+        assert (row.image_tokens > 0) == (Capability.IMAGES in row.capabilities), name
+        assert Capability.STREAMING in row.capabilities, name
+        if row.context_window is not None:
+            assert 0 < row.max_output_tokens <= row.context_window, name
+            assert (row.default_output_tokens or 0) <= row.max_output_tokens, name
+
+
+def test_overrides_win():
+    found = profile(
+        OPENAI, "gpt-5", context_window=9_000, max_output_tokens=700, capabilities=frozenset({Capability.STOP})
+    )
+    assert (found.context_window, found.max_output_tokens) == (9_000, 700)
+    assert found.capabilities == {Capability.STOP}
+    assert fits(8_300, 700, found)
+
+
+def test_an_empty_override_of_capabilities_takes_all_of_them_away():
+    request = asking(parameters=Parameters(temperature=0.5))
+    assert unsupported(request, profile(OPENAI, "gpt-4o", capabilities=frozenset())) == ("parameters.temperature",)
+
+
+EVERYTHING = asking(
+    parameters=Parameters(temperature=0.5, top_p=0.9, stop=("\n",), seed=7, max_output_tokens=100),
+    tools=(Tool(name="look"),),
+    output=OutputFormat(type="json_schema", schema={"type": "object"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "fields"),
+    [
+        (OPENAI, "gpt-4.1", ()),
+        (OPENAI, "gpt-4o-2024-05-13", ("output.schema",)),
+        (OPENAI, "gpt-5-mini", ("parameters.temperature", "parameters.top_p", "parameters.stop")),
+        (OPENAI, "o3", ("parameters.temperature", "parameters.top_p", "parameters.stop")),
+        (OPENAI, "gpt-6-sol", ("parameters.temperature", "parameters.top_p", "parameters.stop", "tools")),
+        (OPENAI, "my-deployment", ()),
+        (ANTHROPIC, "claude-3-7-sonnet-latest", ("parameters.seed", "output.schema")),
+        (ANTHROPIC, "claude-sonnet-4-5", ("parameters.top_p", "parameters.seed")),
+        (ANTHROPIC, "claude-opus-4-7", ("parameters.temperature", "parameters.top_p", "parameters.seed")),
+        (ANTHROPIC, "claude-opus-9", ("parameters.temperature", "parameters.top_p", "parameters.seed")),
+        (LLAMA_CPP, "smollm2", ("tools",)),
+        (COMPATIBLE, "mistral-large", ()),
+    ],
+)
+def test_what_a_model_does_not_take_is_named(kind, name, fields):
+    assert unsupported(EVERYTHING, profile(kind, name)) == fields
+
+
+@pytest.mark.parametrize("kind", ProviderKind)
+def test_a_plain_question_is_for_every_model(kind):
+    for name in [*FAMILIES[kind], "anything"]:
+        assert unsupported(asking(), profile(kind, name)) == ()
+
+
+def test_one_sampling_parameter_alone_is_taken():
+    for parameters in (Parameters(temperature=0.5), Parameters(top_p=0.5)):
+        assert unsupported(asking(parameters=parameters), profile(ANTHROPIC, "claude-sonnet-4-5")) == ()
+
+
+def test_zero_is_a_temperature_and_a_seed():
+    request = asking(parameters=Parameters(temperature=0, seed=0))
+    fields = ("parameters.temperature", "parameters.seed")
+    assert unsupported(request, profile(ANTHROPIC, "claude-opus-4-8")) == fields
+
+
+def test_more_output_than_the_model_has():
+    model = profile(OPENAI, "gpt-4o")
+    assert unsupported(asking(parameters=Parameters(max_output_tokens=16_384)), model) == ()
+    assert unsupported(asking(parameters=Parameters(max_output_tokens=16_385)), model) == (
+        "parameters.max_output_tokens",
+    )
+
+
+def test_images_are_named_by_their_place():
+    picture = ImagePart(url="https://example.com/a.png")
+    request = asking(
+        HELLO,
+        Message(role=MessageRole.USER, content=(TextPart(text="and"), picture, picture)),
+    )
+    assert unsupported(request, profile(OPENAI, "o3-mini")) == ("messages[1].content[1]", "messages[1].content[2]")
+    assert unsupported(request, profile(OPENAI, "o3")) == ()
+
+
+def test_a_conversation_that_used_tools_needs_them():
+    call = ToolCall(id="1", name="look", arguments="{}")
+    request = asking(
+        HELLO,
+        Message(role=MessageRole.ASSISTANT, tool_calls=(call,)),
+        Message(role=MessageRole.TOOL, content=(TextPart(text="rain"),), tool_call_id="1"),
+    )
+    assert unsupported(request, profile(LLAMA_CPP, "smollm2")) == ("messages[1].tool_calls", "messages[2]")
+    assert unsupported(request, profile(ANTHROPIC, "claude-opus-5-5")) == ()
+
+
+@pytest.mark.parametrize("choice", ["required", NamedTool(name="look")])
+def test_a_forced_tool_is_not_for_every_claude(choice):
+    request = asking(tools=(Tool(name="look"),), tool_choice=choice)
+    assert unsupported(request, profile(ANTHROPIC, "claude-sonnet-5-5")) == ("tool_choice",)
+    assert unsupported(request, profile(ANTHROPIC, "claude-sonnet-4-6")) == ()
+
+
+def test_a_prefilled_answer_is_not_for_newer_claudes():
+    prefilled = asking(HELLO, Message(role=MessageRole.ASSISTANT, content=(TextPart(text="{"),)))
+    assert unsupported(prefilled, profile(ANTHROPIC, "claude-opus-4-6")) == ("messages[1]",)
+    assert unsupported(prefilled, profile(ANTHROPIC, "claude-opus-4-5")) == ()
+
+
+def test_json_without_a_schema_has_its_own_field():
+    assert unsupported(asking(output=OutputFormat(type="json")), profile(OPENAI, "gpt-4")) == ("output.type",)
+
+
+def test_input_and_output_share_the_window():
+    model = profile(OPENAI, "gpt-4o")
+    assert fits(112_000, 16_000, model)
+    assert not fits(112_001, 16_000, model)
+
+
+def test_a_reasoning_model_keeps_its_output_free():
+    model = profile(OPENAI, "gpt-5")
+    assert fits(272_000, 100, model)
+    assert not fits(272_001, 100, model)
+
+
+def test_an_unknown_window_is_not_checked():
+    assert fits(10**9, 10**9, profile(LLAMA_CPP, "any"))
+
+
+def test_a_maximum_is_sent_where_the_wire_demands_one():
+    usual, thinking = profile(ANTHROPIC, "claude-haiku-4-5"), profile(ANTHROPIC, "claude-opus-5-5")
+    assert output_limit(Parameters(), usual) == 4_096
+    assert output_limit(Parameters(), thinking) == 16_384
+    assert output_limit(Parameters(max_output_tokens=9), usual) == 9
+    assert output_limit(Parameters(), profile(ANTHROPIC, "claude-opus-5-5", max_output_tokens=1_000)) == 1_000
+    assert output_limit(Parameters(), profile(OPENAI, "gpt-4o")) is None
+
+
+def test_a_reservation_is_what_is_sent_or_a_usual_answer():
+    assert output_reserve(Parameters(max_output_tokens=9), profile(OPENAI, "gpt-4o")) == 9
+    assert output_reserve(Parameters(), profile(OPENAI, "gpt-4o")) == 4_096
+    assert output_reserve(Parameters(), profile(LLAMA_CPP, "m", max_output_tokens=256)) == 256
+    assert output_reserve(Parameters(), profile(ANTHROPIC, "claude-opus-5-5")) == 16_384
