@@ -1,0 +1,80 @@
+"""Prices by `genai-prices`, a table inside a package: pinned, so that a price changes by a reviewed update and not overnight."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from llm_gateway.domain.chat import Usage
+from llm_gateway.domain.money import AT_FULL_PRICE, CacheRatios, Rates, cost_usd, overridden
+from llm_gateway.domain.providers import ModelConfig, ProviderKind
+
+if TYPE_CHECKING:
+    from genai_prices.types import TieredPrices
+
+# Only vendors publish prices: another server under a vendor's model name bills as its operator likes.
+_VENDORS: Final = {ProviderKind.OPENAI: "openai", ProviderKind.ANTHROPIC: "anthropic"}
+# https://platform.claude.com/docs/en/about-claude/pricing: the multipliers of every model that has none of its own.
+_RATIOS: Final = {
+    ProviderKind.ANTHROPIC: CacheRatios(
+        cached_input=Decimal("0.1"), cache_write=Decimal("1.25"), cache_write_1h=Decimal(2)
+    ),
+}
+
+
+class PublishedPrices:
+    """The `Prices` port. The table costs 200 ms to load: the first call does, so ask after the answer is known."""
+
+    def cost(
+        self, kind: ProviderKind, model: ModelConfig, *, answered_model: str, usage: Usage, at: datetime
+    ) -> Decimal | None:
+        """What `usage` costs, or None. The provider's own name for what answered is looked up first: it names the snapshot."""
+        published = None if _overrides_all(model) else _published(kind, (answered_model, model.name), usage, at)
+        rates = overridden(model, published=published, ratios=_RATIOS.get(kind, AT_FULL_PRICE))
+        return None if rates is None else cost_usd(usage, rates)
+
+
+def _overrides_all(model: ModelConfig) -> bool:
+    return None not in (
+        model.input_usd_per_mtok,
+        model.cached_input_usd_per_mtok,
+        model.cache_write_usd_per_mtok,
+        model.output_usd_per_mtok,
+    )
+
+
+def _published(kind: ProviderKind, names: tuple[str, ...], usage: Usage, at: datetime) -> Rates | None:
+    if kind not in _VENDORS:
+        return None
+    from genai_prices.data_snapshot import get_snapshot
+
+    snapshot = get_snapshot()
+    for name in names:
+        try:
+            _, found = snapshot.find_provider_model(name, None, _VENDORS[kind], None)
+        except LookupError:
+            continue
+        prices = found.get_prices(at)
+        plain, output = _at_tier(prices.input_mtok, usage), _at_tier(prices.output_mtok, usage)
+        if plain is None or output is None:
+            continue
+        write = _first(_at_tier(prices.cache_write_mtok, usage), plain)
+        return Rates(
+            input=plain,
+            cached_input=_first(_at_tier(prices.cache_read_mtok, usage), plain),
+            cache_write=write,
+            cache_write_1h=_first(_at_tier(prices.cache_write_1h_mtok, usage), write),
+            output=output,
+        )
+    return None
+
+
+def _at_tier(price: "Decimal | TieredPrices | None", usage: Usage) -> Decimal | None:
+    """The price that holds for every token of a call of this size: past a tier's start, vendors bill the whole call by it."""
+    if price is None or isinstance(price, Decimal):
+        return price
+    reached = [tier.price for tier in price.tiers if usage.input_tokens > tier.start]
+    return reached[-1] if reached else price.base
+
+
+def _first(price: Decimal | None, otherwise: Decimal) -> Decimal:
+    return otherwise if price is None else price
