@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Generic, Literal, Protocol, TypeVar
 
-from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta
+from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, Usage
+from llm_gateway.domain.gates import Admission
+from llm_gateway.domain.health import GateState
 from llm_gateway.domain.keys import ApiKey
-from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, Timeouts
+from llm_gateway.domain.metrics import CallResult
+from llm_gateway.domain.providers import ModelConfig, ProviderConfig, ProviderCredentials, ProviderKind, Timeouts
 from llm_gateway.domain.queries import Query, QuerySummary
+from llm_gateway.domain.tokens import TokenRange
 
 T = TypeVar("T")
 
@@ -155,3 +160,42 @@ class QueryQueue(Protocol):
     def send(self, query_id: str, *, delay_s: float = 0, priority: Priority = "normal") -> None:
         """Hands the query to a worker, not before `delay_s` (900 at most; a longer one is cut to that)."""
         ...
+
+
+# Money and tokens: tables that come as packages.
+
+
+class Prices(Protocol):
+    def cost(
+        self, kind: ProviderKind, model: ModelConfig, *, answered_model: str, usage: Usage, at: datetime
+    ) -> Decimal | None:
+        """US dollars, exact, that the provider bills for `usage` of a call made `at` a time; None where no price is known.
+
+        `model` is what was asked, and its overrides hold; `answered_model` is the name that the provider gave. A budget reserves
+        the cost of a usage that is estimated, and a model is priced if a `Usage()` costs something other than None.
+        """
+        ...
+
+
+class TokenCounter(Protocol):
+    def count(self, text: str, encoding: str) -> TokenRange:
+        """The tokens of `text` in a public encoding (`o200k_base`, `cl100k_base`); never asks the network."""
+        ...
+
+
+class ProviderGates(Protocol):
+    """Each provider's circuit, limits and counters, shared by every process."""
+
+    def admit(self, provider: ProviderConfig, *, tokens: int, timeout_s: float) -> Admission:
+        """Lets one call pass that may use `tokens` and is over within `timeout_s`; whatever happens then, call `settle`.
+
+        Raises `CircuitOpen`, `ProviderRateLimited` (`ProviderBusy` where all places are taken), each with the time after which
+        a call will pass unless others were quicker; `CallTooLarge` for one that never can.
+        """
+        ...
+
+    def settle(self, admission: Admission, result: CallResult) -> None:
+        """Notes how the call ended. Never raises: what cannot be noted frees itself, and the answer still goes out."""
+        ...
+
+    def state(self, provider: ProviderConfig) -> GateState: ...

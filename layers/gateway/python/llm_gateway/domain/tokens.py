@@ -1,0 +1,111 @@
+"""Token estimates: how much room a request takes, bounded from both sides, since only the provider counts exactly.
+
+Three figures answer three questions. `upper_bound` costs nothing and settles most requests: what is sure to fit needs no
+tokenizer. `TokenRange.least` says what surely does not fit a window. `TokenRange.most` is what a limit or a budget reserves.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import ceil
+from string import ascii_letters
+
+from llm_gateway.domain.chat import ChatRequest, ImagePart
+from llm_gateway.domain.model_table import ModelProfile
+
+# What a chat's wire format adds: marks around each message and tool call, and the start of the answer.
+_TOKENS_PER_MESSAGE = 4
+_TOKENS_PER_ANSWER = 3
+_TOKENS_PER_TOOL_CALL = 8
+_BLANKS = b" \t\r\n"
+_WORDY = _BLANKS + ascii_letters.encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRange:
+    """Not fewer tokens than `least`, not more than `most`, as far as can be told without asking the provider."""
+
+    least: int
+    most: int
+
+
+Count = Callable[[str, str], TokenRange]
+"""The tokens of a text in a named encoding."""
+
+
+def by_bytes(text: str) -> TokenRange:
+    """An estimate without a tokenizer: a token per three letters or blanks, and one per byte of everything else.
+
+    That is about twice what English prose takes, and near the truth for digits, code and other scripts. The lower end takes
+    a token per eight bytes that are not blanks: real text has shorter tokens in any tokenizer's vocabulary.
+    """
+    data = _utf8(text)
+    others = len(data.translate(None, _WORDY))
+    wordy = len(data) - others
+    return TokenRange(least=len(data.translate(None, _BLANKS)) // 8, most=ceil(wordy / 3) + others)
+
+
+def upper_bound(request: ChatRequest, profile: ModelProfile) -> int:
+    """A bound that no estimate of `request` exceeds: byte-level tokenizers make at most one token of a byte."""
+    return sum(len(_utf8(text)) for text in (*_prose(request), *_definitions(request))) + _overhead(request, profile)
+
+
+def estimate(request: ChatRequest, profile: ModelProfile, count: Count) -> TokenRange:
+    """The input tokens of `request`. Tools and schemas count towards `most` only: vendors rewrite them more tersely."""
+    prose = [_count(text, profile, count) for text in _prose(request)]
+    definitions = [_count(text, profile, count) for text in _definitions(request)]
+    return TokenRange(
+        least=sum(tokens.least for tokens in prose),
+        most=sum(tokens.most for tokens in (*prose, *definitions)) + _overhead(request, profile),
+    )
+
+
+def _count(text: str, profile: ModelProfile, count: Count) -> TokenRange:
+    tokenizer = profile.tokenizer
+    tokens = by_bytes(text) if tokenizer.encoding is None else count(text, tokenizer.encoding)
+    reserved = ceil(tokens.most * tokenizer.reserve_percent / 100)
+    return TokenRange(least=tokens.least, most=min(reserved, len(_utf8(text))))
+
+
+def _prose(request: ChatRequest) -> Iterator[str]:
+    if request.system:
+        yield request.system
+    for message in request.messages:
+        yield message.text
+        if message.name:
+            yield message.name
+        for call in message.tool_calls:
+            yield call.name
+            yield call.arguments
+
+
+def _definitions(request: ChatRequest) -> Iterator[str]:
+    for tool in request.tools:
+        yield _json({"name": tool.name, "description": tool.description, "parameters": tool.parameters})
+    if request.output.schema is not None:
+        yield _json(request.output.schema)
+
+
+def _overhead(request: ChatRequest, profile: ModelProfile) -> int:
+    messages = len(request.messages) + (1 if request.system else 0)
+    tool_calls = sum(len(message.tool_calls) for message in request.messages)
+    return (
+        messages * _TOKENS_PER_MESSAGE
+        + _TOKENS_PER_ANSWER
+        + tool_calls * _TOKENS_PER_TOOL_CALL
+        + _images(request) * profile.image_tokens
+        + (profile.tokenizer.tools_prompt_tokens if request.tools else 0)
+    )
+
+
+def _images(request: ChatRequest) -> int:
+    return sum(isinstance(part, ImagePart) for message in request.messages for part in message.content)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=dict)
+
+
+def _utf8(text: str) -> bytes:
+    # JSON can carry half of a surrogate pair, which plain UTF-8 refuses.
+    return text.encode("utf-8", "surrogatepass")
