@@ -1,0 +1,53 @@
+"""How long a call may take: one moment that no read, however often something trickles in, can push away."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from llm_gateway.domain.providers import Timeouts
+from llm_gateway.ports import Clock
+
+_enforced: ContextVar["Deadline | None"] = ContextVar("enforced_deadline", default=None)
+
+
+class Deadline:
+    """The end of a call, and of its present wait: `wait_s` after the last `renew`, never later than `total_s` after the start."""
+
+    def __init__(self, clock: Clock, *, total_s: float, wait_s: float) -> None:
+        self._clock = clock
+        self._wait_s = wait_s
+        self._ends_at_s = clock.monotonic_s() + total_s
+        self._due_at_s = self._ends_at_s
+        self.renew()
+
+    @classmethod
+    def of_whole_answer(cls, timeouts: Timeouts, clock: Clock) -> "Deadline":
+        return cls(clock, total_s=timeouts.total_s, wait_s=timeouts.total_s)
+
+    @classmethod
+    def of_stream(cls, timeouts: Timeouts, clock: Clock) -> "Deadline":
+        return cls(clock, total_s=timeouts.total_s, wait_s=timeouts.first_token_s)
+
+    def renew(self) -> None:
+        """Something came: the wait for the next begins now."""
+        self.allow(self._wait_s)
+
+    def allow(self, duration_s: float) -> None:
+        """Ends the present wait `duration_s` from now, or with the call where that is sooner."""
+        self._due_at_s = min(self._ends_at_s, self._clock.monotonic_s() + duration_s)
+
+    def remaining_s(self) -> float:
+        return max(self._due_at_s - self._clock.monotonic_s(), 0.0)
+
+    @contextmanager
+    def enforced(self) -> Iterator[None]:
+        """Binds every socket operation of this thread meanwhile. A generator must not yield within it."""
+        token = _enforced.set(self)
+        try:
+            yield
+        finally:
+            _enforced.reset(token)
+
+
+def enforced_deadline() -> Deadline | None:
+    return _enforced.get()

@@ -1,0 +1,48 @@
+"""The `Providers` port: which adapter serves which kind, one row each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, ProviderKind
+from llm_gateway.ports import Clock, Provider
+from llm_gateway.providers import anthropic, llama_cpp, openai
+from llm_gateway.providers.estimates import CountTokens, quarter_of_bytes
+from llm_gateway.providers.upstream import Upstream
+
+_MOST_ADAPTERS: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    adapter: Callable[[Upstream, Clock, CountTokens], Provider]
+    default_base_url: str = ""
+
+
+_ROWS: Final[Mapping[ProviderKind, _Row]] = {
+    ProviderKind.OPENAI: _Row(adapter=openai.openai_adapter, default_base_url=openai.DEFAULT_BASE_URL),
+    ProviderKind.OPENAI_COMPATIBLE: _Row(adapter=openai.openai_compatible_adapter),
+    ProviderKind.LLAMA_CPP: _Row(adapter=llama_cpp.llama_cpp_adapter),
+    ProviderKind.ANTHROPIC: _Row(adapter=anthropic.anthropic_adapter, default_base_url=anthropic.DEFAULT_BASE_URL),
+}
+
+
+class ProviderRegistry:
+    """Opens adapters. Equal addresses and credentials share one, and its connections; the least used is forgotten.
+
+    Where a provider does not count tokens, `count_tokens` does, and the usage is marked as estimated.
+    """
+
+    def __init__(self, *, clock: Clock, count_tokens: CountTokens = quarter_of_bytes) -> None:
+        def adapter(kind: ProviderKind, upstream: Upstream) -> Provider:
+            return _ROWS[kind].adapter(upstream, clock, count_tokens)
+
+        self._adapter = lru_cache(maxsize=_MOST_ADAPTERS)(adapter)
+
+    def open(self, config: ProviderConfig, credentials: ProviderCredentials | None) -> Provider:
+        upstream = Upstream(
+            base_url=config.base_url or _ROWS[config.kind].default_base_url,
+            api_key=credentials.api_key if credentials else None,
+        )
+        return self._adapter(config.kind, upstream)

@@ -1,0 +1,130 @@
+"""HTTP connections that keep to the deadline in force, follow no redirect and use no proxy; imported on first use, for httpx2."""
+
+import ipaddress
+import logging
+import socket
+import ssl
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import cache
+from typing import Any, Final
+
+import httpcore2
+import httpx2
+
+from llm_gateway.domain.providers import Timeouts
+from llm_gateway.providers.deadline import Deadline, enforced_deadline
+
+_MOST_CONNECTIONS: Final = 100
+_IDLE_CONNECTIONS: Final = 20
+_IDLE_S: Final = 20.0
+# At their debug level these print prompts and headers.
+_TALKATIVE: Final = ("anthropic", "openai", "httpx2", "httpcore2")
+
+
+def http_client() -> httpx2.Client:
+    """A client for one provider, to be reused: it keeps connections open."""
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # No proxy of the environment: it would see what a plain-http model server is asked, and stand in the way to loopback.
+    # No redirect: another host would be handed the credential.
+    return _Client(transport=_Transport(), trust_env=False, follow_redirects=False)
+
+
+def http_timeout(timeouts: Timeouts, deadline: Deadline) -> httpx2.Timeout:
+    left_s = deadline.remaining_s()
+    return httpx2.Timeout(left_s, connect=min(timeouts.connect_s, left_s))
+
+
+class _Client(httpx2.Client):
+    def __del__(self) -> None:
+        """Closes what a client that fell out of use has open: nobody else knows when its last call ended."""
+        with suppress(Exception):
+            self.close()
+
+
+class _Transport(httpx2.HTTPTransport):
+    def __init__(self) -> None:
+        super().__init__(verify=_ssl_context())
+        # httpx2 takes no network backend, and only there can a wait be cut to what is left of the deadline.
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=_ssl_context(),
+            max_connections=_MOST_CONNECTIONS,
+            max_keepalive_connections=_IDLE_CONNECTIONS,
+            keepalive_expiry=_IDLE_S,
+            network_backend=_Backend(),
+        )
+
+
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    """Loading certificates is most of what a client costs, so all clients share them."""
+    return httpx2.create_ssl_context()
+
+
+class _Backend(httpcore2.SyncBackend):
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.NetworkStream:
+        """Tries each address of `host` within one timeout, where the socket module would give it to each anew."""
+        failure: Exception = httpcore2.ConnectError("no address may be called")
+        for address in _addresses(host, port):
+            try:
+                stream = super().connect_tcp(address, port, _cut(timeout), local_address, socket_options)
+                return _Stream(stream)
+            except httpcore2.ConnectError as error:
+                failure = error
+        raise failure
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    """The addresses of `host` that may be called: none of the link itself, where clouds keep their metadata services.
+
+    The configured name was checked when it was stored; what it stands for may have changed since.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpcore2.ConnectError("the name has no address") from error
+    addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
+    return [address for address in addresses if not ipaddress.ip_address(address.partition("%")[0]).is_link_local]
+
+
+class _Stream(httpcore2.NetworkStream):
+    """A connection whose every wait is cut to what is left."""
+
+    def __init__(self, stream: httpcore2.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _cut(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _cut(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, _cut(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _cut(timeout: float | None) -> float | None:
+    """`timeout`, or what the deadline leaves of it. Raises `ReadTimeout` where that is nothing."""
+    deadline = enforced_deadline()
+    if deadline is None:
+        return timeout
+    left_s = deadline.remaining_s()
+    if left_s <= 0:
+        raise httpcore2.ReadTimeout("the deadline has passed")
+    return left_s if timeout is None else min(timeout, left_s)
