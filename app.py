@@ -1,0 +1,26 @@
+"""The CDK app: which stacks exist."""
+
+from aws_cdk import App, Tags
+
+from infra.api import ApiStack
+from infra.data import DataStack
+from infra.deployment import Deployment, LocalModel
+from infra.local_model import LocalModelStack
+from infra.monitoring import MonitoringStack
+from infra.security import SecurityStack, check
+from infra.worker import WorkerStack
+
+app = App()
+deployment = Deployment.from_context(app.node)
+check(app)
+Tags.of(app).add("service", deployment.prefix)
+
+data = DataStack(app, deployment=deployment)
+model = None if deployment.local_model is LocalModel.OFF else LocalModelStack(app, deployment=deployment).model
+api = ApiStack(app, deployment=deployment, data=data, model=model)
+WorkerStack(app, deployment=deployment, data=data, model=model)
+MonitoringStack(app, deployment=deployment, data=data)
+if deployment.waf:
+    SecurityStack(app, deployment=deployment, stage_arn=api.stage_arn)
+
+app.synth()

@@ -1,0 +1,177 @@
+"""What the gateway keeps: tables, large bodies, queues, the key that encrypts them, and the pepper of API keys."""
+
+from aws_cdk import CfnOutput, Duration, Fn, RemovalPolicy, ScopedAws, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+from llm_gateway.endpoints import WORKERS, Resource
+
+from infra.deployment import Deployment
+from infra.security import acknowledge
+
+# One hash key each, a range key where the second name is set. Items carry the time they expire at, in seconds since 1970.
+_TABLES = {
+    Resource.KEYS: ("key_id", None),
+    Resource.PROVIDERS: ("collection", "provider_id"),
+    Resource.QUERIES: ("query_id", None),
+    Resource.LIMITS: ("scope", None),
+    Resource.CACHE: ("cache_key", None),
+}
+KEYS_INDEX = "by_collection"
+# SQS counts a message whose worker died as received once it is visible again. AWS advises six times the function's timeout.
+_VISIBILITY_TIMEOUTS = 6
+_MAX_RECEIVES = 5
+
+
+class DataStack(Stack):
+    """Everything with a state. The other stacks can be deleted and deployed again without losing anything."""
+
+    def __init__(self, scope: Construct, *, deployment: Deployment) -> None:
+        super().__init__(scope, f"{deployment.prefix}-data", description="LLM gateway: tables, bodies, queues, secrets")
+        self._deployment = deployment
+        self.key = kms.Key(
+            self,
+            "Key",
+            alias=f"alias/{deployment.prefix}",
+            description=f"Encrypts what {deployment.prefix} keeps",
+            enable_key_rotation=True,
+            removal_policy=deployment.removal_policy,
+        )
+        # An alarm's notice is encrypted with it, too.
+        self.key.grant_encrypt_decrypt(iam.ServicePrincipal("cloudwatch.amazonaws.com"))
+        self.tables = {resource: self._table(resource, *keys) for resource, keys in _TABLES.items()}
+        self.tables[Resource.KEYS].add_global_secondary_index(
+            index_name=KEYS_INDEX,
+            partition_key=_string("collection"),
+            sort_key=_string("key_id"),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+        self.bodies = self._bodies()
+        self.dead_letters = self._queue("DeadLetterQueue", retention_period=Duration.days(14))
+        self.normal_queue = self._queue("NormalQueue", dead_letters=self.dead_letters)
+        self.high_queue = self._queue("HighQueue", dead_letters=self.dead_letters)
+        self.pepper = self._pepper()
+        for name, value in self.variables.items():
+            CfnOutput(self, name.title().replace("_", ""), value=value)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Every variable that `settings.py` reads, with its value here."""
+        return {
+            **{f"{resource.upper()}_TABLE": table.table_name for resource, table in self.tables.items()},
+            "BODIES_BUCKET": self.bodies.bucket_name,
+            "QUEUE_URL": self.normal_queue.queue_url,
+            "HIGH_QUEUE_URL": self.high_queue.queue_url,
+            "PEPPER_SECRET_ID": self.pepper.secret_arn,
+            "CREDENTIALS_PREFIX": self.credentials_prefix,
+            "KMS_KEY_ID": self.key.key_id,
+            "RETENTION_DAYS": str(self._deployment.retention_days),
+            "ALLOW_PRIVATE_ADDRESSES": str(self._deployment.allow_private_addresses).lower(),
+        }
+
+    @property
+    def credentials_prefix(self) -> str:
+        """What the names of the providers' secrets begin with; the gateway makes them, one for each provider."""
+        return f"{self._deployment.prefix}/providers/"
+
+    @property
+    def pepper_prefix(self) -> str:
+        """What the pepper's name begins with."""
+        return f"{self._deployment.prefix}/pepper/"
+
+    def queues(self, name: str) -> tuple[sqs.Queue, ...]:
+        """The queues that a worker's row calls `name`, the more urgent first."""
+        return {"queries": (self.high_queue, self.normal_queue)}[name]
+
+    def _table(self, resource: Resource, hash_key: str, range_key: str | None) -> dynamodb.Table:
+        protected = self._deployment.is_prod
+        table = dynamodb.Table(
+            self,
+            resource.title(),
+            partition_key=_string(hash_key),
+            sort_key=_string(range_key) if range_key else None,
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self.key,
+            time_to_live_attribute="expires_at",
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=protected
+            ),
+            deletion_protection=protected,
+            removal_policy=self._deployment.removal_policy,
+        )
+        if not protected:
+            acknowledge(
+                table, {"AwsSolutions-DDB3": "Backups cost money; outside production the data can be made again."}
+            )
+        return table
+
+    def _bodies(self) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "Bodies",
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            # Not versioned: a query that is erased must be gone.
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    expiration=Duration.days(self._deployment.retention_days),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                )
+            ],
+            removal_policy=self._deployment.removal_policy,
+        )
+        acknowledge(
+            bucket,
+            {
+                "AwsSolutions-S1": "Only the gateway's functions may read it, and they log each query themselves; "
+                "a second log would keep the ids of erased queries."
+            },
+        )
+        return bucket
+
+    def _queue(
+        self, name: str, *, retention_period: Duration | None = None, dead_letters: sqs.Queue | None = None
+    ) -> sqs.Queue:
+        longest_s = max(worker.timeout_s for worker in WORKERS)
+        return sqs.Queue(
+            self,
+            name,
+            encryption=sqs.QueueEncryption.KMS,
+            encryption_master_key=self.key,
+            enforce_ssl=True,
+            visibility_timeout=Duration.seconds(_VISIBILITY_TIMEOUTS * longest_s),
+            retention_period=retention_period,
+            dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=_MAX_RECEIVES)
+            if dead_letters
+            else None,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+    def _pepper(self) -> secretsmanager.Secret:
+        # A deleted secret keeps its name for days; the stack's own id in it lets a deleted deployment be made again.
+        stack_id = Fn.select(2, Fn.split("/", ScopedAws(self).stack_id))
+        pepper = secretsmanager.Secret(
+            self,
+            "Pepper",
+            secret_name=f"{self.pepper_prefix}{stack_id}",
+            description="The pepper of API keys: without it no key is valid any more",
+            encryption_key=self.key,
+            generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
+            removal_policy=self._deployment.removal_policy,
+        )
+        acknowledge(
+            pepper, {"AwsSolutions-SMG4": "Every API key is hashed with it, so rotating it would revoke them all."}
+        )
+        return pepper
+
+
+def _string(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

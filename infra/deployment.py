@@ -1,0 +1,156 @@
+"""What `cdk.json` and `-c` say about this deployment, read once and checked; docs/deployment.md explains each setting."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Node
+
+
+class Stage(StrEnum):
+    """How much is at stake. `prod` keeps its data, protects it, and shifts traffic to new code step by step."""
+
+    DEV = "dev"
+    STAGING = "staging"
+    PROD = "prod"
+
+
+class Architecture(StrEnum):
+    """The processors that the functions run on."""
+
+    ARM64 = "arm64"
+    X86_64 = "x86_64"
+
+
+class Streaming(StrEnum):
+    """How streaming routes answer: as they go, or at once at the end where an emulator cannot stream."""
+
+    STREAM = "stream"
+    BUFFERED = "buffered"
+
+
+class LocalModel(StrEnum):
+    """Where a model of one's own runs, if at all."""
+
+    OFF = "off"
+    LAMBDA = "lambda"
+    FARGATE = "fargate"
+
+
+class Switch(StrEnum):
+    """A setting that is either on or off."""
+
+    ON = "on"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One deployment's settings."""
+
+    name: str
+    stage: Stage
+    python: str
+    architecture: Architecture
+    streaming: Streaming
+    local_model: LocalModel
+    retention_days: int
+    log_retention: logs.RetentionDays
+    allow_private_addresses: bool
+    waf: bool
+    dashboards: bool
+    tracing: bool
+    alarm_email: str
+
+    @classmethod
+    def from_context(cls, node: Node) -> "Deployment":
+        """Read the app's context. Raises ValueError naming a setting that is missing or has no such value."""
+        local_model = _choice(node, "localModel", LocalModel)
+        return cls(
+            name=_text(node, "name"),
+            stage=_choice(node, "stage", Stage),
+            python=_text(node, "python"),
+            architecture=_choice(node, "architecture", Architecture),
+            streaming=_choice(node, "streaming", Streaming),
+            local_model=local_model,
+            retention_days=_whole_number(node, "retentionDays"),
+            log_retention=_log_retention(_whole_number(node, "logRetentionDays")),
+            # A model on Fargate answers on an address of its own network.
+            allow_private_addresses=_is_on(node, "allowPrivateAddresses") or local_model is LocalModel.FARGATE,
+            waf=_is_on(node, "waf"),
+            dashboards=_is_on(node, "dashboards"),
+            tracing=_is_on(node, "tracing"),
+            alarm_email=_text(node, "alarmEmail"),
+        )
+
+    @property
+    def prefix(self) -> str:
+        """What the names of stacks, functions and secrets begin with."""
+        return f"{self.name}-{self.stage}"
+
+    @property
+    def is_prod(self) -> bool:
+        """Whether data outlives its stack and new code takes over step by step."""
+        return self.stage is Stage.PROD
+
+    @property
+    def removal_policy(self) -> RemovalPolicy:
+        """What becomes of data when its stack is deleted."""
+        return RemovalPolicy.RETAIN if self.is_prod else RemovalPolicy.DESTROY
+
+    @property
+    def runtime(self) -> lambda_.Runtime:
+        """The functions' runtime."""
+        return lambda_.Runtime(f"python{self.python}", lambda_.RuntimeFamily.PYTHON, supports_inline_code=True)
+
+    @property
+    def lambda_architecture(self) -> lambda_.Architecture:
+        """The functions' processors, as CDK names them."""
+        arm = self.architecture is Architecture.ARM64
+        return lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64
+
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+_RETENTION_DAYS = {
+    1: logs.RetentionDays.ONE_DAY,
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    90: logs.RetentionDays.THREE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+}
+
+
+def _text(node: Node, name: str) -> str:
+    value = node.try_get_context(name)
+    if value is None:
+        raise ValueError(f"The context has no {name!r}: cdk.json sets it, -c {name}=… changes it.")
+    return str(value)
+
+
+def _choice(node: Node, name: str, choices: type[_Choice]) -> _Choice:
+    value = _text(node, name)
+    if value not in list(choices):
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return choices(value)
+
+
+def _is_on(node: Node, name: str) -> bool:
+    return _choice(node, name, Switch) is Switch.ON
+
+
+def _whole_number(node: Node, name: str) -> int:
+    text = _text(node, name)
+    if not text.isdecimal() or int(text) == 0:
+        raise ValueError(f"{name} must be a whole number from 1 up, not {text!r}.")
+    return int(text)
+
+
+def _log_retention(days: int) -> logs.RetentionDays:
+    if days not in _RETENTION_DAYS:
+        raise ValueError(f"logRetentionDays must be one of {', '.join(map(str, _RETENTION_DAYS))}, not {days}.")
+    return _RETENTION_DAYS[days]

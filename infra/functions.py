@@ -1,0 +1,179 @@
+"""One Lambda for each row of the endpoint table: its one file, its layers, its own role, its own log."""
+
+from functools import cached_property
+from pathlib import Path
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_codedeploy as codedeploy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+from llm_gateway.endpoints import Endpoint, Worker
+
+from infra.data import DataStack
+from infra.deployment import Architecture, Deployment, Streaming
+from infra.grants import acknowledged_wildcards, statements, variables
+from infra.layers import TOKENIZERS_MOUNTED_AT, Layers, asks_providers
+from infra.local_model import ModelFunction, ModelService
+from infra.security import acknowledge, managed_policy_finding
+from layers.cache import cached
+
+_SOURCES = Path(__file__).resolve().parents[1] / "functions"
+# The Lambda Web Adapter starts `run.sh`, asks it over HTTP on the port, and passes its answer on as it comes. It takes the
+# place of Lambda's own start, which would have put the function and its layers on Python's path.
+_RUN = """#!/bin/sh
+export PYTHONPATH="$LAMBDA_TASK_ROOT:/opt/python"
+exec python -m uvicorn {name}:app --port "$PORT" --no-access-log
+"""
+_ADAPTER = {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap", "AWS_LWA_INVOKE_MODE": "response_stream", "PORT": "8080"}
+_TRACING = iam.PolicyStatement(
+    sid="Tracing", actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"]
+)
+_REASONS = {
+    "AwsSolutions-L1": "The runtime is a setting, because the layers' wheels are locked and tested for it.",
+    "AwsSolutions-IAM5[Resource::*]": "Traces and network interfaces, where a deployment has them, take no resource.",
+}
+_CODEDEPLOY_POLICY = "service-role/AWSCodeDeployRoleForLambdaLimited"
+_CODEDEPLOY_FINDING = managed_policy_finding(_CODEDEPLOY_POLICY)
+
+
+class Functions(Construct):
+    """What the functions of one stack share: settings, layers, and in production how new code takes over."""
+
+    def __init__(
+        self, scope: Construct, *, deployment: Deployment, data: DataStack, model: ModelFunction | ModelService | None
+    ) -> None:
+        super().__init__(scope, "Functions")
+        self._deployment = deployment
+        self._data = data
+        self._model = model
+        acknowledge(self, {**acknowledged_wildcards(data), **_REASONS})
+        self._layers = Layers(self, deployment=deployment)
+        self._rollout = _Rollout(self) if deployment.is_prod else None
+
+    def function(self, row: Endpoint | Worker) -> lambda_.IFunction:
+        """Add the row's function; in production the alias that stands for its released version."""
+        scope = Construct(self, row.name)
+        function = self._function(scope, row)
+        return self._rollout.alias(scope, function) if self._rollout else function
+
+    def streams(self, row: Endpoint | Worker) -> bool:
+        """Whether the row's function answers as it goes in this deployment."""
+        return isinstance(row, Endpoint) and row.streams and self._deployment.streaming is Streaming.STREAM
+
+    def _function(self, scope: Construct, row: Endpoint | Worker) -> lambda_.Function:
+        deployment = self._deployment
+        streams = self.streams(row)
+        model = self._model if asks_providers(row) else None
+        log_group = logs.LogGroup(
+            scope,
+            "Log",
+            log_group_name=f"/aws/lambda/{function_name(deployment, row)}",
+            retention=deployment.log_retention,
+            removal_policy=deployment.removal_policy,
+        )
+        return lambda_.Function(
+            scope,
+            "Function",
+            function_name=function_name(deployment, row),
+            description=f"{row.method} {row.path}" if isinstance(row, Endpoint) else f"Works on the queue {row.queue}",
+            runtime=deployment.runtime,
+            architecture=deployment.lambda_architecture,
+            handler="run.sh" if streams else f"{row.name}.handler",
+            code=lambda_.Code.from_asset(str(_code(row, streams=streams))),
+            layers=[*self._layers.of(row), *([self._web_adapter] if streams else [])],
+            environment={
+                **variables(row, self._data),
+                **({"TIKTOKEN_CACHE_DIR": TOKENIZERS_MOUNTED_AT} if asks_providers(row) else {}),
+                **(_ADAPTER if streams else {}),
+            },
+            memory_size=row.memory_mb,
+            timeout=Duration.seconds(row.timeout_s),
+            # Otherwise CDK would widen the policy by itself, and the table would not be the whole truth.
+            role=self._role(scope, row, log_group).without_policy_updates(),
+            log_group=log_group,
+            tracing=lambda_.Tracing.ACTIVE if deployment.tracing else lambda_.Tracing.DISABLED,
+            vpc=model.vpc if model else None,
+            security_groups=model.callers if model else None,
+        )
+
+    def _role(self, scope: Construct, row: Endpoint | Worker, log_group: logs.LogGroup) -> iam.Role:
+        write_logs = iam.PolicyStatement(
+            sid="Log", actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group.log_group_arn]
+        )
+        granted = [write_logs, *statements(row, self._data)]
+        if self._model and asks_providers(row):
+            granted += self._model.caller_statements
+        if self._deployment.tracing:
+            granted.append(_TRACING)
+        return iam.Role(
+            scope,
+            "Role",
+            description=f"What {row.name} may do",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={"granted": iam.PolicyDocument(statements=granted)},
+        )
+
+    @cached_property
+    def _web_adapter(self) -> lambda_.ILayerVersion:
+        architecture = "Arm64" if self._deployment.architecture is Architecture.ARM64 else "X86"
+        stack = Stack.of(self)
+        arn = f"arn:{stack.partition}:lambda:{stack.region}:753240598075:layer:LambdaAdapterLayer{architecture}:30"
+        return lambda_.LayerVersion.from_layer_version_arn(self, "WebAdapter", arn)
+
+
+class _Rollout(Construct):
+    """New code gets a tenth of the calls for five minutes, and all of them if it raised nothing by then."""
+
+    def __init__(self, scope: Construct) -> None:
+        super().__init__(scope, "Rollout")
+        self._application = codedeploy.LambdaApplication(self, "Application")
+        self._role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("codedeploy.amazonaws.com"),
+            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(_CODEDEPLOY_POLICY)],
+        )
+        acknowledge(self._role, {_CODEDEPLOY_FINDING: "AWS's own policy for this one purpose; it follows the service."})
+
+    def alias(self, scope: Construct, function: lambda_.Function) -> lambda_.Alias:
+        """The alias that callers use and CodeDeploy moves; an error while it moves brings the old code back."""
+        alias = lambda_.Alias(scope, "Live", alias_name="live", version=function.current_version)
+        errors = alias.metric_errors(period=Duration.minutes(1)).create_alarm(
+            scope,
+            "Errors",
+            alarm_description=f"{scope.node.id} raised an error",
+            threshold=1,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        codedeploy.LambdaDeploymentGroup(
+            scope,
+            "Deployment",
+            application=self._application,
+            alias=alias,
+            deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_5_MINUTES,
+            alarms=[errors],
+            role=self._role,
+        )
+        return alias
+
+
+def function_name(deployment: Deployment, row: Endpoint | Worker) -> str:
+    """The name of the row's function in the account."""
+    return f"{deployment.prefix}-{row.name}"
+
+
+def _code(row: Endpoint | Worker, *, streams: bool) -> Path:
+    source = (_SOURCES / f"{row.name}.py").read_bytes()
+    script = _RUN.format(name=row.name) if streams else ""
+
+    def fill(directory: Path) -> None:
+        (directory / f"{row.name}.py").write_bytes(source)
+        if script:
+            (directory / "run.sh").write_text(script)
+            (directory / "run.sh").chmod(0o755)
+
+    return cached(row.name, (source, script.encode()), fill)

@@ -1,0 +1,147 @@
+"""Turn what a row of the endpoint table reads and writes into exact IAM actions, and variables that name what was granted."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from aws_cdk import ArnFormat
+from aws_cdk import aws_iam as iam
+from llm_gateway.endpoints import Endpoint, Resource, Worker
+
+from infra.data import KEYS_INDEX, DataStack
+
+_Actions = dict[str, tuple[str, ...]]
+# Named one by one: CDK's own grants add Scan, stream reads and more that no function needs.
+_TABLE: Final[_Actions] = {
+    "reads": ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+    "writes": ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"),
+}
+_ACTIONS: Final[dict[Resource, _Actions]] = {
+    **dict.fromkeys((Resource.KEYS, Resource.PROVIDERS, Resource.QUERIES, Resource.LIMITS, Resource.CACHE), _TABLE),
+    # Without ListBucket S3 calls a body that is gone forbidden instead of missing.
+    Resource.BODIES: {"reads": ("s3:GetObject", "s3:ListBucket"), "writes": ("s3:PutObject", "s3:DeleteObject")},
+    Resource.CREDENTIALS: {
+        "reads": ("secretsmanager:GetSecretValue",),
+        "writes": ("secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret"),
+    },
+    Resource.QUEUE: {"reads": (), "writes": ("sqs:SendMessage",)},
+}
+_AUTHENTICATION = ("dynamodb:GetItem", "dynamodb:UpdateItem")
+_KEY_ACTIONS = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+# The services that may use the key for a function; a function can never use it by itself.
+_ENCRYPTED_BY = ("dynamodb", "s3", "secretsmanager", "sqs")
+_VARIABLES = {
+    Resource.KEYS: ("KEYS_TABLE",),
+    Resource.PROVIDERS: ("PROVIDERS_TABLE",),
+    Resource.QUERIES: ("QUERIES_TABLE",),
+    Resource.LIMITS: ("LIMITS_TABLE",),
+    Resource.CACHE: ("CACHE_TABLE",),
+    Resource.BODIES: ("BODIES_BUCKET",),
+    Resource.CREDENTIALS: ("CREDENTIALS_PREFIX", "KMS_KEY_ID"),
+    Resource.QUEUE: ("QUEUE_URL", "HIGH_QUEUE_URL"),
+}
+
+
+def is_public(row: Endpoint | Worker) -> bool:
+    """Whether nothing is authenticated: such a function is granted nothing and told nothing."""
+    return isinstance(row, Endpoint) and row.permission is None
+
+
+def statements(row: Endpoint | Worker, data: DataStack) -> list[iam.PolicyStatement]:
+    """What the row's function may do: what it reads and writes, its queue if it is a worker, and authentication if not."""
+    if is_public(row):
+        return []
+    granted = [
+        _allow(resource.title(), _actions(resource, row), _arns(resource, data))
+        for resource in sorted(row.reads | row.writes)
+    ]
+    match row:
+        case Endpoint():
+            granted += _authentication(data)
+        case Worker():
+            granted.append(_consumption(row, data))
+    return [*granted, _key_use(data)]
+
+
+def variables(row: Endpoint | Worker, data: DataStack) -> dict[str, str]:
+    """The environment of the row's function: the names of what it was granted, as `settings.py` reads them."""
+    if is_public(row):
+        return {}
+    names = {name for resource in row.reads | row.writes for name in _VARIABLES[resource]}
+    names |= {"RETENTION_DAYS", "ALLOW_PRIVATE_ADDRESSES"}
+    if isinstance(row, Endpoint):
+        names |= {"KEYS_TABLE", "PEPPER_SECRET_ID"}
+    return {name: data.variables[name] for name in sorted(names)}
+
+
+def acknowledged_wildcards(data: DataStack) -> dict[str, str]:
+    """Every wildcard in the statements above, as cdk-nag names it, and why it is there."""
+    account = "arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>"
+    bucket = data.resolve(data.export_value(data.bodies.bucket_arn))["Fn::ImportValue"]
+    reasons = {
+        f"{account}:secret:{data.credentials_prefix}*": "The gateway makes a secret for each provider, named like this.",
+        f"{account}:secret:{data.pepper_prefix}*": "The end of the pepper's ARN is not known before it is made.",
+        f"{bucket}/*": "The bucket holds nothing but bodies, under names made at run time.",
+    }
+    return {f"AwsSolutions-IAM5[Resource::{resource}]": reason for resource, reason in reasons.items()}
+
+
+def _actions(resource: Resource, row: Endpoint | Worker) -> list[str]:
+    read = _ACTIONS[resource]["reads"] if resource in row.reads else ()
+    written = _ACTIONS[resource]["writes"] if resource in row.writes else ()
+    return [*read, *written]
+
+
+def _arns(resource: Resource, data: DataStack) -> list[str]:
+    match resource:
+        case Resource.KEYS:
+            table = data.tables[resource].table_arn
+            return [table, f"{table}/index/{KEYS_INDEX}"]
+        case Resource.BODIES:
+            return [data.bodies.bucket_arn, data.bodies.arn_for_objects("*")]
+        case Resource.CREDENTIALS:
+            return [_secrets(data, data.credentials_prefix)]
+        case Resource.QUEUE:
+            return [data.normal_queue.queue_arn, data.high_queue.queue_arn]
+        case _:
+            return [data.tables[resource].table_arn]
+
+
+def _authentication(data: DataStack) -> list[iam.PolicyStatement]:
+    return [
+        _allow("Authentication", _AUTHENTICATION, [data.tables[Resource.KEYS].table_arn]),
+        _allow("Pepper", ["secretsmanager:GetSecretValue"], [_secrets(data, data.pepper_prefix)]),
+    ]
+
+
+def _consumption(row: Worker, data: DataStack) -> iam.PolicyStatement:
+    actions = ["ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes"]
+    queues = [queue.queue_arn for queue in data.queues(row.queue)]
+    return _allow("Consumption", [f"sqs:{action}" for action in actions], queues)
+
+
+def _key_use(data: DataStack) -> iam.PolicyStatement:
+    services = [f"{service}.{data.region}.amazonaws.com" for service in _ENCRYPTED_BY]
+    return _allow("Key", _KEY_ACTIONS, [data.key.key_arn], {"StringEquals": {"kms:ViaService": services}})
+
+
+def _secrets(data: DataStack, prefix: str) -> str:
+    # Secrets Manager ends every secret's ARN in six characters of its own.
+    return data.format_arn(
+        service="secretsmanager",
+        resource="secret",
+        resource_name=f"{prefix}*",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+
+
+def _allow(
+    sid: str, actions: Iterable[str], resources: list[str], conditions: dict[str, dict[str, list[str]]] | None = None
+) -> iam.PolicyStatement:
+    return iam.PolicyStatement(sid=sid, actions=list(actions), resources=resources, conditions=conditions)

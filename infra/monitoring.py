@@ -1,0 +1,87 @@
+"""Alarms on what a caller would notice, and a dashboard to look at when one rings."""
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+from llm_gateway.endpoints import ENDPOINTS, WORKERS, Endpoint, Worker
+
+from infra.data import DataStack
+from infra.deployment import Deployment
+from infra.functions import function_name
+
+_WINDOW = Duration.minutes(5)
+
+
+class MonitoringStack(Stack):
+    """Alarms that go to one topic, and the dashboard."""
+
+    def __init__(self, scope: Construct, *, deployment: Deployment, data: DataStack) -> None:
+        super().__init__(scope, f"{deployment.prefix}-monitoring", description="LLM gateway: alarms and dashboard")
+        self._deployment = deployment
+        topic = self._topic(data)
+        waiting = data.normal_queue.metric_approximate_age_of_oldest_message(period=_WINDOW)
+        dead = data.dead_letters.metric_approximate_number_of_messages_visible(period=_WINDOW)
+        alarms = [
+            self._alarm("ServerErrors", self._api("5XXError"), 5, "The API answers with 5xx."),
+            self._alarm("QueriesWait", waiting, 900, "Async queries have waited for more than 15 minutes."),
+            self._alarm("DeadLetters", dead, 1, "An async query failed for good; its message is kept for 14 days."),
+            *(self._alarm(row.name, self._errors(row), 1, f"{row.name} raises errors.") for row in WORKERS),
+        ]
+        for alarm in alarms:
+            alarm.add_alarm_action(actions.SnsAction(topic))
+        if deployment.dashboards:
+            self._dashboard(waiting, dead)
+
+    def _topic(self, data: DataStack) -> sns.Topic:
+        topic = sns.Topic(self, "Alarms", master_key=data.key, enforce_ssl=True)
+        topic.grant_publish(iam.ServicePrincipal("cloudwatch.amazonaws.com"))
+        if self._deployment.alarm_email:
+            topic.add_subscription(subscriptions.EmailSubscription(self._deployment.alarm_email))
+        return topic
+
+    def _alarm(self, name: str, metric: cloudwatch.Metric, threshold: int, description: str) -> cloudwatch.Alarm:
+        return metric.create_alarm(
+            self,
+            name,
+            alarm_name=f"{self._deployment.prefix}-{name}",
+            alarm_description=description,
+            threshold=threshold,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    def _dashboard(self, waiting: cloudwatch.Metric, dead: cloudwatch.Metric) -> None:
+        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._deployment.prefix)
+        requests = [self._api(name) for name in ("Count", "4XXError", "5XXError")]
+        latencies = [self._api("Latency", statistic) for statistic in ("p50", "p95", "p99")]
+        functions = [self._errors(row).with_(label=row.name) for row in (*ENDPOINTS, *WORKERS)]
+        dashboard.add_widgets(
+            cloudwatch.GraphWidget(title="Requests", left=requests, width=12),
+            cloudwatch.GraphWidget(title="Latency, ms", left=latencies, width=12),
+            cloudwatch.GraphWidget(title="Queues", left=[dead], right=[waiting], width=12),
+            cloudwatch.GraphWidget(title="Errors by function", left=functions, width=12),
+        )
+
+    def _api(self, metric_name: str, statistic: str = "Sum") -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name=metric_name,
+            dimensions_map={"ApiName": self._deployment.prefix, "Stage": self._deployment.stage},
+            statistic=statistic,
+            period=_WINDOW,
+        )
+
+    def _errors(self, row: Endpoint | Worker) -> cloudwatch.Metric:
+        # By name, because a reference would tie this stack to functions that the next deployment may remove.
+        return cloudwatch.Metric(
+            namespace="AWS/Lambda",
+            metric_name="Errors",
+            dimensions_map={"FunctionName": function_name(self._deployment, row)},
+            statistic="Sum",
+            period=_WINDOW,
+        )

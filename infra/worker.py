@@ -1,0 +1,34 @@
+"""The functions that queues feed."""
+
+from aws_cdk import Stack
+from constructs import Construct
+from llm_gateway.endpoints import WORKERS, Worker
+
+from infra.data import DataStack
+from infra.deployment import Deployment
+from infra.functions import Functions
+from infra.local_model import ModelFunction, ModelService
+
+
+class WorkerStack(Stack):
+    """Each row of the table's workers, fed by its queues. The queues themselves are among the data."""
+
+    def __init__(
+        self, scope: Construct, *, deployment: Deployment, data: DataStack, model: ModelFunction | ModelService | None
+    ) -> None:
+        super().__init__(scope, f"{deployment.prefix}-worker", description="LLM gateway: functions that queues feed")
+        self._functions = Functions(self, deployment=deployment, data=data, model=model)
+        for row in WORKERS:
+            self._feed(row, data)
+
+    def _feed(self, row: Worker, data: DataStack) -> None:
+        function = self._functions.function(row)
+        # Not SqsEventSource, which would also grant what the row's role has already, and more than it needs.
+        for queue in data.queues(row.queue):
+            function.add_event_source_mapping(
+                f"From{queue.node.id}",
+                event_source_arn=queue.queue_arn,
+                batch_size=row.batch_size,
+                max_concurrency=row.max_concurrency,
+                report_batch_item_failures=True,
+            )
