@@ -17,7 +17,6 @@
     │   ├── ValidationFailed  ContextWindowExceeded  UnsupportedParameter  UnpricedModel
     ├── TooManyRequests                  429
     │   ├── RateLimited  BudgetExceeded
-    ├── ResponseValidationFailed         502
     ├── Unavailable                      503
     │   ├── NoProviderAvailable  DependencyUnavailable
     ├── DeadlineExceeded                 504
@@ -27,7 +26,12 @@
         ├── ProviderRefused              502 provider_error, not retryable here, another candidate may take it
         ├── ProviderAuthFailed           502
         ├── ProviderResponseInvalid      502
+        ├── ResponseValidationFailed     502, carries the answer and what is wrong with it
         ├── ProviderRateLimited          429, retryable
+        │   ├── ProviderBusy             all places for concurrent calls are taken
+        ├── CircuitOpen                  503, in an attempt only: as an answer it is no_provider_available
+        ├── ProviderDisabled             503, likewise
+        ├── CallTooLarge                 422 validation_failed, another candidate may take it
         ├── ProviderTimeout              504
         └── ProviderRejected             422 validation_failed: the request itself is at fault, nobody else is asked
 
@@ -188,10 +192,6 @@ class BudgetExceeded(TooManyRequests):
     code = "budget_exceeded"
 
 
-class ResponseValidationFailed(GatewayError):
-    status, code, title = 502, "response_validation_failed", "The answer does not have the asked form"
-
-
 class Unavailable(GatewayError):
     status, title = 503, "Unavailable for now"
 
@@ -246,8 +246,41 @@ class ProviderResponseInvalid(ProviderFault):
     status, code, title = 502, "provider_response_invalid", "The provider's answer cannot be used"
 
 
+class ResponseValidationFailed(ProviderFault):
+    """The answer does not have the form that was asked for; `complaint` says why, to the model."""
+
+    status, code, title = 502, "response_validation_failed", "The answer does not have the asked form"
+
+    def __init__(self, detail: str, *, answer: Any, complaint: str) -> None:
+        super().__init__(detail, usage=answer.usage)
+        self.answer = answer
+        self.complaint = complaint
+
+
 class ProviderRateLimited(ProviderFault):
     status, code, title, retryable = 429, "provider_rate_limited", "The provider is at its limit", True
+
+
+class ProviderBusy(ProviderRateLimited):
+    """As many calls are running as may at once. One may end at any time; `retry_after_s` is when one must have ended."""
+
+
+class CircuitOpen(ProviderFault):
+    """The provider failed so often that it is left alone until `retry_after_s` has passed. It was not called."""
+
+    status, code, title = 503, "circuit_open", "The provider is being left alone"
+
+
+class ProviderDisabled(ProviderFault):
+    """An operator has switched the provider off. It was not called."""
+
+    status, code, title = 503, "provider_disabled", "The provider is disabled"
+
+
+class CallTooLarge(ProviderFault):
+    """The call needs more tokens than the provider's limit allows in a minute, so it can never pass. It was not made."""
+
+    status, code, title = 422, "validation_failed", "The call is larger than the provider's limit"
 
 
 class ProviderTimeout(ProviderFault):

@@ -1,0 +1,260 @@
+"""A provider's gate: circuit, request limit, token limit and places for concurrent calls, kept in one item, taken in one write.
+
+Nothing here waits or stores: these rules say, for an item as it was last seen, which conditional write lets a call pass or notes
+its end. A store carries the write out; where its conditions fail it has learnt the item as it is, and asks again.
+
+A hot gate is several items, each with its share of every limit, so that together they never allow more. The first is home to the
+circuit: it alone grants the trial. The others hold copies that say "closed" or "ask at home", and are mended from there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from llm_gateway.domain.circuits import Circuit, passing, recording, verdict_on
+from llm_gateway.domain.limits import NS_PER_S, Level, Reservation, duration_ns, in_seconds
+from llm_gateway.domain.metrics import CallResult
+from llm_gateway.domain.providers import ProviderConfig
+from llm_gateway.domain.shards import Share, shares_of
+from llm_gateway.domain.writes import (
+    Absent,
+    AtMost,
+    Contains,
+    Equal,
+    Item,
+    Put,
+    PutEntry,
+    Remove,
+    RemoveEntry,
+    SmallerThan,
+    Write,
+    entries,
+    number,
+)
+from llm_gateway.errors import (
+    CallTooLarge,
+    CircuitOpen,
+    ProviderBusy,
+    ProviderFault,
+    ProviderRateLimited,
+    ProviderTimeout,
+    ProviderUnreachable,
+)
+
+KEPT_S: Final = 30 * 86_400
+LONGEST_HOLD_S: Final = 3600
+UNSEEN: Final[Item] = {"leases": {}}
+"""What an item is taken for until it has been seen: one that is there and has room."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One item of a provider's gate, and what it allows."""
+
+    scope: str
+    is_home: bool
+    share: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that wants to pass: it may use `tokens`, and is over by `until_ns` whatever happens."""
+
+    id: str
+    provider: ProviderConfig
+    tokens: int
+    now_ns: int
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """A call that passed, and the item right after."""
+
+    call: Call
+    gate: Gate
+    item: Item = field(repr=False)
+
+
+class Reason(StrEnum):
+    """Why a call may not pass."""
+
+    CIRCUIT = "circuit"
+    HOLD = "hold"
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+    PLACES = "places"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """`lasts` where nothing can end it before `wait_ns` has passed, so that it need not be asked for again until then."""
+
+    reason: Reason
+    wait_ns: int
+    lasts: bool
+
+    def fault(self, provider_id: str) -> ProviderFault:
+        kind, cause = _FAULTS[self.reason]
+        return kind(f"The provider {provider_id!r} {cause}.", retry_after_s=in_seconds(self.wait_ns))
+
+
+_FAULTS: Final[Mapping[Reason, tuple[type[ProviderFault], str]]] = {
+    Reason.CIRCUIT: (CircuitOpen, "failed too often and is left alone for a while"),
+    Reason.HOLD: (ProviderRateLimited, "has asked not to be called for a while"),
+    Reason.REQUESTS: (ProviderRateLimited, "is at its limit of requests"),
+    Reason.TOKENS: (ProviderRateLimited, "is at its limit of tokens"),
+    Reason.PLACES: (ProviderBusy, "is at its limit of concurrent calls"),
+}
+
+
+def gates_of(provider: ProviderConfig) -> tuple[Gate, ...]:
+    """The items of a provider's gate, its home first. Changed limits may change their number; they then start out empty."""
+    return tuple(
+        Gate(scope=f"provider#{provider.id}#{shard}", is_home=shard == 0, share=share)
+        for shard, share in enumerate(shares_of(provider.limits))
+    )
+
+
+def check_size(gates: Sequence[Gate], call: Call) -> None:
+    """Raises `CallTooLarge` for a call that needs more tokens than may ever pass."""
+    most = max((gate.share.tokens.per_minute for gate in gates if gate.share.tokens), default=call.tokens)
+    if call.tokens > most:
+        detail = f"The call may take {call.tokens} tokens; the provider {call.provider.id!r} allows {most} in a minute."
+        raise CallTooLarge(detail)
+
+
+def admission(gate: Gate, item: Item, call: Call, *, mended: bool = False) -> Write | Refusal:
+    """The write that lets `call` pass through `gate`, or why it may not. `mended` is for a copy whose home is closed again."""
+    refusal = _circuit_refusal(gate, item, call, mended=mended) or _limit_refusal(gate, item, call)
+    if refusal:
+        return refusal
+    write = _through_circuit(gate, item, call) + _through_limits(gate, item, call)
+    held = Write((AtMost("hold_until", call.now_ns),))
+    return write + held + (_kept(call.now_ns) if write.changes else Write())
+
+
+def has_admitted(item: Item, call: Call) -> bool:
+    """Whether the item holds `call` already: its write went through, and only the answer was lost."""
+    return call.id in (entries(item, "leases") or {}) or Circuit.of(item).trial == call.id
+
+
+def settlement(admitted: Admission, result: CallResult, item: Item, *, now_ns: int) -> Write:
+    """The write that notes the end of a call: what it used, its place freed, and what it says about the provider."""
+    call, gate = admitted.call, admitted.gate
+    write = recording(
+        Circuit.of(item),
+        verdict_on(result.fault, cancelled=result.cancelled),
+        call_id=call.id,
+        generation=Circuit.of(admitted.item).generation,
+        policy=call.provider.circuit,
+        now_ns=now_ns,
+    )
+    if gate.share.tokens:
+        reserved = Reservation(amount=call.tokens, level=Level.of(admitted.item, "tokens"))
+        level, used = Level.of(item, "tokens"), _tokens_used(result, reserved=call.tokens)
+        write += gate.share.tokens.settle("tokens", level, reserved=reserved, used=used, now_ns=now_ns)
+    until_ns = held_until_ns(result, now_ns=now_ns)
+    if until_ns and (number(item, "hold_until") or 0) < until_ns:
+        write += holding(until_ns)
+    return write + _noting(result, now_ns=now_ns) + release(admitted, item) + _kept(now_ns)
+
+
+def release(admitted: Admission, item: Item) -> Write:
+    """The write that frees a call's place and nothing else, where it has one: it may be sent again."""
+    call_id = admitted.call.id
+    if call_id not in (entries(item, "leases") or {}):
+        return Write()
+    return Write((Contains("leases", call_id),), (RemoveEntry("leases", call_id),))
+
+
+def holding(until_ns: int) -> Write:
+    """The write that lets nobody pass until then."""
+    return Write((AtMost("hold_until", until_ns - 1),), (Put("hold_until", until_ns),))
+
+
+def held_until_ns(result: CallResult, *, now_ns: int) -> int | None:
+    """Until when the provider itself asked not to be called, an hour at most."""
+    if not isinstance(result.fault, ProviderRateLimited) or not result.fault.retry_after_s:
+        return None
+    return now_ns + duration_ns(min(result.fault.retry_after_s, LONGEST_HOLD_S))
+
+
+def _circuit_refusal(gate: Gate, item: Item, call: Call, *, mended: bool) -> Refusal | None:
+    circuit = Circuit.of(item)
+    wait_ns = circuit.wait_ns(now_ns=call.now_ns)
+    if circuit.retry_at_ns is None or mended or (gate.is_home and not wait_ns):
+        return None
+    return Refusal(reason=Reason.CIRCUIT, wait_ns=wait_ns, lasts=circuit.retry_at_ns > call.now_ns)
+
+
+def _limit_refusal(gate: Gate, item: Item, call: Call) -> Refusal | None:
+    """The refusal that lasts longest: after it, the others are over too."""
+    share, now_ns = gate.share, call.now_ns
+    found = [Refusal(reason=Reason.HOLD, wait_ns=(number(item, "hold_until") or 0) - now_ns, lasts=True)]
+    if share.requests:
+        wait_ns = share.requests.wait_ns(Level.of(item, "requests"), now_ns=now_ns)
+        found.append(Refusal(reason=Reason.REQUESTS, wait_ns=wait_ns, lasts=True))
+    if share.tokens:
+        wait_ns = share.tokens.wait_ns(Level.of(item, "tokens"), now_ns=now_ns, amount=call.tokens)
+        found.append(Refusal(reason=Reason.TOKENS, wait_ns=wait_ns, lasts=False))
+    leases = entries(item, "leases") or {}
+    if share.places is not None and len(leases) - len(_expired(leases, now_ns)) >= share.places:
+        wait_ns = sorted(leases.values())[-share.places] - now_ns
+        found.append(Refusal(reason=Reason.PLACES, wait_ns=wait_ns, lasts=False))
+    longest = max(found, key=lambda refusal: refusal.wait_ns)
+    return longest if longest.wait_ns > 0 else None
+
+
+def _through_circuit(gate: Gate, item: Item, call: Call) -> Write:
+    circuit = Circuit.of(item)
+    if gate.is_home or circuit.retry_at_ns is None:
+        return passing(circuit, call_id=call.id, now_ns=call.now_ns, until_ns=call.until_ns)
+    return Write((Equal("retry_at", circuit.retry_at_ns),), (Remove("retry_at"),))
+
+
+def _through_limits(gate: Gate, item: Item, call: Call) -> Write:
+    share, write = gate.share, Write()
+    if share.requests:
+        write += share.requests.take("requests", Level.of(item, "requests"), now_ns=call.now_ns)
+    if share.tokens:
+        write += share.tokens.take("tokens", Level.of(item, "tokens"), now_ns=call.now_ns, amount=call.tokens)
+    if share.places is not None:
+        write += _place(entries(item, "leases"), share.places, call)
+    return write
+
+
+def _place(leases: Mapping[str, int] | None, places: int, call: Call) -> Write:
+    """Takes a place, and frees those whose calls must have ended without a word."""
+    if leases is None:
+        return Write((Absent("leases"),), (Put("leases", {call.id: call.until_ns}),))
+    expired = _expired(leases, call.now_ns)
+    return Write(
+        (SmallerThan("leases", places + len(expired)), *(Contains("leases", entry) for entry in expired)),
+        (PutEntry("leases", call.id, call.until_ns), *(RemoveEntry("leases", entry) for entry in expired)),
+    )
+
+
+def _expired(leases: Mapping[str, int], now_ns: int) -> tuple[str, ...]:
+    return tuple(entry for entry, until_ns in leases.items() if until_ns <= now_ns)
+
+
+def _tokens_used(result: CallResult, *, reserved: int) -> int:
+    """What the provider says; nothing where it refused the call; where nobody knows, all that was reserved."""
+    if result.usage is not None:
+        return result.usage.total_tokens
+    unknown = result.fault is None or isinstance(result.fault, ProviderTimeout | ProviderUnreachable)
+    return reserved if unknown else 0
+
+
+def _noting(result: CallResult, *, now_ns: int) -> Write:
+    if result.answered:
+        return Write((), (Put("last_success_at", now_ns),))
+    if result.fault is None or not result.is_error:
+        return Write()
+    return Write((), (Put("last_error_code", result.fault.code), Put("last_error_at", now_ns)))
+
+
+def _kept(now_ns: int) -> Write:
+    return Write((), (Put("expires_at", now_ns // NS_PER_S + KEPT_S),))
