@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
-from llm_gateway.ports import CredentialStore, ProviderStore, QueryStore
+from llm_gateway.ports import CredentialStore, ProviderGates, ProviderStore, QueryStore, TokenCounter
+from llm_gateway.services.calls import Calls
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.keys import Keys
+from llm_gateway.services.planning import Planner
 from llm_gateway.services.providers import ProviderService
 from llm_gateway.services.queries import QueryService
 from llm_gateway.settings import Settings
@@ -45,18 +47,37 @@ class Gateway:
     def queries(self) -> QueryService:
         return QueryService(
             store=self._query_store,
-            providers=self._provider_store,
-            dispatcher=self._dispatcher,
+            planner=Planner(providers=self._provider_store, counter=self._counter),
+            dispatcher=Dispatcher(calls=self._calls, credentials=self._credentials, clock=self._clock),
             clock=self._clock,
             ids=self._ids,
             retention=timedelta(days=self.settings.retention_days),
         )
 
     @cached_property
-    def _dispatcher(self) -> Dispatcher:
+    def _calls(self) -> Calls:
         from llm_gateway.providers.registry import ProviderRegistry
+        from llm_gateway.stores.prices import PublishedPrices
 
-        return Dispatcher(providers=ProviderRegistry(), credentials=self._credentials, clock=self._clock)
+        return Calls(
+            providers=ProviderRegistry(clock=self._clock),
+            gates=self._gates,
+            prices=PublishedPrices(),
+            counter=self._counter,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def _gates(self) -> ProviderGates:
+        from llm_gateway.stores.gates import dynamo_provider_gates
+
+        return dynamo_provider_gates(aws=self._aws, table=self.settings.limits_table, clock=self._clock, ids=self._ids)
+
+    @cached_property
+    def _counter(self) -> TokenCounter:
+        from llm_gateway.stores.tokens import TiktokenCounter
+
+        return TiktokenCounter(self.settings.rank_files)
 
     @cached_property
     def _provider_store(self) -> ProviderStore:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Settings:
     kms_key_id: str | None
     retention_days: int
     allow_private_addresses: bool
+    rank_files: Path
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -40,6 +42,7 @@ class Settings:
             kms_key_id=environment.get("KMS_KEY_ID") or None,
             retention_days=_whole_number(environment, "RETENTION_DAYS", default=30),
             allow_private_addresses=environment.get("ALLOW_PRIVATE_ADDRESSES", "") == "true",
+            rank_files=Path(environment.get("TIKTOKEN_CACHE_DIR", "")),
         )
 
 

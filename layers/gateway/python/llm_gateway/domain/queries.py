@@ -1,5 +1,6 @@
 """Queries: what was asked, where it stands, and what came of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -68,6 +69,13 @@ class Attempt:
     error_code: str | None = None
     latency_ms: int = 0
     cost_usd: Decimal | None = None
+
+
+def total_usd(attempts: Sequence[Attempt]) -> Decimal | None:
+    """What a query cost: the sum of the known costs, or None where the answering (the last) attempt's is not known."""
+    if not attempts or attempts[-1].cost_usd is None:
+        return None
+    return sum((attempt.cost_usd for attempt in attempts if attempt.cost_usd is not None), Decimal(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

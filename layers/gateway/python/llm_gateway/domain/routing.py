@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from llm_gateway.domain.capabilities import capabilities_of
+from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.domain.providers import ModelConfig, ProviderConfig
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.errors import NoProviderAvailable, ProviderNotFound, ValidationFailed
@@ -13,10 +15,12 @@ Draw = Callable[[], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A provider that may answer, and the model it would be asked."""
+    """A provider that may answer, the model it would be asked, and what that can take; `named` by the caller, or chosen."""
 
     provider: ProviderConfig
     model: ModelConfig
+    profile: ModelProfile
+    named: bool = False
 
 
 def candidates(request: QueryRequest, providers: Sequence[ProviderConfig], *, draw: Draw) -> tuple[Candidate, ...]:
@@ -43,9 +47,9 @@ def _named(request: QueryRequest, book: dict[str, ProviderConfig]) -> Candidate 
     if request.provider is not None:
         provider = _known(request.provider, book)
         prefix = f"{provider.id}/"
-        return _candidate(provider, request.model.removeprefix(prefix) if request.model else None)
+        return _candidate(provider, request.model.removeprefix(prefix) if request.model else None, named=True)
     segment, _, model = (request.model or "").partition("/")
-    return _candidate(book[segment], model or None) if segment in book else None
+    return _candidate(book[segment], model or None, named=True) if segment in book else None
 
 
 def _fallback(entry: str, book: dict[str, ProviderConfig]) -> Candidate:
@@ -68,8 +72,9 @@ def _by_priority(
     return [_candidate(provider, wanted if wanted and provider.lists(wanted) else None) for provider in ordered]
 
 
-def _candidate(provider: ProviderConfig, model: str | None) -> Candidate:
-    return Candidate(provider=provider, model=provider.model(model or provider.default_model))
+def _candidate(provider: ProviderConfig, model_name: str | None, *, named: bool = False) -> Candidate:
+    model = provider.model(model_name or provider.default_model)
+    return Candidate(provider=provider, model=model, profile=capabilities_of(provider.kind, model), named=named)
 
 
 def _known(provider_id: str, book: dict[str, ProviderConfig]) -> ProviderConfig:

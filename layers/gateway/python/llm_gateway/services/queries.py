@@ -1,6 +1,5 @@
 """Queries: asking a model and keeping what came of it."""
 
-import random
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
@@ -16,8 +15,8 @@ from llm_gateway.domain.queries import (
     QueryRequest,
     QueryStatus,
     QuerySummary,
+    total_usd,
 )
-from llm_gateway.domain.routing import candidates
 from llm_gateway.errors import (
     DependencyUnavailable,
     GatewayError,
@@ -25,8 +24,11 @@ from llm_gateway.errors import (
     QueryExpired,
     QueryNotFound,
 )
-from llm_gateway.ports import Clock, Ids, ProviderStore, QueryStore
-from llm_gateway.services.dispatch import Dispatched, Dispatcher
+from llm_gateway.ports import Clock, Ids, QueryStore
+from llm_gateway.services.calls import Answered, Course
+from llm_gateway.services.dispatch import Dispatcher
+from llm_gateway.services.planning import Planner
+from llm_gateway.services.together import together
 
 Q = TypeVar("Q", bound=QuerySummary)
 
@@ -47,26 +49,26 @@ class QueryService:
     """The life of a query, from its question to the day it is forgotten."""
 
     store: QueryStore
-    providers: ProviderStore
+    planner: Planner
     dispatcher: Dispatcher
     clock: Clock
     ids: Ids
     retention: timedelta
 
     def run(self, asked: Asked) -> Query:
-        """Asks and waits. A query that cannot be routed is refused and leaves no trace; one that then fails is stored, and
-        its error carries its id. Raises what `candidates` and `Dispatcher.ask` raise."""
-        chosen = candidates(asked.request, self.providers.all(), draw=random.random)
+        """Asks and waits. A query that cannot be planned is refused and leaves no trace; one that then fails is stored, and
+        its error carries its id. Raises what `Planner.plan` and `Dispatcher.ask` raise."""
+        plan = self.planner.plan(asked.request)
         query = self._new(asked)
+        course = Course(deadline_s=asked.received_s + asked.request.timeout_s)
         try:
-            deadline_s = asked.received_s + asked.request.timeout_s
-            dispatched = self.dispatcher.ask(asked.request, chosen, deadline_s=deadline_s)
+            answered = self.dispatcher.ask(plan, course)
         except GatewayError as error:
-            error.query_id = query.id
-            self._stores(self._failed(query, error))
+            error.query_id, error.attempts = query.id, tuple(course.attempts)
+            self._close(self._failed(query, error), course)
             raise
-        answered = self._answered(query, dispatched, asked)
-        return answered if self._stores(answered) else _warned(answered, NOT_STORED)
+        done = self._answered(query, answered, course, received_s=asked.received_s)
+        return done if self._close(done, course) else _warned(done, NOT_STORED)
 
     def summary(self, query_id: str, *, caller: Caller) -> QuerySummary:
         """Raises `QueryNotFound` (also for somebody else's) or `QueryExpired`."""
@@ -103,27 +105,29 @@ class QueryService:
             attempts=1,
         )
 
-    def _answered(self, query: Query, dispatched: Dispatched, asked: Asked) -> Query:
-        answer = dispatched.answer
-        latency = Latency(
-            total_ms=round((self.clock.monotonic_s() - asked.received_s) * 1000),
-            provider_ms=dispatched.provider_ms,
-            waiting_ms=dispatched.waiting_ms,
-        )
+    def _answered(self, query: Query, answered: Answered, course: Course, *, received_s: float) -> Query:
+        answer, attempts = answered.answer, tuple(course.attempts)
         return replace(
             query,
             status=QueryStatus.SUCCEEDED,
             completed_at=self.clock.now(),
             answer=QueryAnswer(
-                output=Output(text=answer.text, tool_calls=answer.tool_calls),
+                output=Output(text=answer.text, json=answered.json, tool_calls=answer.tool_calls),
                 finish_reason=answer.finish_reason,
-                provider=dispatched.candidate.provider.id,
+                provider=answered.candidate.provider.id,
                 model=answer.model,
                 usage=answer.usage,
-                cost_usd=dispatched.attempts[-1].cost_usd,
-                attempts=dispatched.attempts,
-                latency=latency,
+                cost_usd=total_usd(attempts),
+                attempts=attempts,
+                latency=self._latency(course, received_s=received_s),
             ),
+        )
+
+    def _latency(self, course: Course, *, received_s: float) -> Latency:
+        return Latency(
+            total_ms=round((self.clock.monotonic_s() - received_s) * 1000),
+            provider_ms=round(course.provider_s * 1000),
+            waiting_ms=round(course.waiting_s * 1000),
         )
 
     def _failed(self, query: Query, error: GatewayError) -> Query:
@@ -136,6 +140,11 @@ class QueryService:
             attempts=error.attempts,
         )
         return replace(query, status=QueryStatus.FAILED, completed_at=self.clock.now(), problem=problem)
+
+    def _close(self, query: Query, course: Course) -> bool:
+        """Stores the end of a query beside all that its calls left to note; whether it could be stored."""
+        stored, *_ = together(lambda: self._stores(query), *course.settlements)
+        return stored is True
 
     def _stores(self, query: Query) -> bool:
         # An answer that was paid for goes out even where it cannot be kept.

@@ -1,0 +1,200 @@
+"""Calls: one question to one provider, let through its gate, timed, priced and noted, however it ends."""
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Final
+
+from llm_gateway.domain.chat import ChatAnswer, Delta, TextDelta, Usage
+from llm_gateway.domain.gates import Admission
+from llm_gateway.domain.metrics import CallResult
+from llm_gateway.domain.providers import ProviderCredentials, Timeouts
+from llm_gateway.domain.queries import Attempt, AttemptOutcome
+from llm_gateway.domain.routing import Candidate
+from llm_gateway.domain.tokens import by_bytes, estimate
+from llm_gateway.errors import DeadlineExceeded, GatewayError, ProviderFault, ResponseValidationFailed
+from llm_gateway.ports import Clock, Prices, Provider, ProviderGates, Providers, TokenCounter
+from llm_gateway.services.planning import Step
+from llm_gateway.services.structured import InvalidOutput, parsed_output
+
+_SHORTEST_CALL_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A whole answer that was found valid, and whose it is. `json` is its parsed form where JSON was asked for."""
+
+    candidate: Candidate
+    answer: ChatAnswer
+    json: Any
+
+
+Items = Generator[Delta | Answered, None, None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Course:
+    """What a query has met on its way so far; times are of the monotonic clock.
+
+    `settlements` are the writes that can wait until the answer is stored, and are then made beside that.
+    """
+
+    deadline_s: float
+    attempts: list[Attempt] = field(default_factory=list)
+    faults: list[ProviderFault] = field(default_factory=list)
+    settlements: list[Callable[[], None]] = field(default_factory=list)
+    calls: int = 0
+    provider_s: float = 0
+    waiting_s: float = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class _Call:
+    """A call under way."""
+
+    step: Step
+    admission: Admission
+    started_s: float
+    generated: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """Makes calls. The adapters speak the wires; admission, time, price and record are kept here."""
+
+    providers: Providers
+    gates: ProviderGates
+    prices: Prices
+    counter: TokenCounter
+    clock: Clock
+
+    def call(self, step: Step, course: Course, credentials: ProviderCredentials | None, *, whole: bool) -> Items:
+        """The answer, after its deltas unless `whole`; closing the generator ends the provider's work.
+
+        Raises `ProviderFault`, also for a gate that does not let the call through, and `DeadlineExceeded`.
+        """
+        timeouts = self._timeouts(step.candidate, course)
+        call = self._admitted(step, course, timeouts)
+        try:
+            provider = self.providers.open(step.candidate.provider, credentials)
+            answer = yield from _deltas(_items(provider, step, timeouts, whole=whole), into=call.generated)
+            answered = Answered(candidate=step.candidate, answer=answer, json=_checked(answer, step))
+        except GatewayError as fault:
+            self._end(call, course, AttemptOutcome.ERROR, usage=_billed(fault), fault=fault)
+            raise
+        except GeneratorExit:
+            self._end(call, course, AttemptOutcome.CANCELLED, usage=self._estimated(call))
+            raise
+        self._end(call, course, AttemptOutcome.OK, usage=answer.usage, answered_model=answer.model)
+        yield answered
+
+    def _timeouts(self, candidate: Candidate, course: Course) -> Timeouts:
+        left_s = course.deadline_s - self.clock.monotonic_s()
+        if left_s < _SHORTEST_CALL_S:
+            raise DeadlineExceeded("The query's timeout_s passed before a provider answered.")
+        configured = candidate.provider.timeouts
+        return replace(configured, total_s=min(configured.total_s, left_s))
+
+    def _admitted(self, step: Step, course: Course, timeouts: Timeouts) -> _Call:
+        try:
+            admission = self.gates.admit(step.candidate.provider, tokens=step.tokens, timeout_s=timeouts.total_s)
+        except ProviderFault as fault:
+            fault.provider = step.candidate.provider.id
+            course.attempts.append(_attempt(step, AttemptOutcome.SKIPPED, error_code=fault.code))
+            raise
+        course.calls += 1
+        return _Call(step=step, admission=admission, started_s=self.clock.monotonic_s())
+
+    def _end(
+        self,
+        call: _Call,
+        course: Course,
+        outcome: AttemptOutcome,
+        *,
+        usage: Usage | None,
+        answered_model: str | None = None,
+        fault: GatewayError | None = None,
+    ) -> None:
+        elapsed_s = self.clock.monotonic_s() - call.started_s
+        course.provider_s += elapsed_s
+        candidate = call.step.candidate
+        if isinstance(fault, ProviderFault):
+            fault.provider = candidate.provider.id
+        cost_usd = None if usage is None else self._cost_usd(candidate, usage, answered_model)
+        latency_ms, error_code = round(elapsed_s * 1000), fault.code if fault else None
+        attempt = _attempt(call.step, outcome, error_code=error_code, latency_ms=latency_ms)
+        course.attempts.append(replace(attempt, cost_usd=cost_usd))
+        result = CallResult(
+            latency_ms=latency_ms,
+            usage=usage,
+            cost_usd=cost_usd,
+            fault=fault,
+            cancelled=outcome is AttemptOutcome.CANCELLED,
+        )
+        if outcome is AttemptOutcome.OK:
+            course.settlements.append(lambda: self.gates.settle(call.admission, result))
+        else:
+            # At once: the next try may need this one's place.
+            self.gates.settle(call.admission, result)
+
+    def _cost_usd(self, candidate: Candidate, usage: Usage, answered_model: str | None) -> Decimal | None:
+        return self.prices.cost(
+            candidate.provider.kind,
+            candidate.model,
+            answered_model=answered_model or candidate.model.name,
+            usage=usage,
+            at=self.clock.now(),
+        )
+
+    def _estimated(self, call: _Call) -> Usage:
+        """What a call that was broken off is probably billed: nobody says."""
+        tokens = estimate(call.step.chat, call.step.candidate.profile, self.counter.count)
+        return Usage(input_tokens=tokens.most, output_tokens=by_bytes("".join(call.generated)).most, estimated=True)
+
+
+def _items(
+    provider: Provider, step: Step, timeouts: Timeouts, *, whole: bool
+) -> Generator[Delta | ChatAnswer, None, None]:
+    if whole:
+        yield provider.complete(step.chat, timeouts=timeouts)
+    else:
+        yield from provider.stream(step.chat, timeouts=timeouts)
+
+
+def _deltas(items: Generator[Delta | ChatAnswer, None, None], *, into: list[str]) -> Generator[Delta, None, ChatAnswer]:
+    """Passes the deltas on, noting their text, and returns the answer."""
+    answer: ChatAnswer | None = None
+    with closing(items):
+        for item in items:
+            if isinstance(item, ChatAnswer):
+                answer = item
+            else:
+                into.append(item.text if isinstance(item, TextDelta) else item.arguments)
+                yield item
+    if answer is None:
+        raise RuntimeError("a provider's stream ended without its answer")
+    return answer
+
+
+def _billed(fault: GatewayError) -> Usage | None:
+    usage: Usage | None = fault.usage if isinstance(fault, ProviderFault) else None
+    return usage
+
+
+def _checked(answer: ChatAnswer, step: Step) -> Any:
+    try:
+        return parsed_output(answer, step.output)
+    except InvalidOutput as fault:
+        detail = "The model's answer does not have the asked form."
+        raise ResponseValidationFailed(detail, answer=answer, complaint=str(fault)) from None
+
+
+def _attempt(step: Step, outcome: AttemptOutcome, *, error_code: str | None, latency_ms: int = 0) -> Attempt:
+    return Attempt(
+        provider=step.candidate.provider.id,
+        model=step.candidate.model.name,
+        outcome=outcome,
+        error_code=error_code,
+        latency_ms=latency_ms,
+    )
