@@ -15,15 +15,15 @@ help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: ## Serve the gateway on this machine with a model of its own, and ask it a first question
-	$(READY) python model node
+	$(READY) python model
 	@exec $(BIN)/python -m local_aws run $(ARGS)
 
 deploy-local: ## Deploy the whole app, Lambdas and API Gateway, to a local AWS
-	$(READY) python node
+	$(READY) python cdk
 	@exec $(BIN)/python -m local_aws deploy $(ARGS)
 
 test: ## Run all tests with coverage; ARGS="tests/domain -k limits" runs some, without
-	$(READY) python model node
+	$(READY) python model cdk
 	@exec $(BIN)/python -m pytest $(or $(ARGS),--cov --cov-report=term)
 
 check: ## Format, lint, types and the direction of imports
@@ -39,12 +39,12 @@ fix: ## Format, and mend what the linter can mend
 	@$(BIN)/ruff format .
 
 synth: ## Write the CloudFormation templates to cdk.out/
-	$(READY) python node
+	$(READY) python cdk
 	@$(WITH_NODE) cdk synth --quiet $(ARGS)
 
 bench: ## Measure cold starts and warm calls of the built layers
-	$(READY) python node
+	$(READY) python cdk
 	@exec $(BIN)/python -m bench $(ARGS)
 
 lock: ## Write the hashed locks; ARGS=--upgrade takes newer versions
-	$(READY) python node --lock $(ARGS)
+	$(READY) python cdk --lock $(ARGS)

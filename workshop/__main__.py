@@ -6,7 +6,7 @@ import sys
 from workshop import environment, locks, model_server, node
 from workshop.steps import Failure, Steps
 
-ROOMS = {"python": environment.prepare, "model": model_server.prepare, "node": node.prepare}
+ROOMS = {"python": environment.prepare, "model": model_server.prepare, "cdk": node.prepare_cdk}
 
 
 def main() -> int:

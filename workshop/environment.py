@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from workshop import commands, fingerprint
+from workshop import commands, fingerprint, node
 from workshop.places import DEV_LOCK, STAMPS, UV_LOCK, VENV, VENV_BIN, VENV_PYTHON
 from workshop.steps import Failure, Steps
 
@@ -29,6 +29,7 @@ def prepare(steps: Steps) -> None:
         step.detail = DEV_LOCK.name
         _install_uv()
         install("--require-hashes", "--requirements", DEV_LOCK)
+        node.link()
     fingerprint.write(stamp, digest)
 
 

@@ -1,0 +1,60 @@
+"""`python -m local_aws run` and `python -m local_aws deploy`; signals end both cleanly."""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from local_aws import tether
+from local_aws.deploy import deploy_local
+from local_aws.run import run
+from workshop.places import ROOT
+from workshop.steps import Failure
+
+
+class Stopped(BaseException):
+    """A signal asked for the end."""
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a handler's signature
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_IGN)  # The way out is not to be interrupted; it takes seconds at most.
+    raise Stopped
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="local_aws", description=__doc__)
+    parser.add_argument("verb", choices=("run", "deploy"))
+    parser.add_argument("--folder", type=Path, default=ROOT / ".local", help="where gateway.json and the logs go")
+    parser.add_argument("--exit-when-ready", action="store_true", help="stop again once all works")
+    parser.add_argument(
+        "--context", action="append", default=[], metavar="NAME=VALUE", help="with deploy: a CDK setting"
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    """The exit status: 0 when all went well until a signal came, 1 when something did not."""
+    arguments = _arguments()
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _stop)
+    if "MAKELEVEL" in os.environ:  # A make that is killed is to leave nothing behind.
+        tether.end_with_parent()
+    folder, stay = arguments.folder.resolve(), not arguments.exit_when_ready
+    try:
+        if arguments.verb == "run":
+            run(folder=folder, stay=stay)
+        else:
+            deploy_local(folder=folder, stay=stay, context=dict(item.split("=", 1) for item in arguments.context))
+    except Failure as failure:
+        print(f"\n{failure}", file=sys.stderr)
+        return 1
+    except Stopped:
+        print("\nStopped.")
+    return 0
+
+
+sys.exit(main())

@@ -1,0 +1,60 @@
+"""Starts ministack, an AWS emulator in one Python package, on loopback alone."""
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Final
+
+from local_aws.aws import LocalAws
+from local_aws.ports import LOOPBACK, free_port
+from local_aws.processes import Process, Processes
+from workshop.steps import Failure
+
+PREFERRED_PORT: Final = 4566
+START_TIMEOUT_S: Final = 60.0
+HEALTH_TIMEOUT_S: Final = 5.0
+
+
+def start(processes: Processes, *, scratch: Path, enforce_iam: bool = False) -> tuple[LocalAws, Process]:
+    """Start an emulator whose state is gone with it. `enforce_iam` makes it refuse what a function's role does not allow."""
+    port = free_port(PREFERRED_PORT)
+    aws = LocalAws(url=f"http://{LOOPBACK}:{port}")
+    environment = aws.environment() | {
+        "BIND_HOST": LOOPBACK,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": aws.region,
+        "MINISTACK_HOST": LOOPBACK,
+        "IOT_MTLS_ENABLED": "0",  # It would listen on every address of the machine.
+        "AUTH": str(enforce_iam).lower(),
+        "LOG_LEVEL": "WARNING",
+        "TMPDIR": str(scratch),
+        "STATE_DIR": str(scratch / "state"),
+        "S3_DATA_DIR": str(scratch / "s3"),
+    }
+    del environment["AWS_ENDPOINT_URL"]
+    return aws, processes.start("emulator", [sys.executable, "-m", "ministack"], env=environment)
+
+
+def wait_for(aws: LocalAws, process: Process) -> None:
+    """Wait until the emulator answers. Raises Failure if it ends, or takes too long."""
+    process.wait_until(lambda: answers(aws), timeout_s=START_TIMEOUT_S)
+
+
+def answers(aws: LocalAws) -> bool:
+    """Whether an emulator answers there; ministack and LocalStack share the path."""
+    try:
+        with urllib.request.urlopen(f"{aws.url}/_localstack/health", timeout=HEALTH_TIMEOUT_S) as response:  # noqa: S310
+            return isinstance(json.load(response), dict)
+    except (OSError, ValueError):
+        return False
+
+
+def require(aws: LocalAws) -> None:
+    """Raises Failure unless an emulator answers there."""
+    if not answers(aws):
+        raise Failure(
+            f"No AWS emulator answers at {aws.url}. Start it, or unset AWS_ENDPOINT_URL and LOCALSTACK_HOST "
+            "to have one started here."
+        )

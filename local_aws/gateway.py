@@ -1,0 +1,36 @@
+"""The gateway as plain processes: its server with the worker beside it, and its command line for keys."""
+
+import json
+import sys
+from collections.abc import Mapping
+
+from local_aws.api import get_json
+from local_aws.aws import LocalAws
+from local_aws.ports import LOOPBACK
+from local_aws.processes import Process, Processes
+from local_aws.synthesis import GATEWAY_PACKAGE
+from workshop.places import ROOT
+
+START_TIMEOUT_S = 60.0
+
+
+def environment(aws: LocalAws, variables: Mapping[str, str]) -> dict[str, str]:
+    """What a function's environment would be, on this machine; `variables` come from the data stack."""
+    return {**aws.environment(), **variables, "PYTHONPATH": f"{ROOT}:{GATEWAY_PACKAGE}"}
+
+
+def serve(processes: Processes, *, port: int, env: Mapping[str, str]) -> Process:
+    """Start every endpoint on `port`, and the worker."""
+    command = [sys.executable, "-m", "functions", "--host", LOOPBACK, "--port", str(port)]
+    return processes.start("gateway", command, env=env)
+
+
+def wait_for(server: Process, *, base_url: str) -> None:
+    """Wait until the server answers. Raises Failure if it ends, or takes too long."""
+    server.wait_until(lambda: get_json(f"{base_url}/health") is not None, timeout_s=START_TIMEOUT_S)
+
+
+def create_admin_key(processes: Processes, *, env: Mapping[str, str]) -> str:
+    """A new key that may do everything."""
+    command = [sys.executable, "-m", "llm_gateway.entrypoints.keys", "create", "--role", "admin", "--name", "local"]
+    return str(json.loads(processes.run("key", command, env=env))["secret"])
