@@ -1,6 +1,8 @@
 """What the data stack makes, made through AWS's API: for tests on moto or on an emulator."""
 
+import os
 from typing import TYPE_CHECKING, Final
+from unittest.mock import patch
 
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import Aws
@@ -23,6 +25,18 @@ _KEYS: Final = {
     "limits": ("scope",),
     "cache": ("cache_key",),
 }
+
+
+def connect(endpoint: str | None = None) -> Aws:
+    """All of AWS's clients, made now: for `endpoint`, or for AWS itself as moto plays it. Leaves the environment as it was."""
+    with patch.dict(os.environ, ENVIRONMENT):
+        os.environ.pop("AWS_ENDPOINT_URL", None)
+        if endpoint is not None:
+            os.environ["AWS_ENDPOINT_URL"] = endpoint
+        aws = Aws()
+        for client in (aws.dynamodb, aws.s3, aws.secrets_manager, aws.sqs):
+            assert endpoint is None or client.meta.endpoint_url == endpoint
+        return aws
 
 
 def deploy(aws: Aws, *, name: str, retention_days: int = 30) -> Settings:

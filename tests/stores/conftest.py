@@ -15,7 +15,7 @@ from llm_gateway.stores.queries import DynamoQueryStore
 from llm_gateway.stores.secrets import SecretsManagerCredentialStore, SecretsManagerPepper
 from moto import mock_aws
 
-from tests.adapters.aws import ENVIRONMENT, deploy
+from tests.adapters.aws import connect, deploy
 from tests.adapters.body_store import InMemoryBodyStore
 from tests.adapters.clock import FakeClock
 from tests.adapters.credential_store import InMemoryCredentialStore
@@ -75,10 +75,8 @@ def ids(clock: FakeClock) -> FakeIds:
 @pytest.fixture(scope="package")
 def aws() -> Iterator[Aws]:
     """AWS as moto plays it, for the whole package: making clients is what takes the time."""
-    with pytest.MonkeyPatch.context() as environment, mock_aws():
-        for name, value in ENVIRONMENT.items():
-            environment.setenv(name, value)
-        yield Aws()
+    with mock_aws():
+        yield connect()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.handlers import add_expect_header
 from botocore.session import Session
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 
@@ -47,6 +48,8 @@ class Aws:
     def __init__(self) -> None:
         # One session for all of them: a second client takes 3 ms to make, one of another session 50.
         self._session = Session()
+        # It waits for S3's leave before it sends a body: a round trip that pays for gigabytes, not for what we store.
+        self._session.unregister("before-call.s3", cast(Any, add_expect_header))
         self._clients: dict[str, BaseClient] = {}
         self._making = Lock()
         # At DEBUG they write whole requests and answers, secrets and prompts among them.
@@ -103,9 +106,8 @@ def reaching(dependency: str) -> Iterator[None]:
 
 def error_code(fault: Exception) -> str | None:
     """AWS's own code of a fault, or None where no answer came."""
-    response: dict[str, Any] = getattr(_cause(fault), "response", {})
-    code: str | None = response.get("Error", {}).get("Code")
-    return code
+    cause = _cause(fault)
+    return cause.response.get("Error", {}).get("Code") if isinstance(cause, ClientError) else None
 
 
 def _cause(fault: Exception) -> Exception:

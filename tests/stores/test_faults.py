@@ -1,0 +1,232 @@
+"""What the stores do when AWS is away, overloaded, slow or talks nonsense: they say so, soon."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from botocore.exceptions import ClientError
+from llm_gateway.domain.providers import ProviderCredentials
+from llm_gateway.errors import DependencyUnavailable
+from llm_gateway.settings import Settings
+from llm_gateway.stores.connection import ATTEMPTS, READ_TIMEOUT_S, Aws
+from llm_gateway.stores.queue import SqsQueryQueue
+from pynamodb.exceptions import PutError
+
+from tests.adapters.aws import connect
+from tests.adapters.clock import FakeClock
+from tests.adapters.ids import FakeIds
+from tests.adapters.ministack import free_port
+from tests.stores.conftest import Stores, stores_on_aws
+from tests.stores.values import api_key, provider, query, succeeded
+
+BUDGET_S = 2.5
+
+NAMES = Settings.from_environment(
+    {
+        "KEYS_TABLE": "keys",
+        "PROVIDERS_TABLE": "providers",
+        "QUERIES_TABLE": "queries",
+        "BODIES_BUCKET": "bodies",
+        "PEPPER_SECRET_ID": "pepper",
+        "CREDENTIALS_PREFIX": "providers/",
+    }
+)
+
+CALLS: dict[str, Callable[[Stores], object]] = {
+    "read a key": lambda stores: stores.keys.get("key_1"),
+    "add a key": lambda stores: stores.keys.add(api_key()),
+    "read a provider": lambda stores: stores.providers.get("openai"),
+    "read all providers": lambda stores: stores.providers.all(),
+    "list providers": lambda stores: stores.providers.page(limit=10, cursor=None),
+    "add a provider": lambda stores: stores.providers.add(provider()),
+    "replace a provider": lambda stores: stores.providers.replace(provider(), expected_revision=1),
+    "delete a provider": lambda stores: stores.providers.delete("openai", expected_revision=None),
+    "read a query": lambda stores: stores.queries.get("qry_1"),
+    "read a query's summary": lambda stores: stores.queries.summary("qry_1"),
+    "add a query": lambda stores: stores.queries.add(query()),
+    "finish a query": lambda stores: stores.queries.finish(succeeded(query())),
+    "read credentials": lambda stores: stores.credentials.get("openai"),
+    "put credentials": lambda stores: stores.credentials.put("openai", ProviderCredentials(api_key="k")),
+    "delete credentials": lambda stores: stores.credentials.delete("openai"),
+    "read the pepper": lambda stores: stores.pepper.value(),
+    "read a body": lambda stores: stores.bodies.get("a"),
+    "put a body": lambda stores: stores.bodies.put("a", b"body"),
+    "delete a body": lambda stores: stores.bodies.delete("a"),
+}
+
+
+@dataclass
+class FaultyAws:
+    """Answers every request alike, after `delay_s`; counts them."""
+
+    stores: Stores
+    status: int = 400
+    body: bytes = b""
+    delay_s: float = 0
+    requests: int = 0
+
+
+class _Server(ThreadingHTTPServer):
+    script: FaultyAws
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def _answer(self) -> None:
+        script = self.server.script
+        script.requests += 1
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        time.sleep(script.delay_s)
+        with suppress(BrokenPipeError):
+            self.send_response(script.status)
+            self.send_header("Content-Length", str(len(script.body)))
+            self.end_headers()
+            self.wfile.write(script.body)
+
+    do_GET = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[_Server, Aws]]:
+    with _Server(("127.0.0.1", 0), _Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server, connect(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+
+
+@pytest.fixture
+def faulty(server: tuple[_Server, Aws]) -> FaultyAws:
+    listener, aws = server
+    listener.script = FaultyAws(stores=_stores(aws))
+    return listener.script
+
+
+@pytest.fixture(scope="module")
+def out_of_reach() -> Aws:
+    """An address at which nobody listens."""
+    return connect(f"http://127.0.0.1:{free_port()}")
+
+
+def _stores(aws: Aws) -> Stores:
+    clock = FakeClock()
+    return stores_on_aws(aws, NAMES, clock, FakeIds(clock))
+
+
+def _fails(call: Callable[[Stores], object], stores: Stores) -> tuple[DependencyUnavailable, float]:
+    started = time.monotonic()
+    with pytest.raises(DependencyUnavailable) as caught:
+        call(stores)
+    return caught.value, time.monotonic() - started
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_aws_out_of_reach_is_said_soon(call: Callable[[Stores], object], out_of_reach: Aws) -> None:
+    fault, took_s = _fails(call, _stores(out_of_reach))
+    assert took_s < BUDGET_S
+    assert fault.retry_after_s is not None
+    assert fault.retry_after_s >= 1
+    assert "127.0.0.1" not in fault.detail
+
+
+def test_a_queue_out_of_reach_is_said_soon(out_of_reach: Aws) -> None:
+    url = "http://127.0.0.1:1/000000000000/queue"
+    queue = SqsQueryQueue(aws=out_of_reach, normal_url=url, high_url=url)
+    started = time.monotonic()
+    with pytest.raises(DependencyUnavailable):
+        queue.send("qry_1")
+    assert time.monotonic() - started < BUDGET_S
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "body"),
+    [
+        ("read a key", 400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}'),
+        ("add a query", 400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}'),
+        ("read all providers", 500, b'{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"}'),
+        ("read the pepper", 400, b'{"__type": "ThrottlingException"}'),
+        ("read the pepper", 500, b'{"__type": "InternalServiceError"}'),
+        ("read a body", 503, b"<Error><Code>SlowDown</Code></Error>"),
+        ("put a body", 500, b"<Error><Code>InternalError</Code></Error>"),
+    ],
+)
+def test_an_overloaded_aws_is_asked_twice_and_no_more(faulty: FaultyAws, call: str, status: int, body: bytes) -> None:
+    faulty.status, faulty.body = status, body
+    _, took_s = _fails(CALLS[call], faulty.stores)
+    assert took_s < BUDGET_S
+    assert faulty.requests == ATTEMPTS
+
+
+@pytest.mark.parametrize("call", ["read a key", "read the pepper", "read a body"])
+@pytest.mark.parametrize(
+    ("status", "body"), [(403, b'{"__type": "AccessDeniedException"}'), (502, b"<html>Bad gateway</html>")]
+)
+def test_a_refusal_and_nonsense_are_no_answers(faulty: FaultyAws, call: str, status: int, body: bytes) -> None:
+    faulty.status, faulty.body = status, body
+    _fails(CALLS[call], faulty.stores)
+
+
+def test_a_body_is_sent_without_asking_first(faulty: FaultyAws) -> None:
+    """This server never says `100 Continue`: botocore would wait for that a second."""
+    faulty.status = 200
+    stores = faulty.stores
+    started = time.monotonic()
+    stores.bodies.put("a", b"body")
+    assert time.monotonic() - started < 0.8
+
+
+def test_a_hanging_aws_is_given_up(faulty: FaultyAws) -> None:
+    faulty.delay_s = READ_TIMEOUT_S + 1
+    _, took_s = _fails(CALLS["read a key"], faulty.stores)
+    assert took_s < ATTEMPTS * READ_TIMEOUT_S + 1
+
+
+def test_a_request_that_is_our_own_fault_is_not_blamed_on_aws(faulty: FaultyAws) -> None:
+    faulty.body = b'{"__type": "com.amazon.coral.validate#ValidationException", "message": "bad"}'
+    with pytest.raises(PutError):
+        CALLS["add a key"](faulty.stores)
+    with pytest.raises(ClientError):
+        CALLS["read the pepper"](faulty.stores)
+
+
+def test_what_failed_is_not_remembered(faulty: FaultyAws) -> None:
+    stores = faulty.stores
+    faulty.status = 500
+    with pytest.raises(DependencyUnavailable):
+        stores.pepper.value()
+    faulty.status, faulty.body = 200, b'{"SecretString": "found"}'
+    assert stores.pepper.value() == b"found"
+
+
+@pytest.fixture
+def answers_get_lost(aws: Aws) -> Iterator[list[str]]:
+    """Every write goes through, its answer is lost on the way, and botocore sends it again."""
+    lost: list[str] = []
+
+    def lose(operation, attempts: int, **_: object) -> int | None:
+        if attempts > 1 or operation.name not in ("PutItem", "UpdateItem"):
+            return None
+        lost.append(operation.name)
+        return 0
+
+    aws.dynamodb.meta.events.register_first("needs-retry.dynamodb", lose)
+    yield lost
+    aws.dynamodb.meta.events.unregister("needs-retry.dynamodb", lose)
+
+
+def test_a_write_whose_answer_was_lost_has_succeeded(aws, settings, clock, ids, answers_get_lost) -> None:
+    stores = stores_on_aws(aws, settings, clock, ids)
+    stores.keys.add(api_key())
+    stores.providers.add(provider())
+    stores.providers.replace(provider(revision=2), expected_revision=1)
+    stores.queries.add(query())
+    assert stores.queries.finish(succeeded(query()))
+    assert answers_get_lost == ["PutItem"] * 4 + ["UpdateItem"]
+    assert stores.queries.get(query().id) == succeeded(query())
