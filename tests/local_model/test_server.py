@@ -205,9 +205,7 @@ def test_a_client_that_leaves_stops_its_answer(http, base_url, stream):
         until(lambda: health(http)["busy"])
         if stream:
             assert b"200 OK" in connection.recv(4096)
-    left = time.monotonic()
     until(lambda: not health(http)["busy"], within_s=3)
-    assert time.monotonic() - left < 3
 
 
 def test_a_full_queue_is_429_and_whoever_leaves_it_makes_room(http, openai, base_url):
@@ -286,6 +284,20 @@ def test_sigterm_is_obeyed_within_its_bound(real_model, tmp_path):
         assert whole.result(PATIENCE_S).status_code == 503
         assert server.process.wait(10) == 0
         assert time.monotonic() - started < 8
+
+
+def test_a_second_signal_does_not_wait(real_model, tmp_path):
+    with own_server(tmp_path, DRAIN_TIMEOUT_S="300") as (server, http), ThreadPoolExecutor(1) as pool:
+        stream = pool.submit(http.post, "/v1/chat/completions", json={**ENDLESS_BODY, "stream": True})
+        until(lambda: health(http)["busy"])
+        server.terminate()
+        until(lambda: health(http)["status"] == "draining")
+        assert server.process.poll() is None
+        server.terminate()
+        answer = stream.result(PATIENCE_S)
+        assert "shutting_down" in answer.text
+        assert "[DONE]" not in answer.text
+        assert server.process.wait(10) == 0
 
 
 def test_an_idle_server_ends_at_once(real_model, tmp_path):
