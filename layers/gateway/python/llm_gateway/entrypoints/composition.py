@@ -1,6 +1,8 @@
-"""The one gateway of this process."""
+"""The gateway behind an app: the one of this process, unless the app was made for another."""
 
 from functools import cache
+
+from starlette.requests import Request
 
 from llm_gateway.bootstrap import Gateway
 from llm_gateway.settings import Settings
@@ -10,3 +12,9 @@ from llm_gateway.settings import Settings
 def gateway() -> Gateway:
     """Made from the environment when it is first asked for."""
     return Gateway(Settings.from_environment())
+
+
+def gateway_behind(request: Request) -> Gateway:
+    """The gateway that the request's app was made for."""
+    behind: Gateway = request.app.state.gateway()
+    return behind

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from llm_gateway.domain.keys import Caller
 from llm_gateway.endpoints import Endpoint
-from llm_gateway.entrypoints.composition import gateway
+from llm_gateway.entrypoints.composition import gateway_behind
 from llm_gateway.entrypoints.problems import render
 from llm_gateway.errors import Forbidden, MalformedRequest, PayloadTooLarge, Unauthenticated, UnsupportedMediaType
 
@@ -44,7 +44,7 @@ def guarded(row: Endpoint) -> type[APIRoute]:
 
 
 def _authorised(request: Request, row: Endpoint) -> Caller:
-    caller = gateway().keys.authenticate(_secret(request))
+    caller = gateway_behind(request).keys.authenticate(_secret(request))
     if row.permission is not None and not caller.may(row.permission):
         raise Forbidden(f"A key with the role {caller.role} may not do this: it takes the permission {row.permission}.")
     return caller

@@ -17,7 +17,7 @@ from llm_gateway.domain import keys
 from llm_gateway.domain.queries import Query, QueryRequest
 from llm_gateway.endpoints import Endpoint
 from llm_gateway.endpoints import endpoint as row_named
-from llm_gateway.entrypoints.composition import gateway
+from llm_gateway.entrypoints.composition import gateway, gateway_behind
 from llm_gateway.entrypoints.guard import guarded
 from llm_gateway.entrypoints.observe import Observed
 from llm_gateway.entrypoints.problems import render_framework_errors
@@ -40,9 +40,10 @@ def endpoint(handler: Callable[..., Any]) -> Mounted:
     return Mounted(row_named(handler.__name__), handler)
 
 
-def app_of(*mounted: Mounted) -> FastAPI:
+def app_of(*mounted: Mounted, gateway: Callable[[], bootstrap.Gateway] = gateway) -> FastAPI:
     """An app with these endpoints. It publishes no schema of its own: `get_openapi` serves the whole one."""
     app = FastAPI(title="LLM gateway", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.gateway = gateway
     for one in mounted:
         _mount(app, one)
     render_framework_errors(app)
@@ -112,7 +113,7 @@ def _expected_revision(if_match: Annotated[str | None, Header()] = None) -> int 
     return int(tag) if tag.isdecimal() else 0
 
 
-Gateway = Annotated[bootstrap.Gateway, Depends(gateway)]
+Gateway = Annotated[bootstrap.Gateway, Depends(gateway_behind)]
 Caller = Annotated[keys.Caller, Depends(_caller)]
 IfMatch = Annotated[int | None, Depends(_expected_revision)]
 Limit = Annotated[int, FromQuery(ge=1, le=100)]
