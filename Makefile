@@ -44,7 +44,7 @@ synth: ## Write the CloudFormation templates to cdk.out/
 
 bench: ## Measure cold starts and warm calls of the built layers
 	$(READY) python cdk
-	@exec $(BIN)/python -m bench $(ARGS)
+	@exec env PYTHONPATH=layers/gateway/python $(BIN)/python -m bench $(ARGS)
 
 lock: ## Write the hashed locks; ARGS=--upgrade takes newer versions
 	$(READY) python cdk --lock $(ARGS)

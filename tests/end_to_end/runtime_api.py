@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qs
 from uuid import uuid4
 
 INIT_TIMEOUT_S: Final = 30.0
@@ -124,6 +125,38 @@ class Function:
         if invocation.failed:
             raise InvocationFailed(invocation.result.decode())
         return json.loads(invocation.result)
+
+
+def rest_api_event(
+    method: str, path: str, *, headers: Mapping[str, str] | None = None, body: str | None = None
+) -> dict[str, Any]:
+    """What API Gateway's REST API gives a function for a request."""
+    bare_path, _, query = path.partition("?")
+    parameters = parse_qs(query, keep_blank_values=True)
+    return {
+        "resource": "/{proxy+}",
+        "path": bare_path,
+        "httpMethod": method,
+        "headers": dict(headers or {}),
+        "multiValueHeaders": {name: [value] for name, value in (headers or {}).items()},
+        "queryStringParameters": {name: values[-1] for name, values in parameters.items()} or None,
+        "multiValueQueryStringParameters": parameters or None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "local",
+            "httpMethod": method,
+            "identity": {"sourceIp": "127.0.0.1", "userAgent": "local"},
+            "path": f"/dev{bare_path}",
+            "protocol": "HTTP/1.1",
+            "requestId": str(uuid4()),
+            "resourcePath": "/{proxy+}",
+            "stage": "dev",
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
 
 
 @contextmanager

@@ -1,0 +1,64 @@
+"""`python -m bench`: prints cold starts and warm calls of the functions with their built layers; judges nothing."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from llm_gateway.endpoints import ENDPOINTS, WORKERS
+
+from bench import cold, warm
+from bench.built import Built, build
+from bench.figures import HEADER, line
+from local_aws.synthesis import LOCAL_CONTEXT
+from workshop.steps import Failure
+
+
+def main() -> int:
+    """Measure what the arguments say."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="cold starts of each function")
+    parser.add_argument("--calls", type=int, default=200, help="warm calls of each kind")
+    parser.add_argument("functions", nargs="*", help="functions to start cold; all unless named")
+    arguments = parser.parse_args()
+    names = arguments.functions or [row.name for row in (*ENDPOINTS, *WORKERS)]
+    with tempfile.TemporaryDirectory(prefix="llm-gateway-bench-") as folder:
+        try:
+            built = build()
+            _cold(names, built, Path(folder), runs=arguments.runs)
+            _warm(built, Path(folder), calls=arguments.calls)
+        except Failure as failure:
+            print(f"\n{failure}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _cold(names: list[str], built: Built, scratch: Path, *, runs: int) -> None:
+    python, architecture = LOCAL_CONTEXT["python"], LOCAL_CONTEXT["architecture"]
+    print(f"Cold starts, {runs} of each: from the start of the process to its first wait for an event")
+    print(f"awslambdaric with the built layers, Python {python} on {architecture}\n\n{HEADER}")
+    medians = {}
+    for name in names:
+        figures_ms = cold.measure(name, built=built, scratch=scratch, runs=runs)
+        medians[name] = sorted(figures_ms)[len(figures_ms) // 2]
+        print(line(name, figures_ms), flush=True)
+    print()
+    modules = {name: cold.imported(name, built=built, scratch=scratch) for name in names}
+    for module in cold.HEAVY:
+        importing = [name for name in names if module in modules[name]]
+        print(f"{module} is imported by {', '.join(importing) or 'none of them'} before it is asked anything")
+    slowest = max(medians, key=lambda name: medians[name])
+    imports = ", ".join(f"{module} {ms:.0f}" for module, ms in cold.slowest(modules[slowest], count=10))
+    print(f"{slowest}'s imports, ms when timed one by one: {imports}")
+
+
+def _warm(built: Built, scratch: Path, *, calls: int) -> None:
+    print(f"\nWarm calls, {calls} of each, one after the other\n\n{HEADER}")
+    for name, measured in (
+        ("get_health", warm.health(built=built, scratch=scratch, calls=calls)),
+        ("list_providers, with a key, on an emulator", warm.authenticated(built=built, scratch=scratch, calls=calls)),
+    ):
+        print(f"{line(name, measured.later_ms)}   the call before them: {measured.first_ms:.0f} ms")
+
+
+sys.exit(main())

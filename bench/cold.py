@@ -1,0 +1,40 @@
+"""Cold starts: from the start of a function's process to its first wait for an event."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bench.built import Built
+from tests.end_to_end.runtime_api import running
+
+# Slow to import, and needed by some requests only.
+HEAVY: Final = ("anthropic", "genai_prices", "jsonschema", "openai", "tiktoken")
+_IMPORT: Final = re.compile(r"^import time:\s+(\d+) \|\s+(\d+) \|(\s+)(\S+)$", re.MULTILINE)
+
+
+def measure(name: str, *, built: Built, scratch: Path, runs: int) -> list[float]:
+    """The milliseconds of `runs` initializations of the function `name`."""
+    return [_start(name, built=built, scratch=scratch) for _ in range(runs)]
+
+
+def imported(name: str, *, built: Built, scratch: Path) -> dict[str, float]:
+    """Every module that the function `name` imports while it initializes, with its milliseconds, its own imports included."""
+    _start(name, built=built, scratch=scratch, python_options=("-X", "importtime"))
+    log = (scratch / f"{name}.handler.log").read_text(errors="replace")
+    return {module: int(total_us) / 1000 for _, total_us, _, module in _IMPORT.findall(log)}
+
+
+def slowest(modules: dict[str, float], *, count: int) -> list[tuple[str, float]]:
+    """The packages that took longest, without the modules inside them."""
+    packages = ((module, total_ms) for module, total_ms in modules.items() if "." not in module)
+    return sorted(packages, key=lambda item: -item[1])[:count]
+
+
+def _start(name: str, *, built: Built, scratch: Path, python_options: Sequence[str] = ()) -> float:
+    path = built.path(name, scratch)
+    handler = f"{name}.handler"
+    with running(
+        handler, path=path, scratch=scratch, environment=built.environment, python_options=python_options
+    ) as function:
+        return function.init_ms

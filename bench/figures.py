@@ -1,0 +1,18 @@
+"""Distributions, and one line of text for each."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Final
+
+HEADER: Final = f"{'':<44}{'min':>9}{'median':>9}{'p95':>9}   ms"
+
+
+def line(name: str, figures_ms: Sequence[float]) -> str:
+    """`name` with the least, the middle and the 95th percentile of `figures_ms`."""
+    ordered = sorted(figures_ms)
+    return f"{name:<44}{ordered[0]:9.1f}{statistics.median(ordered):9.1f}{percentile(ordered, 95):9.1f}"
+
+
+def percentile(ordered: Sequence[float], share: int) -> float:
+    """The smallest of the ordered figures that at least `share` per cent of them do not exceed (nearest rank)."""
+    return ordered[-(-len(ordered) * share // 100) - 1]
