@@ -11,6 +11,7 @@ from llm_gateway.services.keys import Keys
 from llm_gateway.services.planning import Planner
 from llm_gateway.services.providers import ProviderService
 from llm_gateway.services.queries import QueryService
+from llm_gateway.services.status import StatusService
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.system import RandomIds, SystemClock
@@ -48,11 +49,21 @@ class Gateway:
         return QueryService(
             store=self._query_store,
             planner=Planner(providers=self._provider_store, counter=self._counter),
-            dispatcher=Dispatcher(calls=self._calls, credentials=self._credentials, clock=self._clock),
+            dispatcher=self._dispatcher,
             clock=self._clock,
             ids=self._ids,
             retention=timedelta(days=self.settings.retention_days),
         )
+
+    @cached_property
+    def status(self) -> StatusService:
+        return StatusService(
+            providers=self._provider_store, gates=self._gates, dispatcher=self._dispatcher, clock=self._clock
+        )
+
+    @cached_property
+    def _dispatcher(self) -> Dispatcher:
+        return Dispatcher(calls=self._calls, credentials=self._credentials, clock=self._clock)
 
     @cached_property
     def _calls(self) -> Calls:

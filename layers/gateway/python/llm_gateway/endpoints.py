@@ -117,6 +117,15 @@ ENDPOINTS: Final = (
         reads=frozenset({R.PROVIDERS}),
         writes=frozenset({R.PROVIDERS, R.CREDENTIALS}),
     ),
+    Endpoint(
+        name="get_provider_status",
+        method="GET",
+        path=f"{BASE_PATH}/providers/{{provider_id}}/status",
+        permission=Permission.READ_PROVIDER_STATUS,
+        reads=frozenset({R.PROVIDERS, R.CREDENTIALS, R.LIMITS}),
+        writes=frozenset({R.LIMITS}),
+        memory_mb=1024,
+    ),
     # Queries
     Endpoint(
         name="run_query",

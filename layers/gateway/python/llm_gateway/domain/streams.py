@@ -1,0 +1,60 @@
+"""A streamed answer: where a reader stands in it, and what is left for one who comes back."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from llm_gateway.domain.chat import Delta, TextDelta, ToolCallDelta
+from llm_gateway.domain.queries import Output
+
+_POSITION: Final = re.compile(r"\d{1,9}(\.\d{1,9}){0,128}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """Right before the first content: whose answer it will be."""
+
+    query_id: str
+    provider: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """How many characters of the text, and of each tool call's arguments, have been read. Written `12` or `12.0.40`.
+
+    A position says nothing of how the answer was cut into events, so whoever stored the answer can go on from it.
+    """
+
+    text: int = 0
+    arguments: tuple[int, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Position | None":
+        """The position that `text` writes; None for any other text."""
+        if _POSITION.fullmatch(text) is None:
+            return None
+        first, *others = map(int, text.split("."))
+        return cls(text=first, arguments=tuple(others))
+
+    def __str__(self) -> str:
+        return ".".join(map(str, (self.text, *self.arguments)))
+
+    def after(self, delta: Delta) -> "Position":
+        if isinstance(delta, TextDelta):
+            return replace(self, text=self.text + len(delta.text))
+        read = list(self.arguments) + [0] * (delta.index + 1 - len(self.arguments))
+        read[delta.index] += len(delta.arguments)
+        return replace(self, arguments=tuple(read))
+
+
+def rest_of(output: Output, position: Position) -> Iterator[Delta]:
+    """What a reader at `position` has not seen of `output`. A tool call that it has met comes without id and name."""
+    if output.text and len(output.text) > position.text:
+        yield TextDelta(text=output.text[position.text :])
+    for index, call in enumerate(output.tool_calls):
+        if index >= len(position.arguments):
+            yield ToolCallDelta(index=index, id=call.id, name=call.name, arguments=call.arguments)
+        elif len(call.arguments) > position.arguments[index]:
+            yield ToolCallDelta(index=index, arguments=call.arguments[position.arguments[index] :])

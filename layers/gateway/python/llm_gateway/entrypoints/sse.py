@@ -1,0 +1,115 @@
+"""Streamed responses: a plain generator in a thread of its own, keep-alives in its silences, and an end when the client leaves."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from llm_gateway.wire.events import KEEP_ALIVE, MEDIA_TYPE
+
+_SILENCE_S: Final = 12
+_AHEAD: Final = 16
+
+_END: Final = object()
+
+
+@asynccontextmanager
+async def noticing_departure(receive: Receive, left: threading.Event) -> AsyncIterator[None]:
+    """Sets `left` when the client goes away meanwhile. The request's body must have been read."""
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        left.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+
+
+class EventStream(Response):
+    """Sends what `events` yields. `left` is set when the client is gone; the generator is closed in its own thread."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(
+        self,
+        events: Iterator[bytes],
+        *,
+        render: Callable[[Exception], bytes],
+        left: threading.Event,
+        headers: Mapping[str, str],
+    ) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **headers})
+        del self.headers["content-length"]
+        self._events = events
+        self._render = render
+        self._left = left
+        self._loop = asyncio.get_running_loop()
+        # Bounded, so that a slow reader slows the provider and nothing piles up here.
+        self._room = threading.BoundedSemaphore(_AHEAD)
+        self._queue: asyncio.Queue[object] = asyncio.Queue()
+        self._first: object = None
+        self._thread = threading.Thread(target=self._pump, name="event-stream", daemon=True)
+
+    async def begin(self) -> None:
+        """Starts, and waits for the first event, but not so long that a client would hear nothing.
+
+        Raises what the generator raised before it: nothing was sent yet, so that is an ordinary problem.
+        """
+        self._thread.start()
+        self._first = await self._next()
+        if isinstance(self._first, Exception):
+            raise self._first
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        try:
+            async with noticing_departure(receive, self._left):
+                await self._send_events(send)
+        finally:
+            self._left.set()
+
+    async def _send_events(self, send: Send) -> None:
+        item = self._first
+        while item is not _END:
+            body = self._render(item) if isinstance(item, Exception) else item
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            item = _END if isinstance(item, Exception) else await self._next()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _next(self) -> object:
+        try:
+            item = await asyncio.wait_for(self._queue.get(), _SILENCE_S)
+        except TimeoutError:
+            return KEEP_ALIVE
+        self._room.release()
+        return item
+
+    def _pump(self) -> None:
+        events = iter(self._events)
+        try:
+            for event in events:
+                if not self._pass_on(event):
+                    break
+            self._pass_on(_END)
+        except Exception as error:
+            self._pass_on(error)
+        finally:
+            close = getattr(events, "close", None)
+            if close:
+                close()
+
+    def _pass_on(self, item: object) -> bool:
+        """False when nobody reads any more."""
+        while not self._room.acquire(timeout=0.1):
+            if self._left.is_set():
+                return False
+        self._loop.call_soon_threadsafe(self._queue.put_nowait, item)
+        return not self._left.is_set()
