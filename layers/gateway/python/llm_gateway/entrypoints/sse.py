@@ -1,4 +1,4 @@
-"""Streamed responses: a plain generator in a thread of its own, keep-alives in its silences, and an end when the client leaves."""
+"""Streamed responses: a generator in a thread of its own, keep-alives in its silences, an end when the client leaves."""
 
 import asyncio
 import threading
@@ -68,7 +68,7 @@ class EventStream(Response):
         if isinstance(self._first, Exception):
             raise self._first
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
             async with noticing_departure(receive, self._left):

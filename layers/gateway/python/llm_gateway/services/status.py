@@ -6,9 +6,11 @@ from typing import Final
 from llm_gateway.domain.capabilities import capabilities_of
 from llm_gateway.domain.chat import ChatRequest, Message, MessageRole, OutputFormat, Parameters, TextPart
 from llm_gateway.domain.health import GateState
+from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.providers import ProviderConfig
 from llm_gateway.domain.routing import Candidate
-from llm_gateway.errors import GatewayError
+from llm_gateway.endpoints import Permission
+from llm_gateway.errors import Forbidden, GatewayError
 from llm_gateway.ports import Clock, ProviderGates, ProviderStore
 from llm_gateway.services.calls import Course
 from llm_gateway.services.dispatch import Dispatcher
@@ -29,8 +31,10 @@ class StatusService:
     dispatcher: Dispatcher
     clock: Clock
 
-    def status(self, provider_id: str, *, probe: bool) -> tuple[ProviderConfig, GateState]:
-        """Raises `ProviderNotFound`. A probe that fails shows in the state."""
+    def status(self, provider_id: str, *, probe: bool, caller: Caller) -> tuple[ProviderConfig, GateState]:
+        """Raises `ProviderNotFound`, or `Forbidden` for a probe by one who may only read. A failed probe shows in the state."""
+        if probe and not caller.may(Permission.MANAGE_PROVIDERS):
+            raise Forbidden("A probe calls the provider: only those who manage providers may ask for one.")
         config = self.providers.get(provider_id)
         if probe:
             self._probe(config)
