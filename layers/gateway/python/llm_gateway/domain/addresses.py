@@ -29,6 +29,12 @@ def fault_in_base_url(url: str, *, private_allowed: bool) -> str | None:
     return _fault_in_host(host.rstrip(".").lower(), private_allowed) or _fault_in_scheme(parts.scheme, private_allowed)
 
 
+def is_metadata_address(address: str) -> bool:
+    """Whether `address`, which a name was resolved to, is link-local or a cloud's metadata: never called, whatever the name."""
+    literal = _literal(address)
+    return literal is None or _is_metadata(literal)
+
+
 def _fault_in_scheme(scheme: str, private_allowed: bool) -> str | None:
     return None if scheme == "https" or private_allowed else "must use https: this deployment does not allow http"
 

@@ -84,7 +84,7 @@ class Anthropic:
             api_key=self.upstream.api_key or "none",
             base_url=self.upstream.base_url,
             max_retries=0,
-            http_client=http_client(),
+            http_client=http_client(owner=self),
             # Its spans would hold prompts wherever the environment says so.
             open_telemetry=False,
         )

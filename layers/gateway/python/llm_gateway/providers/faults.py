@@ -27,6 +27,11 @@ from llm_gateway.errors import (
     UnsupportedParameter,
 )
 
+
+class ContentFiltered(ProviderFault):
+    """The provider's content filter stopped the prompt. Never leaves an adapter, which makes an answer of it."""
+
+
 FaultType = type[ProviderFault] | type[ContextWindowExceeded] | type[UnsupportedParameter]
 
 # Statuses that do not mean what the rest of their class does.
@@ -42,6 +47,7 @@ STATUSES: Final[Mapping[int, FaultType]] = {
 }
 
 _DETAILS: Final[Mapping[FaultType, str]] = {
+    ContentFiltered: "The provider's content filter stopped the prompt.",
     ContextWindowExceeded: "The request and its answer do not fit the model's context window.",
     ProviderAuthFailed: "The provider does not accept the configured credentials.",
     ProviderFailed: "The provider failed to answer.",

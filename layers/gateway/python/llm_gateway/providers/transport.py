@@ -1,17 +1,17 @@
 """HTTP connections that keep to the deadline in force, follow no redirect and use no proxy; imported on first use, for httpx2."""
 
-import ipaddress
 import logging
 import socket
 import ssl
+import weakref
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import cache
 from typing import Any, Final
 
 import httpcore2
 import httpx2
 
+from llm_gateway.domain.addresses import is_metadata_address
 from llm_gateway.domain.providers import Timeouts
 from llm_gateway.providers.deadline import Deadline, enforced_deadline
 
@@ -22,25 +22,21 @@ _IDLE_S: Final = 20.0
 _TALKATIVE: Final = ("anthropic", "openai", "httpx2", "httpcore2")
 
 
-def http_client() -> httpx2.Client:
-    """A client for one provider, to be reused: it keeps connections open."""
+def http_client(owner: object) -> httpx2.Client:
+    """A client to be reused: it keeps connections open, until `owner` is gone."""
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     # No proxy of the environment: it would see what a plain-http model server is asked, and stand in the way to loopback.
     # No redirect: another host would be handed the credential.
-    return _Client(transport=_Transport(), trust_env=False, follow_redirects=False)
+    client = httpx2.Client(transport=_Transport(), trust_env=False, follow_redirects=False)
+    # Nobody else knows when the last call of an adapter that fell out of use has ended.
+    weakref.finalize(owner, client.close)
+    return client
 
 
 def http_timeout(timeouts: Timeouts, deadline: Deadline) -> httpx2.Timeout:
     left_s = deadline.remaining_s()
     return httpx2.Timeout(left_s, connect=min(timeouts.connect_s, left_s))
-
-
-class _Client(httpx2.Client):
-    def __del__(self) -> None:
-        """Closes what a client that fell out of use has open: nobody else knows when its last call ended."""
-        with suppress(Exception):
-            self.close()
 
 
 class _Transport(httpx2.HTTPTransport):
@@ -73,7 +69,7 @@ class _Backend(httpcore2.SyncBackend):
     ) -> httpcore2.NetworkStream:
         """Tries each address of `host` within one timeout, where the socket module would give it to each anew."""
         failure: Exception = httpcore2.ConnectError("no address may be called")
-        for address in _addresses(host, port):
+        for address in callable_addresses(host, port):
             try:
                 stream = super().connect_tcp(address, port, _cut(timeout), local_address, socket_options)
                 return _Stream(stream)
@@ -82,17 +78,14 @@ class _Backend(httpcore2.SyncBackend):
         raise failure
 
 
-def _addresses(host: str, port: int) -> list[str]:
-    """The addresses of `host` that may be called: none of the link itself, where clouds keep their metadata services.
-
-    The configured name was checked when it was stored; what it stands for may have changed since.
-    """
+def callable_addresses(host: str, port: int) -> list[str]:
+    """The addresses of `host`, without those of a metadata service: what a name stands for may change after it was checked."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise httpcore2.ConnectError("the name has no address") from error
     addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
-    return [address for address in addresses if not ipaddress.ip_address(address.partition("%")[0]).is_link_local]
+    return [address for address in addresses if not is_metadata_address(address)]
 
 
 class _Stream(httpcore2.NetworkStream):

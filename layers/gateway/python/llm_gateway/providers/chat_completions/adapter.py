@@ -10,11 +10,11 @@ from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta
 from llm_gateway.domain.providers import Timeouts
 from llm_gateway.ports import Clock
 from llm_gateway.providers.chat_completions.answer import ChunkJoiner, whole_answer
-from llm_gateway.providers.chat_completions.faults import ContentFiltered, fault_table
+from llm_gateway.providers.chat_completions.faults import fault_table
 from llm_gateway.providers.chat_completions.request import Dialect, request_body
 from llm_gateway.providers.deadline import Deadline
 from llm_gateway.providers.estimates import CountTokens
-from llm_gateway.providers.faults import FaultTable
+from llm_gateway.providers.faults import ContentFiltered, FaultTable
 from llm_gateway.providers.streaming import read_stream
 from llm_gateway.providers.upstream import Upstream
 
@@ -95,5 +95,5 @@ class ChatCompletions:
             api_key=self.upstream.api_key or "none",
             base_url=self.upstream.base_url,
             max_retries=0,
-            http_client=http_client(),
+            http_client=http_client(owner=self),
         )

@@ -7,7 +7,6 @@ from llm_gateway.errors import (
     ContextWindowExceeded,
     ProviderAuthFailed,
     ProviderFailed,
-    ProviderFault,
     ProviderRateLimited,
     ProviderRefused,
     ProviderRejected,
@@ -17,13 +16,8 @@ from llm_gateway.errors import (
     UnsupportedParameter,
 )
 from llm_gateway.ports import Clock
-from llm_gateway.providers.faults import Failure, FaultTable, FaultType, transport_rows
+from llm_gateway.providers.faults import ContentFiltered, Failure, FaultTable, FaultType, transport_rows
 from llm_gateway.providers.retry_after import retry_after_s
-
-
-class ContentFiltered(ProviderFault):
-    """The provider's content filter stopped the prompt. Never leaves the adapter, which makes an answer of it."""
-
 
 _CODES: Final[Mapping[str, FaultType]] = {
     "account_deactivated": ProviderRefused,

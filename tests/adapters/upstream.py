@@ -1,0 +1,278 @@
+"""A provider that does as it is told: real HTTP on loopback, both vendors' wires, strict about requests, faults to order."""
+
+import json
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal, Self
+
+from tests.adapters.upstream_rules import Complaint, check_chat_completions, check_messages
+from tests.adapters.upstream_wires import CHAT_COMPLETIONS, MESSAGES, Counts, Said, Wire
+
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamFault:
+    """What goes wrong in a stream after `after` pieces of content.
+
+    `disconnect` breaks the connection, `truncate` ends the stream in good order, `stall` says nothing for `lasting_s`,
+    `chatter` keeps the connection alive meanwhile, `malformed` sends an event that is not JSON, `error` an error event.
+    """
+
+    kind: Literal["disconnect", "truncate", "stall", "chatter", "malformed", "error"]
+    after: int = 2
+    lasting_s: float = 5.0
+    error: Mapping[str, Any] = field(default_factory=lambda: {"type": "overloaded_error", "message": "SECRET-WORDS"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A 200. Streamed where the request asks for it; `sse` rewrites the stream's bytes, `between_s` passes between its events."""
+
+    said: Said = field(default_factory=Said)
+    counts: Counts | None = field(default_factory=Counts)
+    fault: StreamFault | None = None
+    delay_s: float = 0.0
+    between_s: float = 0.0
+    sse: Callable[[bytes], Iterable[bytes]] = lambda event: [event]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An error, in the wire's own form unless `body` says otherwise."""
+
+    status: int
+    code: str | None = None
+    type: str = "api_error"
+    param: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    """Exactly these bytes after a 200, `dripped_s` between one and the next."""
+
+    body: bytes
+    content_type: str = "application/json"
+    dripped_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp:
+    """No answer at all: after `delay_s` the connection is closed."""
+
+    delay_s: float = 0.0
+
+
+Behavior = Answer | Refusal | Raw | HangUp
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorded:
+    """A request as it came. `left` is set once the client has closed the connection before the answer's end."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: dict[str, Any]
+    connection: int
+    left: threading.Event = field(default_factory=threading.Event)
+
+
+class ScriptedUpstream:
+    """Behaves as scripted, request by request, and as `otherwise` says when the script is at its end.
+
+    with ScriptedUpstream() as upstream:
+        upstream.script(Refusal(status=529), Answer())
+    """
+
+    def __init__(self, *, otherwise: Behavior | None = None) -> None:
+        self.otherwise: Behavior = otherwise or Answer()
+        self.requests: list[Recorded] = []
+        self._script: deque[Behavior] = deque()
+        self._lock = threading.Lock()
+        self._server = _Server(self)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": _POLL_S}, daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stopping.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def openai_base_url(self) -> str:
+        return f"{self.url}/v1"
+
+    @property
+    def anthropic_base_url(self) -> str:
+        return self.url
+
+    def script(self, *behaviors: Behavior) -> Self:
+        with self._lock:
+            self._script.extend(behaviors)
+        return self
+
+    def reset(self) -> None:
+        with self._lock:
+            self._script.clear()
+            self.requests.clear()
+            self.otherwise = Answer()
+
+    def record(self, request: Recorded) -> Behavior:
+        with self._lock:
+            self.requests.append(request)
+            return self._script.popleft() if self._script else self.otherwise
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, upstream: ScriptedUpstream) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.upstream = upstream
+        self.stopping = threading.Event()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that leaves is part of the script."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+    _request: Recorded
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("content-length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self._request = Recorded(
+            path=self.path, headers=headers, body=json.loads(raw), connection=self.client_address[1]
+        )
+        behavior = self.server.upstream.record(self._request)
+        if not self.path.endswith(("/chat/completions", "/messages")):
+            self._send(404, b'{"error": {"message": "SECRET-WORDS", "type": "not_found_error"}}')
+            return
+        wire = MESSAGES if self.path.endswith("/messages") else CHAT_COMPLETIONS
+        try:
+            (check_messages if wire is MESSAGES else check_chat_completions)(self._request.headers, self._request.body)
+        except Complaint as complaint:
+            behavior = Refusal(status=complaint.status, type=complaint.type, param=complaint.param, code=complaint.code)
+        self._behave(behavior, wire)
+
+    def _behave(self, behavior: Behavior, wire: Wire) -> None:
+        match behavior:
+            case Refusal():
+                body = (
+                    behavior.body
+                    if behavior.body is not None
+                    else wire.error(behavior.type, behavior.code, behavior.param)
+                )
+                self._send(behavior.status, body, behavior.headers)
+            case Raw(dripped_s=0):
+                self._send(200, behavior.body, {"content-type": behavior.content_type})
+            case Raw():
+                self._head(200, {"content-type": behavior.content_type, "content-length": str(len(behavior.body))})
+                for byte in behavior.body:
+                    self.wfile.write(bytes([byte]))
+                    self._wait(behavior.dripped_s)
+            case HangUp():
+                self._wait(behavior.delay_s)
+                self._hang_up()
+            case Answer():
+                self._wait(behavior.delay_s)
+                if self._request.body.get("stream"):
+                    self._stream(behavior, wire)
+                else:
+                    whole = wire.whole(behavior.said, behavior.counts)
+                    self._send(200, json.dumps(whole).encode())
+
+    def _stream(self, answer: Answer, wire: Wire) -> None:
+        self._head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked"})
+        fault, contents = answer.fault, 0
+        for event, is_content in wire.events(self._request.body, answer.said, answer.counts):
+            if fault and is_content and contents == fault.after:
+                if not self._go_wrong(fault, wire):
+                    return
+                fault = None
+            contents += is_content
+            for piece in answer.sse(event):
+                self._chunk(piece)
+            self._wait(answer.between_s)
+        self._chunk(b"")
+
+    def _go_wrong(self, fault: StreamFault, wire: Wire) -> bool:
+        """Whether the stream goes on all the same."""
+        match fault.kind:
+            case "disconnect":
+                self._hang_up()
+            case "truncate":
+                self._chunk(b"")
+            case "stall":
+                self._wait(fault.lasting_s)
+                return True
+            case "chatter":
+                until = time.monotonic() + fault.lasting_s
+                while time.monotonic() < until:
+                    self._chunk(wire.keep_alive)
+                    self._wait(_POLL_S)
+                return True
+            case "malformed":
+                self._chunk(b'data: {"half of an ev\n\n')
+                return True
+            case "error":
+                self._chunk(wire.error_event(fault.error))
+                self._chunk(b"")
+        return False
+
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        given = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
+        self._head(status, given)
+        self.wfile.write(body)
+
+    def _head(self, status: int, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _chunk(self, data: bytes) -> None:
+        try:
+            self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        except OSError:
+            self._request.left.set()
+            raise
+
+    def _wait(self, duration_s: float) -> None:
+        """Waits, unless the client leaves or the server stops."""
+        until = time.monotonic() + duration_s
+        while (left_s := until - time.monotonic()) > 0 and not self.server.stopping.is_set():
+            readable, _, _ = select.select([self.connection], [], [], min(left_s, _POLL_S))
+            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                self._request.left.set()
+                raise ConnectionAbortedError
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)

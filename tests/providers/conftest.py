@@ -1,0 +1,145 @@
+"""One suite, every adapter: each is called over HTTP on loopback, against an upstream that is scripted."""
+
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+import pytest
+from llm_gateway.domain.chat import ChatRequest, Message, MessageRole, Parameters, TextPart
+from llm_gateway.domain.providers import (
+    CircuitPolicy,
+    ProviderConfig,
+    ProviderCredentials,
+    ProviderKind,
+    ProviderLimits,
+    RetryPolicy,
+    Timeouts,
+)
+from llm_gateway.ports import Provider
+from llm_gateway.providers.registry import ProviderRegistry
+from llm_gateway.stores.system import SystemClock
+
+from tests.adapters.upstream import ScriptedUpstream
+
+API_KEY = "sk-test-1234567890"
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def config(kind: ProviderKind, base_url: str) -> ProviderConfig:
+    return ProviderConfig(
+        id="under-test",
+        name="Under test",
+        kind=kind,
+        base_url=base_url,
+        default_model="model",
+        models=(),
+        enabled=True,
+        priority=10,
+        weight=1,
+        limits=ProviderLimits(),
+        timeouts=Timeouts(),
+        retry=RetryPolicy(),
+        circuit=CircuitPolicy(),
+        credentials=None,
+        revision=1,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
+def asking(text: str = "Say hello.", **changes: object) -> ChatRequest:
+    """A plain question, with some of its fields changed."""
+    plain = ChatRequest(
+        model="model",
+        messages=(Message(role=MessageRole.USER, content=(TextPart(text=text),)),),
+        parameters=Parameters(max_output_tokens=100),
+    )
+    return replace(plain, **changes)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An adapter, and the upstream that it calls."""
+
+    kind: ProviderKind
+    upstream: ScriptedUpstream
+    open: Callable[[str | None], Provider]
+
+    @property
+    def provider(self) -> Provider:
+        return self.open(API_KEY)
+
+    @property
+    def speaks_messages(self) -> bool:
+        return self.kind is ProviderKind.ANTHROPIC
+
+    @property
+    def body(self) -> dict:
+        return self.upstream.requests[-1].body
+
+    @property
+    def headers(self):
+        return self.upstream.requests[-1].headers
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that would call anywhere else fails before it does."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: tuple) -> None:
+        if self.family != socket.AF_UNIX and not ip_address(address[0]).is_loopback:
+            pytest.fail(f"a test tried to call {address[0]}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def registry() -> ProviderRegistry:
+    return ProviderRegistry(clock=SystemClock())
+
+
+@pytest.fixture(scope="session")
+def upstream_server() -> Iterator[ScriptedUpstream]:
+    with ScriptedUpstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def upstream(upstream_server: ScriptedUpstream) -> Iterator[ScriptedUpstream]:
+    upstream_server.reset()
+    yield upstream_server
+    upstream_server.reset()
+
+
+def _subject(kind: ProviderKind, upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
+    base_url = upstream.anthropic_base_url if kind is ProviderKind.ANTHROPIC else upstream.openai_base_url
+
+    def open_adapter(api_key: str | None) -> Provider:
+        return registry.open(config(kind, base_url), ProviderCredentials(api_key=api_key) if api_key else None)
+
+    return Subject(kind, upstream, open_adapter)
+
+
+@pytest.fixture(params=list(ProviderKind), ids=str)
+def subject(request: pytest.FixtureRequest, upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
+    """Each adapter in turn."""
+    return _subject(request.param, upstream, registry)
+
+
+@pytest.fixture
+def openai(upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
+    return _subject(ProviderKind.OPENAI, upstream, registry)
+
+
+@pytest.fixture
+def compatible(upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
+    return _subject(ProviderKind.OPENAI_COMPATIBLE, upstream, registry)
+
+
+@pytest.fixture
+def anthropic(upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
+    return _subject(ProviderKind.ANTHROPIC, upstream, registry)

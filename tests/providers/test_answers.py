@@ -1,0 +1,182 @@
+"""The contract of every adapter, where all goes well: what is asked arrives, what is answered comes back the same from all."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from llm_gateway.domain.chat import ChatAnswer, FinishReason, TextDelta, ToolCall, ToolCallDelta, Usage
+from llm_gateway.domain.providers import Timeouts
+from llm_gateway.errors import ProviderAuthFailed
+
+from tests.adapters.upstream import Answer
+from tests.adapters.upstream_wires import Counts, Said, SaidCall
+from tests.providers.conftest import API_KEY, Subject, asking
+
+TIMEOUTS = Timeouts(connect_s=2, first_token_s=5, total_s=10)
+CALLS = (
+    SaidCall(name="weather"),
+    SaidCall(name="clock", id="call_2", arguments=()),
+    SaidCall(name="tide", id="call_3"),
+)
+
+
+def complete(subject: Subject, answer: Answer, request=None) -> ChatAnswer:
+    subject.upstream.script(answer)
+    return subject.provider.complete(request or asking(), timeouts=TIMEOUTS)
+
+
+def stream(subject: Subject, answer: Answer, request=None) -> list:
+    subject.upstream.script(answer)
+    return list(subject.provider.stream(request or asking(), timeouts=TIMEOUTS))
+
+
+def test_answers_whole(subject: Subject) -> None:
+    assert complete(subject, Answer()) == ChatAnswer(
+        text="Hello there.",
+        finish_reason=FinishReason.STOP,
+        model="model-2026-11-01",
+        usage=Usage(input_tokens=20, output_tokens=7),
+    )
+    assert len(subject.upstream.requests) == 1
+
+
+def test_streams_deltas_and_then_the_same_answer(subject: Subject) -> None:
+    *deltas, last = stream(subject, Answer())
+
+    assert deltas == [TextDelta(text="Hello"), TextDelta(text=" there"), TextDelta(text=".")]
+    assert last == complete(subject, Answer())
+
+
+def test_sends_the_credential_and_nothing_of_the_environment(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-of-the-environment")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-of-the-environment")
+
+    complete(subject, Answer())
+
+    assert subject.headers["authorization"] == f"Bearer {API_KEY}"
+    assert "of-the-environment" not in str(subject.headers)
+
+
+def test_a_provider_without_credentials_is_sent_none(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
+        monkeypatch.setenv(name, "sk-of-the-environment")
+    with suppress(ProviderAuthFailed):
+        subject.open(None).complete(asking(), timeouts=TIMEOUTS)
+
+    assert not {"authorization", "x-api-key"} & subject.headers.keys()
+
+
+@pytest.mark.parametrize("reason", ["stop", "length", "content_filter"])
+def test_normalises_finish_reasons(subject: Subject, reason: str) -> None:
+    answer = Answer(said=Said(finish=reason))
+
+    assert complete(subject, answer).finish_reason == FinishReason(reason)
+    assert stream(subject, answer)[-1].finish_reason == FinishReason(reason)
+
+
+def test_a_refusal_is_a_filtered_answer_with_its_text(openai: Subject) -> None:
+    answer = Answer(said=Said(pieces=(), refusal="I cannot help with that."))
+
+    whole = complete(openai, answer)
+
+    assert (whole.text, whole.finish_reason) == ("I cannot help with that.", FinishReason.CONTENT_FILTER)
+    assert stream(openai, answer) == [TextDelta(text="I cannot help with that."), whole]
+
+
+def test_calls_tools(subject: Subject) -> None:
+    whole = complete(subject, Answer(said=Said(pieces=(), calls=CALLS[:1], finish="tool_calls")))
+
+    assert whole.text is None
+    assert whole.finish_reason is FinishReason.TOOL_CALLS
+    assert whole.tool_calls == (ToolCall(id="call_1", name="weather", arguments='{"city": "Paris"}'),)
+
+
+def test_streams_the_pieces_of_tool_calls_by_index(subject: Subject) -> None:
+    *deltas, last = stream(subject, Answer(said=Said(calls=CALLS, finish="tool_calls")))
+    pieces = [delta for delta in deltas if isinstance(delta, ToolCallDelta)]
+
+    assert last.text == "Hello there."
+    assert [(piece.index, piece.id, piece.name) for piece in pieces if piece.name] == [
+        (0, "call_1", "weather"),
+        (1, "call_2", "clock"),
+        (2, "call_3", "tide"),
+    ]
+    joined = ["".join(piece.arguments for piece in pieces if piece.index == index) for index in range(3)]
+    assert [call.arguments for call in last.tool_calls] == joined
+    assert joined[0] == joined[2] == '{"city": "Paris"}'
+    assert last.finish_reason is FinishReason.TOOL_CALLS
+
+
+def test_thoughts_are_no_part_of_the_answer(subject: Subject) -> None:
+    answer = Answer(said=Said(thoughts=("Let me", " think.")), counts=Counts(output=30, reasoning=23))
+
+    whole = complete(subject, answer)
+
+    assert whole.text == "Hello there."
+    assert (whole.usage.output_tokens, whole.usage.reasoning_tokens) == (30, 23)
+    assert stream(subject, answer)[-1] == whole
+
+
+def test_input_includes_what_the_cache_gave_and_took(subject: Subject) -> None:
+    answer = Answer(counts=Counts(input=100, output=5, cached=60, cache_write=30, cache_write_1h=10))
+    expected = Usage(
+        input_tokens=100,
+        output_tokens=5,
+        cached_input_tokens=60,
+        cache_write_tokens=30,
+        cache_write_1h_tokens=10 if subject.speaks_messages else 0,
+    )
+
+    assert complete(subject, answer).usage == expected
+    assert stream(subject, answer)[-1].usage == expected
+
+
+def test_zero_is_not_missing(subject: Subject) -> None:
+    answer = Answer(said=Said(pieces=()), counts=Counts(input=0, output=0))
+
+    assert complete(subject, answer).usage == Usage()
+    assert stream(subject, answer)[-1].usage == Usage()
+
+
+def test_missing_usage_is_estimated_and_marked(subject: Subject) -> None:
+    whole = complete(subject, Answer(counts=None), asking("x" * 400))
+
+    assert whole.usage == Usage(input_tokens=104, output_tokens=3, estimated=True)
+    assert stream(subject, Answer(counts=None), asking("x" * 400))[-1].usage == whole.usage
+
+
+def test_an_empty_answer_is_an_empty_text(subject: Subject) -> None:
+    assert complete(subject, Answer(said=Said(pieces=()))).text == ""
+    assert stream(subject, Answer(said=Said(pieces=())))[-1].text == ""
+
+
+def _split_everywhere(event: bytes):
+    return [event[position : position + 1] for position in range(len(event))]
+
+
+def _many_lines(event: bytes):
+    """The same event with its data over several lines, ends of lines of another kind, a comment and an id."""
+    text = event.decode().replace(', "', ',\ndata: "').replace("\n", "\r\n")
+    return [b": a comment\r\nid: 7\r\n" + text.encode()]
+
+
+@pytest.mark.parametrize("rewrite", [_split_everywhere, _many_lines])
+def test_reads_events_however_they_are_cut(subject: Subject, rewrite) -> None:
+    answer = Answer(said=Said(pieces=("Grüße", " 日本", " 🌊")))
+
+    assert stream(subject, replace(answer, sse=rewrite)) == stream(subject, answer)
+    assert stream(subject, answer)[-1].text == "Grüße 日本 🌊"
+
+
+def test_reuses_its_connection(subject: Subject) -> None:
+    for _ in range(2):
+        complete(subject, Answer())
+        stream(subject, Answer())
+
+    assert len({request.connection for request in subject.upstream.requests}) == 1
+
+
+def test_equal_providers_share_an_adapter_and_rotated_credentials_do_not(subject: Subject) -> None:
+    assert subject.open("sk-one") is subject.open("sk-one")
+    assert subject.open("sk-one") is not subject.open("sk-two")
+    assert "sk-one" not in repr(subject.open("sk-one"))

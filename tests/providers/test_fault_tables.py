@@ -1,0 +1,130 @@
+"""Every exception of a vendor's SDK has a row, or is one that calling a model never raises."""
+
+from collections.abc import Iterator
+
+import anthropic
+import httpx2
+import openai
+import pytest
+from llm_gateway.errors import (
+    ProviderAuthFailed,
+    ProviderFailed,
+    ProviderRateLimited,
+    ProviderRefused,
+    ProviderRejected,
+)
+from llm_gateway.providers.chat_completions import faults as chat_completions_faults
+from llm_gateway.providers.messages import faults as messages_faults
+from llm_gateway.stores.system import SystemClock
+
+TABLES = {
+    openai.OpenAIError: chat_completions_faults.fault_table(SystemClock()),
+    anthropic.AnthropicError: messages_faults.fault_table(SystemClock()),
+}
+# Of features that the gateway does not use: parsed models, web sockets, other ways to authenticate, tools of the SDK's own.
+UNUSED = {
+    "APIRemovedInV1",
+    "APIWebhookValidationError",
+    "ContentFilterFinishReasonError",
+    "CredentialsError",
+    "IdentityTokenFileError",
+    "LengthFinishReasonError",
+    "MissingDependencyError",
+    "MutuallyExclusiveAuthError",
+    "RetryableError",
+    "StreamAlreadyConsumed",
+    "SubjectTokenProviderError",
+    "ToolsetClosedError",
+    "ToolsetConfigError",
+    "ToolsetContractError",
+    "ToolsetUsageError",
+    "ToolsetsFixedError",
+    "WebSocketConnectionClosedError",
+    "WebSocketQueueFullError",
+    "WorkloadIdentityError",
+    "_AmbiguousModuleClientUsageError",
+}
+
+
+def descendants(kind: type[Exception]) -> Iterator[type[Exception]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from descendants(child)
+
+
+def exceptions_of(root: type[Exception]) -> list[type[Exception]]:
+    return sorted(set(descendants(root)), key=lambda kind: kind.__name__)
+
+
+CASES = [(root, kind) for root in TABLES for kind in exceptions_of(root) if kind.__name__ not in UNUSED]
+
+
+def response(status: int, body: object = None) -> httpx2.Response:
+    return httpx2.Response(status, json=body, request=httpx2.Request("POST", "http://127.0.0.1/"))
+
+
+def raised(kind: type[Exception]) -> Exception:
+    """An exception as the SDK would make it; a class without a status of its own is made with each of its kind."""
+    if issubclass(kind, openai.OAuthError):
+        return kind(response=response(401), body=None)
+    if issubclass(kind, openai.APIStatusError | anthropic.APIStatusError):
+        return kind("words", response=response(getattr(kind, "status_code", 500)), body=None)
+    error = kind.__new__(kind)
+    error.args = ()
+    return error
+
+
+@pytest.mark.parametrize(("root", "kind"), CASES, ids=[f"{root.__name__}-{kind.__name__}" for root, kind in CASES])
+def test_an_exception_of_the_sdk_has_a_row(root: type[Exception], kind: type[Exception]) -> None:
+    table = TABLES[root]
+    error = raised(kind)
+
+    by_status = table.failure_of(error).status is not None
+    rows = set(kind.__mro__) & (table.exceptions.keys() - {root})
+    # APIError itself is raised for nothing but an error event, which the adapters read themselves.
+    assert by_status or rows or kind.__name__ == "APIError"
+    assert table.of_exception(error) is not None
+
+
+def test_the_walk_finds_what_it_should() -> None:
+    names = {kind.__name__ for _, kind in CASES}
+
+    assert {"APITimeoutError", "RateLimitError", "OverloadedError", "ContractSpendLimitReachedError"} <= names
+    assert len(names) > 60
+
+
+def test_what_is_called_unused_exists() -> None:
+    """A name that an update took away is not kept here for ever."""
+    assert {kind.__name__ for root in TABLES for kind in exceptions_of(root)} >= UNUSED
+
+
+def test_a_mistake_of_the_gateways_own_is_no_fault_of_the_provider() -> None:
+    for table in TABLES.values():
+        with pytest.raises(KeyError), table.raised():
+            raise KeyError("ours")
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("overloaded_error", ProviderFailed),
+        ("rate_limit_error", ProviderRateLimited),
+        ("invalid_request_error", ProviderRejected),
+        ("authentication_error", ProviderAuthFailed),
+        ("billing_error", ProviderRefused),
+        ("of_tomorrow", ProviderFailed),
+    ],
+)
+def test_events_of_an_error_are_told_by_their_type(kind: str, expected: type) -> None:
+    table = TABLES[anthropic.AnthropicError]
+
+    assert type(table.of_event(messages_faults.failure_of_event({"type": kind}))) is expected
+
+
+def test_every_type_of_error_that_anthropic_documents_has_a_row() -> None:
+    from typing import get_args
+
+    from anthropic.types.shared.error_type import ErrorType
+
+    conflicts_of_other_apis = {"memory_precondition_failed_error", "memory_path_conflict_error", "conflict_error"}
+    assert set(get_args(ErrorType)) - conflicts_of_other_apis <= TABLES[anthropic.AnthropicError].types.keys()

@@ -1,0 +1,53 @@
+"""What may be dialled. Nothing here is: resolving an address that is written out asks nobody."""
+
+import socket
+
+import pytest
+from llm_gateway.domain.providers import ProviderKind, Timeouts
+from llm_gateway.errors import ProviderUnreachable
+from llm_gateway.providers.registry import ProviderRegistry
+from llm_gateway.providers.transport import callable_addresses
+
+from tests.providers.conftest import asking, config
+
+METADATA = [
+    "169.254.169.254",
+    "fe80::1",
+    "::ffff:169.254.169.254",
+    "fd00:ec2::254",
+    "100.100.100.200",
+    "2002:a9fe:a9fe::",
+]
+
+
+@pytest.mark.parametrize("address", METADATA)
+def test_a_metadata_service_is_no_address_to_call(address: str) -> None:
+    assert callable_addresses(address, 80) == []
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.0.0.7", "93.184.216.34"])
+def test_others_are(address: str) -> None:
+    assert callable_addresses(address, 80) == [address]
+
+
+def test_a_name_that_has_come_to_mean_a_metadata_service_is_not_called(
+    registry: ProviderRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resolve(*_: object, **__: object) -> list:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in METADATA]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("it was called"))
+    provider = registry.open(config(ProviderKind.OPENAI_COMPATIBLE, "http://rebound.example/v1"), None)
+
+    with pytest.raises(ProviderUnreachable):
+        provider.complete(asking(), timeouts=Timeouts())
+
+
+def test_proxies_of_the_environment_are_not_used(subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    fresh = subject.open("sk-never-seen-before")
+
+    assert fresh.complete(asking(), timeouts=Timeouts()).text == "Hello there."
