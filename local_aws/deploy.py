@@ -12,9 +12,8 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from local_aws import emulator, gateway, gateway_file, stack, summary, synthesis
-from local_aws.aws import LocalAws
+from local_aws.aws import LocalAws, given_aws
 from local_aws.processes import Processes
-from local_aws.run import find_or_start_aws
 from workshop import node
 from workshop.places import CDK, ROOT
 from workshop.steps import Steps
@@ -37,7 +36,7 @@ def deploy_local(*, folder: Path, stay: bool, context: Mapping[str, str]) -> Non
         tempfile.TemporaryDirectory(prefix="llm-gateway-") as scratch,
         Processes(logs=folder / "logs") as processes,
     ):
-        aws, own_emulator = find_or_start_aws(processes, scratch=Path(scratch))
+        aws, own_emulator = emulator.given_or_started(given_aws(), processes, scratch=Path(scratch))
         if own_emulator is not None:
             with steps.step("AWS emulator") as step:
                 step.detail = aws.url

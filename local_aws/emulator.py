@@ -37,6 +37,14 @@ def start(processes: Processes, *, scratch: Path, enforce_iam: bool = False) -> 
     return aws, processes.start("emulator", [sys.executable, "-m", "ministack"], env=environment)
 
 
+def given_or_started(given: LocalAws | None, processes: Processes, *, scratch: Path) -> tuple[LocalAws, Process | None]:
+    """The emulator that is there, or one that is starting. Raises Failure if the one that should be there is not."""
+    if given is None:
+        return start(processes, scratch=scratch)
+    require(given)
+    return given, None
+
+
 def wait_for(aws: LocalAws, process: Process) -> None:
     """Wait until the emulator answers. Raises Failure if it ends, or takes too long."""
     process.wait_until(lambda: answers(aws), timeout_s=START_TIMEOUT_S)

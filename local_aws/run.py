@@ -1,8 +1,10 @@
 """`make run`: an emulator with the data stack, a model, the gateway in front of both, and a first question answered."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,52 +18,62 @@ from workshop.steps import Failure, Steps
 PREFERRED_PORT: Final = 8080
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A gateway that answers, and the processes that make it up."""
+
+    api: Api
+    aws: LocalAws
+    variables: Mapping[str, str]
+    processes: Processes
+    server: Process
+    model_server: Process
+
+
 def run(*, folder: Path, stay: bool) -> None:
     """Start everything, ask a question, and serve until a signal comes, or not at all if not `stay`."""
     steps = Steps()
+    with started(steps, aws=given_aws(), logs=folder / "logs") as running:
+        api, aws_url = running.api, running.aws.url
+        with steps.step("First question"), _explained_by(running.server):
+            answer = api.ask(summary.query(summary.QUESTION))
+        with gateway_file.written(
+            folder / "gateway.json", base_url=api.base_url, api_key=api.key, aws_endpoint_url=aws_url
+        ):
+            steps.say(summary.text(base_url=api.base_url, key=api.key, answer=answer, aws_url=aws_url))
+            if stay:
+                running.processes.wait_for_end()
+
+
+@contextmanager
+def started(steps: Steps, *, aws: LocalAws | None, logs: Path) -> Iterator[Running]:
+    """The gateway with the local model as its provider, on the emulator `aws` or on one of its own; stopped at the end."""
     with (
         ThreadPoolExecutor() as pool,
         tempfile.TemporaryDirectory(prefix="llm-gateway-") as scratch,
-        Processes(logs=folder / "logs") as processes,
+        Processes(logs=logs) as processes,
     ):
-        aws, own_emulator = find_or_start_aws(processes, scratch=Path(scratch))
+        # Processes start in this thread, because they end with the one that started them; the others wait for them.
+        aws, own_emulator = emulator.given_or_started(aws, processes, scratch=Path(scratch))
         model_server = model.start(processes, aws=aws)
         provider = pool.submit(_provider, steps, model_server)
         variables = pool.submit(_deploy_data, steps, processes, aws, own_emulator).result()
 
-        base_url = f"http://{LOOPBACK}:{free_port(PREFERRED_PORT)}"
+        port = free_port(PREFERRED_PORT)
+        base_url = f"http://{LOOPBACK}:{port}"
         env = gateway.environment(aws, variables)
-        server = gateway.serve(processes, port=int(base_url.rpartition(":")[2]), env=env)
+        server = gateway.serve(processes, port=port, env=env)
         key = pool.submit(gateway.create_admin_key, processes, env=env)
         with steps.step("Gateway") as step:
             step.detail = base_url
             gateway.wait_for(server, base_url=base_url)
         api = Api(base_url=base_url, key=key.result())
-        with steps.step("First question"):
-            answer = _first_answer(api, server, provider.result())
-        with gateway_file.written(
-            folder / "gateway.json", base_url=base_url, api_key=api.key, aws_endpoint_url=aws.url
-        ):
-            steps.say(summary.text(base_url=base_url, key=api.key, answer=answer, aws_url=aws.url))
-            if stay:
-                processes.wait_for_end()
-
-
-def find_or_start_aws(processes: Processes, *, scratch: Path) -> tuple[LocalAws, Process | None]:
-    """The emulator that the environment names, or a fresh one that is starting."""
-    given = given_aws()
-    if given is None:
-        return emulator.start(processes, scratch=scratch)
-    emulator.require(given)
-    return given, None
-
-
-def _first_answer(api: Api, server: Process, provider: dict[str, Any]) -> dict[str, Any]:
-    try:
-        api.create_or_replace_provider(provider)
-        return api.ask(summary.query(summary.QUESTION))
-    except Failure as failure:
-        raise server.failure(str(failure)) from failure
+        local_model = provider.result()
+        with steps.step("Local model as a provider"), _explained_by(server):
+            api.create_or_replace_provider(local_model)
+        yield Running(
+            api=api, aws=aws, variables=variables, processes=processes, server=server, model_server=model_server
+        )
 
 
 def _provider(steps: Steps, model_server: Process) -> dict[str, Any]:
@@ -85,3 +97,11 @@ def _deploy_data(steps: Steps, processes: Processes, aws: LocalAws, own_emulator
         step.detail = name
         outputs = stack.deploy(aws, name, assembly.template(name))
     return stack.as_variables(outputs)
+
+
+@contextmanager
+def _explained_by(server: Process) -> Iterator[None]:
+    try:
+        yield
+    except Failure as failure:
+        raise server.failure(str(failure)) from failure
