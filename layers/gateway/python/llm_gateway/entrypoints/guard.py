@@ -1,6 +1,5 @@
 """What every request passes before its handler: size, identity, permission, and a body that can be read."""
 
-import json
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from starlette.responses import Response
 from llm_gateway.domain.keys import Caller
 from llm_gateway.endpoints import Endpoint
 from llm_gateway.entrypoints.composition import gateway_behind
+from llm_gateway.entrypoints.json_body import parsed_json
 from llm_gateway.entrypoints.problems import render
 from llm_gateway.errors import Forbidden, MalformedRequest, PayloadTooLarge, Unauthenticated, UnsupportedMediaType
 
@@ -66,9 +66,8 @@ def _secret(request: Request) -> str:
 async def _read_body(request: Request) -> None:
     """Reads the body once, into the request; whatever comes later finds it there."""
     # FastAPI's own limit answers in plain text, ahead of every handler of ours.
-    declared = request.headers.get("Content-Length", "0")
     body = bytearray()
-    if declared.isdecimal() and int(declared) <= MOST_BODY_BYTES:
+    if not _declares_too_much(request):
         async for chunk in request.stream():
             body += chunk
             if len(body) > MOST_BODY_BYTES:
@@ -79,6 +78,11 @@ async def _read_body(request: Request) -> None:
     raise PayloadTooLarge(f"The body is longer than {MOST_BODY_BYTES} bytes.")
 
 
+def _declares_too_much(request: Request) -> bool:
+    declared = request.headers.get("Content-Length", "")
+    return declared.isdecimal() and (len(declared) > 9 or int(declared) > MOST_BODY_BYTES)
+
+
 async def _check_json(request: Request) -> None:
     """Raises `MalformedRequest` or `UnsupportedMediaType` for a body that is not JSON."""
     body = await request.body()
@@ -87,13 +91,4 @@ async def _check_json(request: Request) -> None:
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise UnsupportedMediaType("Send the body as application/json.")
-    try:
-        request._json = json.loads(body)  # Where Starlette itself keeps it, so that it is parsed once.
-    except UnicodeDecodeError:
-        raise MalformedRequest("The body is not UTF-8.") from None
-    except json.JSONDecodeError as error:
-        raise MalformedRequest(
-            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        ) from None
-    except (RecursionError, ValueError):
-        raise MalformedRequest("The body is nested too deeply or holds a number that is too long.") from None
+    request._json = parsed_json(body)  # Where Starlette itself keeps it, so that it is parsed once.
