@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 
@@ -27,6 +27,9 @@ from llm_gateway.wire.answers import AttemptShown
 from llm_gateway.wire.problems import MEDIA_TYPE, FieldProblem, Problem, problem_type
 
 _DEFAULT_RETRY_AFTER_S = 5
+_MOST_ERRORS = 100
+_LONGEST_FIELD = 200
+_LONGEST_MESSAGE = 500
 
 
 def render_framework_errors(app: FastAPI) -> None:
@@ -45,6 +48,8 @@ def as_gateway_error(error: Exception) -> GatewayError:
             return error
         case RequestValidationError():
             return _validation_failed(error.errors())
+        case ClientDisconnect():
+            return MalformedRequest("The body did not arrive whole.")
         case HTTPException(status_code=404):
             return RouteNotFound("There is no such route. The routes are listed at /docs.")
         case HTTPException(status_code=405):
@@ -86,9 +91,13 @@ def render(request: Request, raised: Exception) -> Response:
 
 
 def _validation_failed(faults: Sequence[dict[str, Any]]) -> GatewayError:
-    errors = [FieldError(_field(fault["loc"]), _message(fault)) for fault in faults]
+    # An answer through Lambda holds 6 MB: a body of nothing but faults must not make one that is larger.
+    errors = [
+        FieldError(_field(fault["loc"])[:_LONGEST_FIELD], _message(fault)[:_LONGEST_MESSAGE])
+        for fault in faults[:_MOST_ERRORS]
+    ]
     listed = "; ".join(f"{error.field}: {error.message}" for error in errors[:3])
-    return ValidationFailed(listed + (f"; and {len(errors) - 3} more" if len(errors) > 3 else ""), errors=errors)
+    return ValidationFailed(listed + (f"; and {len(faults) - 3} more" if len(faults) > 3 else ""), errors=errors)
 
 
 def _field(location: Sequence[str | int]) -> str:
