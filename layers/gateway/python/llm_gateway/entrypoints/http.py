@@ -42,7 +42,7 @@ def endpoint(handler: Callable[..., Any]) -> Mounted:
 
 def app_of(*mounted: Mounted, gateway: Callable[[], bootstrap.Gateway] = gateway) -> FastAPI:
     """An app with these endpoints. It publishes no schema of its own: `get_openapi` serves the whole one."""
-    app = FastAPI(title="LLM gateway", openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(title="LLM gateway", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.gateway = gateway
     for one in mounted:
         _mount(app, one)
@@ -110,14 +110,14 @@ def _expected_revision(if_match: Annotated[str | None, Header()] = None) -> int 
     if if_match is None or if_match.strip() == "*":
         return None
     tag = if_match.strip().strip('"')
-    return int(tag) if tag.isdecimal() else 0
+    return int(tag) if tag.isdecimal() and len(tag) < 19 else 0
 
 
 Gateway = Annotated[bootstrap.Gateway, Depends(gateway_behind)]
 Caller = Annotated[keys.Caller, Depends(_caller)]
 IfMatch = Annotated[int | None, Depends(_expected_revision)]
 Limit = Annotated[int, FromQuery(ge=1, le=100)]
-Cursor = Annotated[str | None, FromQuery(max_length=2000)]
+Cursor = Annotated[str | None, FromQuery()]
 
 
 @dataclass(frozen=True, slots=True)
