@@ -65,5 +65,5 @@ def _not_blank(text: str) -> str:
 Usd = Annotated[Decimal, PlainSerializer(usd, return_type=str)]
 Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank)]
-PositiveInt = Annotated[int, Field(strict=True, ge=1)]
+PositiveInt = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1)]  # Above, JSON readers round.
 Flag = Annotated[bool, Field(strict=True)]
