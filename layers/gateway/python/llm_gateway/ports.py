@@ -6,13 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Generic, Literal, Protocol, TypeVar
 
+from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, Usage
 from llm_gateway.domain.gates import Admission
 from llm_gateway.domain.health import GateState
+from llm_gateway.domain.idempotency import IdempotencyRecord
 from llm_gateway.domain.keys import ApiKey
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ModelConfig, ProviderConfig, ProviderCredentials, ProviderKind, Timeouts
-from llm_gateway.domain.queries import Query, QuerySummary
+from llm_gateway.domain.queries import Query, QueryProblem, QuerySummary
 from llm_gateway.domain.tokens import TokenRange
 
 T = TypeVar("T")
@@ -121,10 +123,18 @@ class Pepper(Protocol):
 
 
 class QueryStore(Protocol):
-    """Queries and their bodies; what an item cannot hold is kept beside it, and nobody sees the difference."""
+    """Queries and their bodies; what an item cannot hold is kept beside it, and nobody sees the difference.
+
+    A query is queued, then running under a lease, then ended, once and for all. Whoever works on it shows its lease; where
+    the lease is over, somebody else may take the query up. A running query that is not asynchronous is never taken up:
+    `LOST_AFTER_S` after its lease it reads as failed (`internal_error`), unless its holder ends it after all.
+    """
 
     def add(self, query: Query) -> None:
-        """Raises `AlreadyExists` where the id is taken."""
+        """Stores a query as it is: queued, running with the lease of whom adds it, or already at its end.
+
+        Raises `AlreadyExists` where the id is taken.
+        """
         ...
 
     def get(self, query_id: str) -> Query | None:
@@ -135,8 +145,116 @@ class QueryStore(Protocol):
         """Where the query stands: one small read, however large the query is."""
         ...
 
+    def claim(self, query_id: str, *, until: datetime) -> Query | None:
+        """Takes up a query that is queued, or whose holder's time is over: it runs, and its new `lease` ends at `until`.
+
+        Counts an attempt. None where the query is at its end, is held by somebody else, or is gone: there is nothing to do.
+        One that was to be cancelled when its holder fell silent is thereby cancelled.
+        """
+        ...
+
+    def renew(self, query: Query, *, until: datetime) -> bool:
+        """Holds on to a running query. False where it is to be cancelled, has ended, was taken up by another, or is erased.
+
+        Its holder then stops, and `finish`es it as cancelled with what there is: that changes nothing in the last three cases.
+        """
+        ...
+
+    def requeue(self, query: Query, *, problem: QueryProblem | None, counted: bool) -> bool:
+        """Gives a running query back. `problem` is why; nobody sees it unless the query is buried.
+
+        An attempt that is not `counted` (a provider's limit is no failure) is taken back. A query that is to be cancelled
+        is cancelled now. False where it was not queued: it is cancelled, has ended, was taken up by another, or is erased.
+        """
+        ...
+
     def finish(self, query: Query) -> bool:
-        """Stores the end of a query; False (and nothing is written) where it had already ended."""
+        """Stores the end of a query; False (and nothing is written) where it had already ended, or was erased.
+
+        A success counts from anybody, because the answer was paid for; another end only from the query's holder, if the
+        given query has a lease. Whoever put the answer into the cache deletes it there after a False.
+        """
+        ...
+
+    def cancel(self, query_id: str) -> QuerySummary | None:
+        """Where the query stands right after, None where there is none.
+
+        Cancelled at once if nobody holds it. One that is held still runs, with `cancel_requested`: its holder's next `renew`
+        says so. One at its end stays as it is.
+        """
+        ...
+
+    def bury(self, query_id: str, *, problem: QueryProblem) -> bool:
+        """Fails a query that will not be tried again, with the problem it was last requeued for, or else with `problem`.
+
+        True where the query is now at its end (or gone), whoever saw to that; False while somebody holds it.
+        """
+        ...
+
+    def erase(self, query_id: str) -> QuerySummary | None:
+        """Deletes the query and its bodies, whatever its state: whoever works on it finds it gone.
+
+        The answer is where it stood, with the places that have to be erased too; None where there was none.
+        """
+        ...
+
+
+class AnswerCache(Protocol):
+    """Answers by the hash of all that they depend on; and for each such key one place, held by whom makes the answer.
+
+    Every method raises `DependencyUnavailable` where the cache cannot be reached. To its user that is a miss: an answer costs
+    more without the cache, but it is never refused for it.
+    """
+
+    def look_up(self, key: str, *, holder: str, until: datetime) -> CachedAnswer | Pending | None:
+        """The answer, or who is making it. None: nobody was, and now `holder` is, and keeps the place until `until`.
+
+        One conditional write. A holder that asks again still has its place, until the time it first asked for.
+        """
+        ...
+
+    def peek(self, key: str) -> CachedAnswer | Pending | None:
+        """What is there now, for those who wait; None where the place is free. One small read."""
+        ...
+
+    def put(self, key: str, answer: CachedAnswer) -> None:
+        """Fills the place, whoever holds it, until `answer.expires_at`."""
+        ...
+
+    def release(self, key: str, *, holder: str) -> None:
+        """Frees the place, if `holder` still has it and has not filled it: the next to look it up gets it."""
+        ...
+
+    def delete(self, key: str, *, query_id: str) -> None:
+        """Empties the place, and deletes whatever was kept of query `query_id`'s answer under this key."""
+        ...
+
+
+class IdempotencyStore(Protocol):
+    """What requests under an idempotency key came to. A `scope` is the hash of caller, route and key.
+
+    Every method raises `DependencyUnavailable` where the store cannot be reached: the request is then refused, because
+    carrying it out twice is what its caller wanted to rule out.
+    """
+
+    def claim(self, scope: str, *, fingerprint: str, reference: str, until: datetime) -> IdempotencyRecord | None:
+        """What is known of the scope. None: nothing was (any more), and now it is `reference`'s, to be completed before `until`.
+
+        One conditional write. Whose `until` is over without completion is taken for dead. A `reference` that claims again
+        still has its scope.
+        """
+        ...
+
+    def complete(self, scope: str, *, reference: str, expires_at: datetime, response: bytes | None = None) -> bool:
+        """Keeps what the request came to until `expires_at`; False (and nothing is kept) where the scope is not `reference`'s."""
+        ...
+
+    def release(self, scope: str, *, reference: str) -> None:
+        """Forgets a request that came to nothing, if the scope is still `reference`'s and not completed."""
+        ...
+
+    def delete(self, scope: str, *, reference: str) -> None:
+        """Forgets the request and its response, if the scope is still `reference`'s."""
         ...
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from llm_gateway.domain.chat import (
     FinishReason,
@@ -30,6 +30,10 @@ class QueryStatus(StrEnum):
     @property
     def finished(self) -> bool:
         return self in (QueryStatus.SUCCEEDED, QueryStatus.FAILED, QueryStatus.CANCELLED)
+
+
+LOST_AFTER_S: Final = 60
+"""A running query that nobody will take up reads as failed when its holder has been silent for this long after its lease."""
 
 
 class AttemptOutcome(StrEnum):
@@ -138,8 +142,21 @@ class QueryProblem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who works on a running query. Nobody else may before `until`, which is kept in whole milliseconds."""
+
+    holder: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuerySummary:
-    """Where a query stands: all that is small. `expires_at` is when the query and its bodies are gone."""
+    """Where a query stands: all that is small. `expires_at` is when the query and its bodies are gone.
+
+    `attempts` counts the workers that took it up, `started_at` is when the last of them did, and `lease` is there while one
+    holds it. `cache_keys` and `idempotency_scope` say where else something made from the query is kept: an erasure goes
+    there too.
+    """
 
     id: str
     owner: str
@@ -150,11 +167,15 @@ class QuerySummary:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     problem: QueryProblem | None = None
+    lease: Lease | None = None
+    cancel_requested: bool = False
+    cache_keys: frozenset[str] = frozenset()
+    idempotency_scope: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query(QuerySummary):
-    """A query whole: what was asked, where it stands, and what came of it."""
+    """A query whole: what was asked, where it stands, and what came of it; a cancelled one keeps what it got until then."""
 
     request: QueryRequest
     answer: QueryAnswer | None = None

@@ -1,0 +1,17 @@
+"""What is known of a request that carried an idempotency key, so that the same request again does not do the same work again."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyRecord:
+    """The first request under a key. `fingerprint` stands for its body: another one is another request, and a conflict.
+
+    `reference` is what that request made (a query's id, say). While it is not `completed`, it still runs; afterwards
+    `response` is what it was answered with, where that was kept.
+    """
+
+    fingerprint: str
+    reference: str
+    completed: bool
+    response: bytes | None = None
