@@ -4,7 +4,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
-from llm_gateway.ports import CredentialStore, ProviderGates, ProviderStore, QueryStore, TokenCounter
+from llm_gateway.ports import (
+    Clock,
+    CredentialStore,
+    Ids,
+    KeyStore,
+    Pepper,
+    Prices,
+    ProviderGates,
+    Providers,
+    ProviderStore,
+    QueryStore,
+    TokenCounter,
+)
 from llm_gateway.services.calls import Calls
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.keys import Keys
@@ -25,15 +37,7 @@ class Gateway:
 
     @cached_property
     def keys(self) -> Keys:
-        from llm_gateway.stores.keys import DynamoKeyStore
-        from llm_gateway.stores.secrets import SecretsManagerPepper
-
-        return Keys(
-            store=DynamoKeyStore(aws=self._aws, table=self.settings.keys_table, ids=self._ids),
-            pepper=SecretsManagerPepper(aws=self._aws, secret_id=self.settings.pepper_secret_id),
-            clock=self._clock,
-            ids=self._ids,
-        )
+        return Keys(store=self._key_store, pepper=self._pepper, clock=self._clock, ids=self._ids)
 
     @cached_property
     def providers(self) -> ProviderService:
@@ -67,16 +71,25 @@ class Gateway:
 
     @cached_property
     def _calls(self) -> Calls:
-        from llm_gateway.providers.registry import ProviderRegistry
-        from llm_gateway.stores.prices import PublishedPrices
-
         return Calls(
-            providers=ProviderRegistry(clock=self._clock),
+            providers=self._providers,
             gates=self._gates,
-            prices=PublishedPrices(),
+            prices=self._prices,
             counter=self._counter,
             clock=self._clock,
         )
+
+    @cached_property
+    def _providers(self) -> Providers:
+        from llm_gateway.providers.registry import ProviderRegistry
+
+        return ProviderRegistry(clock=self._clock)
+
+    @cached_property
+    def _prices(self) -> Prices:
+        from llm_gateway.stores.prices import PublishedPrices
+
+        return PublishedPrices()
 
     @cached_property
     def _gates(self) -> ProviderGates:
@@ -89,6 +102,18 @@ class Gateway:
         from llm_gateway.stores.tokens import TiktokenCounter
 
         return TiktokenCounter(self.settings.rank_files)
+
+    @cached_property
+    def _key_store(self) -> KeyStore:
+        from llm_gateway.stores.keys import DynamoKeyStore
+
+        return DynamoKeyStore(aws=self._aws, table=self.settings.keys_table, ids=self._ids)
+
+    @cached_property
+    def _pepper(self) -> Pepper:
+        from llm_gateway.stores.secrets import SecretsManagerPepper
+
+        return SecretsManagerPepper(aws=self._aws, secret_id=self.settings.pepper_secret_id)
 
     @cached_property
     def _provider_store(self) -> ProviderStore:
@@ -122,9 +147,9 @@ class Gateway:
         return Aws()
 
     @cached_property
-    def _clock(self) -> SystemClock:
+    def _clock(self) -> Clock:
         return SystemClock()
 
     @cached_property
-    def _ids(self) -> RandomIds:
+    def _ids(self) -> Ids:
         return RandomIds()
