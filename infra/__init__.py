@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infra.node import node
 
-# jsii starts Node when aws_cdk is first imported, so this must come before any module here imports it.
+# jsii starts Node when aws_cdk is first imported, so this must come before anything imports it.
 os.environ.setdefault("JSII_NODE", node())
 # The table is in the package that the functions get as a layer; it is not installed beside this app.
 _PACKAGE = str(Path(__file__).resolve().parents[1] / "layers" / "gateway" / "python")

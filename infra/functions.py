@@ -12,6 +12,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 from llm_gateway.endpoints import Endpoint, Worker
 
+from infra.assets import code
 from infra.data import DataStack
 from infra.deployment import Architecture, Deployment, Streaming
 from infra.grants import acknowledged_wildcards, statements, variables
@@ -82,7 +83,7 @@ class Functions(Construct):
             runtime=deployment.runtime,
             architecture=deployment.lambda_architecture,
             handler="run.sh" if streams else f"{row.name}.handler",
-            code=lambda_.Code.from_asset(str(_code(row, streams=streams))),
+            code=code(scope, lambda: files(row, streams=streams)),
             layers=[*self._layers.of(row), *([self._web_adapter] if streams else [])],
             environment={
                 **variables(row, self._data),
@@ -166,7 +167,8 @@ def function_name(deployment: Deployment, row: Endpoint | Worker) -> str:
     return f"{deployment.prefix}-{row.name}"
 
 
-def _code(row: Endpoint | Worker, *, streams: bool) -> Path:
+def files(row: Endpoint | Worker, *, streams: bool) -> Path:
+    """A directory with the row's one file, and with `run.sh` if the function streams."""
     source = (_SOURCES / f"{row.name}.py").read_bytes()
     script = _RUN.format(name=row.name) if streams else ""
 

@@ -9,8 +9,9 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 from llm_gateway.endpoints import Endpoint, Resource, Worker
 
+from infra.assets import code
 from infra.deployment import Deployment
-from layers.cache import cached, size_mb
+from layers.cache import size_mb
 from layers.dependencies.build import build as build_dependencies
 from layers.gateway.build import build as build_gateway
 from layers.tokenizers.build import MOUNTED_AT as TOKENIZERS_MOUNTED_AT
@@ -43,21 +44,18 @@ class Layers(Construct):
         return [*layers, self._tokenizers] if asks_providers(row) else layers
 
     def _layer(self, name: str, build: Callable[[], Path]) -> lambda_.LayerVersion:
+        def measured() -> Path:
+            directory = build()
+            self._sizes_mb[name.lower()] = size_mb(directory)
+            return directory
+
         return lambda_.LayerVersion(
             self,
             name,
-            code=self._code(name, build),
+            code=code(self, measured),
             compatible_runtimes=[self._deployment.runtime],
             compatible_architectures=[self._deployment.lambda_architecture],
         )
-
-    def _code(self, name: str, build: Callable[[], Path]) -> lambda_.Code:
-        # As with CDK's own bundling: a command that does not deploy this stack does not build for it.
-        if not Stack.of(self).bundling_required:
-            return lambda_.Code.from_asset(str(cached("unbuilt", (), Path.touch)))
-        directory = build()
-        self._sizes_mb[name.lower()] = size_mb(directory)
-        return lambda_.Code.from_asset(str(directory))
 
     def _report(self) -> None:
         total_mb = sum(self._sizes_mb.values())

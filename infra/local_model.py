@@ -15,7 +15,10 @@ from infra.deployment import Architecture, Deployment, LocalModel
 from infra.security import acknowledge
 
 _IMAGE = Path(__file__).resolve().parents[1] / "container-local-model"
+_NOT_IN_IMAGE = ["**/__pycache__"]
 _PORT = 8080
+# ECS passes over the image's own check; a task that fails this one is replaced.
+_HEALTHY = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{_PORT}/health', timeout=2)"
 # The most a new account may ask for; it comes with nearly two processors.
 _LAMBDA_MEMORY_MB = 3008
 _TASK_CPU, _TASK_MEMORY_MB = 2048, 4096
@@ -44,11 +47,12 @@ class ModelFunction(Construct):
             self,
             "Function",
             function_name=name,
-            code=lambda_.DockerImageCode.from_image_asset(str(_IMAGE), platform=_platform(deployment)),
+            code=lambda_.DockerImageCode.from_image_asset(
+                str(_IMAGE), platform=_platform(deployment), exclude=_NOT_IN_IMAGE
+            ),
             architecture=deployment.lambda_architecture,
             memory_size=_LAMBDA_MEMORY_MB,
             timeout=Duration.minutes(15),
-            environment={"AWS_LWA_INVOKE_MODE": "response_stream", "AWS_LWA_READINESS_CHECK_PATH": "/health"},
             role=role.without_policy_updates(),
             log_group=log,
         )
@@ -102,8 +106,13 @@ class ModelService(Construct):
         log = _log_group(self, f"/ecs/{deployment.prefix}-local-model", deployment)
         task.add_container(
             "server",
-            image=ecs.ContainerImage.from_asset(str(_IMAGE), platform=_platform(deployment)),
+            image=ecs.ContainerImage.from_asset(str(_IMAGE), platform=_platform(deployment), exclude=_NOT_IN_IMAGE),
             port_mappings=[ecs.PortMapping(container_port=_PORT)],
+            health_check=ecs.HealthCheck(
+                command=["CMD", "python", "-c", _HEALTHY],
+                interval=Duration.seconds(10),
+                start_period=Duration.minutes(1),
+            ),
             logging=ecs.LogDrivers.aws_logs(stream_prefix="server", log_group=log),
         )
         ecs.FargateService(

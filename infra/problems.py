@@ -8,11 +8,17 @@ from aws_cdk import aws_apigateway as apigateway
 _PROBLEMS = {
     "MISSING_AUTHENTICATION_TOKEN": (404, "route_not_found", "Not found", "There is no such route.", None),
     "RESOURCE_NOT_FOUND": (404, "route_not_found", "Not found", "There is no such route.", None),
-    "REQUEST_TOO_LARGE": (413, "payload_too_large", "The body is too large", "A body may have up to 4 MB.", None),
+    "REQUEST_TOO_LARGE": (413, "payload_too_large", "The payload is too large", "A body may have up to 4 MB.", None),
     "THROTTLED": (429, "rate_limited", "Too many requests", "The API as a whole gets more than it takes.", 1),
     "WAF_FILTERED": (429, "rate_limited", "Too many requests", "This address sends more than the API takes.", 60),
-    "INTEGRATION_FAILURE": (503, "dependency_unavailable", "Unavailable", "The function did not answer.", 1),
-    "INTEGRATION_TIMEOUT": (504, "deadline_exceeded", "Too late", "There was no answer within 29 seconds.", None),
+    "INTEGRATION_FAILURE": (503, "dependency_unavailable", "Unavailable for now", "The function did not answer.", 1),
+    "INTEGRATION_TIMEOUT": (
+        504,
+        "deadline_exceeded",
+        "The query's own time is up",
+        "There was no answer within 29 seconds.",
+        None,
+    ),
     "DEFAULT_4XX": (400, "malformed_request", "The request cannot be read", "API Gateway refused it.", None),
     "DEFAULT_5XX": (500, "internal_error", "The gateway failed", "The function ended without an answer.", None),
 }

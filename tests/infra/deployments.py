@@ -1,0 +1,101 @@
+"""Templates of whole deployments, synthesized once, and the questions that tests ask them."""
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App
+from llm_gateway.endpoints import endpoint
+
+from app import add_stacks
+from infra.api import ApiStack
+from infra.data import DataStack
+from infra.deployment import Deployment
+
+ROOT = Path(__file__).parents[2]
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One stack's template."""
+
+    body: dict[str, Any]
+
+    def of_type(self, type_: str) -> dict[str, Resource]:
+        """Its resources of a type, by logical id."""
+        return {id_: resource for id_, resource in self.body["Resources"].items() if resource["Type"] == type_}
+
+    def properties(self, type_: str) -> list[dict[str, Any]]:
+        """The properties of its resources of a type."""
+        return [resource.get("Properties", {}) for resource in self.of_type(type_).values()]
+
+    def functions(self) -> dict[str, dict[str, Any]]:
+        """The properties of its functions, by the name of their row."""
+        functions = self.properties("AWS::Lambda::Function")
+        return {properties["FunctionName"].split("-", 3)[-1]: properties for properties in functions}
+
+    def statements(self, row: str) -> dict[str, dict[str, Any]]:
+        """What the function of a row may do: the statements of its role, by their names."""
+        (role,) = [
+            body for id_, body in self.of_type("AWS::IAM::Role").items() if id_.startswith(_logical(row, "Role"))
+        ]
+        (policy,) = role["Properties"]["Policies"]
+        return {statement["Sid"]: statement for statement in policy["PolicyDocument"]["Statement"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """Every stack of a deployment."""
+
+    templates: dict[str, Template]
+    report: dict[str, Any]
+
+    def __getattr__(self, stack: str) -> Template:
+        return self.templates[stack]
+
+    def __iter__(self) -> Iterator[Template]:
+        return iter(self.templates.values())
+
+
+@cache
+def deployed(**settings: str) -> Deployed:
+    """The templates of a deployment with `cdk.json`'s settings and these; no layer is built for it."""
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    # Kept until the tests end: CDK reads its assembly again when it reports.
+    output = Path(tempfile.mkdtemp(prefix="llm-gateway-"))
+    app = App(context={**context, **settings, "aws:cdk:bundling-stacks": []}, outdir=str(output))
+    add_stacks(app)
+    app.synth()
+    return Deployed(_templates(output), json.loads((output / "validation-report.json").read_text()))
+
+
+@cache
+def deployed_streaming(streaming: str) -> Template:
+    """The API of a deployment whose `run_query` streams, for the want of a route that does."""
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    app = App(context={**context, "streaming": streaming, "aws:cdk:bundling-stacks": []})
+    deployment = Deployment.from_context(app.node)
+    data = DataStack(app, deployment=deployment)
+    rows = [dataclasses.replace(endpoint("run_query"), streams=True, timeout_s=900)]
+    api = ApiStack(app, deployment=deployment, data=data, model=None, endpoints=[endpoint("get_health"), *rows])
+    return Template(app.synth().get_stack_by_name(api.stack_name).template)
+
+
+def _templates(output: Path) -> dict[str, Template]:
+    files = sorted(output.glob("*.template.json"))
+    return {_stack(file): Template(json.loads(file.read_text())) for file in files}
+
+
+def _stack(file: Path) -> str:
+    # llm-gateway-dev-local-model.template.json is the stack local_model.
+    return "_".join(file.name.removesuffix(".template.json").split("-")[3:])
+
+
+def _logical(row: str, kind: str) -> str:
+    return f"Functions{row.replace('_', '')}{kind}"

@@ -1,0 +1,105 @@
+"""What is kept, and how it is protected."""
+
+import pytest
+from llm_gateway.settings import Settings
+
+from tests.infra.deployments import deployed
+
+TABLES = {
+    "Keys": ["key_id"],
+    "Providers": ["collection", "provider_id"],
+    "Queries": ["query_id"],
+    "Limits": ["scope"],
+    "Cache": ["cache_key"],
+}
+STATEFUL = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SecretsManager::Secret")
+
+
+def tables(stage):
+    found = deployed(stage=stage).data.of_type("AWS::DynamoDB::Table")
+    return {id_[:-8]: table for id_, table in found.items()}
+
+
+def test_every_table_has_its_keys_and_expires_items():
+    found = {name: table["Properties"] for name, table in tables("dev").items()}
+    assert {name: [key["AttributeName"] for key in table["KeySchema"]] for name, table in found.items()} == TABLES
+    for table in found.values():
+        assert table["BillingMode"] == "PAY_PER_REQUEST"
+        assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_keys_are_listed_by_an_index_that_holds_no_hashes():
+    (index,) = tables("dev")["Keys"]["Properties"]["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "by_collection"
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["collection", "key_id"]
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_everything_is_encrypted_under_the_stacks_own_key(stage):
+    data = deployed(stage=stage).data
+    (key_id, key), *others = data.of_type("AWS::KMS::Key").items()
+    assert not others
+    assert key["Properties"]["EnableKeyRotation"] is True
+    arn, ref = {"Fn::GetAtt": [key_id, "Arn"]}, {"Ref": key_id}
+    for table in data.properties("AWS::DynamoDB::Table"):
+        assert table["SSESpecification"] == {"KMSMasterKeyId": arn, "SSEEnabled": True, "SSEType": "KMS"}
+    for queue in data.properties("AWS::SQS::Queue"):
+        assert queue["KmsMasterKeyId"] == arn
+    (secret,) = data.properties("AWS::SecretsManager::Secret")
+    assert secret["KmsKeyId"] in (arn, ref)
+    (bucket,) = data.properties("AWS::S3::Bucket")
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"KMSMasterKeyID": arn, "SSEAlgorithm": "aws:kms"}
+
+
+def test_bodies_are_private_and_live_as_long_as_queries():
+    (bucket,) = deployed(retentionDays="7").data.properties("AWS::S3::Bucket")
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["ExpirationInDays"], rule["Status"]) == (7, "Enabled")
+    # An older version of an erased body would still be there.
+    assert "VersioningConfiguration" not in bucket
+
+
+@pytest.mark.parametrize("type_", ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"])
+def test_plain_http_is_refused(type_):
+    policies = deployed().data.properties(type_)
+    assert policies
+    for policy in policies:
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        assert statement["Effect"] == "Deny"
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_production_outlives_its_stack():
+    data = deployed(stage="prod").data
+    for type_ in STATEFUL:
+        assert {resource["DeletionPolicy"] for resource in data.of_type(type_).values()} == {"Retain"}
+    for table in data.properties("AWS::DynamoDB::Table"):
+        assert table["DeletionProtectionEnabled"] is True
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+@pytest.mark.parametrize("stage", ["dev", "staging"])
+def test_elsewhere_nothing_stays_behind(stage):
+    data = deployed(stage=stage).data
+    for type_ in STATEFUL:
+        assert {resource["DeletionPolicy"] for resource in data.of_type(type_).values()} == {"Delete"}
+    assert not any(table["DeletionProtectionEnabled"] for table in data.properties("AWS::DynamoDB::Table"))
+
+
+def test_a_plain_process_learns_all_settings_from_the_outputs():
+    class Asked(dict):
+        """An environment that notes what is asked of it."""
+
+        def get(self, name, default=None):
+            self[name] = default
+            return default
+
+    asked = Asked()
+    Settings.from_environment(asked)
+    # Where a layer is mounted is not among the data.
+    del asked["TIKTOKEN_CACHE_DIR"]
+    outputs = {name for name in deployed().data.body["Outputs"] if not name.startswith("Exports")}
+    assert outputs == {name.title().replace("_", "") for name in asked}

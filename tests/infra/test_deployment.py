@@ -1,0 +1,47 @@
+"""Settings from the context."""
+
+import json
+
+import pytest
+from aws_cdk import App
+
+from infra.deployment import Deployment
+from tests.infra.deployments import ROOT
+
+SETTINGS = json.loads((ROOT / "cdk.json").read_text())["context"]
+
+
+def read(**changes):
+    return Deployment.from_context(App(context={**SETTINGS, **changes}).node)
+
+
+def test_names_begin_with_name_and_stage():
+    assert read(name="llm", stage="staging").prefix == "llm-staging"
+
+
+def test_figures_may_be_words_as_the_command_line_gives_them():
+    assert read(retentionDays="90").retention_days == 90
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("stage", "production"),
+        ("architecture", "amd64"),
+        ("streaming", "on"),
+        ("localModel", "yes"),
+        ("waf", "true"),
+        ("retentionDays", "0"),
+        ("retentionDays", "-1"),
+        ("logRetentionDays", "31"),
+    ],
+)
+def test_a_value_that_a_setting_does_not_have_is_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=name):
+        read(**{name: value})
+
+
+def test_a_setting_that_is_missing_is_named():
+    context = {name: value for name, value in SETTINGS.items() if name != "python"}
+    with pytest.raises(ValueError, match="'python'"):
+        Deployment.from_context(App(context=context).node)

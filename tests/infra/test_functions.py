@@ -1,0 +1,114 @@
+"""The Lambdas: sized by the table, small, logged for a bounded time, and replaced step by step in production."""
+
+import os
+
+import pytest
+from llm_gateway.endpoints import ENDPOINTS, WORKERS, Resource, endpoint
+
+from infra.functions import files
+from tests.infra.deployments import ROOT, deployed, deployed_streaming
+
+ROWS = [(row, "api") for row in ENDPOINTS] + [(row, "worker") for row in WORKERS]
+
+
+def function(row, stack, **settings):
+    return deployed(**settings).templates[stack].functions()[row.name]
+
+
+@pytest.mark.parametrize(("row", "stack"), ROWS)
+def test_size_and_handler_come_from_the_row(row, stack):
+    properties = function(row, stack)
+    assert properties["MemorySize"] == row.memory_mb
+    assert properties["Timeout"] == row.timeout_s
+    assert properties["Handler"] == f"{row.name}.handler"
+    assert properties["Runtime"] == "python3.13"
+    assert properties["Architectures"] == ["arm64"]
+
+
+@pytest.mark.parametrize(("row", "stack"), ROWS)
+def test_only_functions_that_ask_providers_carry_tokenizers(row, stack):
+    layers = [layer["Ref"] for layer in function(row, stack)["Layers"]]
+    expected = (
+        ["Dependencies", "Gateway", "Tokenizers"] if Resource.CREDENTIALS in row.reads else ["Dependencies", "Gateway"]
+    )
+    assert [layer.removeprefix("FunctionsLayers")[:-8] for layer in layers] == expected
+
+
+def test_context_chooses_processor_and_python():
+    settings = {"architecture": "x86_64", "python": "3.12"}
+    for template in (deployed(**settings).api, deployed(**settings).worker):
+        for properties in template.functions().values():
+            assert (properties["Architectures"], properties["Runtime"]) == (["x86_64"], "python3.12")
+        for layer in template.properties("AWS::Lambda::LayerVersion"):
+            assert layer["CompatibleArchitectures"] == ["x86_64"]
+            assert layer["CompatibleRuntimes"] == ["python3.12"]
+
+
+def test_every_log_ends():
+    for template in deployed(logRetentionDays="7"):
+        assert {log["RetentionInDays"] for log in template.properties("AWS::Logs::LogGroup")} <= {7}
+    for row, stack in ROWS:
+        template = deployed().templates[stack]
+        log = template.of_type("AWS::Logs::LogGroup")[function(row, stack)["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert log["Properties"]["LogGroupName"] == f"/aws/lambda/llm-gateway-dev-{row.name}"
+
+
+def test_tracing_is_off_unless_it_is_asked_for():
+    row, stack = ROWS[0]
+    assert "TracingConfig" not in function(row, stack)
+    assert function(row, stack, tracing="on")["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_a_streaming_function_runs_behind_the_web_adapter():
+    properties = deployed_streaming("stream").functions()["run_query"]
+    assert properties["Handler"] == "run.sh"
+    assert properties["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"] == "/opt/bootstrap"
+    assert properties["Environment"]["Variables"]["AWS_LWA_INVOKE_MODE"] == "response_stream"
+    assert ":layer:LambdaAdapterLayerArm64:" in str(properties["Layers"][-1])
+
+
+def test_the_same_function_is_a_plain_handler_where_nothing_streams():
+    properties = deployed_streaming("buffered").functions()["run_query"]
+    assert properties["Handler"] == "run_query.handler"
+    assert "AWS_LAMBDA_EXEC_WRAPPER" not in properties["Environment"]["Variables"]
+    assert len(properties["Layers"]) == 3
+
+
+@pytest.mark.parametrize("stack", ["api", "worker"])
+def test_in_production_new_code_gets_a_tenth_of_the_calls_first(stack):
+    template = deployed(stage="prod").templates[stack]
+    aliases = template.of_type("AWS::Lambda::Alias")
+    assert len(aliases) == len(template.functions())
+    groups = template.of_type("AWS::CodeDeploy::DeploymentGroup")
+    alarms = template.of_type("AWS::CloudWatch::Alarm")
+    for alias in aliases.values():
+        group = groups[alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"]["Ref"]]["Properties"]
+        assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+        assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+        (alarm,) = group["AlarmConfiguration"]["Alarms"]
+        assert alarms[alarm["Name"]["Ref"]]["Properties"]["MetricName"] == "Errors"
+
+
+def test_in_production_callers_reach_the_alias():
+    for permission in deployed(stage="prod").api.properties("AWS::Lambda::Permission"):
+        assert "Live" in permission["FunctionName"]["Ref"]
+    for source in deployed(stage="prod").worker.properties("AWS::Lambda::EventSourceMapping"):
+        assert ":live" in str(source["FunctionName"]) or "Live" in str(source["FunctionName"])
+
+
+def test_elsewhere_new_code_is_there_at_once():
+    assert not deployed().api.of_type("AWS::Lambda::Alias")
+    assert not deployed().api.of_type("AWS::CodeDeploy::DeploymentGroup")
+
+
+def test_a_function_carries_its_one_file():
+    directory = files(endpoint("get_health"), streams=False)
+    assert [path.name for path in directory.iterdir()] == ["get_health.py"]
+    assert (directory / "get_health.py").read_bytes() == (ROOT / "functions" / "get_health.py").read_bytes()
+
+
+def test_a_streaming_function_carries_its_start_too():
+    directory = files(endpoint("get_health"), streams=True)
+    assert {path.name for path in directory.iterdir()} == {"get_health.py", "run.sh"}
+    assert os.access(directory / "run.sh", os.X_OK)
+    assert "uvicorn get_health:app" in (directory / "run.sh").read_text()

@@ -1,0 +1,123 @@
+"""What each function may do and knows: exactly what its row of the table says."""
+
+import json
+
+import pytest
+from llm_gateway.endpoints import ENDPOINTS, WORKERS
+
+from tests.infra.deployments import deployed
+
+READ_TABLE = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"]
+WRITE_TABLE = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"]
+USE_KEY = ["Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo"]
+WRITE_LOG = ["logs:CreateLogStream", "logs:PutLogEvents"]
+READ_SECRET = "secretsmanager:GetSecretValue"
+WRITE_SECRET = ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret"]
+CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
+EVERYWHERE = {"Log": WRITE_LOG, "Key": [f"kms:{action}" for action in USE_KEY]}
+AUTHENTICATED = {**EVERYWHERE, "Authentication": ["dynamodb:GetItem", "dynamodb:UpdateItem"], "Pepper": READ_SECRET}
+ASKING = {
+    "Providers": READ_TABLE,
+    "Credentials": READ_SECRET,
+    "Queries": READ_TABLE + WRITE_TABLE,
+    "Limits": READ_TABLE + WRITE_TABLE,
+    "Cache": READ_TABLE + WRITE_TABLE,
+    "Bodies": ["s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject"],
+}
+PUBLIC = [row.name for row in ENDPOINTS if row.permission is None]
+ROWS = [(row.name, "api") for row in ENDPOINTS] + [(row.name, "worker") for row in WORKERS]
+
+
+def granted(row, stack="api", **settings):
+    return deployed(**settings).templates[stack].statements(row)
+
+
+def actions(row, stack="api"):
+    return {sid: statement["Action"] for sid, statement in granted(row, stack).items()}
+
+
+def knows(row, stack="api"):
+    return set(deployed().templates[stack].functions()[row].get("Environment", {}).get("Variables", {}))
+
+
+@pytest.mark.parametrize("row", PUBLIC)
+def test_public_functions_may_nothing_but_log(row):
+    assert actions(row) == {"Log": WRITE_LOG}
+    assert knows(row) == set()
+
+
+@pytest.mark.parametrize(
+    ("row", "stack", "expected"),
+    [
+        ("list_providers", "api", {**AUTHENTICATED, "Providers": READ_TABLE}),
+        ("create_provider", "api", {**AUTHENTICATED, "Providers": WRITE_TABLE, "Credentials": WRITE_SECRET}),
+        ("get_query_status", "api", {**AUTHENTICATED, "Queries": READ_TABLE}),
+        (
+            "get_query_result",
+            "api",
+            {**AUTHENTICATED, "Queries": READ_TABLE, "Bodies": ["s3:GetObject", "s3:ListBucket"]},
+        ),
+        ("run_query", "api", {**AUTHENTICATED, **ASKING}),
+        ("process_query", "worker", {**EVERYWHERE, **ASKING, "Consumption": CONSUME}),
+    ],
+)
+def test_a_function_may_do_what_its_row_says(row, stack, expected):
+    may = actions(row, stack)
+    assert {sid: may.get(sid) for sid in expected} == expected
+
+
+@pytest.mark.parametrize(("row", "stack"), ROWS)
+def test_every_action_is_named_and_every_resource_is_the_stacks_own(row, stack):
+    for statement in granted(row, stack).values():
+        assert "*" not in json.dumps(statement["Action"])
+        for arn in _list(statement["Resource"]):
+            assert arn != "*"
+            assert _wildcard(arn) in (None, "bodies", "llm-gateway-dev/providers/", "llm-gateway-dev/pepper/")
+
+
+@pytest.mark.parametrize(("row", "stack"), ROWS)
+def test_the_key_is_used_only_through_the_services_that_encrypt(row, stack):
+    statement = granted(row, stack).get("Key")
+    if statement is None:
+        assert row in PUBLIC
+    else:
+        services = statement["Condition"]["StringEquals"]["kms:ViaService"]
+        region = {"Ref": "AWS::Region"}
+        expected = [f"{name}." for name in ("dynamodb", "s3", "secretsmanager", "sqs")]
+        assert services == [{"Fn::Join": ["", [name, region, ".amazonaws.com"]]} for name in expected]
+
+
+def test_a_function_knows_the_names_of_what_it_was_granted():
+    always = {"RETENTION_DAYS", "ALLOW_PRIVATE_ADDRESSES"}
+    authenticated = always | {"KEYS_TABLE", "PEPPER_SECRET_ID"}
+    assert knows("list_providers") == authenticated | {"PROVIDERS_TABLE"}
+    assert knows("create_provider") == authenticated | {"PROVIDERS_TABLE", "CREDENTIALS_PREFIX", "KMS_KEY_ID"}
+    asking = {
+        *("PROVIDERS_TABLE", "QUERIES_TABLE", "LIMITS_TABLE", "CACHE_TABLE", "BODIES_BUCKET"),
+        *("CREDENTIALS_PREFIX", "KMS_KEY_ID", "TIKTOKEN_CACHE_DIR"),
+    }
+    assert asking | authenticated <= knows("run_query")
+    assert asking | always <= knows("process_query", "worker")
+    assert "PEPPER_SECRET_ID" not in knows("process_query", "worker")
+
+
+def test_tracing_is_granted_where_it_is_on():
+    assert "Tracing" not in granted("get_health")
+    assert granted("get_health", tracing="on")["Tracing"]["Action"] == [
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+    ]
+
+
+def _list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def _wildcard(arn):
+    """What a wildcard stands behind, or None where there is none."""
+    text = json.dumps(arn)
+    if "*" not in text:
+        return None
+    if "Bodies" in text:
+        return "bodies"
+    return text.split(":secret:")[1].split("*")[0]

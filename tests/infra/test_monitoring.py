@@ -1,0 +1,27 @@
+"""Alarms and the dashboard."""
+
+from llm_gateway.endpoints import WORKERS
+
+from tests.infra.deployments import deployed
+
+
+def test_what_a_caller_would_notice_rings():
+    alarms = {alarm["AlarmName"]: alarm for alarm in deployed().monitoring.properties("AWS::CloudWatch::Alarm")}
+    names = {"ServerErrors", "QueriesWait", "DeadLetters", *(row.name for row in WORKERS)}
+    assert set(alarms) == {f"llm-gateway-dev-{name}" for name in names}
+    for alarm in alarms.values():
+        assert alarm["AlarmActions"]
+        assert alarm["TreatMissingData"] == "notBreaching"
+        # Emulators know no metric math, which a label or an expression would need.
+        assert "Metrics" not in alarm
+
+
+def test_an_address_is_told_of_alarms_if_there_is_one():
+    assert not deployed().monitoring.of_type("AWS::SNS::Subscription")
+    (subscription,) = deployed(alarmEmail="operator@example.com").monitoring.properties("AWS::SNS::Subscription")
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "operator@example.com")
+
+
+def test_the_dashboard_can_be_left_out():
+    assert len(deployed().monitoring.of_type("AWS::CloudWatch::Dashboard")) == 1
+    assert not deployed(dashboards="off").monitoring.of_type("AWS::CloudWatch::Dashboard")

@@ -1,0 +1,41 @@
+"""The rules that synth checks, and the limit by address."""
+
+import json
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_s3 as s3
+
+from infra.security import check
+from tests.infra.deployments import deployed
+
+DEPLOYMENTS = [
+    {},
+    {"stage": "prod", "waf": "on", "tracing": "on", "alarmEmail": "operator@example.com"},
+    {"localModel": "lambda"},
+    {"localModel": "fargate", "stage": "prod"},
+]
+
+
+@pytest.mark.parametrize("settings", DEPLOYMENTS, ids=str)
+def test_every_finding_is_mended_or_acknowledged(settings):
+    assert deployed(**settings).report["pluginReports"] == []
+
+
+def test_a_finding_without_a_reason_stops_synth(tmp_path):
+    app = App(outdir=str(tmp_path))
+    check(app)
+    s3.Bucket(Stack(app, "Careless"), "Bucket")
+    with pytest.raises(RuntimeError, match="AwsSolutions-S1"):
+        app.synth()
+
+
+def test_an_address_that_floods_is_blocked_where_that_is_wanted():
+    security = deployed(stage="prod", waf="on").security
+    (acl,) = security.properties("AWS::WAFv2::WebACL")
+    (rule,) = acl["Rules"]
+    assert rule["Action"] == {"Block": {}}
+    assert rule["Statement"]["RateBasedStatement"]["AggregateKeyType"] == "IP"
+    (association,) = security.properties("AWS::WAFv2::WebACLAssociation")
+    assert "/stages/" in json.dumps(association["ResourceArn"])
+    assert "security" not in deployed().templates
