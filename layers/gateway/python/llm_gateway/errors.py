@@ -22,6 +22,7 @@
     ├── DeadlineExceeded                 504
     └── ProviderFault                    one candidate's failure: another may still answer
         ├── ProviderUnreachable          502 provider_error, retryable
+        │   ├── ProviderNotConnected     nothing was sent: as an answer it is no_provider_available
         ├── ProviderFailed               502 provider_error, retryable
         ├── ProviderRefused              502 provider_error, not retryable here, another candidate may take it
         ├── ProviderAuthFailed           502
@@ -33,6 +34,7 @@
         ├── ProviderDisabled             503, likewise
         ├── CallTooLarge                 422 validation_failed, another candidate may take it
         ├── ProviderTimeout              504
+        ├── CallCancelled                the caller wants no answer any more; nobody reads it
         └── ProviderRejected             422 validation_failed: the request itself is at fault, nobody else is asked
 
 Status, code and title live on the class; only the HTTP edge renders them, as RFC 9457 problems.
@@ -221,9 +223,13 @@ class ProviderFault(GatewayError):
 
 
 class ProviderUnreachable(ProviderFault):
-    """No connection, or one that broke before the answer was whole."""
+    """The connection broke before the answer was whole."""
 
     status, code, title, retryable = 502, "provider_error", "The provider cannot be reached", True
+
+
+class ProviderNotConnected(ProviderUnreachable):
+    """There never was a connection: the name has no address, nobody listens there, or nobody took the call in time."""
 
 
 class ProviderFailed(ProviderFault):
@@ -285,6 +291,12 @@ class CallTooLarge(ProviderFault):
 
 class ProviderTimeout(ProviderFault):
     status, code, title = 504, "provider_timeout", "The provider took too long"
+
+
+class CallCancelled(ProviderFault):
+    """The caller no longer wants the answer, so the call was broken off."""
+
+    status, code, title, falls_over = 499, "cancelled", "The query was cancelled", False
 
 
 class ProviderRejected(ProviderFault):

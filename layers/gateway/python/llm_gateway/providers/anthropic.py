@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta
 from llm_gateway.domain.providers import Timeouts
-from llm_gateway.ports import Clock, Provider
+from llm_gateway.ports import Cancelled, Clock, Provider, never
 from llm_gateway.providers.deadline import Deadline
 from llm_gateway.providers.estimates import CountTokens
 from llm_gateway.providers.faults import FaultTable
@@ -36,16 +36,18 @@ class Anthropic:
     clock: Clock
     count_tokens: CountTokens
 
-    def complete(self, request: ChatRequest, *, timeouts: Timeouts) -> ChatAnswer:
-        deadline = Deadline.of_whole_answer(timeouts, self.clock)
+    def complete(self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never) -> ChatAnswer:
+        deadline = Deadline.of_whole_answer(timeouts, self.clock, cancelled)
         arguments = self._arguments(request, timeouts, deadline)
         with self._faults.raised(), deadline.enforced():
             response = self._client.messages.with_raw_response.create(**arguments)
             data = response.http_response.json()
         return whole_answer(data, request, count_tokens=self.count_tokens)
 
-    def stream(self, request: ChatRequest, *, timeouts: Timeouts) -> Generator[Delta | ChatAnswer, None, None]:
-        deadline = Deadline.of_stream(timeouts, self.clock)
+    def stream(
+        self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never
+    ) -> Generator[Delta | ChatAnswer, None, None]:
+        deadline = Deadline.of_stream(timeouts, self.clock, cancelled)
         arguments = self._arguments(request, timeouts, deadline)
         joiner = EventJoiner(request=request, count_tokens=self.count_tokens, faults=self._faults)
         yield from read_stream(lambda: self._opened(arguments), joiner, deadline=deadline, faults=self._faults)

@@ -1,11 +1,12 @@
-"""How long a call may take: one moment that no read, however often something trickles in, can push away."""
+"""How long a call may take: until one moment that no read can push away, or until its answer is no longer wanted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from llm_gateway.domain.providers import Timeouts
-from llm_gateway.ports import Clock
+from llm_gateway.errors import CallCancelled
+from llm_gateway.ports import Cancelled, Clock, never
 
 _enforced: ContextVar["Deadline | None"] = ContextVar("enforced_deadline", default=None)
 
@@ -13,20 +14,21 @@ _enforced: ContextVar["Deadline | None"] = ContextVar("enforced_deadline", defau
 class Deadline:
     """The end of a call, and of its present wait: `wait_s` after the last `renew`, never later than `total_s` after the start."""
 
-    def __init__(self, clock: Clock, *, total_s: float, wait_s: float) -> None:
+    def __init__(self, clock: Clock, *, total_s: float, wait_s: float, cancelled: Cancelled = never) -> None:
         self._clock = clock
+        self.cancelled = cancelled
         self._wait_s = wait_s
         self._ends_at_s = clock.monotonic_s() + total_s
         self._due_at_s = self._ends_at_s
         self.renew()
 
     @classmethod
-    def of_whole_answer(cls, timeouts: Timeouts, clock: Clock) -> "Deadline":
-        return cls(clock, total_s=timeouts.total_s, wait_s=timeouts.total_s)
+    def of_whole_answer(cls, timeouts: Timeouts, clock: Clock, cancelled: Cancelled = never) -> "Deadline":
+        return cls(clock, total_s=timeouts.total_s, wait_s=timeouts.total_s, cancelled=cancelled)
 
     @classmethod
-    def of_stream(cls, timeouts: Timeouts, clock: Clock) -> "Deadline":
-        return cls(clock, total_s=timeouts.total_s, wait_s=timeouts.first_token_s)
+    def of_stream(cls, timeouts: Timeouts, clock: Clock, cancelled: Cancelled = never) -> "Deadline":
+        return cls(clock, total_s=timeouts.total_s, wait_s=timeouts.first_token_s, cancelled=cancelled)
 
     def renew(self) -> None:
         """Something came: the wait for the next begins now."""
@@ -41,10 +43,17 @@ class Deadline:
 
     @contextmanager
     def enforced(self) -> Iterator[None]:
-        """Binds every socket operation of this thread meanwhile. A generator must not yield within it."""
+        """Binds every socket operation of this thread meanwhile. A generator must not yield within it.
+
+        Raises `CallCancelled` in place of whatever fails once the answer is no longer wanted.
+        """
         token = _enforced.set(self)
         try:
             yield
+        except Exception as error:
+            if self.cancelled():
+                raise CallCancelled("The call was broken off.") from error
+            raise
         finally:
             _enforced.reset(token)
 

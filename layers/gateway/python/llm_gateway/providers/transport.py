@@ -18,6 +18,8 @@ from llm_gateway.providers.deadline import Deadline, enforced_deadline
 _MOST_CONNECTIONS: Final = 100
 _IDLE_CONNECTIONS: Final = 20
 _IDLE_S: Final = 20.0
+# How long a read may hold before it is asked whether the answer is still wanted.
+_LISTEN_S: Final = 0.2
 # At their debug level these print prompts and headers.
 _TALKATIVE: Final = ("anthropic", "openai", "httpx2", "httpcore2")
 
@@ -95,7 +97,17 @@ class _Stream(httpcore2.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _cut(timeout))
+        deadline = enforced_deadline()
+        if deadline is None:
+            return self._stream.read(max_bytes, timeout)
+        while not deadline.cancelled():
+            left_s = _cut(timeout)
+            try:
+                return self._stream.read(max_bytes, _LISTEN_S if left_s is None else min(left_s, _LISTEN_S))
+            except httpcore2.ReadTimeout:
+                # Nothing yet: `_cut` raises once that has lasted too long.
+                continue
+        raise httpcore2.ReadError("the answer is no longer wanted")
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, _cut(timeout))

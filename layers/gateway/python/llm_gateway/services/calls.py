@@ -13,8 +13,8 @@ from llm_gateway.domain.providers import ProviderCredentials, Timeouts
 from llm_gateway.domain.queries import Attempt, AttemptOutcome
 from llm_gateway.domain.routing import Candidate
 from llm_gateway.domain.tokens import by_bytes, estimate
-from llm_gateway.errors import DeadlineExceeded, GatewayError, ProviderFault, ResponseValidationFailed
-from llm_gateway.ports import Clock, Prices, Provider, ProviderGates, Providers, TokenCounter
+from llm_gateway.errors import CallCancelled, DeadlineExceeded, GatewayError, ProviderFault, ResponseValidationFailed
+from llm_gateway.ports import Cancelled, Clock, Prices, Provider, ProviderGates, Providers, TokenCounter, never
 from llm_gateway.services.planning import Step
 from llm_gateway.services.structured import InvalidOutput, parsed_output
 
@@ -37,26 +37,31 @@ Items = Generator[Delta | Answered, None, None]
 class Course:
     """What a query has met on its way so far; times are of the monotonic clock.
 
-    `settlements` are the writes that can wait until the answer is stored, and are then made beside that.
+    `cancelled` tells whether its caller still wants an answer. `settlements` are the writes that can wait until the answer
+    is stored, and are then made beside that. `broken_off` is the call whose answer was cut short by the caller.
     """
 
+    since_s: float
     deadline_s: float
+    cancelled: Cancelled = never
     attempts: list[Attempt] = field(default_factory=list)
     faults: list[ProviderFault] = field(default_factory=list)
     settlements: list[Callable[[], None]] = field(default_factory=list)
     calls: int = 0
     provider_s: float = 0
     waiting_s: float = 0
+    broken_off: "Call | None" = None
 
 
 @dataclass(slots=True, kw_only=True)
-class _Call:
-    """A call under way."""
+class Call:
+    """A call under way: what has come so far, and what that costs once it is known."""
 
     step: Step
     admission: Admission
     started_s: float
-    generated: list[str] = field(default_factory=list)
+    generated: list[Delta] = field(default_factory=list)
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +83,14 @@ class Calls:
         call = self._admitted(step, course, timeouts)
         try:
             provider = self.providers.open(step.candidate.provider, credentials)
-            answer = yield from _deltas(_items(provider, step, timeouts, whole=whole), into=call.generated)
+            answer = yield from _deltas(_items(provider, step, timeouts, course.cancelled, whole=whole), into=call.generated)
             answered = Answered(candidate=step.candidate, answer=answer, json=_checked(answer, step))
+        except (GeneratorExit, CallCancelled):
+            course.broken_off = call
+            self._end(call, course, AttemptOutcome.CANCELLED, usage=self._estimated(call))
+            raise
         except GatewayError as fault:
             self._end(call, course, AttemptOutcome.ERROR, usage=_billed(fault), fault=fault)
-            raise
-        except GeneratorExit:
-            self._end(call, course, AttemptOutcome.CANCELLED, usage=self._estimated(call))
             raise
         self._end(call, course, AttemptOutcome.OK, usage=answer.usage, answered_model=answer.model)
         yield answered
@@ -96,7 +102,7 @@ class Calls:
         configured = candidate.provider.timeouts
         return replace(configured, total_s=min(configured.total_s, left_s))
 
-    def _admitted(self, step: Step, course: Course, timeouts: Timeouts) -> _Call:
+    def _admitted(self, step: Step, course: Course, timeouts: Timeouts) -> Call:
         try:
             admission = self.gates.admit(step.candidate.provider, tokens=step.tokens, timeout_s=timeouts.total_s)
         except ProviderFault as fault:
@@ -104,11 +110,11 @@ class Calls:
             course.attempts.append(_attempt(step, AttemptOutcome.SKIPPED, error_code=fault.code))
             raise
         course.calls += 1
-        return _Call(step=step, admission=admission, started_s=self.clock.monotonic_s())
+        return Call(step=step, admission=admission, started_s=self.clock.monotonic_s())
 
     def _end(
         self,
-        call: _Call,
+        call: Call,
         course: Course,
         outcome: AttemptOutcome,
         *,
@@ -121,6 +127,7 @@ class Calls:
         candidate = call.step.candidate
         if isinstance(fault, ProviderFault):
             fault.provider = candidate.provider.id
+        call.usage = usage
         cost_usd = None if usage is None else self._cost_usd(candidate, usage, answered_model)
         latency_ms, error_code = round(elapsed_s * 1000), fault.code if fault else None
         attempt = _attempt(call.step, outcome, error_code=error_code, latency_ms=latency_ms)
@@ -147,22 +154,22 @@ class Calls:
             at=self.clock.now(),
         )
 
-    def _estimated(self, call: _Call) -> Usage:
+    def _estimated(self, call: Call) -> Usage:
         """What a call that was broken off is probably billed: nobody says."""
         tokens = estimate(call.step.chat, call.step.candidate.profile, self.counter.count)
-        return Usage(input_tokens=tokens.most, output_tokens=by_bytes("".join(call.generated)).most, estimated=True)
+        return Usage(input_tokens=tokens.most, output_tokens=by_bytes("".join(map(_text, call.generated))).most, estimated=True)
 
 
 def _items(
-    provider: Provider, step: Step, timeouts: Timeouts, *, whole: bool
+    provider: Provider, step: Step, timeouts: Timeouts, cancelled: Cancelled, *, whole: bool
 ) -> Generator[Delta | ChatAnswer, None, None]:
     if whole:
-        yield provider.complete(step.chat, timeouts=timeouts)
+        yield provider.complete(step.chat, timeouts=timeouts, cancelled=cancelled)
     else:
-        yield from provider.stream(step.chat, timeouts=timeouts)
+        yield from provider.stream(step.chat, timeouts=timeouts, cancelled=cancelled)
 
 
-def _deltas(items: Generator[Delta | ChatAnswer, None, None], *, into: list[str]) -> Generator[Delta, None, ChatAnswer]:
+def _deltas(items: Generator[Delta | ChatAnswer, None, None], *, into: list[Delta]) -> Generator[Delta, None, ChatAnswer]:
     """Passes the deltas on, noting their text, and returns the answer."""
     answer: ChatAnswer | None = None
     with closing(items):
@@ -170,11 +177,15 @@ def _deltas(items: Generator[Delta | ChatAnswer, None, None], *, into: list[str]
             if isinstance(item, ChatAnswer):
                 answer = item
             else:
-                into.append(item.text if isinstance(item, TextDelta) else item.arguments)
+                into.append(item)
                 yield item
     if answer is None:
         raise RuntimeError("a provider's stream ended without its answer")
     return answer
+
+
+def _text(delta: Delta) -> str:
+    return delta.text if isinstance(delta, TextDelta) else delta.arguments
 
 
 def _billed(fault: GatewayError) -> Usage | None:

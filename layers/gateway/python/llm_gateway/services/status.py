@@ -45,7 +45,8 @@ class StatusService:
         candidate = Candidate(provider=config, model=model, profile=capabilities_of(config.kind, model))
         chat = ChatRequest(model=model.name, messages=_PROBE, parameters=Parameters(max_output_tokens=_PROBE_TOKENS))
         step = Step(candidate=candidate, chat=chat, output=OutputFormat(), tokens=_PROBE_TOKENS * 2)
-        course = Course(deadline_s=self.clock.monotonic_s() + _PROBE_TIMEOUT_S)
+        now_s = self.clock.monotonic_s()
+        course = Course(since_s=now_s, deadline_s=now_s + _PROBE_TIMEOUT_S)
         try:
             self.dispatcher.ask((step,), course)
         except GatewayError:

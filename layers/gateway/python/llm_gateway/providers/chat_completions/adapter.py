@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta
 from llm_gateway.domain.providers import Timeouts
-from llm_gateway.ports import Clock
+from llm_gateway.ports import Cancelled, Clock, never
 from llm_gateway.providers.chat_completions.answer import ChunkJoiner, whole_answer
 from llm_gateway.providers.chat_completions.faults import fault_table
 from llm_gateway.providers.chat_completions.request import Dialect, request_body
@@ -32,8 +32,8 @@ class ChatCompletions:
     clock: Clock
     count_tokens: CountTokens
 
-    def complete(self, request: ChatRequest, *, timeouts: Timeouts) -> ChatAnswer:
-        deadline = Deadline.of_whole_answer(timeouts, self.clock)
+    def complete(self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never) -> ChatAnswer:
+        deadline = Deadline.of_whole_answer(timeouts, self.clock, cancelled)
         arguments = self._arguments(request, timeouts, deadline)
         try:
             with self._faults.raised(), deadline.enforced():
@@ -43,8 +43,10 @@ class ChatCompletions:
             return self._filtered(self._joiner(request))
         return whole_answer(data, request, count_tokens=self.count_tokens)
 
-    def stream(self, request: ChatRequest, *, timeouts: Timeouts) -> Generator[Delta | ChatAnswer, None, None]:
-        deadline = Deadline.of_stream(timeouts, self.clock)
+    def stream(
+        self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never
+    ) -> Generator[Delta | ChatAnswer, None, None]:
+        deadline = Deadline.of_stream(timeouts, self.clock, cancelled)
         arguments = self._arguments(request, timeouts, deadline)
         joiner = self._joiner(request)
         try:
