@@ -20,7 +20,7 @@ def prepare(steps: Steps) -> None:
     """Make `.venv` hold what `requirements-dev.lock` says."""
     if not _works(VENV_PYTHON):
         with steps.step("Virtual environment"):
-            _create()
+            create(VENV, python=sys.executable)
     digest = fingerprint.fingerprint(UV_LOCK, DEV_LOCK)
     stamp = STAMPS / "python"
     if fingerprint.is_current(stamp, digest):
@@ -42,15 +42,16 @@ def _works(python: Path) -> bool:
     return python.exists() and subprocess.run([python, "-c", ""], capture_output=True).returncode == 0
 
 
-def _create() -> None:
+def create(venv: Path, *, python: str) -> None:
+    """Make a virtual environment of `python` in `venv`. Raises Failure, and leaves nothing there, if that cannot be done."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     try:
         commands.run(
-            [sys.executable, "-m", "venv", "--clear", VENV],
+            [python, "-m", "venv", "--clear", venv],
             advice=f"Python's venv module is missing or broken. On Debian or Ubuntu: apt-get install python{version}-venv",
         )
     except Failure:
-        shutil.rmtree(VENV, ignore_errors=True)
+        shutil.rmtree(venv, ignore_errors=True)
         raise
 
 
