@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 LAYERS = Path(__file__).resolve().parent
-_CACHE = LAYERS.parent / ".cache" / "layers"
+CACHE = LAYERS.parent / ".cache" / "layers"
 # Zip archives cannot carry an earlier time, and one time for every file makes builds of the same parts the same bytes.
 _EPOCH_S = 315_532_800
 
 
-def cached(name: str, made_from: Iterable[bytes], fill: Callable[[Path], None]) -> Path:
+def cached(name: str, made_from: Iterable[bytes], fill: Callable[[Path], None], *, cache: Path = CACHE) -> Path:
     """The directory `name` made from exactly these parts; `fill` is called with an empty one only if there is none yet."""
     digest = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in made_from)).hexdigest()[:16]
-    directory = _CACHE / f"{name}-{digest}"
+    directory = cache / f"{name}-{digest}"
     if not directory.is_dir():
-        _CACHE.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=_CACHE))
+        cache.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=cache))
         try:
             fill(scratch)
             _settle(scratch)

@@ -22,7 +22,7 @@ def build(*, python: str, architecture: str) -> Path:
     def fill(directory: Path) -> None:
         packages = directory / "python"
         _install(packages, python=python, platform=platform)
-        _prune(packages)
+        prune(packages)
         compile_tree(directory, python=python)
 
     # A layer without bytecode must not be taken for one with it when the interpreter turns up later.
@@ -37,7 +37,8 @@ def _install(packages: Path, *, python: str, platform: str) -> None:
     subprocess.run([*command, *wanted, "--target", str(packages), "-r", str(LOCK)], check=True)  # noqa: S603
 
 
-def _prune(packages: Path) -> None:
+def prune(packages: Path) -> None:
+    """Remove from a directory of installed packages what no function needs."""
     shutil.rmtree(packages / "bin", ignore_errors=True)
     for path in (packages / "botocore" / "data").iterdir():
         if path.is_dir() and path.name not in _SERVICES:

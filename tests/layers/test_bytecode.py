@@ -1,0 +1,30 @@
+"""Modules are compiled for the Python that will run them, or not at all."""
+
+import importlib.util
+import marshal
+import sys
+from pathlib import Path
+
+from layers.bytecode import compile_tree, interpreter
+
+THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def test_modules_are_compiled_for_where_they_will_be_mounted(tmp_path, capfd):
+    source = tmp_path / "python" / "module.py"
+    source.parent.mkdir()
+    source.write_text("answer = 42\n")
+    compile_tree(tmp_path, python=THIS)
+    compiled = Path(importlib.util.cache_from_source(str(source))).read_bytes()
+    # Hash-based and unchecked: Python neither dates nor reads the source again.
+    assert compiled[4:8] == (0b01).to_bytes(4, "little")
+    assert marshal.loads(compiled[16:]).co_filename == "/opt/python/module.py"  # noqa: S302
+    assert capfd.readouterr().err == ""
+
+
+def test_where_that_python_is_missing_it_says_so(tmp_path, capfd):
+    (tmp_path / "module.py").write_text("answer = 42\n")
+    assert interpreter("3.99") is None
+    compile_tree(tmp_path, python="3.99")
+    assert [path.name for path in tmp_path.iterdir()] == ["module.py"]
+    assert "no Python 3.99" in capfd.readouterr().err
