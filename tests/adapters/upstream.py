@@ -3,6 +3,7 @@
 import json
 import select
 import socket
+import ssl
 import threading
 import time
 from collections import deque
@@ -92,12 +93,13 @@ class ScriptedUpstream:
         upstream.script(Refusal(status=529), Answer())
     """
 
-    def __init__(self, *, otherwise: Behavior | None = None) -> None:
+    def __init__(self, *, otherwise: Behavior | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.otherwise: Behavior = otherwise or Answer()
+        self._scheme = "https" if tls else "http"
         self.requests: list[Recorded] = []
         self._script: deque[Behavior] = deque()
         self._lock = threading.Lock()
-        self._server = _Server(self)
+        self._server = _Server(self, tls)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": _POLL_S}, daemon=True
         )
@@ -114,7 +116,7 @@ class ScriptedUpstream:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def openai_base_url(self) -> str:
@@ -146,8 +148,10 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, upstream: ScriptedUpstream) -> None:
+    def __init__(self, upstream: ScriptedUpstream, tls: ssl.SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.upstream = upstream
         self.stopping = threading.Event()
 

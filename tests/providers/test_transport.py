@@ -1,13 +1,24 @@
-"""What may be dialled. Nothing here is: resolving an address that is written out asks nobody."""
+"""Connections: what may be dialled, and by what they are secured. Resolving an address that is written out asks nobody."""
 
 import socket
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from llm_gateway.domain.providers import ProviderKind, Timeouts
 from llm_gateway.errors import ProviderUnreachable
 from llm_gateway.providers.registry import ProviderRegistry
-from llm_gateway.providers.transport import callable_addresses
+from llm_gateway.providers.transport import _ssl_context, callable_addresses
+from llm_gateway.stores.system import SystemClock
 
+from tests.adapters.upstream import ScriptedUpstream
 from tests.providers.conftest import asking, config
 
 METADATA = [
@@ -51,3 +62,70 @@ def test_proxies_of_the_environment_are_not_used(subject, monkeypatch: pytest.Mo
     fresh = subject.open("sk-never-seen-before")
 
     assert fresh.complete(asking(), timeouts=Timeouts()).text == "Hello there."
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 that vouches for itself, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "upstream")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ) + signed.public_bytes(serialization.Encoding.PEM)
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(pem)
+    return path
+
+
+@pytest.fixture
+def secured(certificate: Path) -> Iterator[ScriptedUpstream]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with ScriptedUpstream(tls=context) as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def _certificates_read_anew() -> Iterator[None]:
+    _ssl_context.cache_clear()
+    yield
+    _ssl_context.cache_clear()
+
+
+@pytest.mark.usefixtures("_certificates_read_anew")
+def test_speaks_tls_to_whom_it_trusts(
+    secured: ScriptedUpstream, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    provider = ProviderRegistry(clock=SystemClock()).open(
+        config(ProviderKind.OPENAI_COMPATIBLE, secured.openai_base_url), None
+    )
+
+    whole = provider.complete(asking(), timeouts=Timeouts())
+    *_, last = provider.stream(asking(), timeouts=Timeouts())
+
+    assert last == whole
+    assert len({request.connection for request in secured.requests}) == 1
+
+
+@pytest.mark.usefixtures("_certificates_read_anew")
+def test_speaks_to_nobody_else(secured: ScriptedUpstream) -> None:
+    provider = ProviderRegistry(clock=SystemClock()).open(
+        config(ProviderKind.OPENAI_COMPATIBLE, secured.openai_base_url), None
+    )
+
+    with pytest.raises(ProviderUnreachable):
+        provider.complete(asking(), timeouts=Timeouts())
+    assert secured.requests == []
