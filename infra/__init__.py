@@ -4,10 +4,10 @@ import os
 import sys
 from pathlib import Path
 
-from infra.node import node
+from layers.tools import tool
 
 # jsii starts Node when aws_cdk is first imported, so this must come before anything imports it.
-os.environ.setdefault("JSII_NODE", node())
+os.environ.setdefault("JSII_NODE", tool("node"))
 # The table is in the package that the functions get as a layer; it is not installed beside this app.
 _PACKAGE = str(Path(__file__).resolve().parents[1] / "layers" / "gateway" / "python")
 if _PACKAGE not in sys.path:

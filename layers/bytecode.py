@@ -5,13 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from layers.tools import tool
+
 
 def interpreter(python: str) -> str | None:
     """An interpreter of exactly the version `python` ("3.13") on this machine, or None: bytecode of another is useless."""
     if python == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
     found = subprocess.run(  # noqa: S603
-        [find_uv(), "python", "find", "--no-python-downloads", python], capture_output=True, text=True, check=False
+        [tool("uv"), "python", "find", "--no-python-downloads", python], capture_output=True, text=True, check=False
     )
     return found.stdout.strip() if found.returncode == 0 else None
 
@@ -32,9 +34,3 @@ def compile_tree(directory: Path, *, python: str) -> None:
         check=True,
         env={**os.environ, "PYTHONHASHSEED": "0"},
     )
-
-
-def find_uv() -> str:
-    """The uv beside this interpreter, or the one on PATH."""
-    beside = Path(sys.executable).parent / "uv"
-    return str(beside) if beside.exists() else "uv"

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from layers.bytecode import compile_tree, find_uv, interpreter
+from layers.bytecode import compile_tree, interpreter
 from layers.cache import LAYERS, cached
+from layers.tools import tool
 
 LOCK = LAYERS / "dependencies" / "requirements.lock"
 # botocore describes every AWS service, 29 MB of them; these are the ones that the gateway calls.
@@ -32,7 +33,7 @@ def build(*, python: str, architecture: str) -> Path:
 
 def _install(packages: Path, *, python: str, platform: str) -> None:
     # Copied, not linked: what is pruned and dated here would otherwise change in uv's own cache.
-    command = [find_uv(), "pip", "install", "--quiet", "--python", sys.executable, "--link-mode", "copy"]
+    command = [tool("uv"), "pip", "install", "--quiet", "--python", sys.executable, "--link-mode", "copy"]
     wanted = ["--python-version", python, "--python-platform", platform, "--only-binary", ":all:", "--require-hashes"]
     subprocess.run([*command, *wanted, "--target", str(packages), "-r", str(LOCK)], check=True)  # noqa: S603
 

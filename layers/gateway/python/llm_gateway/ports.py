@@ -1,6 +1,6 @@
 """What the core asks of the outside. Every store raises `DependencyUnavailable` when it cannot be reached."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,6 +18,9 @@ from llm_gateway.domain.queries import Query, QueryProblem, QuerySummary
 from llm_gateway.domain.tokens import TokenRange
 
 T = TypeVar("T")
+
+Cancelled = Callable[[], bool]
+"""Whether the answer is no longer wanted."""
 
 Priority = Literal["high", "normal"]
 
@@ -52,15 +55,25 @@ class Page(Generic[T]):
     next_cursor: str | None = None
 
 
+def never() -> bool:
+    """What tells a call that its answer is wanted to the end."""
+    return False
+
+
 class Provider(Protocol):
     """One provider's wire. Both methods raise `ProviderFault`s only, and make exactly one call: retries are the core's."""
 
-    def complete(self, request: ChatRequest, *, timeouts: Timeouts) -> ChatAnswer:
-        """The whole answer, or a fault; `timeouts.total_s` bounds the call."""
+    def complete(self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never) -> ChatAnswer:
+        """The whole answer, or a fault; `timeouts.total_s` bounds the call.
+
+        Breaks the call off with `CallCancelled` soon after `cancelled` says so: it is asked a few times a second.
+        """
         ...
 
-    def stream(self, request: ChatRequest, *, timeouts: Timeouts) -> Iterator[Delta | ChatAnswer]:
-        """Deltas as they come, then the whole answer once; closing the iterator stops the provider's work."""
+    def stream(
+        self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never
+    ) -> Generator[Delta | ChatAnswer, None, None]:
+        """Deltas as they come, then the whole answer once. Closing the generator stops the provider's work, as `cancelled` does."""
         ...
 
 

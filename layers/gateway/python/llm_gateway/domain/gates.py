@@ -37,6 +37,7 @@ from llm_gateway.errors import (
     CircuitOpen,
     ProviderBusy,
     ProviderFault,
+    ProviderNotConnected,
     ProviderRateLimited,
     ProviderTimeout,
     ProviderUnreachable,
@@ -241,10 +242,11 @@ def _expired(leases: Mapping[str, int], now_ns: int) -> tuple[str, ...]:
 
 
 def _tokens_used(result: CallResult, *, reserved: int) -> int:
-    """What the provider says; nothing where it refused the call; where nobody knows, all that was reserved."""
+    """What the provider says; nothing where the call did not reach it or was refused; where nobody knows, all of it."""
     if result.usage is not None:
         return result.usage.total_tokens
-    unknown = result.fault is None or isinstance(result.fault, ProviderTimeout | ProviderUnreachable)
+    broken_off = isinstance(result.fault, ProviderTimeout | ProviderUnreachable)
+    unknown = result.fault is None or (broken_off and not isinstance(result.fault, ProviderNotConnected))
     return reserved if unknown else 0
 
 

@@ -1,11 +1,11 @@
 """Queries: what was asked, where it stands, and what came of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from llm_gateway.domain.chat import (
     FinishReason,
@@ -18,6 +18,7 @@ from llm_gateway.domain.chat import (
     ToolChoice,
     Usage,
 )
+from llm_gateway.errors import GatewayError
 
 
 class QueryStatus(StrEnum):
@@ -179,3 +180,23 @@ class Query(QuerySummary):
 
     request: QueryRequest
     answer: QueryAnswer | None = None
+
+
+_LOST: Final = QueryProblem(
+    status=GatewayError.status,
+    code=GatewayError.code,
+    title=GatewayError.title,
+    detail="Whatever worked on the query ended before the query did.",
+)
+
+S = TypeVar("S", bound=QuerySummary)
+
+
+def as_told(query: S, *, taken_up_again: bool, now: datetime) -> S:
+    """`query` as it reads at `now`: failed, if it still runs but its holder fell silent and nobody will take it up again."""
+    lease = query.lease
+    if taken_up_again or query.status is not QueryStatus.RUNNING or lease is None:
+        return query
+    if now < lease.until + timedelta(seconds=LOST_AFTER_S):
+        return query
+    return replace(query, status=QueryStatus.FAILED, completed_at=lease.until, problem=_LOST, lease=None)

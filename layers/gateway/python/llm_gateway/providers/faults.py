@@ -18,6 +18,7 @@ from llm_gateway.errors import (
     ProviderAuthFailed,
     ProviderFailed,
     ProviderFault,
+    ProviderNotConnected,
     ProviderRateLimited,
     ProviderRefused,
     ProviderRejected,
@@ -56,7 +57,8 @@ _DETAILS: Final[Mapping[FaultType, str]] = {
     ProviderRejected: "The provider rejects the request as it is.",
     ProviderResponseInvalid: "The provider's answer cannot be read.",
     ProviderTimeout: "The provider did not answer in time.",
-    ProviderUnreachable: "The connection to the provider failed or broke.",
+    ProviderNotConnected: "No connection to the provider could be made.",
+    ProviderUnreachable: "The connection to the provider broke.",
     UnsupportedParameter: "The model does not take a parameter of the request.",
 }
 
@@ -96,6 +98,9 @@ def transport_rows() -> Mapping[type[Exception], FaultType]:
     import httpx2
 
     return {
+        httpx2.ConnectError: ProviderNotConnected,
+        httpx2.ConnectTimeout: ProviderNotConnected,
+        httpx2.PoolTimeout: ProviderNotConnected,
         httpx2.TimeoutException: ProviderTimeout,
         httpx2.TransportError: ProviderUnreachable,
         httpx2.StreamError: ProviderUnreachable,
@@ -124,10 +129,12 @@ class FaultTable:
     def of_exception(self, error: Exception) -> GatewayError | None:
         """None for an exception that is not in the table: a mistake of the gateway's own."""
         failure = self.failure_of(error)
-        kind = self._by_code_or_status(failure) or next(
-            (self.exceptions[kind] for kind in type(error).__mro__ if kind in self.exceptions), None
-        )
+        kind = self._by_code_or_status(failure) or self._row_of(error.__cause__) or self._row_of(error)
         return _fault(kind, failure) if kind else None
+
+    def _row_of(self, error: BaseException | None) -> FaultType | None:
+        """By the nearest of its types. An SDK's own exception says less than the cause that it wraps."""
+        return next((self.exceptions[kind] for kind in type(error).__mro__ if kind in self.exceptions), None)
 
     def _by_code_or_status(self, failure: Failure) -> FaultType | None:
         if failure.code is not None and failure.code in self.codes:

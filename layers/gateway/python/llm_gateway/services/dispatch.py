@@ -16,6 +16,7 @@ from llm_gateway.errors import (
     NoProviderAvailable,
     ProviderAuthFailed,
     ProviderFault,
+    ProviderNotConnected,
     ProviderRateLimited,
     ResponseValidationFailed,
 )
@@ -130,7 +131,7 @@ def _verdict(faults: Sequence[ProviderFault]) -> GatewayError:
     """The error that tells of these faults: the only one itself, or what several have in common."""
     waits = [fault.retry_after_s for fault in faults if fault.retry_after_s is not None]
     soonest_s = min(waits, default=None)
-    if len(faults) == 1 and not isinstance(faults[0], CircuitOpen):
+    if len(faults) == 1 and not isinstance(faults[0], CircuitOpen | ProviderNotConnected):
         return faults[0]
     if faults and all(isinstance(fault, ProviderRateLimited) for fault in faults):
         return ProviderRateLimited("Every provider that could answer is at its limit.", retry_after_s=soonest_s)

@@ -38,8 +38,9 @@ _CONFIG: Final = Config(
     # `bucket.localhost` need not resolve to an emulator; AWS takes both forms.
     s3={"addressing_style": "path"},
 )
+_ONCE: Final = _CONFIG.merge(Config(retries={"mode": "legacy", "total_max_attempts": 1}))
 _OUR_OWN_FAULTS: Final = frozenset({"ValidationException", "SerializationException"})
-_CONDITION_FAILED: Final = "ConditionalCheckFailedException"
+CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 
 
 class Aws:
@@ -50,7 +51,7 @@ class Aws:
         self._session = Session()
         # It waits for S3's leave before it sends a body: a round trip that pays for gigabytes, not for what we store.
         self._session.unregister("before-call.s3", cast(Any, add_expect_header))
-        self._clients: dict[str, BaseClient] = {}
+        self._clients: dict[tuple[str, Config], BaseClient] = {}
         self._making = Lock()
         # At DEBUG they write whole requests and answers, secrets and prompts among them.
         for name in ("botocore", "pynamodb"):
@@ -59,6 +60,11 @@ class Aws:
     @property
     def dynamodb(self) -> "DynamoDBClient":
         return cast("DynamoDBClient", self._client("dynamodb"))
+
+    @property
+    def dynamodb_once(self) -> "DynamoDBClient":
+        """For a write that must not be done twice: what got no answer is not sent again."""
+        return cast("DynamoDBClient", self._client("dynamodb", _ONCE))
 
     @property
     def s3(self) -> "S3Client":
@@ -72,13 +78,13 @@ class Aws:
     def sqs(self) -> "SQSClient":
         return cast("SQSClient", self._client("sqs"))
 
-    def _client(self, service: str) -> BaseClient:
-        if service not in self._clients:
+    def _client(self, service: str, config: Config = _CONFIG) -> BaseClient:
+        if (service, config) not in self._clients:
             # A session must not make two clients at once.
             with self._making:
-                if service not in self._clients:
-                    self._clients[service] = self._session.create_client(service, config=_CONFIG)
-        return self._clients[service]
+                if (service, config) not in self._clients:
+                    self._clients[service, config] = self._session.create_client(service, config=config)
+        return self._clients[service, config]
 
 
 class ConditionFailed(Exception):
@@ -96,7 +102,7 @@ def reaching(dependency: str) -> Iterator[None]:
     except DoesNotExist:
         raise
     except (PynamoDBException, ClientError, BotoCoreError) as fault:
-        if error_code(fault) == _CONDITION_FAILED:
+        if error_code(fault) == CONDITION_FAILED:
             raise ConditionFailed from fault
         if isinstance(_cause(fault), ParamValidationError) or error_code(fault) in _OUR_OWN_FAULTS:
             raise

@@ -1,62 +1,57 @@
 """Queries in DynamoDB with their bodies: inside the item while they fit, in S3 beyond that."""
 
-import math
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from dataclasses import fields
+from datetime import datetime
+from typing import Final
 
-from pynamodb.attributes import Attribute, BinaryAttribute, NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from llm_gateway.domain.queries import Query, QueryAnswer, QueryProblem, QueryRequest, QueryStatus, QuerySummary
+from llm_gateway.domain.queries import (
+    Lease,
+    Query,
+    QueryAnswer,
+    QueryProblem,
+    QueryRequest,
+    QueryStatus,
+    QuerySummary,
+)
 from llm_gateway.errors import AlreadyExists, DependencyUnavailable
 from llm_gateway.ports import BodyStore, Clock, Ids
-from llm_gateway.stores.codec import from_json, pack, to_json, unpack
+from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.connection import Aws, ConditionFailed, reaching
-from llm_gateway.stores.tables import Item, bind, is_key
+from llm_gateway.stores.documents import Documents, Kept
+from llm_gateway.stores.query_items import (
+    STANDING,
+    TO_BE_CANCELLED,
+    UNFINISHED,
+    QueryItem,
+    cancelling,
+    ending,
+    failing,
+    first_state,
+    free_at,
+    giving_back,
+    has_ended,
+    held_by,
+    summary_of,
+    taking_up,
+)
+from llm_gateway.stores.tables import Outcome, bind, is_key
 
-MAX_INLINE_BYTES: Final = 150_000
-"""Of a request, and of an answer: an item takes 400 KB, and what is left over is for all the rest."""
+TRIES: Final = 4
 
-_UNFINISHED: Final = tuple(status.value for status in QueryStatus if not status.finished)
-
-
-class QueryItem(Item):
-    """A body is either in the item, packed, or at a key of the body store. `expires_at` is in whole seconds, for the TTL."""
-
-    query_id = UnicodeAttribute(hash_key=True)
-    owner = UnicodeAttribute()
-    status = UnicodeAttribute()
-    created_at = UTCDateTimeAttribute()
-    expires_at = NumberAttribute()
-    attempts = NumberAttribute()
-    started_at = UTCDateTimeAttribute(null=True)
-    completed_at = UTCDateTimeAttribute(null=True)
-    problem = UnicodeAttribute(null=True)
-    request = BinaryAttribute(legacy_encoding=False, null=True)
-    request_key = UnicodeAttribute(null=True)
-    answer = BinaryAttribute(legacy_encoding=False, null=True)
-    answer_key = UnicodeAttribute(null=True)
-
-
-_BODIES: Final = frozenset({"request", "request_key", "answer", "answer_key", "write_id"})
-_STANDING: Final = [name for name in QueryItem.get_attributes() if name not in _BODIES]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Body:
-    """Where a body is: `packed` in the item, or at `key`; nowhere where there is none."""
-
-    packed: bytes | None = None
-    key: str | None = None
+_SUMMARY: Final = [field.name for field in fields(QuerySummary)]
 
 
 class DynamoQueryStore:
+    """One call to DynamoDB each, where nobody else changes the query meanwhile; two to mark or end what is to be cancelled."""
+
     def __init__(self, *, aws: Aws, table: str, bodies: BodyStore, clock: Clock, ids: Ids) -> None:
         self._items = bind(QueryItem, table=table, aws=aws)
-        self._bodies = bodies
+        self._documents = Documents(bodies)
         self._clock = clock
         self._ids = ids
 
@@ -65,14 +60,7 @@ class DynamoQueryStore:
         request, answer = self._keep_request(query, write_id), self._keep_answer(query, write_id)
         item = self._items(
             query.id,
-            owner=query.owner,
-            status=query.status.value,
-            created_at=query.created_at,
-            expires_at=math.ceil(query.expires_at.timestamp()),
-            attempts=query.attempts,
-            started_at=query.started_at,
-            completed_at=query.completed_at,
-            problem=_problem_document(query),
+            **first_state(query),
             request=request.packed,
             request_key=request.key,
             answer=answer.packed,
@@ -83,116 +71,153 @@ class DynamoQueryStore:
             with reaching("queries"):
                 item.save(QueryItem.query_id.does_not_exist() | (QueryItem.write_id == write_id))
         except ConditionFailed:
-            self._discard(request, answer)
+            self._documents.discard(request, answer)
             raise AlreadyExists(f"The query id {query.id!r} is taken.") from None
 
     def get(self, query_id: str) -> Query | None:
         item = self._item(query_id)
-        if item is None:
-            return None
-        request = self._read(_Body(packed=item.request, key=item.request_key))
-        answer = self._read(_Body(packed=item.answer, key=item.answer_key))
-        if request is None or (answer is None and item.answer_key is not None):
-            # Erased between the two reads.
-            return None
-        return Query(
-            **_standing(item),
-            request=from_json(QueryRequest, request),
-            answer=None if answer is None else from_json(QueryAnswer, answer),
-        )
+        return None if item is None else self._whole(item)
 
     def summary(self, query_id: str) -> QuerySummary | None:
-        item = self._item(query_id, attributes=_STANDING)
-        return None if item is None else QuerySummary(**_standing(item))
+        item = self._item(query_id, attributes=STANDING)
+        return None if item is None else self._told(item)
+
+    def claim(self, query_id: str, *, until: datetime) -> Query | None:
+        now, lease = self._clock.now(), Lease(holder=self._ids.ulid(), until=until)
+        claimable = free_at(now) & ~TO_BE_CANCELLED & (QueryItem.expires_at > now.timestamp())
+        claimed = self._change(query_id, taking_up(lease, now=now), condition=claimable)
+        item = claimed.item
+        # A claim that went through although its answer was lost is sent again, and then meets itself.
+        if item is not None and (claimed.done or item.holder == lease.holder):
+            return self._whole(item)
+        if item is not None and item.cancel_requested:
+            self._cancel_if_free(query_id, now)
+        return None
+
+    def renew(self, query: Query, *, until: datetime) -> bool:
+        condition = held_by(_holder(query)) & ~TO_BE_CANCELLED
+        return self._change(query.id, [QueryItem.held_until.set(until)], condition=condition).done
+
+    def requeue(self, query: Query, *, problem: QueryProblem | None, counted: bool) -> bool:
+        holder = _holder(query)
+        condition = held_by(holder) & ~TO_BE_CANCELLED
+        given_back = self._change(query.id, giving_back(problem, counted=counted), condition=condition)
+        item = given_back.item
+        if item is not None and item.cancel_requested:
+            self._change(query.id, cancelling(self._clock.now()), condition=held_by(holder))
+            return False
+        return item is not None and item.holder == holder and item.status == QueryStatus.QUEUED
 
     def finish(self, query: Query) -> bool:
         write_id = self._ids.ulid()
         answer = self._keep_answer(query, write_id)
-        unfinished = QueryItem.status.is_in(*_UNFINISHED)
+        anybodys = query.status is QueryStatus.SUCCEEDED or query.lease is None
+        allowed = UNFINISHED if anybodys else held_by(_holder(query))
         try:
             with reaching("queries"):
-                # Not `Model.update`: that one reads the whole item back.
+                # Not `change`: nothing of a large item need come back.
                 self._items.table().update_item(
                     query.id,
-                    actions=_ending(query, answer, write_id),
-                    condition=unfinished | (QueryItem.write_id == write_id),
+                    actions=[*ending(query, answer), QueryItem.write_id.set(write_id)],
+                    condition=allowed | (QueryItem.write_id == write_id),
                 )
         except ConditionFailed:
-            self._discard(answer)
+            self._documents.discard(answer)
             return False
         return True
+
+    def cancel(self, query_id: str) -> QuerySummary | None:
+        for _ in range(TRIES):
+            now = self._clock.now()
+            outcome = self._cancel_if_free(query_id, now)
+            if not outcome.done and outcome.item is not None and not has_ended(outcome.item):
+                held = QueryItem.held_until > now
+                outcome = self._change(query_id, [QueryItem.cancel_requested.set(True)], condition=UNFINISHED & held)
+            if outcome.item is None:
+                return None
+            if outcome.done or has_ended(outcome.item):
+                return self._told(outcome.item)
+        raise _contended(query_id)
+
+    def bury(self, query_id: str, *, problem: QueryProblem) -> bool:
+        now = self._clock.now()
+        condition = free_at(now) & ~TO_BE_CANCELLED
+        outcome = self._change(query_id, failing(problem, now=now), condition=condition)
+        if not outcome.done and outcome.item is not None and outcome.item.cancel_requested:
+            outcome = self._cancel_if_free(query_id, now)
+        return outcome.item is None or has_ended(outcome.item)
+
+    def erase(self, query_id: str) -> QuerySummary | None:
+        if not is_key(query_id):
+            return None
+        # An item that went ahead of its bodies would leave them to nobody, were S3 away: it goes when they are gone.
+        request_key = answer_key = None
+        for _ in range(TRIES):
+            unchanged = _is(QueryItem.request_key, request_key) & _is(QueryItem.answer_key, answer_key)
+            with reaching("queries"):
+                outcome = self._items.erase(query_id, condition=unchanged)
+            item = outcome.item
+            if outcome.done or item is None:
+                return None if item is None else self._told(item)
+            request_key, answer_key = item.request_key, item.answer_key
+            self._documents.delete(request_key, answer_key)
+        raise _contended(query_id)
+
+    def _change(self, query_id: str, actions: list[Action], *, condition: Condition) -> Outcome[QueryItem]:
+        if not is_key(query_id):
+            return Outcome(done=False, item=None)
+        with reaching("queries"):
+            return self._items.change(query_id, *actions, condition=condition)
+
+    def _cancel_if_free(self, query_id: str, now: datetime) -> Outcome[QueryItem]:
+        return self._change(query_id, cancelling(now), condition=free_at(now))
 
     def _item(self, query_id: str, *, attributes: list[str] | None = None) -> QueryItem | None:
         if not is_key(query_id):
             return None
         try:
             with reaching("queries"):
-                item = self._items.get(query_id, consistent_read=True, attributes_to_get=attributes)
+                return self._items.get(query_id, consistent_read=True, attributes_to_get=attributes)
         except DoesNotExist:
             return None
-        # DynamoDB deletes what has expired within days, not at once.
-        return item if item.expires_at > self._clock.now().timestamp() else None
 
-    def _keep_request(self, query: Query, write_id: str) -> _Body:
-        return self._keep(to_json(QueryRequest, query.request), key=f"queries/{query.id}/request/{write_id}")
+    def _told(self, item: QueryItem) -> QuerySummary | None:
+        return summary_of(item, now=self._clock.now())
 
-    def _keep_answer(self, query: Query, write_id: str) -> _Body:
-        if query.answer is None:
-            return _Body()
-        return self._keep(to_json(QueryAnswer, query.answer), key=f"queries/{query.id}/answer/{write_id}")
+    def _whole(self, item: QueryItem) -> Query | None:
+        summary = self._told(item)
+        if summary is None:
+            return None
+        request = self._documents.read(Kept(packed=item.request, key=item.request_key))
+        answer = self._documents.read(Kept(packed=item.answer, key=item.answer_key))
+        if request is None or (answer is None and item.answer_key is not None):
+            # Erased between the two reads.
+            return None
+        return Query(
+            **{name: getattr(summary, name) for name in _SUMMARY},
+            request=from_json(QueryRequest, request),
+            answer=None if answer is None else from_json(QueryAnswer, answer),
+        )
 
-    def _keep(self, document: bytes, *, key: str) -> _Body:
-        """Stores a large body at once, ahead of the item that will point to it.
+    def _keep_request(self, query: Query, write_id: str) -> Kept:
+        document = to_json(QueryRequest, query.request)
+        return self._documents.keep(document, key=f"queries/{query.id}/request/{write_id}")
 
-        The key is this write's own: a write that then fails its condition has not touched what the item points to.
-        """
-        packed = pack(document)
-        if len(packed) <= MAX_INLINE_BYTES:
-            return _Body(packed=packed)
-        self._bodies.put(key, packed)
-        return _Body(key=key)
-
-    def _read(self, body: _Body) -> bytes | None:
-        packed = body.packed if body.key is None else self._bodies.get(body.key)
-        return None if packed is None else unpack(packed)
-
-    def _discard(self, *bodies: _Body) -> None:
-        """Deletes bodies that no item points to; one that cannot be deleted now goes with its bucket's lifecycle rule."""
-        for body in bodies:
-            if body.key is not None:
-                with suppress(DependencyUnavailable):
-                    self._bodies.delete(body.key)
+    def _keep_answer(self, query: Query, write_id: str) -> Kept:
+        document = None if query.answer is None else to_json(QueryAnswer, query.answer)
+        return self._documents.keep(document, key=f"queries/{query.id}/answer/{write_id}")
 
 
-def _standing(item: QueryItem) -> dict[str, Any]:
-    """A summary's fields."""
-    return {
-        "id": item.query_id,
-        "owner": item.owner,
-        "status": QueryStatus(item.status),
-        "created_at": item.created_at,
-        "expires_at": datetime.fromtimestamp(item.expires_at, tz=UTC),
-        "attempts": int(item.attempts),
-        "started_at": item.started_at,
-        "completed_at": item.completed_at,
-        "problem": from_json(QueryProblem, item.problem) if item.problem is not None else None,
-    }
+def _holder(query: Query) -> str:
+    """Raises ValueError for a query that was not taken up: it is not its owner's to give back or to renew."""
+    if query.lease is None:
+        raise ValueError(f"query {query.id} has no lease")
+    return query.lease.holder
 
 
-def _ending(query: Query, answer: _Body, write_id: str) -> list[Action]:
-    """What the end of a query changes; what it has not got stays as it is."""
-    changes: tuple[tuple[Attribute[Any], Any], ...] = (
-        (QueryItem.status, query.status.value),
-        (QueryItem.attempts, query.attempts),
-        (QueryItem.started_at, query.started_at),
-        (QueryItem.completed_at, query.completed_at),
-        (QueryItem.problem, _problem_document(query)),
-        (QueryItem.answer, answer.packed),
-        (QueryItem.answer_key, answer.key),
-        (QueryItem.write_id, write_id),
-    )
-    return [attribute.set(value) for attribute, value in changes if value is not None]
+def _is(attribute: UnicodeAttribute, value: str | None) -> Condition:
+    return attribute.does_not_exist() if value is None else attribute == value
 
 
-def _problem_document(query: Query) -> str | None:
-    return None if query.problem is None else to_json(QueryProblem, query.problem).decode()
+def _contended(query_id: str) -> DependencyUnavailable:
+    return DependencyUnavailable(f"Query {query_id!r} is changing too fast right now.", retry_after_s=1)

@@ -1,12 +1,18 @@
 """PynamoDB's models, bound to their tables at run time: a class says what an item holds, the settings say where it is kept."""
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 
-from pynamodb.attributes import UnicodeAttribute
+from botocore.exceptions import ClientError
+from pynamodb.attributes import Attribute, UnicodeAttribute
 from pynamodb.connection import Connection, TableConnection
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 from pynamodb.models import MetaModel, Model
 
-from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.connection import CONDITION_FAILED, Aws, error_code
 
 if TYPE_CHECKING:
     from pynamodb.connection._botocore_private import BotocoreBaseClientPrivate
@@ -14,6 +20,29 @@ if TYPE_CHECKING:
 I = TypeVar("I", bound="Item")  # noqa: E741 - as short as T, and it stands for an item.
 
 MAX_KEY_BYTES: Final = 1024
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+class MillisecondsAttribute(Attribute[datetime]):
+    """A time as a number, so that conditions can compare it; what is finer than a millisecond is cut off."""
+
+    attr_type = "N"
+
+    def serialize(self, value: datetime) -> str:
+        return str((value - _EPOCH) // _MILLISECOND)
+
+    def deserialize(self, value: str) -> datetime:
+        return _EPOCH + int(value) * _MILLISECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(Generic[I]):
+    """Whether a conditional write was done, and the item: after an update, else as the write met it. None where there is none."""
+
+    done: bool
+    item: I | None
 
 
 class Item(Model):
@@ -28,6 +57,45 @@ class Item(Model):
     @classmethod
     def table(cls) -> TableConnection:
         return cls._get_connection()
+
+    @classmethod
+    def change(cls, key: str, *actions: Action, condition: Condition) -> "Outcome[Self]":
+        return cls._write("UpdateItem", key, actions=actions, condition=condition, return_values="ALL_NEW")
+
+    @classmethod
+    def erase(cls, key: str, *, condition: Condition | None = None) -> "Outcome[Self]":
+        return cls._write("DeleteItem", key, condition=condition, return_values="ALL_OLD")
+
+    @classmethod
+    def _write(
+        cls,
+        operation: str,
+        key: str,
+        *,
+        condition: Condition | None,
+        return_values: str,
+        actions: Sequence[Action] | None = None,
+    ) -> "Outcome[Self]":
+        """One call. PynamoDB's own methods drop the item of a failed condition, and that is half the answer."""
+        request = cls.table().get_operation_kwargs(
+            key,
+            actions=actions,
+            condition=condition,
+            return_values=return_values,
+            return_values_on_condition_failure="ALL_OLD",
+        )
+        try:
+            answer = cls.table().connection.dispatch(operation, request)
+        except ClientError as fault:
+            if error_code(fault) != CONDITION_FAILED:
+                raise
+            met: Any = fault.__cause__
+            return Outcome(done=False, item=cls._from(met.response.get("Item")))
+        return Outcome(done=True, item=cls._from(answer.get("Attributes")))
+
+    @classmethod
+    def _from(cls, raw: dict[str, Any] | None) -> "Self | None":
+        return cls.from_raw_data(raw) if raw else None
 
 
 def bind(model: type[I], *, table: str, aws: Aws) -> type[I]:
