@@ -1,5 +1,6 @@
 """Shows what is being done and how long it took, so that nobody wonders whether a quiet terminal is stuck."""
 
+import shutil
 import sys
 import threading
 import time
@@ -77,7 +78,7 @@ class Steps:
     def _finish(self, step: Step, *, mark: str) -> None:
         with self._lock:
             self._active.remove(step)
-            self._print(f"{mark:>6}  {step.headline():<64} {self.clock() - step.started_at:6.1f} s")
+            self._print(f"{mark:>6}  {step.headline():<60} {self.clock() - step.started_at:6.1f} s")
 
     def _tick(self) -> None:
         while True:
@@ -94,7 +95,9 @@ class Steps:
         line = ", ".join(
             f"{step.headline()}{step.progress()} {self.clock() - step.started_at:.0f} s" for step in self._active
         )
-        self.stream.write(f"\r\x1b[K   ...  {line[:150]}")
+        # A line that wraps could not be wiped again.
+        width = shutil.get_terminal_size().columns - 1
+        self.stream.write("\r\x1b[K" + f"   ...  {line}"[:width])
         self.stream.flush()
         self._live = True
 

@@ -1,0 +1,141 @@
+"""`python -m local_aws run`, which is `make run`: from nothing to the model's answer, and to nothing again."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_aws.emulator import PREFERRED_PORT as PREFERRED_AWS_PORT
+from local_aws.run import PREFERRED_PORT
+from workshop.places import ROOT
+
+START_TIMEOUT_S = 180
+STOP_TIMEOUT_S = 40
+
+
+@dataclass
+class Run:
+    process: "subprocess.Popen[bytes]"
+    folder: Path
+
+    @property
+    def output(self) -> str:
+        return (self.folder / "output").read_text()
+
+    @property
+    def gateway_file(self) -> Path:
+        return self.folder / "gateway.json"
+
+    def gateway(self) -> dict[str, Any]:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self.gateway_file.exists():
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.1)
+        gateway: dict[str, Any] = json.loads(self.gateway_file.read_text())
+        return gateway
+
+    def commands(self) -> list[str]:
+        lines = [line.strip() for line in self.output.splitlines()]
+        return [line for line in lines if line.startswith("curl ")]
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[Run]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LOCALSTACK_"))}
+    command = [sys.executable, "-m", "local_aws", "run", "--folder", str(folder)]
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+    try:
+        yield Run(process=process, folder=folder)
+    finally:
+        process.terminate()
+        process.wait(STOP_TIMEOUT_S)
+
+
+@contextmanager
+def taken(*ports: int) -> Iterator[None]:
+    """Somebody listens on these ports, whoever it is."""
+    with ExitStack() as stack:
+        for port in ports:
+            with suppress(OSError):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        yield
+
+
+def descendants(pid: int) -> set[int]:
+    children = {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    return children.union(*(descendants(child) for child in children))
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return holds()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_answers_on_other_ports_when_its_own_are_taken_and_leaves_nothing(tmp_path: Path) -> None:
+    with taken(PREFERRED_AWS_PORT, PREFERRED_PORT), started(tmp_path) as run:
+        gateway = run.gateway()
+        ports = {gateway["base_url"].rpartition(":")[2], gateway["aws_endpoint_url"].rpartition(":")[2]}
+        assert ports.isdisjoint({str(PREFERRED_AWS_PORT), str(PREFERRED_PORT)})
+        assert eventually(lambda: "Ctrl-C" in run.output)
+        assert "Paris" in run.output
+        assert run.gateway_file.stat().st_mode & 0o777 == 0o600
+        children = descendants(run.process.pid)
+        assert len(children) >= 3
+
+        run.process.send_signal(signal.SIGINT)
+
+        assert run.process.wait(STOP_TIMEOUT_S) == 0, run.output
+        assert [child for child in children if runs(child)] == []
+        assert not run.gateway_file.exists()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_its_commands_work_as_they_are_and_its_end_is_its_childrens(tmp_path: Path) -> None:
+    with started(tmp_path) as run:
+        run.gateway()
+        assert eventually(lambda: "Ctrl-C" in run.output)
+        ask, result, providers = (
+            json.loads(subprocess.check_output(shlex.split(command), timeout=60)) for command in run.commands()
+        )
+        assert ask["status"] == "succeeded"
+        assert ask["output"]["text"] not in ("", result["output"]["text"])
+        assert "Paris" in result["output"]["text"]
+        assert [provider["id"] for provider in providers["items"]] == ["local"]
+        children = descendants(run.process.pid)
+
+        run.process.kill()
+
+        assert eventually(lambda: not any(runs(child) for child in children))
+
+
+def test_a_given_emulator_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "local_aws", "run", "--folder", str(tmp_path)]
+    environment = os.environ | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert "No AWS emulator answers at http://127.0.0.1:9" in ended.stderr
+    assert "Traceback" not in ended.stderr
