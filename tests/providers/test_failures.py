@@ -17,6 +17,7 @@ from llm_gateway.errors import (
     ProviderAuthFailed,
     ProviderFailed,
     ProviderFault,
+    ProviderNotConnected,
     ProviderRateLimited,
     ProviderRefused,
     ProviderRejected,
@@ -262,7 +263,7 @@ def test_nobody_there(subject: Subject, registry: ProviderRegistry) -> None:
         closed.bind(("127.0.0.1", 0))
         provider = registry.open(config(subject.kind, f"http://127.0.0.1:{closed.getsockname()[1]}"), None)
 
-        assert type(complete(provider)) is ProviderUnreachable
+        assert type(complete(provider)) is ProviderNotConnected
 
 
 @pytest.mark.parametrize(
@@ -406,7 +407,7 @@ def test_a_host_that_does_not_take_the_connection(registry: ProviderRegistry) ->
 
         fault, took_s = timed(provider, complete, Timeouts(connect_s=0.2, total_s=5))
 
-        assert type(fault) is ProviderTimeout
+        assert type(fault) is ProviderNotConnected
         assert took_s < 0.2 + SLACK_S
         for one in waiting:
             one.close()
