@@ -1,0 +1,203 @@
+"""Providers' gates over stored items: lets calls pass and notes how they end, each with one write in the normal case.
+
+Round trips of `admit`: 1 when the item is as this process last saw it (a read where nothing is limited); 0 for a refusal that is
+known to last; 2 when a bucket has filled or drained since, or in a process's first call; never more than `TRIES`. Of `settle`: 1
+write to the gate and, at the same time, 1 to the minute's counters; 2 when the circuit opens or a bucket has turned; and one for
+each further item of a sharded gate when the circuit turns or the provider asks for a pause. Counters have items of their own
+because a write is billed by the size of its item.
+"""
+
+import logging
+import zlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from llm_gateway.domain.circuits import Circuit, closing_copy, opening, opening_copy
+from llm_gateway.domain.gates import (
+    UNSEEN,
+    Admission,
+    Call,
+    Gate,
+    Reason,
+    Refusal,
+    admission,
+    check_size,
+    gates_of,
+    has_admitted,
+    held_until_ns,
+    holding,
+    release,
+    settlement,
+)
+from llm_gateway.domain.health import GateState, state_of
+from llm_gateway.domain.limits import duration_ns, to_ns
+from llm_gateway.domain.metrics import CallResult, combined, counting, minutes_of_window
+from llm_gateway.domain.providers import ProviderConfig
+from llm_gateway.domain.writes import Item, Write
+from llm_gateway.errors import DependencyUnavailable
+from llm_gateway.ports import Clock, Ids
+from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.items import DynamoItems, Items, Outcome
+
+TRIES: Final = 8
+
+_CALL_ID_LENGTH: Final = 12  # 60 random bits of a ULID: enough among the calls that run at once, and short to keep.
+
+_log = logging.getLogger(__name__)
+
+
+def dynamo_provider_gates(*, aws: Aws, table: str, clock: Clock, ids: Ids) -> "StoredProviderGates":
+    items = DynamoItems(aws=aws, table=table, key_name="scope", holding="limits")
+    return StoredProviderGates(items=items, clock=clock, ids=ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """The items of a gate as one `admit` knows them; `fresh` are the scopes that it has read or met itself."""
+
+    gates: tuple[Gate, ...]
+    items: dict[str, Item]
+    fresh: set[str] = field(default_factory=set)
+
+    def choose(self, call: Call) -> tuple[Gate, Write] | Refusal | None:
+        """Through which gate to let `call` pass, or why it may not; None where that takes a look at the items first."""
+        plans = self._plans(call)
+        passable = [(gate, plan) for gate, plan in plans if isinstance(plan, Write)]
+        refused = [(gate, plan) for gate, plan in plans if isinstance(plan, Refusal)]
+        if not passable:
+            known = all(refusal.lasts or gate.scope in self.fresh for gate, refusal in refused)
+            return _soonest([refusal for _, refusal in refused]) if known else None
+        gate, write = passable[zlib.crc32(call.id.encode()) % len(passable)]
+        # With nothing to take no condition would be checked; and once one shard has refused, guessing at others is slow.
+        must_look = gate.scope not in self.fresh and (not write.changes or self.fresh)
+        return None if must_look else (gate, write)
+
+    def learn(self, items: Mapping[str, Item]) -> None:
+        self.items.update(items)
+        self.fresh.update(items)
+
+    def _plans(self, call: Call) -> list[tuple[Gate, Write | Refusal]]:
+        """What the gates would do with `call`. While the circuit is not closed, its home alone is asked."""
+        home = self.gates[0].scope
+        closed = Circuit.of(self.items[home]).retry_at_ns is None
+        asked = self.gates if closed else self.gates[:1]
+        mended = closed and home in self.fresh
+        return [(gate, admission(gate, self.items[gate.scope], call, mended=mended)) for gate in asked]
+
+
+class StoredProviderGates:
+    def __init__(self, *, items: Items, clock: Clock, ids: Ids) -> None:
+        self._items = items
+        self._clock = clock
+        self._ids = ids
+        self._seen: dict[str, Item] = {}
+        self._beside = ThreadPoolExecutor(max_workers=32, thread_name_prefix="metrics")
+
+    def admit(self, provider: ProviderConfig, *, tokens: int, timeout_s: float) -> Admission:
+        gates, now_ns = gates_of(provider), to_ns(self._clock.now())
+        call = Call(
+            id=self._ids.ulid()[-_CALL_ID_LENGTH:],
+            provider=provider,
+            tokens=tokens,
+            now_ns=now_ns,
+            until_ns=now_ns + duration_ns(timeout_s),
+        )
+        check_size(gates, call)
+        view = _View(gates=gates, items={gate.scope: self._seen.get(gate.scope, UNSEEN) for gate in gates})
+        for _ in range(TRIES):
+            choice = view.choose(call)
+            if isinstance(choice, Refusal):
+                raise choice.fault(provider.id)
+            if choice is None:
+                self._learn(view, self._items.read([gate.scope for gate in gates]))
+                continue
+            gate, write = choice
+            if not write.changes:
+                return Admission(call=call, gate=gate, item=view.items[gate.scope])
+            outcome = self._items.write(gate.scope, write)
+            self._learn(view, {gate.scope: outcome.item})
+            if outcome.done or has_admitted(outcome.item, call):
+                return Admission(call=call, gate=gate, item=outcome.item)
+        raise DependencyUnavailable(f"The limits of provider {provider.id!r} are too contended.", retry_after_s=1)
+
+    def settle(self, admission: Admission, result: CallResult) -> None:
+        now_ns = to_ns(self._clock.now())
+        counted = self._beside.submit(self._count, admission, result, now_ns=now_ns)
+        try:
+            self._note(admission, result, now_ns=now_ns)
+        except Exception:
+            # Whatever it was: the answer is there, and has been paid for.
+            _log.warning("The end of a call to provider %s is not noted.", admission.call.provider.id, exc_info=True)
+        counted.result()
+
+    def state(self, provider: ProviderConfig) -> GateState:
+        gates, now_ns = gates_of(provider), to_ns(self._clock.now())
+        counters = [_counters(gate, minute) for gate in gates for minute in minutes_of_window(now_ns)]
+        items = self._items.read([*(gate.scope for gate in gates), *counters])
+        metrics = combined((items[scope] for scope in counters), now_ns=now_ns)
+        return state_of(gates, items, metrics, now_ns=now_ns)
+
+    def _learn(self, view: _View, items: Mapping[str, Item]) -> None:
+        view.learn(items)
+        self._seen.update(items)
+
+    def _note(self, admission: Admission, result: CallResult, *, now_ns: int) -> None:
+        scope, met = admission.gate.scope, admission.item
+        try:
+            for _ in range(TRIES):
+                outcome = self._note_once(admission, result, met, now_ns=now_ns)
+                if outcome.done:
+                    break
+                met = outcome.item
+        except DependencyUnavailable:
+            # It may have been done all the same: what adds must not be sent again, freeing the place may.
+            freeing = release(admission, met)
+            if freeing.changes:
+                self._items.write(scope, freeing)
+            raise
+        self._seen[scope] = outcome.item
+        self._pass_on(admission, result, met, outcome.item, now_ns=now_ns)
+
+    def _note_once(self, admission: Admission, result: CallResult, met: Item, *, now_ns: int) -> Outcome:
+        write = settlement(admission, result, met, now_ns=now_ns)
+        return self._items.write(admission.gate.scope, write, repeatable=False)
+
+    def _pass_on(self, admission: Admission, result: CallResult, met: Item, item: Item, *, now_ns: int) -> None:
+        """Opens the circuit if it is time to, and tells the other items of the gate what concerns them too."""
+        call = admission.call
+        home, *copies = gates_of(call.provider)
+        if Circuit.of(item).trips(call.provider.circuit):
+            opened = self._items.write(home.scope, opening(policy=call.provider.circuit, now_ns=now_ns)).item
+            self._seen[home.scope] = opened
+            retry_at_ns = Circuit.of(opened).retry_at_ns
+            if retry_at_ns is not None:
+                self._tell(copies, opening_copy(retry_at_ns))
+        trial = Circuit.of(met)
+        if trial.trial == call.id and trial.retry_at_ns is not None and Circuit.of(item).retry_at_ns is None:
+            self._tell(copies, closing_copy(trial.retry_at_ns))
+        until_ns = held_until_ns(result, now_ns=now_ns)
+        if until_ns is not None:
+            self._tell([gate for gate in (home, *copies) if gate != admission.gate], holding(until_ns))
+
+    def _tell(self, gates: Sequence[Gate], write: Write) -> None:
+        for gate in gates:
+            self._seen[gate.scope] = self._items.write(gate.scope, write).item
+
+    def _count(self, admission: Admission, result: CallResult, *, now_ns: int) -> None:
+        scope = _counters(admission.gate, minutes_of_window(now_ns)[-1])
+        try:
+            self._items.write(scope, counting(result, now_ns=now_ns), repeatable=False)
+        except Exception:
+            _log.warning("A call to provider %s is not counted.", admission.call.provider.id, exc_info=True)
+
+
+def _soonest(refusals: Sequence[Refusal]) -> Refusal:
+    """Of several gates' refusals, the first that will be over; a copy of the circuit has no say in that."""
+    limits = [refusal for refusal in refusals if refusal.reason is not Reason.CIRCUIT]
+    return min(limits or refusals, key=lambda refusal: refusal.wait_ns)
+
+
+def _counters(gate: Gate, minute: int) -> str:
+    return f"{gate.scope}#minute#{minute}"

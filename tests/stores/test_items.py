@@ -1,0 +1,113 @@
+"""Conditional writes: DynamoDB does with every one of them what the rule's own words say."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import count
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from llm_gateway.domain.writes import (
+    Above,
+    Absent,
+    Add,
+    AtMost,
+    Change,
+    Contains,
+    Equal,
+    Put,
+    PutEntry,
+    Remove,
+    RemoveEntry,
+    SmallerThan,
+    Write,
+)
+from llm_gateway.settings import Settings
+from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.items import DynamoItems
+
+from tests.adapters.items import InMemoryItems
+
+_numbers = count()
+
+NAMES = st.sampled_from(["size", "count", "user"])  # Words that DynamoDB keeps for itself, too.
+ENTRIES = st.sampled_from(["one", "two", "9three"])
+VALUES = st.integers(-3, 3) | st.integers(10**18, 10**19)
+conditions = st.lists(
+    st.one_of(
+        st.builds(Absent, NAMES | st.just("places")),
+        st.builds(Equal, NAMES, VALUES),
+        st.builds(Equal, st.just("text"), st.sampled_from(["a", "b"])),
+        st.builds(AtMost, NAMES, VALUES),
+        st.builds(Above, NAMES, VALUES),
+        st.builds(Contains, st.just("places"), ENTRIES),
+        st.builds(SmallerThan, st.just("places"), st.integers(0, 3)),
+    ),
+    max_size=2,
+)
+changes = st.one_of(
+    st.builds(Put, NAMES, VALUES),
+    st.builds(Put, st.just("text"), st.sampled_from(["a", "b"])),
+    st.builds(Put, st.just("places"), st.dictionaries(ENTRIES, VALUES)),
+    st.builds(Add, NAMES, VALUES | st.decimals(-3, 3, places=5)),
+    st.builds(Remove, NAMES),
+    st.builds(PutEntry, st.just("places"), ENTRIES, VALUES),
+    st.builds(RemoveEntry, st.just("places"), ENTRIES),
+)
+
+
+def touched(change: Change) -> str:
+    return change.path if change.path != "places" or isinstance(change, Put) else f"places.{change.entry}"  # type: ignore[union-attr]
+
+
+def sensible(chosen: Sequence[Change]) -> bool:
+    """Nothing is changed twice, nor a map together with one of its entries."""
+    paths = [touched(change) for change in chosen]
+    return len(set(paths)) == len(paths) and not (
+        "places" in paths and any(path.startswith("places.") for path in paths)
+    )
+
+
+writes = st.builds(Write, conditions.map(tuple), st.lists(changes, min_size=1, max_size=3).filter(sensible).map(tuple))
+
+
+@pytest.fixture
+def items(aws: Aws, settings: Settings) -> DynamoItems:
+    return DynamoItems(aws=aws, table=settings.limits_table, key_name="scope", holding="limits")
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(script=st.lists(writes, max_size=8))
+def test_dynamodb_and_memory_agree(items: DynamoItems, script: list[Write]) -> None:
+    key, in_memory = f"agreement-{next(_numbers)}", InMemoryItems()
+    for write in (Write((), (Put("places", {}), Put("expires_at", 1))), *script):
+        assert items.write(key, write) == in_memory.write(key, write)
+    assert items.read([key]) == in_memory.read([key])
+
+
+def test_a_write_may_make_the_item_it_is_about(items: DynamoItems) -> None:
+    outcome = items.write("new", Write((Absent("places"),), (Put("places", {"call": 1}), Add("count", Decimal("0.5")))))
+    assert outcome.done
+    assert outcome.item == {"places": {"call": 1}, "count": Decimal("0.5")}
+
+
+def test_a_failed_condition_tells_what_is_there_instead(items: DynamoItems) -> None:
+    for unmet in (Above("count", 0), Equal("count", 0), SmallerThan("places", 9), Contains("places", "call")):
+        refused = items.write("absent", Write((unmet,), (Put("count", 1),)))
+        assert (refused.done, refused.item) == (False, {})
+    items.write("there", Write((), (Put("count", 7),)))
+    refused = items.write("there", Write((Equal("count", 6),), (Put("count", 1),)))
+    assert (refused.done, refused.item) == (False, {"count": 7})
+
+
+def test_a_write_that_no_rule_would_ask_for_is_told_as_it_is(items: DynamoItems) -> None:
+    with pytest.raises(ClientError, match="ValidationException"):
+        items.write("absent", Write((), (PutEntry("places", "call", 1),)))
+
+
+def test_any_number_of_items_is_read(items: DynamoItems) -> None:
+    for number in range(0, 230, 7):
+        items.write(f"item-{number}", Write((), (Put("number", number),)))
+    found = items.read([f"item-{number}" for number in range(230)])
+    assert found == {f"item-{number}": {"number": number} if number % 7 == 0 else {} for number in range(230)}
