@@ -13,12 +13,20 @@ from llm_gateway.domain.providers import ProviderCredentials, Timeouts
 from llm_gateway.domain.queries import Attempt, AttemptOutcome
 from llm_gateway.domain.routing import Candidate
 from llm_gateway.domain.tokens import by_bytes, estimate
-from llm_gateway.errors import CallCancelled, DeadlineExceeded, GatewayError, ProviderFault, ResponseValidationFailed
+from llm_gateway.errors import (
+    CallCancelled,
+    DeadlineExceeded,
+    GatewayError,
+    ProviderFault,
+    ProviderTimeout,
+    ResponseValidationFailed,
+    UnsupportedParameter,
+)
 from llm_gateway.ports import Cancelled, Clock, Prices, Provider, ProviderGates, Providers, TokenCounter, never
 from llm_gateway.services.planning import Step
 from llm_gateway.services.structured import InvalidOutput, parsed_output
 
-_SHORTEST_CALL_S: Final = 0.05
+SHORTEST_CALL_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,30 +85,39 @@ class Calls:
     def call(self, step: Step, course: Course, credentials: ProviderCredentials | None, *, whole: bool) -> Items:
         """The answer, after its deltas unless `whole`; closing the generator ends the provider's work.
 
-        Raises `ProviderFault`, also for a gate that does not let the call through, and `DeadlineExceeded`.
+        Raises `ProviderFault`, also for a gate that does not let the call through, `DeadlineExceeded`, and what an adapter
+        finds wrong with the request.
         """
         timeouts = self._timeouts(step.candidate, course)
         call = self._admitted(step, course, timeouts)
+        answer: ChatAnswer | None = None
         try:
             provider = self.providers.open(step.candidate.provider, credentials)
-            answer = yield from _deltas(_items(provider, step, timeouts, course.cancelled, whole=whole), into=call.generated)
+            items = _items(provider, step, timeouts, course.cancelled, whole=whole)
+            answer = yield from _deltas(items, into=call.generated)
             answered = Answered(candidate=step.candidate, answer=answer, json=_checked(answer, step))
         except (GeneratorExit, CallCancelled):
             course.broken_off = call
             self._end(call, course, AttemptOutcome.CANCELLED, usage=self._estimated(call))
             raise
-        except GatewayError as fault:
-            self._end(call, course, AttemptOutcome.ERROR, usage=_billed(fault), fault=fault)
+        except Exception as error:
+            self._end_with(error, call, course, answer)
+            if isinstance(error, ProviderTimeout):
+                self._left_s(course)
             raise
         self._end(call, course, AttemptOutcome.OK, usage=answer.usage, answered_model=answer.model)
         yield answered
 
     def _timeouts(self, candidate: Candidate, course: Course) -> Timeouts:
-        left_s = course.deadline_s - self.clock.monotonic_s()
-        if left_s < _SHORTEST_CALL_S:
-            raise DeadlineExceeded("The query's timeout_s passed before a provider answered.")
         configured = candidate.provider.timeouts
-        return replace(configured, total_s=min(configured.total_s, left_s))
+        return replace(configured, total_s=min(configured.total_s, self._left_s(course)))
+
+    def _left_s(self, course: Course) -> float:
+        """The time left, enough for a call. Raises `DeadlineExceeded`."""
+        left_s = course.deadline_s - self.clock.monotonic_s()
+        if left_s < SHORTEST_CALL_S:
+            raise DeadlineExceeded("The query's timeout_s passed before a provider answered.")
+        return left_s
 
     def _admitted(self, step: Step, course: Course, timeouts: Timeouts) -> Call:
         try:
@@ -111,6 +128,19 @@ class Calls:
             raise
         course.calls += 1
         return Call(step=step, admission=admission, started_s=self.clock.monotonic_s())
+
+    def _end_with(self, error: Exception, call: Call, course: Course, answer: ChatAnswer | None) -> None:
+        """Ends a call that raised `error`, whatever it is; an `answer` that came before that is billed all the same."""
+        self._end(
+            call,
+            course,
+            AttemptOutcome.SKIPPED if isinstance(error, UnsupportedParameter) else AttemptOutcome.ERROR,
+            usage=answer.usage if answer else _billed(error),
+            answered_model=answer.model if answer else None,
+            fault=error
+            if isinstance(error, GatewayError)
+            else GatewayError("Something unforeseen happened in a call."),
+        )
 
     def _end(
         self,
@@ -132,12 +162,13 @@ class Calls:
         latency_ms, error_code = round(elapsed_s * 1000), fault.code if fault else None
         attempt = _attempt(call.step, outcome, error_code=error_code, latency_ms=latency_ms)
         course.attempts.append(replace(attempt, cost_usd=cost_usd))
+        impatient = isinstance(fault, ProviderTimeout) and elapsed_s + SHORTEST_CALL_S < _patience_s(candidate)
         result = CallResult(
             latency_ms=latency_ms,
             usage=usage,
             cost_usd=cost_usd,
-            fault=fault,
-            cancelled=outcome is AttemptOutcome.CANCELLED,
+            fault=None if impatient else fault,
+            cancelled=impatient or outcome is AttemptOutcome.CANCELLED,
         )
         if outcome is AttemptOutcome.OK:
             course.settlements.append(lambda: self.gates.settle(call.admission, result))
@@ -157,7 +188,9 @@ class Calls:
     def _estimated(self, call: Call) -> Usage:
         """What a call that was broken off is probably billed: nobody says."""
         tokens = estimate(call.step.chat, call.step.candidate.profile, self.counter.count)
-        return Usage(input_tokens=tokens.most, output_tokens=by_bytes("".join(map(_text, call.generated))).most, estimated=True)
+        return Usage(
+            input_tokens=tokens.most, output_tokens=by_bytes("".join(map(_text, call.generated))).most, estimated=True
+        )
 
 
 def _items(
@@ -169,7 +202,9 @@ def _items(
         yield from provider.stream(step.chat, timeouts=timeouts, cancelled=cancelled)
 
 
-def _deltas(items: Generator[Delta | ChatAnswer, None, None], *, into: list[Delta]) -> Generator[Delta, None, ChatAnswer]:
+def _deltas(
+    items: Generator[Delta | ChatAnswer, None, None], *, into: list[Delta]
+) -> Generator[Delta, None, ChatAnswer]:
     """Passes the deltas on, noting their text, and returns the answer."""
     answer: ChatAnswer | None = None
     with closing(items):
@@ -188,8 +223,14 @@ def _text(delta: Delta) -> str:
     return delta.text if isinstance(delta, TextDelta) else delta.arguments
 
 
-def _billed(fault: GatewayError) -> Usage | None:
-    usage: Usage | None = fault.usage if isinstance(fault, ProviderFault) else None
+def _patience_s(candidate: Candidate) -> float:
+    """How long a provider may be silent: what its caller breaks off sooner is no failure of its."""
+    timeouts = candidate.provider.timeouts
+    return min(timeouts.first_token_s, timeouts.total_s)
+
+
+def _billed(error: Exception) -> Usage | None:
+    usage: Usage | None = error.usage if isinstance(error, ProviderFault) else None
     return usage
 
 
