@@ -20,3 +20,8 @@ class InMemoryKeyStore(KeyStore):
 
     def get(self, key_id: str) -> ApiKey | None:
         return self._keys.get(key_id)
+
+    def put(self, key: ApiKey) -> None:
+        """In place of what is there: what revoking a key will do."""
+        with self._writing:
+            self._keys[key.id] = key

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from llm_gateway.errors import MalformedRequest
@@ -45,12 +46,15 @@ def _finite(text: str) -> float:
 
 def _is_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(DEEPEST + 1):
-        inner = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list))
-        level = [child for children in inner for child in children]
-        if not level:
-            return False
-    return True
+    for _ in range(DEEPEST):
+        level = [child for item in level for child in _children(item)]
+    return any(isinstance(item, dict | list) for item in level)
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _too_deep() -> MalformedRequest:

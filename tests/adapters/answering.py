@@ -1,0 +1,54 @@
+"""Providers that answer without a network: what a test scripts, in its order, then always the same."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+
+from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, FinishReason, TextDelta, Usage
+from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, Timeouts
+from llm_gateway.ports import Provider, Providers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One call: to whom, with what."""
+
+    config: ProviderConfig
+    credentials: ProviderCredentials | None
+    request: ChatRequest
+
+
+@dataclass(slots=True)
+class AnsweringProviders(Providers):
+    """`script` holds what the next calls meet: a text to answer, a whole answer, or what is raised; then comes "Hello!"."""
+
+    script: list[str | ChatAnswer | Exception] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+
+    def open(self, config: ProviderConfig, credentials: ProviderCredentials | None) -> Provider:
+        return _Answering(self, config, credentials)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answering(Provider):
+    providers: AnsweringProviders
+    config: ProviderConfig
+    credentials: ProviderCredentials | None
+
+    def complete(
+        self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Callable[[], bool] = lambda: False
+    ) -> ChatAnswer:
+        self.providers.asked.append(Asked(config=self.config, credentials=self.credentials, request=request))
+        said = self.providers.script.pop(0) if self.providers.script else "Hello!"
+        if isinstance(said, Exception):
+            raise said
+        if isinstance(said, ChatAnswer):
+            return said
+        usage = Usage(input_tokens=10, output_tokens=len(said.split()))
+        return ChatAnswer(text=said, finish_reason=FinishReason.STOP, model=request.model, usage=usage)
+
+    def stream(
+        self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Callable[[], bool] = lambda: False
+    ) -> Generator[Delta | ChatAnswer, None, None]:
+        answer = self.complete(request, timeouts=timeouts)
+        yield TextDelta(text=answer.text or "")
+        yield answer

@@ -1,0 +1,1 @@
+"""Tests of the doors: HTTP as clients see it."""

@@ -1,0 +1,144 @@
+"""The API with every endpoint on it, and nothing outside of it; whatever a test does, the contract is checked along the way."""
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from functions.__main__ import every_endpoint
+from httpx2 import Response
+from llm_gateway.domain.keys import Role
+from llm_gateway.entrypoints.http import app_of
+from llm_gateway.entrypoints.observe import logger
+from starlette.testclient import TestClient
+
+from tests.adapters.gateway import FakeGateway
+from tests.entrypoints.contract import check
+
+PROVIDERS = "/api/v1/llm/providers"
+QUERY = "/api/v1/llm/query"
+CREDENTIAL = "sk-a-vendors-own-secret-1f3a"
+PROVIDER: dict[str, Any] = {
+    "id": "local",
+    "name": "Local",
+    "kind": "openai_compatible",
+    "base_url": "https://model.example.com/v1",
+    "default_model": "small",
+    "retry": {"max_attempts": 1},
+    "credentials": {"api_key": CREDENTIAL},
+}
+QUESTION: dict[str, Any] = {"messages": [{"role": "user", "content": "A QUESTION OF NOBODY ELSE'S"}]}
+
+
+class Lines(logging.Handler):
+    """Every log line, as it would be written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.written.append(self.format(record))
+
+    def named(self, message: str) -> list[dict[str, Any]]:
+        lines = (json.loads(line) for line in self.written)
+        return [line for line in lines if line["message"] == message]
+
+
+@dataclass
+class Api:
+    """Calls the API as whom a test says; no response passes that breaks the contract."""
+
+    client: TestClient
+    gateway: FakeGateway
+    secrets: dict[Role, str] = field(default_factory=dict)
+
+    def secret(self, role: Role) -> str:
+        if role not in self.secrets:
+            _, self.secrets[role] = self.gateway.new_key(role)
+        return self.secrets[role]
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        role: Role | None = Role.ADMIN,
+        headers: dict[str, Any] | None = None,
+        content: Any = None,
+    ) -> Response:
+        """`body` is sent as JSON, `content` as it is."""
+        sent: dict[str, Any] = {}
+        if role is not None:
+            sent["Authorization"] = f"Bearer {self.secret(role)}"
+        if body is not None or content is not None:
+            sent["Content-Type"] = "application/json"
+        raw = content if body is None else json.dumps(body).encode()
+        response = self.client.request(
+            method, path, headers=sent | (headers or {}), content=raw, follow_redirects=False
+        )
+        check(response)
+        return response
+
+    def refused(self, *args: Any, status: int, code: str, **kwargs: Any) -> dict[str, Any]:
+        """The problem that a call meets, which must be this one."""
+        response = self.call(*args, **kwargs)
+        problem: dict[str, Any] = response.json()
+        assert (response.status_code, problem["code"]) == (status, code), problem
+        return problem
+
+    def register(self, **changes: Any) -> dict[str, Any]:
+        """A provider, made."""
+        response = self.call("POST", PROVIDERS, PROVIDER | changes)
+        assert response.status_code == 201, response.text
+        provider: dict[str, Any] = response.json()
+        return provider
+
+    def revoke(self, secret: str) -> None:
+        key_id = f"key_{secret.split('_')[1]}"
+        key = self.gateway.key_store.get(key_id)
+        assert key is not None
+        self.gateway.key_store.put(replace(key, revoked=True))
+
+
+@pytest.fixture(scope="package")
+def app() -> FastAPI:
+    return app_of(*every_endpoint())
+
+
+@pytest.fixture(scope="package")
+def client(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app) as client:
+        yield client
+
+
+@pytest.fixture
+def gateway() -> FakeGateway:
+    return FakeGateway()
+
+
+@pytest.fixture
+def api(app: FastAPI, client: TestClient, gateway: FakeGateway, lines: Lines) -> Iterator[Api]:
+    app.state.gateway = lambda: gateway
+    api = Api(client, gateway)
+    yield api
+    untold = [*api.secrets.values(), CREDENTIAL, gateway.pepper.value().decode(), QUESTION["messages"][0]["content"]]
+    for line in lines.written:
+        assert not any(secret in line for secret in untold), line
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """What is logged meanwhile, by the gateway's own logger and by all others."""
+    lines = Lines()
+    lines.setFormatter(logger().registered_formatter)
+    loggers = [logging.getLogger("llm-gateway"), logging.getLogger()]
+    for one in loggers:
+        one.addHandler(lines)
+    yield lines
+    for one in loggers:
+        one.removeHandler(lines)

@@ -1,0 +1,92 @@
+"""What the published contract promises of every response, written down apart from the code."""
+
+import re
+from typing import Any, Final
+
+from httpx2 import Response
+
+# Which code comes with which status.
+CODES: Final = {
+    400: {"malformed_request"},
+    401: {"unauthenticated", "signature_invalid", "signature_expired", "signature_replayed"},
+    403: {"forbidden"},
+    404: {
+        "route_not_found",
+        "provider_not_found",
+        "prompt_not_found",
+        "prompt_version_not_found",
+        "label_not_found",
+        "query_not_found",
+        "key_not_found",
+    },
+    405: {"method_not_allowed"},
+    409: {"already_exists", "idempotency_conflict", "query_in_progress", "last_admin"},
+    410: {"query_expired"},
+    412: {"revision_conflict"},
+    413: {"payload_too_large"},
+    415: {"unsupported_media_type"},
+    422: {
+        "validation_failed",
+        "template_invalid",
+        "template_variables_invalid",
+        "context_window_exceeded",
+        "unsupported_parameter",
+        "unpriced_model",
+    },
+    429: {"rate_limited", "budget_exceeded", "provider_rate_limited"},
+    500: {"internal_error"},
+    502: {"provider_error", "provider_auth_failed", "provider_response_invalid", "response_validation_failed"},
+    503: {"no_provider_available", "dependency_unavailable"},
+    504: {"provider_timeout", "deadline_exceeded"},
+}
+_MEMBERS: Final = {
+    "type",
+    "title",
+    "status",
+    "detail",
+    "code",
+    "request_id",
+    "errors",
+    "query_id",
+    "provider",
+    "attempts",
+}
+_ALWAYS: Final = {"type", "title", "status", "detail", "code", "request_id"}
+_REQUEST_ID: Final = re.compile(r"req_[0-9A-HJKMNP-TV-Z]{26}")
+_INNARDS: Final = re.compile(r"Traceback|\.py\b|/site-packages/|/work/|/var/task|/opt/python|File \"|0x[0-9a-f]{8}")
+TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
+
+def check(response: Response) -> None:
+    """Fails where `response` breaks a promise that holds for all of them."""
+    assert _REQUEST_ID.fullmatch(response.headers["X-Request-Id"])
+    if response.status_code >= 400:
+        check_problem(response)
+    else:
+        assert "Retry-After" not in response.headers or response.status_code == 202
+
+
+def check_problem(response: Response) -> None:
+    status, headers = response.status_code, response.headers
+    assert headers["Content-Type"] == "application/problem+json"
+    if response.request.method != "HEAD":
+        _check_members(response.json(), status=status, request_id=headers["X-Request-Id"])
+        assert not _INNARDS.search(response.text), response.text
+    assert ("WWW-Authenticate" in headers) == (status == 401)
+    assert ("Allow" in headers) == (status == 405)
+    if status in (429, 503):
+        assert re.fullmatch(r"[1-9]\d*", headers["Retry-After"])
+
+
+def _check_members(problem: dict[str, Any], *, status: int, request_id: str) -> None:
+    assert problem.keys() >= _ALWAYS
+    assert problem.keys() <= _MEMBERS
+    assert problem["status"] == status
+    assert problem["code"] in CODES[status]
+    assert problem["type"].startswith("https://")
+    assert problem["type"].endswith(problem["code"])
+    assert problem["request_id"] == request_id
+    for fault in problem.get("errors", []):
+        assert fault.keys() == {"field", "message"}
+        assert fault["field"]
+        assert fault["message"]
