@@ -1,31 +1,43 @@
 """Queries in memory, gone when their time is up."""
 
 import math
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from threading import Lock
+from itertools import count
+from threading import RLock
 
-from llm_gateway.domain.queries import Query, QuerySummary
+from llm_gateway.domain.queries import Lease, Query, QueryProblem, QueryStatus, QuerySummary, as_told
 from llm_gateway.errors import AlreadyExists
 from llm_gateway.ports import Clock, QueryStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """`reason` is the problem that the query was last requeued for."""
+
+    query: Query
+    reason: QueryProblem | None = None
 
 
 class InMemoryQueryStore(QueryStore):
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._queries: dict[str, Query] = {}
-        self._writing = Lock()
+        self._stored: dict[str, _Stored] = {}
+        self._holders = count(1)
+        self._writing = RLock()
 
     def add(self, query: Query) -> None:
         with self._writing:
-            if query.id in self._queries:
+            if query.id in self._stored:
                 raise AlreadyExists(f"The query id {query.id!r} is taken.")
             expires_at = datetime.fromtimestamp(math.ceil(query.expires_at.timestamp()), tz=UTC)
-            self._queries[query.id] = replace(query, expires_at=expires_at)
+            self._stored[query.id] = _Stored(query=replace(query, expires_at=expires_at))
 
     def get(self, query_id: str) -> Query | None:
-        query = self._queries.get(query_id)
-        return query if query is not None and query.expires_at > self._clock.now() else None
+        query = self._query(query_id)
+        if query is None:
+            return None
+        return as_told(query, taken_up_again=query.request.mode == "async", now=self._clock.now())
 
     def summary(self, query_id: str) -> QuerySummary | None:
         query = self.get(query_id)
@@ -33,18 +45,114 @@ class InMemoryQueryStore(QueryStore):
             return None
         return QuerySummary(**{field.name: getattr(query, field.name) for field in fields(QuerySummary)})
 
+    def claim(self, query_id: str, *, until: datetime) -> Query | None:
+        with self._writing:
+            query = self._query(query_id)
+            if query is None or not self._is_free(query):
+                return None
+            if query.cancel_requested:
+                self._cancel(query)
+                return None
+            lease = Lease(holder=f"holder-{next(self._holders)}", until=until)
+            attempts, now = query.attempts + 1, self._clock.now()
+            return self._write(
+                replace(query, status=QueryStatus.RUNNING, attempts=attempts, started_at=now, lease=lease)
+            )
+
+    def renew(self, query: Query, *, until: datetime) -> bool:
+        with self._writing:
+            stored = self._held(query)
+            if stored is None or stored.lease is None or stored.cancel_requested:
+                return False
+            self._write(replace(stored, lease=replace(stored.lease, until=until)))
+            return True
+
+    def requeue(self, query: Query, *, problem: QueryProblem | None, counted: bool) -> bool:
+        with self._writing:
+            stored = self._held(query)
+            if stored is None:
+                return False
+            if stored.cancel_requested:
+                self._cancel(stored)
+                return False
+            attempts = stored.attempts if counted else stored.attempts - 1
+            queued = replace(stored, status=QueryStatus.QUEUED, attempts=attempts, started_at=None, lease=None)
+            self._write(queued, reason=problem)
+            return True
+
     def finish(self, query: Query) -> bool:
         with self._writing:
-            stored = self._queries.get(query.id)
+            stored = self._stored[query.id].query if query.id in self._stored else None
             if stored is None or stored.status.finished:
                 return False
-            self._queries[query.id] = replace(
-                stored,
-                status=query.status,
-                attempts=query.attempts,
-                started_at=query.started_at or stored.started_at,
-                completed_at=query.completed_at,
-                problem=query.problem,
-                answer=query.answer,
+            if query.status is not QueryStatus.SUCCEEDED and query.lease and self._held(query) is None:
+                return False
+            self._write(
+                replace(
+                    stored,
+                    status=query.status,
+                    attempts=query.attempts,
+                    started_at=query.started_at or stored.started_at,
+                    completed_at=query.completed_at,
+                    problem=query.problem,
+                    answer=query.answer,
+                    lease=None,
+                    cache_keys=query.cache_keys or stored.cache_keys,
+                    idempotency_scope=query.idempotency_scope or stored.idempotency_scope,
+                )
             )
             return True
+
+    def cancel(self, query_id: str) -> QuerySummary | None:
+        with self._writing:
+            query = self._query(query_id)
+            if query is not None and self._is_free(query):
+                self._cancel(query)
+            elif query is not None and not query.status.finished:
+                self._write(replace(query, cancel_requested=True))
+            return self.summary(query_id)
+
+    def bury(self, query_id: str, *, problem: QueryProblem) -> bool:
+        with self._writing:
+            query = self._query(query_id)
+            if query is None or query.status.finished:
+                return True
+            if not self._is_free(query):
+                return False
+            if query.cancel_requested:
+                self._cancel(query)
+                return True
+            reason = self._stored[query_id].reason or problem
+            now = self._clock.now()
+            self._write(replace(query, status=QueryStatus.FAILED, completed_at=now, problem=reason, lease=None))
+            return True
+
+    def erase(self, query_id: str) -> QuerySummary | None:
+        with self._writing:
+            summary = self.summary(query_id)
+            self._stored.pop(query_id, None)
+            return summary
+
+    def _query(self, query_id: str) -> Query | None:
+        stored = self._stored.get(query_id)
+        return stored.query if stored is not None and stored.query.expires_at > self._clock.now() else None
+
+    def _held(self, query: Query) -> Query | None:
+        """What is stored of the query, if it runs under the lease that is shown."""
+        if query.lease is None:
+            raise ValueError(f"query {query.id} has no lease")
+        stored = self._stored.get(query.id)
+        lease = stored.query.lease if stored is not None else None
+        return stored.query if stored is not None and lease and lease.holder == query.lease.holder else None
+
+    def _is_free(self, query: Query) -> bool:
+        held = query.lease is not None and query.lease.until > self._clock.now()
+        return not query.status.finished and not held
+
+    def _cancel(self, query: Query) -> None:
+        self._write(replace(query, status=QueryStatus.CANCELLED, completed_at=self._clock.now(), lease=None))
+
+    def _write(self, query: Query, *, reason: QueryProblem | None = None) -> Query:
+        kept = self._stored[query.id].reason
+        self._stored[query.id] = _Stored(query=query, reason=reason or kept)
+        return query

@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
 from threading import Barrier
 from uuid import uuid4
 
 import pytest
 from llm_gateway.domain.providers import ProviderCredentials
+from llm_gateway.domain.queries import QueryStatus
 from llm_gateway.errors import AlreadyExists, RevisionConflict
 from llm_gateway.stores.connection import Aws
 
@@ -15,9 +18,11 @@ from tests.adapters.aws import ENVIRONMENT, connect, deploy
 from tests.adapters.clock import FakeClock
 from tests.adapters.ids import FakeIds
 from tests.stores.conftest import Stores, stores_in_memory, stores_on_aws
-from tests.stores.values import api_key, provider, query, succeeded
+from tests.stores.values import api_key, problem, provider, query, succeeded
 
 WRITERS = 8
+WORKERS = 20
+LEASE = timedelta(seconds=30)
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +38,9 @@ def contested(request: pytest.FixtureRequest, clock: FakeClock, ids: FakeIds) ->
     return stores_on_aws(aws, deploy(aws, name=f"test-{uuid4().hex[:12]}"), clock, ids)
 
 
-def outcomes_of(write: Callable[[int], object]) -> Counter[object]:
-    """What came of `WRITERS` calls that all began at once: results and the types of what was raised."""
-    barrier = Barrier(WRITERS)
+def outcomes_of(write: Callable[[int], object], *, writers: int = WRITERS) -> Counter[object]:
+    """What came of so many calls that all began at once: results and the types of what was raised."""
+    barrier = Barrier(writers)
 
     def outcome(number: int) -> object:
         barrier.wait()
@@ -44,8 +49,8 @@ def outcomes_of(write: Callable[[int], object]) -> Counter[object]:
         except (AlreadyExists, RevisionConflict) as refusal:
             return type(refusal)
 
-    with ThreadPoolExecutor(WRITERS) as threads:
-        return Counter(threads.map(outcome, range(WRITERS)))
+    with ThreadPoolExecutor(writers) as threads:
+        return Counter(threads.map(outcome, range(writers)))
 
 
 def test_of_many_that_take_one_id_one_gets_it(contested: Stores) -> None:
@@ -76,6 +81,40 @@ def test_a_query_ends_once_and_the_answer_is_its_winners(contested: Stores) -> N
 
     assert outcomes_of(finish) == {True: 1, False: WRITERS - 1}
     assert contested.queries.get(query().id) == succeeded(query(), f"{winners[0]}{large}")
+
+
+def test_of_many_workers_one_takes_a_query_up(contested: Stores, clock: FakeClock) -> None:
+    def claims(_: int) -> bool:
+        return contested.queries.claim(query().id, until=clock.now() + LEASE) is not None
+
+    contested.queries.add(query(status=QueryStatus.QUEUED, attempts=0))
+    for taken in (1, 2):
+        assert outcomes_of(claims, writers=WORKERS) == {True: 1, False: WORKERS - 1}
+        found = contested.queries.summary(query().id)
+        assert found is not None
+        assert found.attempts == taken
+        clock.advance(LEASE.total_seconds())
+
+
+def test_whatever_happens_at_once_a_query_ends_once_and_an_erased_one_is_gone(
+    contested: Stores, clock: FakeClock
+) -> None:
+    for number in range(6):
+        query_id = f"qry_{number}"
+        contested.queries.add(query(query_id, status=QueryStatus.QUEUED, attempts=0))
+        held = contested.queries.claim(query_id, until=clock.now() + LEASE)
+        assert held is not None
+        acts: list[Callable[[], object]] = [
+            partial(contested.queries.cancel, query_id),
+            partial(contested.queries.requeue, held, problem=problem(), counted=True),
+            partial(contested.queries.finish, succeeded(held, "x" * 600_000)),
+            partial(contested.queries.erase, query_id),
+        ]
+        acts = acts if number % 2 else acts[:-1]
+        outcomes_of(lambda act, acts=acts: bool(acts[act]()), writers=len(acts))  # type: ignore[misc]
+        found = contested.queries.get(query_id)
+        assert (found is None) == (number % 2 == 1)
+        assert found is None or found.status in (QueryStatus.SUCCEEDED, QueryStatus.CANCELLED)
 
 
 def test_many_first_writers_of_credentials_leave_one_of_theirs(contested: Stores) -> None:

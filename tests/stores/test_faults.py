@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from botocore.exceptions import ClientError
 from llm_gateway.domain.providers import ProviderCredentials
+from llm_gateway.domain.queries import Lease, QueryStatus
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import ATTEMPTS, READ_TIMEOUT_S, Aws
@@ -21,7 +23,7 @@ from tests.adapters.clock import FakeClock
 from tests.adapters.ids import FakeIds
 from tests.adapters.ministack import free_port
 from tests.stores.conftest import Stores, stores_on_aws
-from tests.stores.values import api_key, provider, query, succeeded
+from tests.stores.values import NOW, api_key, problem, provider, query, succeeded
 
 BUDGET_S = 2.5
 
@@ -36,6 +38,9 @@ NAMES = Settings.from_environment(
     }
 )
 
+UNTIL = NOW + timedelta(seconds=30)
+HELD = query(lease=Lease(holder="me", until=UNTIL))
+
 CALLS: dict[str, Callable[[Stores], object]] = {
     "read a key": lambda stores: stores.keys.get("key_1"),
     "add a key": lambda stores: stores.keys.add(api_key()),
@@ -49,6 +54,12 @@ CALLS: dict[str, Callable[[Stores], object]] = {
     "read a query's summary": lambda stores: stores.queries.summary("qry_1"),
     "add a query": lambda stores: stores.queries.add(query()),
     "finish a query": lambda stores: stores.queries.finish(succeeded(query())),
+    "claim a query": lambda stores: stores.queries.claim("qry_1", until=UNTIL),
+    "renew a query": lambda stores: stores.queries.renew(HELD, until=UNTIL),
+    "requeue a query": lambda stores: stores.queries.requeue(HELD, problem=problem(), counted=True),
+    "cancel a query": lambda stores: stores.queries.cancel("qry_1"),
+    "bury a query": lambda stores: stores.queries.bury("qry_1", problem=problem()),
+    "erase a query": lambda stores: stores.queries.erase("qry_1"),
     "read credentials": lambda stores: stores.credentials.get("openai"),
     "put credentials": lambda stores: stores.credentials.put("openai", ProviderCredentials(api_key="k")),
     "delete credentials": lambda stores: stores.credentials.delete("openai"),
@@ -150,6 +161,7 @@ def test_a_queue_out_of_reach_is_said_soon(out_of_reach: Aws) -> None:
     [
         ("read a key", 400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}'),
         ("add a query", 400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}'),
+        ("claim a query", 400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}'),
         ("read all providers", 500, b'{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"}'),
         ("read the pepper", 400, b'{"__type": "ThrottlingException"}'),
         ("read the pepper", 500, b'{"__type": "InternalServiceError"}'),
@@ -230,3 +242,20 @@ def test_a_write_whose_answer_was_lost_has_succeeded(aws, settings, clock, ids, 
     assert stores.queries.finish(succeeded(query()))
     assert answers_get_lost == ["PutItem"] * 4 + ["UpdateItem"]
     assert stores.queries.get(query().id) == succeeded(query())
+
+
+def test_what_was_claimed_given_back_or_cancelled_although_the_answer_was_lost_is_so_once(
+    aws, settings, clock, ids, answers_get_lost
+) -> None:
+    queries = stores_on_aws(aws, settings, clock, ids).queries
+    queries.add(query(status=QueryStatus.QUEUED, attempts=0))
+    held = queries.claim(query().id, until=UNTIL)
+    assert held is not None
+    assert held.attempts == 1
+    assert queries.renew(held, until=UNTIL)
+    assert queries.requeue(held, problem=problem(), counted=False)
+    found = queries.cancel(query().id)
+    assert found is not None
+    assert (found.status, found.attempts) == (QueryStatus.CANCELLED, 0)
+    assert queries.bury(query().id, problem=problem())
+    assert len(answers_get_lost) == 6

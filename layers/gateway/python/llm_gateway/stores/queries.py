@@ -96,7 +96,7 @@ class DynamoQueryStore:
 
     def renew(self, query: Query, *, until: datetime) -> bool:
         condition = held_by(_holder(query)) & ~TO_BE_CANCELLED
-        return self._change(query.id, [QueryItem.held_until.set(until)], condition=condition).done
+        return self._note(query.id, [QueryItem.held_until.set(until)], condition=condition)
 
     def requeue(self, query: Query, *, problem: QueryProblem | None, counted: bool) -> bool:
         holder = _holder(query)
@@ -113,18 +113,11 @@ class DynamoQueryStore:
         answer = self._keep_answer(query, write_id)
         anybodys = query.status is QueryStatus.SUCCEEDED or query.lease is None
         allowed = UNFINISHED if anybodys else held_by(_holder(query))
-        try:
-            with reaching("queries"):
-                # Not `change`: nothing of a large item need come back.
-                self._items.table().update_item(
-                    query.id,
-                    actions=[*ending(query, answer), QueryItem.write_id.set(write_id)],
-                    condition=allowed | (QueryItem.write_id == write_id),
-                )
-        except ConditionFailed:
+        changes = [*ending(query, answer), QueryItem.write_id.set(write_id)]
+        done = self._note(query.id, changes, condition=allowed | (QueryItem.write_id == write_id))
+        if not done:
             self._documents.discard(answer)
-            return False
-        return True
+        return done
 
     def cancel(self, query_id: str) -> QuerySummary | None:
         for _ in range(TRIES):
@@ -162,6 +155,15 @@ class DynamoQueryStore:
             request_key, answer_key = item.request_key, item.answer_key
             self._documents.delete(request_key, answer_key)
         raise _contended(query_id)
+
+    def _note(self, query_id: str, actions: list[Action], *, condition: Condition) -> bool:
+        """Whether it was done. Not `_change`: nothing of a large item need come back."""
+        try:
+            with reaching("queries"):
+                self._items.table().update_item(query_id, actions=actions, condition=condition)
+        except ConditionFailed:
+            return False
+        return True
 
     def _change(self, query_id: str, actions: list[Action], *, condition: Condition) -> Outcome[QueryItem]:
         if not is_key(query_id):

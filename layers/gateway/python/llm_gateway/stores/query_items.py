@@ -1,0 +1,180 @@
+"""What DynamoDB holds of a query, and which of its states a write may start from."""
+
+import math
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pynamodb.attributes import (
+    Attribute,
+    BinaryAttribute,
+    BooleanAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+    UTCDateTimeAttribute,
+)
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from llm_gateway.domain.queries import Lease, Query, QueryProblem, QueryStatus, QuerySummary, as_told
+from llm_gateway.stores.codec import from_json, to_json
+from llm_gateway.stores.documents import Kept
+from llm_gateway.stores.tables import Item, MillisecondsAttribute
+
+
+class QueryItem(Item):
+    """A body is either in the item, packed, or at a key of the body store. `expires_at` is in whole seconds, for the TTL.
+
+    While the query is held, `held_until` says how long; `holder` stays for the next to come. `problem` is why it failed, or
+    will have failed if nobody succeeds.
+    """
+
+    query_id = UnicodeAttribute(hash_key=True)
+    owner = UnicodeAttribute()
+    mode = UnicodeAttribute(null=True)
+    status = UnicodeAttribute()
+    created_at = UTCDateTimeAttribute()
+    expires_at = NumberAttribute()
+    attempts = NumberAttribute()
+    started_at = UTCDateTimeAttribute(null=True)
+    completed_at = UTCDateTimeAttribute(null=True)
+    holder = UnicodeAttribute(null=True)
+    held_until = MillisecondsAttribute(null=True)
+    cancel_requested = BooleanAttribute(null=True)
+    problem = UnicodeAttribute(null=True)
+    cache_keys = UnicodeSetAttribute(null=True)
+    idempotency_scope = UnicodeAttribute(null=True)
+    request = BinaryAttribute(legacy_encoding=False, null=True)
+    request_key = UnicodeAttribute(null=True)
+    answer = BinaryAttribute(legacy_encoding=False, null=True)
+    answer_key = UnicodeAttribute(null=True)
+
+
+_BODIES: Final = frozenset({"request", "request_key", "answer", "answer_key", "write_id"})
+STANDING: Final = [name for name in QueryItem.get_attributes() if name not in _BODIES]
+"""The attributes that `summary_of` reads."""
+
+UNFINISHED: Final = QueryItem.status.is_in(*(each.value for each in QueryStatus if not each.finished))
+TO_BE_CANCELLED: Final = QueryItem.cancel_requested.exists()
+
+
+def has_ended(item: QueryItem) -> bool:
+    return QueryStatus(item.status).finished
+
+
+def free_at(now: datetime) -> Condition:
+    """Not at its end, and held by nobody."""
+    free: Condition = UNFINISHED & (QueryItem.held_until.does_not_exist() | (QueryItem.held_until <= now))
+    return free
+
+
+def held_by(holder: str) -> Condition:
+    held: Condition = (QueryItem.status == QueryStatus.RUNNING.value) & (QueryItem.holder == holder)
+    return held
+
+
+def first_state(query: Query) -> dict[str, Any]:
+    """The attributes of a new item, without its bodies."""
+    lease = query.lease
+    return {
+        "owner": query.owner,
+        "mode": query.request.mode,
+        "status": query.status.value,
+        "created_at": query.created_at,
+        "expires_at": math.ceil(query.expires_at.timestamp()),
+        "attempts": query.attempts,
+        "started_at": query.started_at,
+        "completed_at": query.completed_at,
+        "holder": lease.holder if lease else None,
+        "held_until": lease.until if lease else None,
+        "problem": _document(query.problem) if query.problem else None,
+        "cache_keys": set(query.cache_keys) or None,
+        "idempotency_scope": query.idempotency_scope,
+    }
+
+
+def ending(query: Query, answer: Kept) -> list[Action]:
+    """What the end of a query changes; what it has not got stays as it is."""
+    changes: tuple[tuple[Attribute[Any], Any], ...] = (
+        (QueryItem.status, query.status.value),
+        (QueryItem.attempts, query.attempts),
+        (QueryItem.started_at, query.started_at),
+        (QueryItem.completed_at, query.completed_at),
+        (QueryItem.problem, _document(query.problem) if query.problem else None),
+        (QueryItem.cache_keys, set(query.cache_keys) or None),
+        (QueryItem.idempotency_scope, query.idempotency_scope),
+        (QueryItem.answer, answer.packed),
+        (QueryItem.answer_key, answer.key),
+    )
+    return [attribute.set(value) for attribute, value in changes if value is not None]
+
+
+def cancelling(now: datetime) -> list[Action]:
+    return [QueryItem.status.set(QueryStatus.CANCELLED.value), QueryItem.completed_at.set(now)]
+
+
+def failing(problem: QueryProblem, *, now: datetime) -> list[Action]:
+    """Fails a query with the problem that is kept, or else with `problem`."""
+    return [
+        QueryItem.status.set(QueryStatus.FAILED.value),
+        QueryItem.completed_at.set(now),
+        QueryItem.problem.set(QueryItem.problem | _document(problem)),
+    ]
+
+
+def taking_up(lease: Lease, *, now: datetime) -> list[Action]:
+    return [
+        QueryItem.status.set(QueryStatus.RUNNING.value),
+        QueryItem.attempts.add(1),
+        QueryItem.started_at.set(now),
+        QueryItem.holder.set(lease.holder),
+        QueryItem.held_until.set(lease.until),
+    ]
+
+
+def giving_back(problem: QueryProblem | None, *, counted: bool) -> list[Action]:
+    changes: list[Action] = [
+        QueryItem.status.set(QueryStatus.QUEUED.value),
+        QueryItem.held_until.remove(),
+        QueryItem.started_at.remove(),
+    ]
+    if problem is not None:
+        changes.append(QueryItem.problem.set(_document(problem)))
+    if not counted:
+        changes.append(QueryItem.attempts.add(-1))
+    return changes
+
+
+def summary_of(item: QueryItem, *, now: datetime) -> QuerySummary | None:
+    """Where the query stands; None where its time is over: DynamoDB deletes what has expired within days, not at once."""
+    if item.expires_at <= now.timestamp():
+        return None
+    status = QueryStatus(item.status)
+    summary = QuerySummary(
+        id=item.query_id,
+        owner=item.owner,
+        status=status,
+        created_at=item.created_at,
+        expires_at=datetime.fromtimestamp(item.expires_at, tz=UTC),
+        attempts=int(item.attempts),
+        started_at=item.started_at,
+        completed_at=item.completed_at,
+        problem=_problem_of(item) if status is QueryStatus.FAILED else None,
+        lease=_lease_of(item) if status is QueryStatus.RUNNING else None,
+        cancel_requested=bool(item.cancel_requested),
+        cache_keys=frozenset(item.cache_keys or ()),
+        idempotency_scope=item.idempotency_scope,
+    )
+    return as_told(summary, taken_up_again=item.mode == "async", now=now)
+
+
+def _lease_of(item: QueryItem) -> Lease | None:
+    return Lease(holder=item.holder, until=item.held_until) if item.held_until else None
+
+
+def _problem_of(item: QueryItem) -> QueryProblem | None:
+    return from_json(QueryProblem, item.problem) if item.problem else None
+
+
+def _document(problem: QueryProblem) -> str:
+    return to_json(QueryProblem, problem).decode()

@@ -1,0 +1,342 @@
+"""What a query store promises those who work on queries: one at a time, none lost, none ended twice."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from llm_gateway.domain.queries import LOST_AFTER_S, Lease, Query, QueryProblem, QueryStatus
+from llm_gateway.ports import QueryStore
+
+from tests.adapters.clock import FakeClock
+from tests.stores.conftest import Stores, stores_on_aws
+from tests.stores.test_queries import asking, text_of
+from tests.stores.values import problem, query, question, succeeded
+
+LEASE_S = 30
+LARGE = 600_000
+QUERY_ID = query().id
+OTHER = replace(problem(), detail="another")
+
+
+def queued(**changes) -> Query:
+    state = {"status": QueryStatus.QUEUED, "attempts": 0, "started_at": None, "request": question(mode="async")}
+    return query(**(state | changes))
+
+
+@pytest.fixture
+def queries(stores: Stores) -> QueryStore:
+    return stores.queries
+
+
+def soon(clock: FakeClock) -> datetime:
+    return clock.now() + timedelta(seconds=LEASE_S)
+
+
+def claimed(queries: QueryStore, clock: FakeClock) -> Query:
+    query = queries.claim(QUERY_ID, until=soon(clock))
+    assert query is not None
+    return query
+
+
+def status(queries: QueryStore) -> QueryStatus:
+    summary = queries.summary(QUERY_ID)
+    assert summary is not None
+    return summary.status
+
+
+@pytest.mark.parametrize("request_", [question(mode="async"), asking(text_of(LARGE))], ids=["small", "large"])
+def test_a_claim_brings_the_whole_query_running(queries: QueryStore, clock: FakeClock, request_) -> None:
+    queries.add(queued(request=request_))
+    clock.advance(5)
+    query = claimed(queries, clock)
+    assert query.lease is not None
+    assert query.lease.until == soon(clock)
+    assert query == replace(
+        queued(request=request_), status=QueryStatus.RUNNING, attempts=1, started_at=clock.now(), lease=query.lease
+    )
+    assert queries.get(QUERY_ID) == query
+
+
+def test_what_is_held_is_not_claimed_until_the_lease_is_over(queries: QueryStore, clock: FakeClock) -> None:
+    """A holder that was killed says nothing: its time runs out."""
+    queries.add(queued())
+    first = claimed(queries, clock)
+    clock.advance(LEASE_S - 0.001)
+    assert queries.claim(QUERY_ID, until=soon(clock)) is None
+    assert queries.get(QUERY_ID) == first
+    clock.advance(0.001)
+    second = claimed(queries, clock)
+    assert second.attempts == 2
+    assert second.lease != first.lease
+
+
+def test_what_has_ended_is_gone_or_never_was_is_not_claimed(queries: QueryStore, clock: FakeClock) -> None:
+    assert queries.claim(QUERY_ID, until=soon(clock)) is None
+    assert queries.get(QUERY_ID) is None
+    queries.add(queued(expires_at=clock.now() + timedelta(seconds=60)))
+    queries.finish(succeeded(claimed(queries, clock)))
+    clock.advance(LEASE_S + 1)
+    assert queries.claim(QUERY_ID, until=soon(clock)) is None
+    assert status(queries) is QueryStatus.SUCCEEDED
+    queries.add(queued(query_id="qry_2", expires_at=clock.now() + timedelta(seconds=5)))
+    clock.advance(5)
+    assert queries.claim("qry_2", until=soon(clock)) is None
+
+
+@pytest.mark.parametrize("query_id", ["", "q" * 3000, "\ud800"])
+def test_what_cannot_be_an_id_is_nothing(queries: QueryStore, clock: FakeClock, query_id: str) -> None:
+    assert queries.claim(query_id, until=soon(clock)) is None
+    assert queries.cancel(query_id) is None
+    assert queries.erase(query_id) is None
+
+
+def test_renewing_holds_on(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(queued())
+    query = claimed(queries, clock)
+    for _ in range(3):
+        clock.advance(LEASE_S - 1)
+        assert queries.renew(query, until=soon(clock))
+        assert queries.claim(QUERY_ID, until=soon(clock)) is None
+    summary = queries.summary(QUERY_ID)
+    assert summary is not None
+    assert summary.lease == replace(query.lease, until=soon(clock))
+    assert summary.attempts == 1
+
+
+def test_a_late_holder_may_renew_what_nobody_took_up(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(queued())
+    query = claimed(queries, clock)
+    clock.advance(LEASE_S + 5)
+    assert queries.renew(query, until=soon(clock))
+    assert queries.claim(QUERY_ID, until=soon(clock)) is None
+
+
+def test_who_lost_the_query_changes_nothing_but_its_success_counts(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(queued())
+    first = claimed(queries, clock)
+    clock.advance(LEASE_S)
+    second = claimed(queries, clock)
+    assert not queries.renew(first, until=soon(clock))
+    assert not queries.requeue(first, problem=problem(), counted=True)
+    assert not queries.finish(replace(first, status=QueryStatus.CANCELLED, completed_at=clock.now()))
+    assert not queries.finish(replace(first, status=QueryStatus.FAILED, completed_at=clock.now(), problem=problem()))
+    assert queries.get(QUERY_ID) == second
+    assert queries.finish(succeeded(first))
+    assert not queries.renew(second, until=soon(clock))
+    assert not queries.finish(succeeded(second, "too late"))
+    found = queries.get(QUERY_ID)
+    assert found is not None
+    assert found.answer == succeeded(first).answer
+
+
+@pytest.mark.parametrize(("counted", "attempts"), [(True, 1), (False, 0)])
+def test_requeueing_gives_it_back_and_tells_nobody_why(
+    queries: QueryStore, clock: FakeClock, counted: bool, attempts: int
+) -> None:
+    queries.add(queued())
+    query = claimed(queries, clock)
+    assert queries.requeue(query, problem=problem(), counted=counted)
+    assert queries.get(QUERY_ID) == queued(attempts=attempts)
+    assert not queries.renew(query, until=soon(clock))
+    again = claimed(queries, clock)
+    assert (again.attempts, again.problem) == (attempts + 1, None)
+    assert queries.finish(succeeded(again))
+    found = queries.get(QUERY_ID)
+    assert found is not None
+    assert found.problem is None
+
+
+def test_what_was_requeued_and_fails_reads_its_last_problem(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(queued())
+    queries.requeue(claimed(queries, clock), problem=problem(), counted=True)
+    query = claimed(queries, clock)
+    assert queries.finish(replace(query, status=QueryStatus.FAILED, completed_at=clock.now(), problem=OTHER))
+    found = queries.summary(QUERY_ID)
+    assert found is not None
+    assert (found.status, found.problem) == (QueryStatus.FAILED, OTHER)
+
+
+def test_burying_fails_it_with_the_problem_it_was_last_requeued_for(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(queued())
+    for why in (OTHER, problem(), None):
+        assert queries.requeue(claimed(queries, clock), problem=why, counted=True)
+    assert queries.bury(QUERY_ID, problem=OTHER)
+    found = queries.summary(QUERY_ID)
+    assert found is not None
+    assert (found.status, found.problem, found.completed_at) == (QueryStatus.FAILED, problem(), clock.now())
+    assert queries.claim(QUERY_ID, until=soon(clock)) is None
+
+
+def test_burying_what_nobody_ever_gave_back_takes_the_given_problem(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(queued())
+    claimed(queries, clock)
+    assert not queries.bury(QUERY_ID, problem=OTHER)
+    assert status(queries) is QueryStatus.RUNNING
+    clock.advance(LEASE_S)
+    assert queries.bury(QUERY_ID, problem=OTHER)
+    found = queries.summary(QUERY_ID)
+    assert found is not None
+    assert (found.status, found.problem, found.lease) == (QueryStatus.FAILED, OTHER, None)
+
+
+def test_burying_what_has_ended_or_is_gone_changes_nothing(queries: QueryStore, clock: FakeClock) -> None:
+    assert queries.bury(QUERY_ID, problem=problem())
+    assert queries.get(QUERY_ID) is None
+    queries.add(queued())
+    done = succeeded(claimed(queries, clock))
+    queries.finish(done)
+    assert queries.bury(QUERY_ID, problem=problem())
+    assert queries.get(QUERY_ID) == replace(done, lease=None)
+
+
+def test_a_queued_query_is_cancelled_at_once(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(queued())
+    clock.advance(3)
+    summary = queries.cancel(QUERY_ID)
+    assert summary is not None
+    assert (summary.status, summary.completed_at) == (QueryStatus.CANCELLED, clock.now())
+    assert queries.summary(QUERY_ID) == summary
+    assert queries.claim(QUERY_ID, until=soon(clock)) is None
+
+
+def test_a_running_query_is_cancelled_by_its_holder_with_what_it_has(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(queued())
+    query = claimed(queries, clock)
+    summary = queries.cancel(QUERY_ID)
+    assert summary is not None
+    assert (summary.status, summary.cancel_requested) == (QueryStatus.RUNNING, True)
+    assert not queries.renew(query, until=soon(clock))
+    assert status(queries) is QueryStatus.RUNNING
+    stopped = replace(succeeded(query, "the first ha"), status=QueryStatus.CANCELLED)
+    assert queries.finish(stopped)
+    assert queries.get(QUERY_ID) == replace(stopped, lease=None, cancel_requested=True)
+
+
+def test_an_answer_that_was_quicker_than_the_cancellation_counts(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(queued())
+    query = claimed(queries, clock)
+    queries.cancel(QUERY_ID)
+    assert queries.finish(succeeded(query))
+    assert status(queries) is QueryStatus.SUCCEEDED
+
+
+def test_giving_back_what_is_to_be_cancelled_cancels_it(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(queued())
+    query = claimed(queries, clock)
+    queries.cancel(QUERY_ID)
+    assert not queries.requeue(query, problem=problem(), counted=True)
+    found = queries.summary(QUERY_ID)
+    assert found is not None
+    assert (found.status, found.problem) == (QueryStatus.CANCELLED, None)
+
+
+@pytest.mark.parametrize("who", ["worker", "gravedigger", "caller"])
+def test_what_is_to_be_cancelled_ends_even_if_its_holder_dies(queries: QueryStore, clock: FakeClock, who: str) -> None:
+    queries.add(queued())
+    claimed(queries, clock)
+    queries.cancel(QUERY_ID)
+    clock.advance(LEASE_S)
+    assert status(queries) is QueryStatus.RUNNING
+    if who == "worker":
+        assert queries.claim(QUERY_ID, until=soon(clock)) is None
+    elif who == "gravedigger":
+        assert queries.bury(QUERY_ID, problem=problem())
+    else:
+        queries.cancel(QUERY_ID)
+    found = queries.summary(QUERY_ID)
+    assert found is not None
+    assert (found.status, found.completed_at, found.problem) == (QueryStatus.CANCELLED, clock.now(), None)
+
+
+def test_cancelling_what_has_ended_or_never_was_changes_nothing(queries: QueryStore, clock: FakeClock) -> None:
+    assert queries.cancel(QUERY_ID) is None
+    assert queries.get(QUERY_ID) is None
+    queries.add(queued())
+    done = succeeded(claimed(queries, clock))
+    queries.finish(done)
+    summary = queries.cancel(QUERY_ID)
+    assert summary is not None
+    assert (summary.status, summary.cancel_requested) == (QueryStatus.SUCCEEDED, False)
+    assert queries.get(QUERY_ID) == replace(done, lease=None)
+
+
+def test_a_stream_whose_holder_fell_silent_reads_as_failed(queries: QueryStore, clock: FakeClock) -> None:
+    lease = Lease(holder="stream", until=soon(clock))
+    running = query(request=question(mode="stream"), lease=lease)
+    queries.add(running)
+    clock.advance(LEASE_S + LOST_AFTER_S - 0.001)
+    assert queries.get(QUERY_ID) == running
+    clock.advance(0.001)
+    found = queries.get(QUERY_ID)
+    assert found is not None
+    assert (found.status, found.completed_at, found.lease) == (QueryStatus.FAILED, lease.until, None)
+    assert isinstance(found.problem, QueryProblem)
+    assert (found.problem.status, found.problem.code) == (500, "internal_error")
+    assert status(queries) is QueryStatus.FAILED
+    assert queries.finish(succeeded(running))
+    assert status(queries) is QueryStatus.SUCCEEDED
+
+
+def test_an_asynchronous_query_whose_holder_fell_silent_still_runs(queries: QueryStore, clock: FakeClock) -> None:
+    """Its message comes back, and somebody takes it up again."""
+    queries.add(queued())
+    claimed(queries, clock)
+    clock.advance(LEASE_S + 100 * LOST_AFTER_S)
+    assert status(queries) is QueryStatus.RUNNING
+
+
+def test_a_query_knows_what_else_was_made_from_it(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(queued(idempotency_scope="scope"))
+    query = claimed(queries, clock)
+    assert (query.idempotency_scope, query.cache_keys) == ("scope", frozenset())
+    assert queries.finish(replace(succeeded(query), cache_keys=frozenset({"k1", "k2"}), idempotency_scope=None))
+    found = queries.summary(QUERY_ID)
+    assert found is not None
+    assert (found.idempotency_scope, found.cache_keys) == ("scope", {"k1", "k2"})
+    assert queries.erase(QUERY_ID) == found
+
+
+@pytest.mark.parametrize("size", [10, LARGE], ids=["small", "large"])
+def test_erasing_leaves_nothing_and_tells_what_was_there(queries: QueryStore, clock: FakeClock, size: int) -> None:
+    queries.add(queued(request=asking(text_of(size)), cache_keys=frozenset({"key"})))
+    queries.finish(succeeded(claimed(queries, clock), text_of(size)))
+    before = queries.summary(QUERY_ID)
+    assert queries.erase(QUERY_ID) == before
+    assert queries.get(QUERY_ID) is None
+    assert queries.summary(QUERY_ID) is None
+    assert queries.erase(QUERY_ID) is None
+
+
+def test_whoever_works_on_an_erased_query_finds_it_gone(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(queued())
+    query = claimed(queries, clock)
+    summary = queries.erase(QUERY_ID)
+    assert summary is not None
+    assert summary.status is QueryStatus.RUNNING
+    assert not queries.renew(query, until=soon(clock))
+    assert not queries.requeue(query, problem=problem(), counted=True)
+    assert not queries.finish(succeeded(query, text_of(LARGE)))
+    assert not queries.finish(replace(query, status=QueryStatus.CANCELLED, completed_at=clock.now()))
+    assert queries.cancel(QUERY_ID) is None
+    assert queries.bury(QUERY_ID, problem=problem())
+    assert queries.get(QUERY_ID) is None
+
+
+def test_erasing_leaves_no_body_behind(aws, settings, clock: FakeClock, ids) -> None:
+    queries = stores_on_aws(aws, settings, clock, ids).queries
+    queries.add(queued(request=asking(text_of(LARGE))))
+    query = claimed(queries, clock)
+    bodies = aws.s3.list_objects_v2(Bucket=settings.bodies_bucket)
+    assert bodies["KeyCount"] == 1
+    queries.erase(QUERY_ID)
+    assert not queries.finish(succeeded(query, text_of(LARGE)))
+    assert aws.s3.list_objects_v2(Bucket=settings.bodies_bucket)["KeyCount"] == 0
+    assert aws.dynamodb.scan(TableName=settings.queries_table)["Count"] == 0
+
+
+def test_without_a_lease_nothing_can_be_given_back(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(query())
+    with pytest.raises(ValueError, match="no lease"):
+        queries.renew(query(), until=soon(clock))
+    with pytest.raises(ValueError, match="no lease"):
+        queries.requeue(query(), problem=None, counted=True)
