@@ -7,6 +7,8 @@ from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, FinishReason
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, Timeouts
 from llm_gateway.ports import Provider, Providers
 
+Said = str | ChatAnswer | Exception
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -19,9 +21,10 @@ class Asked:
 
 @dataclass(slots=True)
 class AnsweringProviders(Providers):
-    """`script` holds what the next calls meet: a text to answer, a whole answer, or what is raised; then comes "Hello!"."""
+    """`script` holds what the next calls meet: a text to answer, a whole answer, what is raised, or a function that gives
+    one of these when it is its turn; then comes "Hello!"."""
 
-    script: list[str | ChatAnswer | Exception] = field(default_factory=list)
+    script: list[Said | Callable[[], Said]] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
 
     def open(self, config: ProviderConfig, credentials: ProviderCredentials | None) -> Provider:
@@ -39,6 +42,8 @@ class _Answering(Provider):
     ) -> ChatAnswer:
         self.providers.asked.append(Asked(config=self.config, credentials=self.credentials, request=request))
         said = self.providers.script.pop(0) if self.providers.script else "Hello!"
+        if callable(said):
+            said = said()
         if isinstance(said, Exception):
             raise said
         if isinstance(said, ChatAnswer):

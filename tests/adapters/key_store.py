@@ -8,7 +8,10 @@ from llm_gateway.ports import KeyStore
 
 
 class InMemoryKeyStore(KeyStore):
+    """`fault`, where it is set, is what reading meets."""
+
     def __init__(self) -> None:
+        self.fault: Exception | None = None
         self._keys: dict[str, ApiKey] = {}
         self._writing = Lock()
 
@@ -19,6 +22,8 @@ class InMemoryKeyStore(KeyStore):
             self._keys[key.id] = key
 
     def get(self, key_id: str) -> ApiKey | None:
+        if self.fault is not None:
+            raise self.fault
         return self._keys.get(key_id)
 
     def put(self, key: ApiKey) -> None:
