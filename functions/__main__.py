@@ -1,26 +1,40 @@
-"""Every endpoint on one local port: `python -m functions --port 8080`."""
+"""Every endpoint on one local port, or with `--worker` the queues' workers: `python -m functions --port 8080`."""
 
 import argparse
 from importlib import import_module
+from typing import Any
 
-from llm_gateway.endpoints import ENDPOINTS
+from llm_gateway.endpoints import ENDPOINTS, WORKERS
 from llm_gateway.entrypoints.http import Mounted
+from llm_gateway.entrypoints.poller import poll
 from llm_gateway.entrypoints.server import openapi_json, serve
 
 
 def every_endpoint() -> list[Mounted]:
     """The table's rows, each with the handler from the file of its name."""
-    return [getattr(import_module(f"functions.{row.name}"), row.name) for row in ENDPOINTS]
+    return [_declared_in_its_file(row.name) for row in ENDPOINTS]
+
+
+def every_worker() -> dict[str, Any]:
+    """The queues' handlers by name."""
+    return {row.name: _declared_in_its_file(row.name) for row in WORKERS}
+
+
+def _declared_in_its_file(name: str) -> Any:
+    return getattr(import_module(f"functions.{name}"), name)
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m functions", description=__doc__)
     arguments.add_argument("--host", default="127.0.0.1")
     arguments.add_argument("--port", type=int, default=8080)
+    arguments.add_argument("--worker", action="store_true", help="work on queued queries instead of serving")
     arguments.add_argument("--print-openapi", action="store_true", help="print the API's document and stop")
     chosen = arguments.parse_args()
     if chosen.print_openapi:
         print(openapi_json(every_endpoint()), end="")
+    elif chosen.worker:
+        poll(every_worker())
     else:
         serve(every_endpoint(), host=chosen.host, port=chosen.port)
 

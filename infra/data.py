@@ -66,6 +66,7 @@ class DataStack(Stack):
             "BODIES_BUCKET": self.bodies.bucket_name,
             "QUEUE_URL": self.normal_queue.queue_url,
             "HIGH_QUEUE_URL": self.high_queue.queue_url,
+            "DEAD_LETTERS_URL": self.dead_letters.queue_url,
             "PEPPER_SECRET_ID": self.pepper.secret_arn,
             "CREDENTIALS_PREFIX": self.credentials_prefix,
             "KMS_KEY_ID": self.key.key_id,
@@ -85,7 +86,7 @@ class DataStack(Stack):
 
     def queues(self, name: str) -> tuple[sqs.Queue, ...]:
         """The queues that a worker's row calls `name`, the more urgent first."""
-        return {"queries": (self.high_queue, self.normal_queue)}[name]
+        return {"queries": (self.high_queue, self.normal_queue), "dead_letters": (self.dead_letters,)}[name]
 
     def _table(self, resource: Resource, hash_key: str, range_key: str | None) -> dynamodb.Table:
         protected = self._deployment.is_prod

@@ -22,6 +22,7 @@ def environment(aws: LocalAws, variables: Mapping[str, str]) -> dict[str, str]:
 def serve(processes: Processes, *, port: int, env: Mapping[str, str]) -> Process:
     """Start every endpoint on `port`, and the worker."""
     command = [sys.executable, "-m", "functions", "--host", LOOPBACK, "--port", str(port)]
+    processes.start("worker", [sys.executable, "-m", "functions", "--worker"], env=env)
     return processes.start("gateway", command, env=env)
 
 

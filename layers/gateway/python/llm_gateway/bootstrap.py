@@ -5,8 +5,11 @@ from datetime import timedelta
 from functools import cached_property
 
 from llm_gateway.ports import (
+    AnswerCache,
+    BodyStore,
     Clock,
     CredentialStore,
+    IdempotencyStore,
     Ids,
     KeyStore,
     Pepper,
@@ -14,16 +17,20 @@ from llm_gateway.ports import (
     ProviderGates,
     Providers,
     ProviderStore,
+    QueryQueue,
     QueryStore,
     TokenCounter,
 )
 from llm_gateway.services.calls import Calls
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.keys import Keys
+from llm_gateway.services.ledger import Ledger
 from llm_gateway.services.planning import Planner
 from llm_gateway.services.providers import ProviderService
 from llm_gateway.services.queries import QueryService
+from llm_gateway.services.records import Records
 from llm_gateway.services.status import StatusService
+from llm_gateway.services.worker import Worker
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.system import RandomIds, SystemClock
@@ -52,12 +59,45 @@ class Gateway:
     def queries(self) -> QueryService:
         return QueryService(
             store=self._query_store,
-            planner=Planner(providers=self._provider_store, counter=self._counter),
+            queue=self._queue,
+            cache=self._cache,
+            idempotency=self._idempotency,
+            planner=self._planner,
             dispatcher=self._dispatcher,
+            ledger=self._ledger,
+            records=self._records,
             clock=self._clock,
-            ids=self._ids,
-            retention=timedelta(days=self.settings.retention_days),
         )
+
+    @cached_property
+    def worker(self) -> Worker:
+        return Worker(
+            store=self._query_store,
+            queue=self._queue,
+            planner=self._planner,
+            dispatcher=self._dispatcher,
+            records=self._records,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        return Ledger(
+            store=self._query_store,
+            cache=self._cache,
+            idempotency=self._idempotency,
+            calls=self._calls,
+            clock=self._clock,
+            cache_ttl=timedelta(seconds=self.settings.cache_ttl_s),
+        )
+
+    @cached_property
+    def _records(self) -> Records:
+        return Records(clock=self._clock, ids=self._ids, retention=timedelta(days=self.settings.retention_days))
+
+    @cached_property
+    def _planner(self) -> Planner:
+        return Planner(providers=self._provider_store, counter=self._counter)
 
     @cached_property
     def status(self) -> StatusService:
@@ -123,12 +163,36 @@ class Gateway:
 
     @cached_property
     def _query_store(self) -> QueryStore:
-        from llm_gateway.stores.bodies import S3BodyStore
         from llm_gateway.stores.queries import DynamoQueryStore
 
-        bodies = S3BodyStore(aws=self._aws, bucket=self.settings.bodies_bucket)
         return DynamoQueryStore(
-            aws=self._aws, table=self.settings.queries_table, bodies=bodies, clock=self._clock, ids=self._ids
+            aws=self._aws, table=self.settings.queries_table, bodies=self._bodies, clock=self._clock, ids=self._ids
+        )
+
+    @cached_property
+    def _bodies(self) -> BodyStore:
+        from llm_gateway.stores.bodies import S3BodyStore
+
+        return S3BodyStore(aws=self._aws, bucket=self.settings.bodies_bucket)
+
+    @cached_property
+    def _queue(self) -> QueryQueue:
+        from llm_gateway.stores.queue import SqsQueryQueue
+
+        return SqsQueryQueue(aws=self._aws, normal_url=self.settings.queue_url, high_url=self.settings.high_queue_url)
+
+    @cached_property
+    def _cache(self) -> AnswerCache:
+        from llm_gateway.stores.cache import DynamoAnswerCache
+
+        return DynamoAnswerCache(aws=self._aws, table=self.settings.cache_table, bodies=self._bodies, clock=self._clock)
+
+    @cached_property
+    def _idempotency(self) -> IdempotencyStore:
+        from llm_gateway.stores.idempotency import DynamoIdempotencyStore
+
+        return DynamoIdempotencyStore(
+            aws=self._aws, table=self.settings.cache_table, bodies=self._bodies, clock=self._clock
         )
 
     @cached_property

@@ -133,8 +133,45 @@ ENDPOINTS: Final = (
         path=f"{BASE_PATH}/query",
         permission=Permission.RUN_QUERIES,
         reads=_ASKS,
+        writes=_ANSWERS | {R.QUEUE},
+        memory_mb=1024,
+    ),
+    Endpoint(
+        name="stream_query",
+        method="POST",
+        path=f"{BASE_PATH}/query/stream",
+        permission=Permission.RUN_QUERIES,
+        reads=_ASKS,
         writes=_ANSWERS,
         memory_mb=1024,
+        timeout_s=900,
+        streams=True,
+    ),
+    Endpoint(
+        name="resume_query_stream",
+        method="GET",
+        path=f"{BASE_PATH}/query/{{query_id}}/stream",
+        permission=Permission.READ_QUERY_CONTENT,
+        reads=frozenset({R.QUERIES, R.BODIES}),
+        timeout_s=900,
+        streams=True,
+    ),
+    Endpoint(
+        name="cancel_query",
+        method="POST",
+        path=f"{BASE_PATH}/query/{{query_id}}/cancel",
+        permission=Permission.RUN_QUERIES,
+        reads=frozenset({R.QUERIES}),
+        writes=frozenset({R.QUERIES}),
+    ),
+    Endpoint(
+        name="erase_query",
+        method="DELETE",
+        path=f"{BASE_PATH}/query/{{query_id}}",
+        permission=Permission.READ_QUERY_CONTENT,
+        status=204,
+        reads=frozenset({R.QUERIES, R.CACHE, R.BODIES}),
+        writes=frozenset({R.QUERIES, R.CACHE, R.BODIES}),
     ),
     Endpoint(
         name="get_query_status",
@@ -153,7 +190,21 @@ ENDPOINTS: Final = (
 )
 
 WORKERS: Final = (
-    Worker(name="process_query", queue="queries", reads=_ASKS, writes=_ANSWERS, memory_mb=1024, max_concurrency=20),
+    Worker(
+        name="process_query",
+        queue="queries",
+        reads=_ASKS,
+        writes=_ANSWERS | {R.QUEUE},
+        memory_mb=1024,
+        max_concurrency=20,
+    ),
+    Worker(
+        name="bury_query",
+        queue="dead_letters",
+        reads=frozenset({R.QUERIES}),
+        writes=frozenset({R.QUERIES, R.QUEUE}),
+        timeout_s=60,
+    ),
 )
 
 _BY_NAME: Final = {endpoint.name: endpoint for endpoint in ENDPOINTS}

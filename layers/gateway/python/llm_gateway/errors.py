@@ -8,7 +8,7 @@
     │   ├── RouteNotFound  ProviderNotFound  QueryNotFound  KeyNotFound
     ├── MethodNotAllowed                 405
     ├── Conflict                         409
-    │   ├── AlreadyExists  IdempotencyConflict  QueryInProgress
+    │   ├── AlreadyExists  IdempotencyConflict  QueryInProgress  QueryCancelled
     ├── QueryExpired                     410
     ├── RevisionConflict                 412
     ├── PayloadTooLarge                  413
@@ -20,6 +20,7 @@
     ├── Unavailable                      503
     │   ├── NoProviderAvailable  DependencyUnavailable
     ├── DeadlineExceeded                 504
+    ├── StoredProblem                    as it was answered the first time
     └── ProviderFault                    one candidate's failure: another may still answer
         ├── ProviderUnreachable          502 provider_error, retryable
         │   ├── ProviderNotConnected     nothing was sent: as an answer it is no_provider_available
@@ -141,6 +142,10 @@ class QueryInProgress(Conflict):
     code = "query_in_progress"
 
 
+class QueryCancelled(Conflict):
+    code = "query_cancelled"
+
+
 class QueryExpired(GatewayError):
     status, code, title = 410, "query_expired", "The query has expired"
 
@@ -208,6 +213,16 @@ class DependencyUnavailable(Unavailable):
 
 class DeadlineExceeded(GatewayError):
     status, code, title = 504, "deadline_exceeded", "The query's own time is up"
+
+
+class StoredProblem(GatewayError):
+    """A problem that was answered before, given again as it was."""
+
+    def __init__(self, problem: Any, *, query_id: str) -> None:
+        super().__init__(problem.detail, headers={"Idempotent-Replayed": "true"})
+        self.status, self.code, self.title = problem.status, problem.code, problem.title  # type: ignore[misc]
+        self.query_id = query_id
+        self.attempts = problem.attempts
 
 
 class ProviderFault(GatewayError):
@@ -303,3 +318,7 @@ class ProviderRejected(ProviderFault):
     """The provider answered 400, 413 or 422: the request itself is at fault."""
 
     status, code, title, falls_over = 422, "validation_failed", "The provider rejected the request", False
+
+
+class NotDone(Exception):
+    """A queue's message was not dealt with to its end and must be delivered again. Nobody but the queue reads it."""

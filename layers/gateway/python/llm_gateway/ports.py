@@ -73,7 +73,7 @@ class Provider(Protocol):
     def stream(
         self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never
     ) -> Generator[Delta | ChatAnswer, None, None]:
-        """Deltas as they come, then the whole answer once. Closing the generator stops the provider's work, as `cancelled` does."""
+        """Deltas as they come, then the whole answer once. Closing the generator ends the provider's work."""
         ...
 
 
@@ -285,11 +285,25 @@ class BodyStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A message as a queue handed it out: `receipt` stands for this one delivery, the `count`th, by the queue at `queue_arn`."""
+
+    query_id: str
+    receipt: str
+    queue_arn: str
+    count: int
+
+
 class QueryQueue(Protocol):
     """The queue that feeds the workers, at least once each; it carries ids alone, bodies are in the store."""
 
     def send(self, query_id: str, *, delay_s: float = 0, priority: Priority = "normal") -> None:
         """Hands the query to a worker, not before `delay_s` (900 at most; a longer one is cut to that)."""
+        ...
+
+    def hold(self, delivery: Delivery, *, duration_s: float) -> None:
+        """Keeps the message from everybody else for `duration_s` from now; then it is delivered again, if it is still there."""
         ...
 
 
@@ -323,6 +337,10 @@ class ProviderGates(Protocol):
         Raises `CircuitOpen`, `ProviderRateLimited` (`ProviderBusy` where all places are taken), each with the time after which
         a call will pass unless others were quicker; `CallTooLarge` for one that never can.
         """
+        ...
+
+    def withdraw(self, admission: Admission) -> None:
+        """Gives back all that `admit` took, for a call that is not made. Never raises, as `settle`."""
         ...
 
     def settle(self, admission: Admission, result: CallResult) -> None:

@@ -18,10 +18,12 @@ class Settings:
     bodies_bucket: str
     queue_url: str
     high_queue_url: str
+    dead_letters_url: str
     pepper_secret_id: str
     credentials_prefix: str
     kms_key_id: str | None
     retention_days: int
+    cache_ttl_s: int
     allow_private_addresses: bool
     rank_files: Path
 
@@ -37,10 +39,12 @@ class Settings:
             bodies_bucket=environment.get("BODIES_BUCKET", ""),
             queue_url=environment.get("QUEUE_URL", ""),
             high_queue_url=environment.get("HIGH_QUEUE_URL", ""),
+            dead_letters_url=environment.get("DEAD_LETTERS_URL", ""),
             pepper_secret_id=environment.get("PEPPER_SECRET_ID", ""),
             credentials_prefix=environment.get("CREDENTIALS_PREFIX", ""),
             kms_key_id=environment.get("KMS_KEY_ID") or None,
             retention_days=_whole_number(environment, "RETENTION_DAYS", default=30),
+            cache_ttl_s=_whole_number(environment, "CACHE_TTL_S", default=3600),
             allow_private_addresses=environment.get("ALLOW_PRIVATE_ADDRESSES", "") == "true",
             rank_files=Path(environment.get("TIKTOKEN_CACHE_DIR", "")),
         )

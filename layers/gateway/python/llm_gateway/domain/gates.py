@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.circuits import Circuit, passing, recording, verdict_on
 from llm_gateway.domain.limits import NS_PER_S, Level, Reservation, duration_ns, in_seconds
 from llm_gateway.domain.metrics import CallResult
@@ -160,6 +161,17 @@ def settlement(admitted: Admission, result: CallResult, item: Item, *, now_ns: i
     if until_ns and (number(item, "hold_until") or 0) < until_ns:
         write += holding(until_ns)
     return write + _noting(result, now_ns=now_ns) + release(admitted, item) + _kept(now_ns)
+
+
+def withdrawal(admitted: Admission, item: Item, *, now_ns: int) -> Write:
+    """The write that gives back all that a call took that is not made: as if it had never passed."""
+    unmade = CallResult(latency_ms=0, usage=Usage(), cost_usd=None, cancelled=True)
+    write = settlement(admitted, unmade, item, now_ns=now_ns)
+    requests = admitted.gate.share.requests
+    if requests is None:
+        return write
+    reserved = Reservation(amount=1, level=Level.of(admitted.item, "requests"))
+    return write + requests.settle("requests", Level.of(item, "requests"), reserved=reserved, used=0, now_ns=now_ns)
 
 
 def release(admitted: Admission, item: Item) -> Write:

@@ -1,5 +1,6 @@
 """What every request passes before its handler: size, identity, permission, and a body that can be read."""
 
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from llm_gateway.endpoints import Endpoint
 from llm_gateway.entrypoints.composition import gateway_behind
 from llm_gateway.entrypoints.json_body import parsed_json
 from llm_gateway.entrypoints.problems import render
+from llm_gateway.entrypoints.sse import EventStream, noticing_departure
 from llm_gateway.errors import Forbidden, MalformedRequest, PayloadTooLarge, Unauthenticated, UnsupportedMediaType
 
 MOST_BODY_BYTES: Final = 4 * 1024 * 1024
@@ -34,13 +36,23 @@ def guarded(row: Endpoint) -> type[APIRoute]:
                         request.state.caller = await run_in_threadpool(_authorised, request, row)
                     if self.body_field is not None:
                         await _check_json(request)
-                    return await handle(request)
+                    return await _handled(request, handle)
                 except Exception as error:
                     return render(request, error)
 
             return guarded_handle
 
     return GuardedRoute
+
+
+async def _handled(request: Request, handle: Handle) -> Response:
+    """The handler's response; one that streams has begun. A client that leaves meanwhile is noticed."""
+    request.state.left = left = threading.Event()
+    async with noticing_departure(request.receive, left):
+        response = await handle(request)
+        if isinstance(response, EventStream):
+            await response.begin()
+    return response
 
 
 def _authorised(request: Request, row: Endpoint) -> Caller:

@@ -14,7 +14,6 @@ from starlette.responses import JSONResponse, Response
 
 from llm_gateway import bootstrap
 from llm_gateway.domain import keys
-from llm_gateway.domain.queries import Query, QueryRequest
 from llm_gateway.endpoints import Endpoint
 from llm_gateway.endpoints import endpoint as row_named
 from llm_gateway.entrypoints.composition import gateway, gateway_behind
@@ -22,7 +21,6 @@ from llm_gateway.entrypoints.guard import guarded
 from llm_gateway.entrypoints.observe import Observed
 from llm_gateway.entrypoints.problems import render_framework_errors
 from llm_gateway.entrypoints.replies import Reply
-from llm_gateway.services.queries import Asked
 from llm_gateway.wire.problems import MEDIA_TYPE, Problem
 from llm_gateway.wire.schema import Outgoing
 
@@ -118,19 +116,4 @@ Caller = Annotated[keys.Caller, Depends(_caller)]
 IfMatch = Annotated[int | None, Depends(_expected_revision)]
 Limit = Annotated[int, FromQuery(ge=1, le=100)]
 Cursor = Annotated[str | None, FromQuery()]
-
-
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    """A query on its way: whoever asks, and since when."""
-
-    request: Request
-    caller: Caller
-    gateway: Gateway
-
-    def run(self, query: QueryRequest) -> Query:
-        received_s = self.request.state.received_s
-        return self.gateway.queries.run(Asked(request=query, caller=self.caller, received_s=received_s))
-
-
-Asking = Annotated[_Asking, Depends(_Asking)]
+Wait = Annotated[float, FromQuery(ge=0, le=20)]

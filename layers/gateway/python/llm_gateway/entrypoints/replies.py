@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from llm_gateway.domain.queries import Query
-from llm_gateway.wire.answers import AnswerShown, ResultShown, StatusShown
+from llm_gateway.services.ledger import Delivered
+from llm_gateway.wire.answers import AcceptedShown, AnswerShown, ResultShown, StatusShown
 from llm_gateway.wire.schema import Revised
 
 B = TypeVar("B", covariant=True)
@@ -22,6 +23,9 @@ class Reply(Generic[B]):
     headers: dict[str, str] = field(default_factory=dict)
 
 
+QueryReply = Reply[AnswerShown | AcceptedShown]
+
+
 def created(resource: R) -> Reply[R]:
     return Reply(resource, headers={"Location": resource.location(), "ETag": resource.etag()})
 
@@ -30,12 +34,17 @@ def revised(resource: R) -> Reply[R]:
     return Reply(resource, headers={"ETag": resource.etag()})
 
 
-def answered(query: Query) -> Reply[AnswerShown]:
-    """The answer to a query that succeeded."""
+def answered(delivered: Delivered) -> QueryReply:
+    """The answer to a query, or the promise of one."""
+    query = delivered.query
+    replayed = {"Idempotent-Replayed": "true"} if delivered.replayed else {}
+    if query.request.mode == "async":
+        accepted = AcceptedShown.of(query)
+        return Reply(accepted, status=202, headers={"Location": accepted.status_url, **replayed})
     if query.answer is None:
-        raise ValueError("a query without an answer has nothing to show")
+        raise ValueError("a query that was waited for has an answer")
     overhead_ms = query.answer.latency.overhead_ms
-    return Reply(AnswerShown.of(query, query.answer), headers={"X-Gateway-Overhead-Ms": str(overhead_ms)})
+    return Reply(AnswerShown.of(query, query.answer), headers={"X-Gateway-Overhead-Ms": str(overhead_ms), **replayed})
 
 
 def result_of(query: Query) -> Reply[ResultShown]:

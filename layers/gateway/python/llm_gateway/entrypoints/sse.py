@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -44,26 +44,24 @@ class EventStream(Response):
         *,
         render: Callable[[Exception], bytes],
         left: threading.Event,
-        headers: Mapping[str, str],
     ) -> None:
-        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **headers})
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._events = events
         self._render = render
         self._left = left
-        self._loop = asyncio.get_running_loop()
         # Bounded, so that a slow reader slows the provider and nothing piles up here.
         self._room = threading.BoundedSemaphore(_AHEAD)
         self._queue: asyncio.Queue[object] = asyncio.Queue()
         self._first: object = None
-        self._thread = threading.Thread(target=self._pump, name="event-stream", daemon=True)
 
     async def begin(self) -> None:
         """Starts, and waits for the first event, but not so long that a client would hear nothing.
 
         Raises what the generator raised before it: nothing was sent yet, so that is an ordinary problem.
         """
-        self._thread.start()
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._pump, args=(loop,), name="event-stream", daemon=True).start()
         self._first = await self._next()
         if isinstance(self._first, Exception):
             raise self._first
@@ -92,24 +90,24 @@ class EventStream(Response):
         self._room.release()
         return item
 
-    def _pump(self) -> None:
+    def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
         events = iter(self._events)
         try:
             for event in events:
-                if not self._pass_on(event):
+                if not self._pass_on(event, loop):
                     break
-            self._pass_on(_END)
+            self._pass_on(_END, loop)
         except Exception as error:
-            self._pass_on(error)
+            self._pass_on(error, loop)
         finally:
             close = getattr(events, "close", None)
             if close:
                 close()
 
-    def _pass_on(self, item: object) -> bool:
+    def _pass_on(self, item: object, loop: asyncio.AbstractEventLoop) -> bool:
         """False when nobody reads any more."""
         while not self._room.acquire(timeout=0.1):
             if self._left.is_set():
                 return False
-        self._loop.call_soon_threadsafe(self._queue.put_nowait, item)
+        loop.call_soon_threadsafe(self._queue.put_nowait, item)
         return not self._left.is_set()

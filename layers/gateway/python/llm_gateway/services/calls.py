@@ -46,19 +46,30 @@ class Course:
     """What a query has met on its way so far; times are of the monotonic clock.
 
     `cancelled` tells whether its caller still wants an answer. `settlements` are the writes that can wait until the answer
-    is stored, and are then made beside that. `broken_off` is the call whose answer was cut short by the caller.
+    is stored, and are then made beside that. `broken_off` is the call whose answer was cut short by the caller,
+    `candidate` whoever was called last.
     """
 
     since_s: float
     deadline_s: float
     cancelled: Cancelled = never
     attempts: list[Attempt] = field(default_factory=list)
-    faults: list[ProviderFault] = field(default_factory=list)
+    faults: list[GatewayError] = field(default_factory=list)
     settlements: list[Callable[[], None]] = field(default_factory=list)
     calls: int = 0
+    candidate: Candidate | None = None
     provider_s: float = 0
     waiting_s: float = 0
     broken_off: "Call | None" = None
+    ahead: "Ahead | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """How the gate met a step that was let through (or not) before its turn."""
+
+    step: Step
+    outcome: Admission | GatewayError
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,14 +130,38 @@ class Calls:
             raise DeadlineExceeded("The query's timeout_s passed before a provider answered.")
         return left_s
 
-    def _admitted(self, step: Step, course: Course, timeouts: Timeouts) -> Call:
+    def admit_ahead(self, step: Step, course: Course) -> None:
+        """Asks the gate for a call that is probably made next; `call` takes it up, or else `withdraw` must."""
         try:
-            admission = self.gates.admit(step.candidate.provider, tokens=step.tokens, timeout_s=timeouts.total_s)
+            outcome: Admission | GatewayError = self._admission(step, self._timeouts(step.candidate, course))
+        except GatewayError as error:
+            outcome = error
+        course.ahead = Ahead(step=step, outcome=outcome)
+
+    def withdraw(self, course: Course) -> None:
+        """Gives back what `admit_ahead` took: the call is not made."""
+        ahead, course.ahead = course.ahead, None
+        if ahead is not None and isinstance(ahead.outcome, Admission):
+            self.gates.withdraw(ahead.outcome)
+
+    def _admission(self, step: Step, timeouts: Timeouts) -> Admission:
+        return self.gates.admit(step.candidate.provider, tokens=step.tokens, timeout_s=timeouts.total_s)
+
+    def _admitted(self, step: Step, course: Course, timeouts: Timeouts) -> Call:
+        ahead, course.ahead = course.ahead, None
+        try:
+            if ahead is None or ahead.step is not step:
+                admission = self._admission(step, timeouts)
+            elif isinstance(ahead.outcome, GatewayError):
+                raise ahead.outcome
+            else:
+                admission = ahead.outcome
         except ProviderFault as fault:
             fault.provider = step.candidate.provider.id
-            course.attempts.append(_attempt(step, AttemptOutcome.SKIPPED, error_code=fault.code))
+            course.attempts.append(skipped(step, fault))
             raise
         course.calls += 1
+        course.candidate = step.candidate
         return Call(step=step, admission=admission, started_s=self.clock.monotonic_s())
 
     def _end_with(self, error: Exception, call: Call, course: Course, answer: ChatAnswer | None) -> None:
@@ -240,6 +275,11 @@ def _checked(answer: ChatAnswer, step: Step) -> Any:
     except InvalidOutput as fault:
         detail = "The model's answer does not have the asked form."
         raise ResponseValidationFailed(detail, answer=answer, complaint=str(fault)) from None
+
+
+def skipped(step: Step, fault: GatewayError) -> Attempt:
+    """The attempt that tells of a call that was not made."""
+    return _attempt(step, AttemptOutcome.SKIPPED, error_code=fault.code)
 
 
 def _attempt(step: Step, outcome: AttemptOutcome, *, error_code: str | None, latency_ms: int = 0) -> Attempt:

@@ -3,31 +3,39 @@
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Final
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from llm_gateway.domain.chat import Delta
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials
+from llm_gateway.domain.queries import AttemptOutcome
 from llm_gateway.errors import (
+    CallTooLarge,
     CircuitOpen,
+    ContextWindowExceeded,
+    DependencyUnavailable,
     GatewayError,
     NoProviderAvailable,
     ProviderAuthFailed,
     ProviderFault,
     ProviderNotConnected,
     ProviderRateLimited,
+    ProviderRejected,
     ResponseValidationFailed,
+    Unprocessable,
+    UnsupportedParameter,
 )
 from llm_gateway.ports import Clock, CredentialStore
-from llm_gateway.services.calls import Answered, Calls, Course, Items
+from llm_gateway.services.calls import SHORTEST_CALL_S, Answered, Calls, Course, Items, skipped
 from llm_gateway.services.planning import Plan, Step
 from llm_gateway.services.structured import repairing
 
 MOST_CALLS: Final = 6
-_LONGEST_WAIT_WITH_OTHERS_S: Final = 2
+_SHORT_WAIT_S: Final = 2
 _BACKOFF: Final = wait_random_exponential(multiplier=0.25, max=8)
+# What says nothing about the next candidate; other errors are the query's own.
+_OF_ONE_CANDIDATE: Final = (ProviderFault, DependencyUnavailable, UnsupportedParameter, ContextWindowExceeded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,34 +60,57 @@ class Dispatcher:
         return self._dispatched(plan, course, whole=False)
 
     def _dispatched(self, plan: Plan, course: Course, *, whole: bool) -> Items:
-        steps = [step for step in plan if isinstance(step, Step)]
-        for place in plan:
+        try:
+            yield from self._asked_in_turn(plan, course, whole=whole)
+        finally:
+            self.calls.withdraw(course)
+
+    def _asked_in_turn(self, plan: Plan, course: Course, *, whole: bool) -> Items:
+        for number, place in enumerate(plan):
             if not isinstance(place, Step):
                 course.attempts.append(place)
                 continue
+            if _is_passed_over(place, course):
+                continue
             try:
-                first, rest = self._begun(place, course, whole=whole, is_last=place is steps[-1])
-            except ProviderFault as fault:
-                course.faults.append(fault)
-                if not fault.falls_over:
-                    raise
+                first, rest = self._begun(place, course, whole=whole, others=plan[number + 1 :])
+            except _OF_ONE_CANDIDATE as fault:
+                self._note(fault, place, course)
                 if course.calls >= MOST_CALLS:
                     break
                 continue
-            yield from chain([first], rest)
+            with closing(rest):
+                yield first
+                yield from rest
             return
-        raise _verdict(course.faults)
+        raise self._verdict(plan, course)
 
-    def _begun(self, step: Step, course: Course, *, whole: bool, is_last: bool) -> tuple[Delta | Answered, Items]:
+    def _note(self, fault: GatewayError, step: Step, course: Course) -> None:
+        """Notes that a candidate failed. Raises the fault where nobody else is to be asked."""
+        of_request = isinstance(fault, Unprocessable) and step.candidate.named
+        if of_request or (isinstance(fault, ProviderFault) and not fault.falls_over):
+            raise fault
+        if isinstance(fault, DependencyUnavailable):
+            course.attempts.append(skipped(step, fault))
+        if step.candidate.spare and course.calls:
+            # It was called in the place of those before it: theirs is not the answer.
+            course.faults.clear()
+        course.faults.append(fault)
+
+    def _begun(self, step: Step, course: Course, *, whole: bool, others: Plan) -> tuple[Delta | Answered, Items]:
         """The candidate's first item, and the generator of the rest."""
-        attempts = self._retrying(step, course, is_last=is_last)
+        attempts = self._retrying(step, course, others)
         try:
             return attempts(self._first, step, course, whole)
         except ResponseValidationFailed as fault:
             if not whole or course.calls >= MOST_CALLS:
                 raise
             repair = replace(step, chat=repairing(step.chat, fault.answer, fault.complaint))
-            return self._first(repair, course, whole)
+            try:
+                return self._first(repair, course, whole)
+            except (ProviderRejected, Unprocessable):
+                # What was refused is the turn that complains, which is none of the caller's.
+                raise fault from None
 
     def _first(self, step: Step, course: Course, whole: bool) -> tuple[Delta | Answered, Items]:
         config = step.candidate.provider
@@ -95,14 +126,12 @@ class Dispatcher:
     def _credentials(self, config: ProviderConfig, *, fresh: bool = False) -> ProviderCredentials | None:
         return self.credentials.get(config.id, fresh=fresh) if config.credentials else None
 
-    def _retrying(self, step: Step, course: Course, *, is_last: bool) -> Retrying:
+    def _retrying(self, step: Step, course: Course, others: Plan) -> Retrying:
         most_tries = step.candidate.provider.retry.max_attempts
 
         def stops(state: RetryCallState) -> bool:
-            wait_s = state.upcoming_sleep
-            too_late = self.clock.monotonic_s() + wait_s >= course.deadline_s
-            too_long = not is_last and wait_s > _LONGEST_WAIT_WITH_OTHERS_S
-            return state.attempt_number >= most_tries or course.calls >= MOST_CALLS or too_late or too_long
+            tried_enough = state.attempt_number >= most_tries or course.calls >= MOST_CALLS
+            return tried_enough or not self._is_worth_waiting(state.upcoming_sleep, course, others)
 
         def sleep(duration_s: float) -> None:
             started_s = self.clock.monotonic_s()
@@ -110,6 +139,57 @@ class Dispatcher:
             course.waiting_s += self.clock.monotonic_s() - started_s
 
         return Retrying(stop=stops, wait=_wait_s, retry=retry_if_exception(_deserves_retry), sleep=sleep, reraise=True)
+
+    def _is_worth_waiting(self, wait_s: float, course: Course, others: Plan) -> bool:
+        """Whether to wait for the candidate that was tried last: in time for its answer, and no longer than others deserve."""
+        in_time = self.clock.monotonic_s() + wait_s + SHORTEST_CALL_S < course.deadline_s
+        refused_by_gate = course.attempts[-1].outcome is AttemptOutcome.SKIPPED
+        others_left = any(isinstance(place, Step) and not _is_passed_over(place, course) for place in others)
+        if refused_by_gate and others_left:
+            return False
+        return in_time and (wait_s <= _SHORT_WAIT_S or not (refused_by_gate or others_left))
+
+    def _verdict(self, plan: Plan, course: Course) -> GatewayError:
+        """The error that tells of what was met: the only candidate's own, or what several have in common."""
+        unfit = Unprocessable | CallTooLarge
+        faults = [fault for fault in course.faults if not isinstance(fault, unfit)] or course.faults[:1]
+        alone = faults[0] if len(faults) == 1 else None
+        if alone and not isinstance(alone, CircuitOpen | ProviderNotConnected):
+            return alone
+        if all(isinstance(fault, DependencyUnavailable) for fault in faults):
+            return faults[0]
+        soonest_s = self._soonest_s(faults, plan)
+        if all(isinstance(fault, ProviderRateLimited) for fault in faults):
+            return ProviderRateLimited("Every provider that could answer is at its limit.", retry_after_s=soonest_s)
+        return NoProviderAvailable("No provider that could answer did.", retry_after_s=soonest_s)
+
+    def _soonest_s(self, faults: Sequence[GatewayError], plan: Plan) -> float | None:
+        """When the first of those that failed can be asked again; None where one can be at once, as far as is known."""
+        book = {step.candidate.provider.id: step.candidate.provider for step in plan if isinstance(step, Step)}
+        waits = [max(fault.retry_after_s or 0, self._closed_s(book.get(_provider(fault)))) for fault in faults]
+        return min(waits, default=0) or None
+
+    def _closed_s(self, config: ProviderConfig | None) -> float:
+        """How long the provider's gate stays closed; 0 where it is open, or nobody can tell."""
+        try:
+            opens_at = self.calls.gates.state(config).retry_at if config else None
+        except DependencyUnavailable:
+            return 0
+        return (opens_at - self.clock.now()).total_seconds() if opens_at else 0
+
+
+def _is_passed_over(step: Step, course: Course) -> bool:
+    """Whether the step's turn is over before it came: it is spare and not needed, or it had its turn as a spare one."""
+    had = any((tried.provider, tried.model) == _asked(step) for tried in course.attempts)
+    return had or (step.candidate.spare and course.calls > 0)
+
+
+def _asked(step: Step) -> tuple[str, str]:
+    return step.candidate.provider.id, step.candidate.model.name
+
+
+def _provider(fault: GatewayError) -> str:
+    return (fault.provider or "") if isinstance(fault, ProviderFault) else ""
 
 
 def _pulled(items: Items) -> tuple[Delta | Answered, Items]:
@@ -125,14 +205,3 @@ def _wait_s(state: RetryCallState) -> float:
 
 def _deserves_retry(error: BaseException) -> bool:
     return isinstance(error, ProviderFault) and error.retryable
-
-
-def _verdict(faults: Sequence[ProviderFault]) -> GatewayError:
-    """The error that tells of these faults: the only one itself, or what several have in common."""
-    waits = [fault.retry_after_s for fault in faults if fault.retry_after_s is not None]
-    soonest_s = min(waits, default=None)
-    if len(faults) == 1 and not isinstance(faults[0], CircuitOpen | ProviderNotConnected):
-        return faults[0]
-    if faults and all(isinstance(fault, ProviderRateLimited) for fault in faults):
-        return ProviderRateLimited("Every provider that could answer is at its limit.", retry_after_s=soonest_s)
-    return NoProviderAvailable("No provider that could answer did.", retry_after_s=soonest_s)

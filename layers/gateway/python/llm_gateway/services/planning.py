@@ -8,7 +8,7 @@ from llm_gateway.domain.capabilities import fits, output_limit, output_reserve, 
 from llm_gateway.domain.chat import ChatRequest, OutputFormat
 from llm_gateway.domain.providers import Capability
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
-from llm_gateway.domain.routing import Candidate, candidates
+from llm_gateway.domain.routing import Candidate, Draw, candidates
 from llm_gateway.domain.tokens import estimate, upper_bound
 from llm_gateway.errors import (
     ContextWindowExceeded,
@@ -45,6 +45,7 @@ class Planner:
 
     providers: ProviderStore
     counter: TokenCounter
+    draw: Draw = random.random
 
     def plan(self, request: QueryRequest) -> Plan:
         """At least one step. Raises what `candidates` does; `UnsupportedParameter` or `ContextWindowExceeded` where the named
@@ -53,7 +54,7 @@ class Planner:
             check_schema(request.output.schema)
         plan: list[Step | Attempt] = []
         unfit: list[GatewayError] = []
-        for candidate in candidates(request, self.providers.all(), draw=random.random):
+        for candidate in candidates(request, self.providers.all(), draw=self.draw):
             try:
                 plan.append(self._step(request, candidate))
             except (UnsupportedParameter, ContextWindowExceeded, ProviderDisabled) as error:

@@ -1,47 +1,27 @@
-"""Queries: asking a model and keeping what came of it."""
+"""Queries: asked and answered at once, as a stream, or later; read, resumed, cancelled and erased."""
 
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TypeVar
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
+from llm_gateway.domain.chat import Delta
 from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
 from llm_gateway.domain.keys import Caller
-from llm_gateway.domain.queries import (
-    Latency,
-    Output,
-    Query,
-    QueryAnswer,
-    QueryProblem,
-    QueryRequest,
-    QueryStatus,
-    QuerySummary,
-    total_usd,
-)
-from llm_gateway.errors import (
-    DependencyUnavailable,
-    GatewayError,
-    ProviderFault,
-    QueryExpired,
-    QueryNotFound,
-)
-from llm_gateway.ports import Clock, Ids, QueryStore
+from llm_gateway.domain.queries import Query, QueryStatus, QuerySummary
+from llm_gateway.domain.streams import Opened, Position, rest_of
+from llm_gateway.errors import CallCancelled, GatewayError, QueryCancelled, QueryExpired, QueryNotFound, StoredProblem
+from llm_gateway.ports import AnswerCache, Cancelled, Clock, IdempotencyStore, QueryQueue, QueryStore, never
 from llm_gateway.services.calls import Answered, Course
 from llm_gateway.services.dispatch import Dispatcher
+from llm_gateway.services.holding import holding
+from llm_gateway.services.ledger import Delivered, Entry, Ledger
 from llm_gateway.services.planning import Planner
-from llm_gateway.services.together import together
+from llm_gateway.services.records import Asked, Records
 
 Q = TypeVar("Q", bound=QuerySummary)
+StreamItem = Opened | Delta | Query
 
-NOT_STORED = "The answer could not be stored: /status and /result will not find this query."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a caller asks, and since when (a time of the monotonic clock) it has been waiting."""
-
-    request: QueryRequest
-    caller: Caller
-    received_s: float
+_POLL_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,112 +29,181 @@ class QueryService:
     """The life of a query, from its question to the day it is forgotten."""
 
     store: QueryStore
+    queue: QueryQueue
+    cache: AnswerCache
+    idempotency: IdempotencyStore
     planner: Planner
     dispatcher: Dispatcher
+    ledger: Ledger
+    records: Records
     clock: Clock
-    ids: Ids
-    retention: timedelta
 
-    def run(self, asked: Asked) -> Query:
+    def run(self, asked: Asked) -> Delivered:
         """Asks and waits. A query that cannot be planned is refused and leaves no trace; one that then fails is stored, and
-        its error carries its id. Raises what `Planner.plan` and `Dispatcher.ask` raise."""
-        plan = self.planner.plan(asked.request)
-        query = self._new(asked)
-        course = Course(deadline_s=asked.received_s + asked.request.timeout_s)
+        its error carries its id. Raises what `Planner.plan`, `Ledger.open` and `Dispatcher.ask` raise."""
+        entry = self._entry(asked, QueryStatus.RUNNING)
+        known = self.ledger.open(entry, stored=False)
+        if known is not None:
+            return known
         try:
-            answered = self.dispatcher.ask(plan, course)
+            answered = self.dispatcher.ask(entry.plan, entry.course)
         except GatewayError as error:
-            error.query_id, error.attempts = query.id, tuple(course.attempts)
-            self._close(self._failed(query, error), course)
+            raise self._failed(entry, error) from error
+        return Delivered(query=self._succeeded(entry, answered))
+
+    def stream(self, asked: Asked) -> Iterator[StreamItem]:
+        """Asks, and gives the answer as it comes: `Opened` right before the first delta, the whole query last.
+
+        Raises as `run` does, once something came too. Closing the generator stops the provider's work.
+        """
+        entry = self._entry(asked, QueryStatus.RUNNING)
+        known = self.ledger.open(entry, stored=True)
+        if known is not None:
+            yield from _told(known.query, Position())
+            return
+        with holding(entry.query, self.store, self.clock) as hold:
+            entry.course.cancelled = lambda: asked.cancelled() or hold.is_lost()
+            yield from self._streamed(entry)
+
+    def accept(self, asked: Asked) -> Delivered:
+        """Stores the query and hands it to the workers; then it is not lost any more. Raises as `run` does, but for answers."""
+        entry = self._entry(asked, QueryStatus.QUEUED)
+        known = self.ledger.open_queued(entry)
+        if known is not None:
+            return known
+        try:
+            self.store.add(entry.query)
+            entry.is_stored = True
+            self.queue.send(entry.query.id, priority=asked.request.priority)
+        except GatewayError:
+            self.ledger.forget(entry)
             raise
-        done = self._answered(query, answered, course, received_s=asked.received_s)
-        return done if self._close(done, course) else _warned(done, NOT_STORED)
+        self.ledger.complete(entry)
+        return Delivered(query=entry.query)
 
-    def summary(self, query_id: str, *, caller: Caller) -> QuerySummary:
-        """Raises `QueryNotFound` (also for somebody else's) or `QueryExpired`."""
+    def summary(self, query_id: str, *, caller: Caller, wait_s: float = 0) -> QuerySummary:
+        """Where the query stands, at its end or after `wait_s`. Raises `QueryNotFound` (somebody else's too), `QueryExpired`."""
         everybodys = caller.sees_everybodys_queries(content=False)
-        return self._seen(self.store.summary(query_id), query_id, everybodys=everybodys, caller=caller)
+        until_s = self.clock.monotonic_s() + wait_s
+        while True:
+            query = self._seen(self.store.summary(query_id), query_id, caller, everybodys=everybodys)
+            if query.status.finished or self.clock.monotonic_s() >= until_s:
+                return query
+            self.clock.sleep(min(_POLL_S, max(0, until_s - self.clock.monotonic_s())))
 
-    def get(self, query_id: str, *, caller: Caller) -> Query:
-        """Raises as `summary` does."""
+    def get(self, query_id: str, *, caller: Caller, wait_s: float = 0) -> Query:
+        """The query whole. Raises and waits as `summary` does."""
         everybodys = caller.sees_everybodys_queries(content=True)
-        return self._seen(self.store.get(query_id), query_id, everybodys=everybodys, caller=caller)
+        if wait_s:
+            self._seen(self.store.summary(query_id), query_id, caller, everybodys=everybodys)
+            self.summary(query_id, caller=caller, wait_s=wait_s)
+        return self._seen(self.store.get(query_id), query_id, caller, everybodys=everybodys)
 
-    def _seen(self, query: Q | None, query_id: str, *, everybodys: bool, caller: Caller) -> Q:
+    def resume(
+        self, query_id: str, position: Position | None, *, caller: Caller, left: Cancelled = never
+    ) -> Iterator[StreamItem]:
+        """What a reader at `position` (None: at the very end) has not seen of a streamed answer, from what is stored.
+
+        Waits for one that still runs. Raises as `summary` does, and the query's own problem where it failed.
+        """
+        query = self.get(query_id, caller=caller)
+        while not query.status.finished and not left():
+            self.clock.sleep(_POLL_S)
+            query = self.get(query_id, caller=caller)
+        yield from _told(query, position)
+
+    def cancel(self, query_id: str, *, caller: Caller) -> QuerySummary:
+        """Stops a query: a queued one at once, a running one soon; one at its end stays. Raises as `summary` does."""
+        self.summary(query_id, caller=caller)
+        after = self.store.cancel(query_id)
+        return self._seen(after, query_id, caller, everybodys=True)
+
+    def erase(self, query_id: str, *, caller: Caller) -> None:
+        """Deletes a query, and whatever of it was kept elsewhere; cancels what runs. Raises as `summary` does."""
+        self._seen(
+            self.store.summary(query_id), query_id, caller, everybodys=caller.sees_everybodys_queries(content=True)
+        )
+        erased = self.store.erase(query_id)
+        if erased is None:
+            raise QueryNotFound(query_id)
+        for key in erased.cache_keys:
+            self.cache.delete(key, query_id=query_id)
+        if erased.idempotency_scope is not None:
+            self.idempotency.delete(erased.idempotency_scope, reference=query_id)
+
+    def _entry(self, asked: Asked, status: QueryStatus) -> Entry:
+        plan = self.planner.plan(asked.request)
+        course = Course(
+            since_s=asked.received_s,
+            deadline_s=asked.received_s + asked.request.timeout_s,
+            cancelled=asked.cancelled,
+        )
+        return Entry(query=self.records.new(asked, status), asked=asked, plan=plan, course=course)
+
+    def _streamed(self, entry: Entry) -> Iterator[StreamItem]:
+        items = self.dispatcher.stream(entry.plan, entry.course)
+        opened = False
+        try:
+            for item in items:
+                if not opened:
+                    opened = True
+                    yield _opened(entry)
+                if isinstance(item, Answered):
+                    yield self._succeeded(entry, item)
+                else:
+                    yield item
+        except GatewayError as error:
+            raise self._failed(entry, error) from error
+        except GeneratorExit:
+            items.close()
+            self._cancelled(entry)
+            raise
+
+    def _succeeded(self, entry: Entry, answered: Answered) -> Query:
+        return self.ledger.close(entry, self.records.succeeded(entry.query, answered, entry.course))
+
+    def _failed(self, entry: Entry, error: GatewayError) -> GatewayError:
+        if isinstance(error, CallCancelled):
+            return self._cancelled(entry)
+        error.query_id, error.attempts = entry.query.id, tuple(entry.course.attempts)
+        self.ledger.close(entry, self.records.failed(entry.query, error))
+        return error
+
+    def _cancelled(self, entry: Entry) -> GatewayError:
+        self.ledger.close(entry, self.records.cancelled(entry.query, entry.course))
+        return _cancellation(entry.query)
+
+    def _seen(self, query: Q | None, query_id: str, caller: Caller, *, everybodys: bool) -> Q:
         if query is not None and (everybodys or query.owner == caller.key_id):
             return query
         made_s = made_at_s(query_id, prefix=QUERY_PREFIX)
-        if (
-            query is None
-            and made_s is not None
-            and made_s + self.retention.total_seconds() < self.clock.now().timestamp()
-        ):
-            raise QueryExpired(f"Queries are kept for {self.retention.days} days.")
+        retention = self.records.retention
+        if query is None and made_s is not None and made_s + retention.total_seconds() < self.clock.now().timestamp():
+            raise QueryExpired(f"Queries are kept for {retention.days} days.")
         raise QueryNotFound(query_id)
 
-    def _new(self, asked: Asked) -> Query:
-        now = self.clock.now()
-        return Query(
-            id=QUERY_PREFIX + self.ids.ulid(),
-            owner=asked.caller.key_id,
-            status=QueryStatus.RUNNING,
-            request=asked.request,
-            created_at=now,
-            started_at=now,
-            expires_at=now + self.retention,
-            attempts=1,
-        )
 
-    def _answered(self, query: Query, answered: Answered, course: Course, *, received_s: float) -> Query:
-        answer, attempts = answered.answer, tuple(course.attempts)
-        return replace(
-            query,
-            status=QueryStatus.SUCCEEDED,
-            completed_at=self.clock.now(),
-            answer=QueryAnswer(
-                output=Output(text=answer.text, json=answered.json, tool_calls=answer.tool_calls),
-                finish_reason=answer.finish_reason,
-                provider=answered.candidate.provider.id,
-                model=answer.model,
-                usage=answer.usage,
-                cost_usd=total_usd(attempts),
-                attempts=attempts,
-                latency=self._latency(course, received_s=received_s),
-            ),
-        )
-
-    def _latency(self, course: Course, *, received_s: float) -> Latency:
-        return Latency(
-            total_ms=round((self.clock.monotonic_s() - received_s) * 1000),
-            provider_ms=round(course.provider_s * 1000),
-            waiting_ms=round(course.waiting_s * 1000),
-        )
-
-    def _failed(self, query: Query, error: GatewayError) -> Query:
-        problem = QueryProblem(
-            status=error.status,
-            code=error.code,
-            title=error.title,
-            detail=error.detail,
-            provider=error.provider if isinstance(error, ProviderFault) else None,
-            attempts=error.attempts,
-        )
-        return replace(query, status=QueryStatus.FAILED, completed_at=self.clock.now(), problem=problem)
-
-    def _close(self, query: Query, course: Course) -> bool:
-        """Stores the end of a query beside all that its calls left to note; whether it could be stored."""
-        stored, *_ = together(lambda: self._stores(query), *course.settlements)
-        return stored is True
-
-    def _stores(self, query: Query) -> bool:
-        # An answer that was paid for goes out even where it cannot be kept.
-        try:
-            self.store.add(query)
-        except DependencyUnavailable:
-            return False
-        return True
+def _opened(entry: Entry) -> Opened:
+    candidate = entry.course.candidate or entry.first.candidate
+    return Opened(query_id=entry.query.id, provider=candidate.provider.id, model=candidate.model.name)
 
 
-def _warned(query: Query, warning: str) -> Query:
+def _told(query: Query, position: Position | None) -> Iterator[StreamItem]:
+    """A stored answer as a stream, from `position` on; only its end where that is None."""
     answer = query.answer
-    return query if answer is None else replace(query, answer=replace(answer, warnings=(*answer.warnings, warning)))
+    if answer is not None and position is not None:
+        if position == Position():
+            yield Opened(query_id=query.id, provider=answer.provider, model=answer.model)
+        yield from rest_of(answer.output, position)
+    if query.status is QueryStatus.SUCCEEDED:
+        yield query
+    elif query.problem is not None:
+        raise StoredProblem(query.problem, query_id=query.id)
+    else:
+        raise _cancellation(query)
+
+
+def _cancellation(query: Query) -> GatewayError:
+    error = QueryCancelled("The query was cancelled.")
+    error.query_id = query.id
+    return error

@@ -3,7 +3,8 @@
 import json
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from math import isfinite
+from typing import TYPE_CHECKING, Any
 
 from llm_gateway.domain.chat import (
     ChatAnswer,
@@ -17,6 +18,10 @@ from llm_gateway.domain.chat import (
 )
 from llm_gateway.errors import ValidationFailed
 
+if TYPE_CHECKING:
+    from referencing import Resource
+    from referencing._core import Resolver
+
 _MOST_FAULTS = 5
 
 
@@ -25,13 +30,23 @@ class InvalidOutput(Exception):
 
 
 def check_schema(schema: JsonObject) -> None:
-    """Raises `ValidationFailed` for a schema by which nothing can be validated."""
+    """Raises `ValidationFailed` for a schema by which nothing can be validated: better now than after a paid answer."""
     from jsonschema import Draft202012Validator, SchemaError
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
 
+    resource = DRAFT202012.create_resource(schema)
     try:
         Draft202012Validator.check_schema(schema)
+        # An empty registry: a reference to another document is never fetched.
+        _look_up_references(resource, Registry().resolver_with_root(resource))
     except SchemaError as error:
         raise ValidationFailed.of("output.schema", f"is not a JSON schema: {error.message[:200]}") from None
+    except Unresolvable:
+        raise ValidationFailed.of("output.schema", "refers to something that is not in it") from None
+    except RecursionError:
+        raise ValidationFailed.of("output.schema", "is nested too deeply") from None
 
 
 def parsed_output(answer: ChatAnswer, output: OutputFormat) -> Any:
@@ -69,7 +84,7 @@ def in_words(request: ChatRequest) -> ChatRequest:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(_without_fence(text), parse_constant=_refuse)
+        return json.loads(_without_fence(text), parse_constant=_refuse, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise InvalidOutput(f"it is not JSON ({error.msg} at line {error.lineno}, column {error.colno})") from None
     except (RecursionError, ValueError):
@@ -88,6 +103,20 @@ def _refuse(constant: str) -> Any:
     raise ValueError(constant)
 
 
+def _finite(number: str) -> float:
+    """Python reads a number that is too large for it as infinite, which JSON is not."""
+    value = float(number)
+    return value if isfinite(value) else _refuse(number)
+
+
+def _look_up_references(resource: "Resource[Any]", resolver: "Resolver[Any]") -> None:
+    reference = resource.contents.get("$ref") if isinstance(resource.contents, dict) else None
+    if reference is not None:
+        resolver.lookup(reference)
+    for part in resource.subresources():
+        _look_up_references(part, resolver.in_subresource(part))
+
+
 def _validate(value: Any, schema: JsonObject) -> None:
     from jsonschema import Draft202012Validator
     from referencing import Registry
@@ -100,5 +129,9 @@ def _validate(value: Any, schema: JsonObject) -> None:
         faults = [f"{error.json_path}: {error.message[:300]}" for error in found]
     except Unresolvable:
         raise ValidationFailed.of("output.schema", "refers to something that is not in it") from None
+    except RecursionError:
+        raise ValidationFailed.of("output.schema", "refers to itself without end") from None
+    except OverflowError:
+        raise InvalidOutput("it holds a number that is too large") from None
     if faults:
         raise InvalidOutput("it does not match the schema (" + "; ".join(faults) + ")")

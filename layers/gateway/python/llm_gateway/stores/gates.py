@@ -9,7 +9,7 @@ because a write is billed by the size of its item.
 
 import logging
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
@@ -30,6 +30,7 @@ from llm_gateway.domain.gates import (
     holding,
     release,
     settlement,
+    withdrawal,
 )
 from llm_gateway.domain.health import GateState, state_of
 from llm_gateway.domain.limits import duration_ns, to_ns
@@ -39,7 +40,7 @@ from llm_gateway.domain.writes import Item, Write
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports import Clock, Ids
 from llm_gateway.stores.connection import Aws
-from llm_gateway.stores.items import DynamoItems, Items, Outcome
+from llm_gateway.stores.items import DynamoItems, Items
 
 TRIES: Final = 8
 
@@ -132,6 +133,13 @@ class StoredProviderGates:
             _log.warning("The end of a call to provider %s is not noted.", admission.call.provider.id, exc_info=True)
         counted.result()
 
+    def withdraw(self, admission: Admission) -> None:
+        now_ns = to_ns(self._clock.now())
+        try:
+            self._carry_out(admission, lambda met: withdrawal(admission, met, now_ns=now_ns))
+        except Exception:
+            _log.warning("A place at provider %s is not given back.", admission.call.provider.id, exc_info=True)
+
     def state(self, provider: ProviderConfig) -> GateState:
         gates, now_ns = gates_of(provider), to_ns(self._clock.now())
         counters = [_counters(gate, minute) for gate in gates for minute in minutes_of_window(now_ns)]
@@ -144,10 +152,15 @@ class StoredProviderGates:
         self._seen.update(items)
 
     def _note(self, admission: Admission, result: CallResult, *, now_ns: int) -> None:
+        met, item = self._carry_out(admission, lambda met: settlement(admission, result, met, now_ns=now_ns))
+        self._pass_on(admission, result, met, item, now_ns=now_ns)
+
+    def _carry_out(self, admission: Admission, plan: Callable[[Item], Write]) -> tuple[Item, Item]:
+        """Writes to the call's gate what `plan` says for its item; the item right before and right after."""
         scope, met = admission.gate.scope, admission.item
         try:
             for _ in range(TRIES):
-                outcome = self._note_once(admission, result, met, now_ns=now_ns)
+                outcome = self._items.write(scope, plan(met), repeatable=False)
                 if outcome.done:
                     break
                 met = outcome.item
@@ -158,11 +171,7 @@ class StoredProviderGates:
                 self._items.write(scope, freeing)
             raise
         self._seen[scope] = outcome.item
-        self._pass_on(admission, result, met, outcome.item, now_ns=now_ns)
-
-    def _note_once(self, admission: Admission, result: CallResult, met: Item, *, now_ns: int) -> Outcome:
-        write = settlement(admission, result, met, now_ns=now_ns)
-        return self._items.write(admission.gate.scope, write, repeatable=False)
+        return met, outcome.item
 
     def _pass_on(self, admission: Admission, result: CallResult, met: Item, item: Item, *, now_ns: int) -> None:
         """Opens the circuit if it is time to, and tells the other items of the gate what concerns them too."""

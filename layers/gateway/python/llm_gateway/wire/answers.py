@@ -6,6 +6,7 @@ from pydantic import Field
 
 from llm_gateway.domain.chat import FinishReason
 from llm_gateway.domain.queries import AttemptOutcome, Query, QueryAnswer, QueryProblem, QueryStatus, QuerySummary
+from llm_gateway.endpoints import BASE_PATH
 from llm_gateway.wire.problems import Problem, problem_type
 from llm_gateway.wire.schema import Outgoing, Timestamp, Usd
 
@@ -135,6 +136,20 @@ class AnswerShown(Outgoing):
             warnings=list(answer.warnings),
             metadata=dict(query.request.metadata),
         )
+
+
+class AcceptedShown(Outgoing):
+    """A query that was taken on; where to ask for its end."""
+
+    id: str
+    status: QueryStatus
+    status_url: str
+    result_url: str
+
+    @classmethod
+    def of(cls, query: QuerySummary) -> "AcceptedShown":
+        at = f"{BASE_PATH}/query/{query.id}"
+        return cls(id=query.id, status=QueryStatus.QUEUED, status_url=f"{at}/status", result_url=f"{at}/result")
 
 
 ResultShown = AnswerShown | StatusShown

@@ -95,15 +95,23 @@ class QueryBase(Incoming):
 
 
 class QueryBody(QueryBase):
-    """A query whose answer is waited for (`sync`) or fetched later (`async`)."""
+    """A query whose answer is waited for (`sync`) or fetched later (`async`). `priority` orders the queue of the latter."""
 
-    mode: Literal["sync"] = "sync"
+    mode: Literal["sync", "async"] = "sync"
+    priority: Literal["high", "normal"] = "normal"
 
     @model_validator(mode="after")
     def _waits_no_longer_than_the_api(self) -> "QueryBody":
         if self.mode == "sync" and self.timeout_s is not None and self.timeout_s > LONGEST_SYNC_S:
-            raise ValueError(f"timeout_s: a sync query waits at most {LONGEST_SYNC_S} s")
+            raise ValueError(f"timeout_s: a sync query waits at most {LONGEST_SYNC_S} s; ask async or as a stream")
         return self
 
     def to_domain(self) -> QueryRequest:
-        return self._asked(self.mode, priority="normal")
+        return self._asked(self.mode, priority=self.priority)
+
+
+class StreamBody(QueryBase):
+    """A query whose answer is read as it is written."""
+
+    def to_domain(self) -> QueryRequest:
+        return self._asked("stream", priority="normal")

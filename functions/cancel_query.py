@@ -1,0 +1,14 @@
+"""POST /api/v1/llm/query/{query_id}/cancel: stop a query."""
+
+from llm_gateway.entrypoints.aws import lambda_handler
+from llm_gateway.entrypoints.http import Caller, Gateway, endpoint
+from llm_gateway.wire.answers import StatusShown
+
+
+@endpoint
+def cancel_query(query_id: str, caller: Caller, gateway: Gateway) -> StatusShown:
+    """Stops a queued query at once and a running one soon; one at its end stays as it is."""
+    return StatusShown.of(gateway.queries.cancel(query_id, caller=caller))
+
+
+handler = lambda_handler(cancel_query)

@@ -1,0 +1,13 @@
+"""DELETE /api/v1/llm/query/{query_id}: erase a query."""
+
+from llm_gateway.entrypoints.aws import lambda_handler
+from llm_gateway.entrypoints.http import Caller, Gateway, endpoint
+
+
+@endpoint
+def erase_query(query_id: str, caller: Caller, gateway: Gateway) -> None:
+    """Deletes a query with its copies in the cache, and cancels it if it runs."""
+    gateway.queries.erase(query_id, caller=caller)
+
+
+handler = lambda_handler(erase_query)

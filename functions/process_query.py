@@ -1,0 +1,12 @@
+"""The queues' worker: answers queries that were queued."""
+
+from llm_gateway.entrypoints.sqs import Delivery, Gateway, worker
+
+
+@worker
+def process_query(delivery: Delivery, gateway: Gateway) -> None:
+    """Answers one query, unless somebody has or does."""
+    gateway.worker.process(delivery)
+
+
+handler = process_query

@@ -1,0 +1,15 @@
+"""GET /api/v1/llm/query/{query_id}/stream: go on reading an answer after `Last-Event-ID`."""
+
+from llm_gateway.entrypoints.asking import Resuming
+from llm_gateway.entrypoints.aws import app_and_handler
+from llm_gateway.entrypoints.http import endpoint
+from llm_gateway.entrypoints.sse import EventStream
+
+
+@endpoint
+def resume_query_stream(query_id: str, resuming: Resuming) -> EventStream:
+    """The rest of a stream, from what is stored: no provider is asked again."""
+    return resuming.stream(query_id)
+
+
+app, handler = app_and_handler(resume_query_stream)

@@ -1,0 +1,94 @@
+"""A query on its way in: who asks, since when, under which idempotency key, and whether the client still waits."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header
+from starlette.requests import Request
+
+from llm_gateway.domain.queries import QueryRequest
+from llm_gateway.domain.streams import Position
+from llm_gateway.entrypoints.http import Caller, Gateway
+from llm_gateway.entrypoints.problems import as_gateway_error, problem_of
+from llm_gateway.entrypoints.sse import EventStream
+from llm_gateway.errors import MalformedRequest, ValidationFailed
+from llm_gateway.services.ledger import Delivered
+from llm_gateway.services.queries import StreamItem
+from llm_gateway.services.records import Asked, Idempotency
+from llm_gateway.wire.events import LAST_ID, error_event, events
+
+_LONGEST_KEY = 255
+
+
+def _idempotency(
+    request: Request, caller: Caller, idempotency_key: Annotated[str | None, Header()] = None
+) -> Idempotency | None:
+    """What the `Idempotency-Key` header asks for. Raises `ValidationFailed` for a key that is none."""
+    if idempotency_key is None:
+        return None
+    if not (0 < len(idempotency_key) <= _LONGEST_KEY and idempotency_key.isascii() and idempotency_key.isprintable()):
+        raise ValidationFailed.of("Idempotency-Key", f"must have 1 to {_LONGEST_KEY} printable characters")
+    scope = json.dumps([caller.key_id, request.method, request.scope["path"], idempotency_key])
+    body = json.dumps(request._json, sort_keys=True, separators=(",", ":"))
+    return Idempotency(scope=_hash(scope), fingerprint=_hash(body))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    request: Request
+    caller: Caller
+    gateway: Gateway
+    idempotency: Annotated[Idempotency | None, Depends(_idempotency)]
+
+    def run(self, query: QueryRequest) -> Delivered:
+        """The answer, or for an asynchronous query the promise of one."""
+        queries = self.gateway.queries
+        return (queries.accept if query.mode == "async" else queries.run)(self._asked(query))
+
+    def stream(self, query: QueryRequest) -> EventStream:
+        """The answer as it comes."""
+        return event_stream(self.request, self.gateway.queries.stream(self._asked(query)), start=Position())
+
+    def _asked(self, query: QueryRequest) -> Asked:
+        state = self.request.state
+        return Asked(
+            request=query,
+            caller=self.caller,
+            received_s=state.received_s,
+            idempotency=self.idempotency,
+            cancelled=state.left.is_set,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Resuming:
+    request: Request
+    caller: Caller
+    gateway: Gateway
+    last_event_id: Annotated[str, Header()] = "0"
+
+    def stream(self, query_id: str) -> EventStream:
+        """What the client has not read yet. Raises `MalformedRequest` for an event id that no stream has."""
+        position = None if self.last_event_id == LAST_ID else Position.parse(self.last_event_id)
+        if position is None and self.last_event_id != LAST_ID:
+            raise MalformedRequest("Last-Event-ID is not an id of this stream: send the last one that was read.")
+        items = self.gateway.queries.resume(query_id, position, caller=self.caller, left=self.request.state.left.is_set)
+        return event_stream(self.request, items, start=position or Position())
+
+
+def event_stream(request: Request, items: Iterator[StreamItem], *, start: Position) -> EventStream:
+    def render(error: Exception) -> bytes:
+        return error_event(problem_of(as_gateway_error(error), request_id=request.state.request_id))
+
+    return EventStream(events(items, start=start), render=render, left=request.state.left)
+
+
+Asking = Annotated[_Asking, Depends(_Asking)]
+Resuming = Annotated[_Resuming, Depends(_Resuming)]

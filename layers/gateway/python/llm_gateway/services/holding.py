@@ -1,0 +1,51 @@
+"""Holding a running query: a sign of life every few seconds, so that nobody else takes it up, and word of its cancellation."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from llm_gateway.domain.queries import Query
+from llm_gateway.errors import GatewayError
+from llm_gateway.ports import Clock, QueryStore
+from llm_gateway.services.records import LEASE
+
+_EVERY_S: Final = 5
+
+
+@dataclass(slots=True, kw_only=True)
+class Hold:
+    """Whether the query is still wanted of its holder."""
+
+    _lost: threading.Event = field(default_factory=threading.Event)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def is_lost(self) -> bool:
+        return self._lost.is_set()
+
+
+@contextmanager
+def holding(query: Query, store: QueryStore, clock: Clock, *, also: Callable[[], None] | None = None) -> Iterator[Hold]:
+    """Renews the query's lease in the background, and does `also` what else has to be kept alive, until the block ends."""
+    hold = Hold()
+
+    def keep() -> None:
+        while not hold._over.wait(_EVERY_S):
+            try:
+                if not store.renew(query, until=clock.now() + LEASE):
+                    hold._lost.set()
+                    return
+                if also is not None:
+                    also()
+            except GatewayError:
+                # A lease outlasts several failed renewals.
+                continue
+
+    thread = threading.Thread(target=keep, name="holding", daemon=True)
+    thread.start()
+    try:
+        yield hold
+    finally:
+        hold._over.set()
+        thread.join()

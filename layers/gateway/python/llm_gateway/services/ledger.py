@@ -1,0 +1,264 @@
+"""The ledger: books a query in before its provider is asked, and out after it, each in one go.
+
+The caller's idempotency key, the place in the cache, the first candidate's gate and a stream's record do not wait for each other:
+booking a query in takes one round trip.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+from llm_gateway.domain.caching import CachedAnswer, Pending
+from llm_gateway.domain.idempotency import IdempotencyRecord
+from llm_gateway.domain.queries import CacheNote, Latency, Query, QueryStatus
+from llm_gateway.errors import (
+    DependencyUnavailable,
+    GatewayError,
+    IdempotencyConflict,
+    QueryInProgress,
+    QueryNotFound,
+    StoredProblem,
+)
+from llm_gateway.ports import AnswerCache, Clock, IdempotencyStore, QueryStore
+from llm_gateway.services.caching import cache_key, is_cacheable, reads_cache, writes_cache
+from llm_gateway.services.calls import Calls, Course
+from llm_gateway.services.planning import Plan, Step
+from llm_gateway.services.records import Asked
+from llm_gateway.services.together import together
+
+NOT_STORED: Final = "The answer could not be stored: /status and /result will not find this query."
+_REMEMBERED: Final = timedelta(hours=24)
+_SPARE: Final = timedelta(seconds=30)
+_LONGEST_WAIT_S: Final = 15
+_LOOK_EVERY_S: Final = 0.1
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """A query with what is known of it; `replayed` where an earlier request under the same idempotency key had made it."""
+
+    query: Query
+    replayed: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """A query that is booked in: what it holds until it is booked out."""
+
+    query: Query
+    asked: Asked
+    plan: Plan
+    course: Course
+    cache_key: str | None = None
+    is_stored: bool = False
+
+    @property
+    def first(self) -> Step:
+        return next(step for step in self.plan if isinstance(step, Step))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Stands between queries and all that outlives them."""
+
+    store: QueryStore
+    cache: AnswerCache
+    idempotency: IdempotencyStore
+    calls: Calls
+    clock: Clock
+    cache_ttl: timedelta
+
+    def open(self, entry: Entry, *, stored: bool) -> Delivered | None:
+        """Books in; an answer where there is one already, from the cache or by replay. `stored` keeps a record from the start.
+
+        Raises `IdempotencyConflict`, `QueryInProgress`, and `DependencyUnavailable` where an idempotency key cannot be kept;
+        a cache or a record that cannot be had is done without.
+        """
+        asked = entry.asked
+        self._name_place(entry)
+        ahead = reads_cache(asked.request) or asked.idempotency is not None
+        known, cached, _, entry.is_stored = together(
+            lambda: _outcome(self._claim, entry),
+            lambda: self._look_up(entry),
+            lambda: self.calls.admit_ahead(entry.first, entry.course) if ahead else None,
+            lambda: self._record(entry) if stored else False,
+        )
+        if known is not None:
+            self._withdraw(entry)
+            if isinstance(known, GatewayError):
+                raise known
+            return self._replay(known, asked)
+        if isinstance(cached, Pending):
+            self.calls.withdraw(entry.course)
+            cached = self._wait(entry, cached)
+        return self._from_cache(entry, cached) if isinstance(cached, CachedAnswer) else None
+
+    def open_queued(self, entry: Entry) -> Delivered | None:
+        """Books in a query that is only to be stored: an answer where its idempotency key has one. Raises as `open` does."""
+        known = self._claim(entry)
+        return None if known is None else self._replay(known, entry.asked)
+
+    def close(self, entry: Entry, query: Query) -> Query:
+        """Books out `query`, the end of the entry's. What cannot be stored is given all the same, with a warning."""
+        stored, *_ = together(
+            lambda: self._store_end(entry, query),
+            *entry.course.settlements,
+            lambda: self._leave_cache(entry, query),
+            lambda: self._leave_idempotency(entry, query),
+        )
+        return query if stored else _warned(query, NOT_STORED)
+
+    def forget(self, entry: Entry) -> None:
+        """Books out a query that was refused before it was accepted: nothing of it remains."""
+        self._withdraw(entry)
+        scope = entry.asked.idempotency
+        if scope is not None:
+            _outcome(self.idempotency.release, scope.scope, reference=entry.query.id)
+
+    def complete(self, entry: Entry) -> None:
+        """Notes under the idempotency key that the request was accepted."""
+        if entry.asked.idempotency is not None:
+            expires_at = self.clock.now() + _REMEMBERED
+            scope = entry.asked.idempotency.scope
+            _outcome(self.idempotency.complete, scope, reference=entry.query.id, expires_at=expires_at)
+
+    def _claim(self, entry: Entry) -> IdempotencyRecord | None:
+        idempotency = entry.asked.idempotency
+        if idempotency is None:
+            return None
+        return self.idempotency.claim(
+            idempotency.scope,
+            fingerprint=idempotency.fingerprint,
+            reference=entry.query.id,
+            until=self._until(entry),
+        )
+
+    def _replay(self, known: IdempotencyRecord, asked: Asked) -> Delivered:
+        if asked.idempotency is not None and known.fingerprint != asked.idempotency.fingerprint:
+            raise IdempotencyConflict(
+                "This Idempotency-Key was used with another body: send the same one, or another key."
+            )
+        if not known.completed:
+            raise QueryInProgress("The first request with this Idempotency-Key still runs.", retry_after_s=1)
+        query = self.store.get(known.reference)
+        if query is None:
+            raise QueryNotFound(known.reference)
+        if query.problem is not None and query.status is QueryStatus.FAILED:
+            raise StoredProblem(query.problem, query_id=query.id)
+        return Delivered(query=query, replayed=True)
+
+    def _name_place(self, entry: Entry) -> None:
+        if writes_cache(entry.asked.request):
+            entry.cache_key = cache_key(entry.first, owner=entry.query.owner)
+            entry.query = replace(entry.query, cache_keys=frozenset({entry.cache_key}))
+
+    def _look_up(self, entry: Entry) -> CachedAnswer | Pending | None:
+        if entry.cache_key is None or not reads_cache(entry.asked.request):
+            return None
+        try:
+            return self.cache.look_up(entry.cache_key, holder=entry.query.id, until=self._until(entry))
+        except DependencyUnavailable:
+            return None
+
+    def _wait(self, entry: Entry, pending: Pending) -> CachedAnswer | None:
+        """Waits while somebody else makes the same answer, for half of the time at most; then makes it too."""
+        course, key, now_s = entry.course, entry.cache_key or "", self.clock.monotonic_s()
+        until_s = now_s + min((course.deadline_s - now_s) / 2, _LONGEST_WAIT_S)
+        found: CachedAnswer | Pending | None = pending
+        while isinstance(found, Pending) and self.clock.monotonic_s() < until_s and not course.cancelled():
+            self.clock.sleep(_LOOK_EVERY_S)
+            try:
+                found = self.cache.peek(key)
+                if found is None:
+                    found = self.cache.look_up(key, holder=entry.query.id, until=self._until(entry))
+            except DependencyUnavailable:
+                break
+        course.waiting_s += self.clock.monotonic_s() - now_s
+        return found if isinstance(found, CachedAnswer) else None
+
+    def _from_cache(self, entry: Entry, cached: CachedAnswer) -> Delivered:
+        """The cached answer as this query's own: at no cost, without attempts."""
+        self.calls.withdraw(entry.course)
+        now = self.clock.now()
+        total_ms = round((self.clock.monotonic_s() - entry.course.since_s) * 1000)
+        waiting_ms = round(entry.course.waiting_s * 1000)
+        answer = replace(
+            cached.answer,
+            cost_usd=Decimal(0),
+            attempts=(),
+            latency=Latency(total_ms=total_ms, provider_ms=0, waiting_ms=waiting_ms),
+            cache=CacheNote(
+                hit=True, age_s=max(0, int((now - cached.cached_at).total_seconds())), saved_usd=cached.answer.cost_usd
+            ),
+        )
+        entry.cache_key = None  # The place is not this query's to fill or to leave.
+        query = replace(entry.query, status=QueryStatus.SUCCEEDED, completed_at=now, answer=answer)
+        return Delivered(query=self.close(entry, query))
+
+    def _record(self, entry: Entry) -> bool:
+        return _outcome(self.store.add, entry.query) is None
+
+    def _store_end(self, entry: Entry, query: Query) -> bool:
+        # An answer that was paid for goes out even where it cannot be kept.
+        try:
+            if entry.is_stored:
+                self.store.finish(query)
+            else:
+                self.store.add(query)
+        except DependencyUnavailable:
+            return False
+        return True
+
+    def _leave_cache(self, entry: Entry, query: Query) -> None:
+        key = entry.cache_key
+        if key is None:
+            return
+        if query.status is QueryStatus.SUCCEEDED and query.answer and is_cacheable(query.answer, entry.first):
+            now = self.clock.now()
+            kept = CachedAnswer(
+                answer=query.answer,
+                query_id=query.id,
+                cached_at=now,
+                expires_at=min(now + self.cache_ttl, query.expires_at),
+            )
+            _outcome(self.cache.put, key, kept)
+        else:
+            _outcome(self.cache.release, key, holder=entry.query.id)
+
+    def _leave_idempotency(self, entry: Entry, query: Query) -> None:
+        """A 5xx does not use the key up: the same request may be tried again."""
+        idempotency = entry.asked.idempotency
+        if idempotency is None:
+            return
+        if query.status is QueryStatus.CANCELLED or (query.problem is not None and query.problem.status >= 500):
+            _outcome(self.idempotency.release, idempotency.scope, reference=query.id)
+        else:
+            self.complete(entry)
+
+    def _withdraw(self, entry: Entry) -> None:
+        self.calls.withdraw(entry.course)
+        if entry.cache_key is not None:
+            _outcome(self.cache.release, entry.cache_key, holder=entry.query.id)
+        if entry.is_stored:
+            _outcome(self.store.erase, entry.query.id)
+
+    def _until(self, entry: Entry) -> datetime:
+        """When whoever holds something for this query must be dead."""
+        return self.clock.now() + timedelta(seconds=entry.asked.request.timeout_s) + _SPARE
+
+
+def _outcome(do: Callable[..., T], *arguments: Any, **named: Any) -> T | GatewayError:
+    """What `do` returns, or the error of ours that it raised: for what is not worth failing a query for."""
+    try:
+        return do(*arguments, **named)
+    except GatewayError as error:
+        return error
+
+
+def _warned(query: Query, warning: str) -> Query:
+    answer = query.answer
+    return query if answer is None else replace(query, answer=replace(answer, warnings=(*answer.warnings, warning)))

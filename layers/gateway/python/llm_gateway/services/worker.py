@@ -1,0 +1,135 @@
+"""The worker: answers queued queries, one delivery at a time, so that each is answered once and none is lost.
+
+A delivery is done when the query is at its end, or safely somewhere else. Until then the message stays with the queue, which
+delivers it again; after too many failures it goes to the dead letters, and from there the query is told to have failed.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from llm_gateway.domain.queries import Query, QueryProblem
+from llm_gateway.errors import (
+    CallCancelled,
+    DeadlineExceeded,
+    DependencyUnavailable,
+    GatewayError,
+    NoProviderAvailable,
+    NotDone,
+    ProviderRateLimited,
+)
+from llm_gateway.ports import Clock, Delivery, QueryQueue, QueryStore
+from llm_gateway.services.calls import Course
+from llm_gateway.services.dispatch import Dispatcher
+from llm_gateway.services.holding import holding
+from llm_gateway.services.planning import Planner
+from llm_gateway.services.records import LEASE, Records, problem_of
+from llm_gateway.services.together import together
+
+_LONGEST_BACKOFF_S: Final = 300
+_FIRST_BACKOFF_S: Final = 5
+_TRIES_TO_STORE: Final = 3
+_GIVEN_UP: Final = QueryProblem(
+    status=503,
+    code="no_provider_available",
+    title="Unavailable for now",
+    detail="The query was tried too often without success.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """Takes queries up and sees them to their end."""
+
+    store: QueryStore
+    queue: QueryQueue
+    planner: Planner
+    dispatcher: Dispatcher
+    records: Records
+    clock: Clock
+
+    def process(self, delivery: Delivery) -> None:
+        """Raises `NotDone` where the message must be delivered again, and has seen to when."""
+        try:
+            query = self.store.claim(delivery.query_id, until=self.clock.now() + LEASE)
+            if query is None:
+                self._leave(delivery)
+                return
+        except DependencyUnavailable as error:
+            raise NotDone("The query's store cannot be reached.") from error
+        self._hold(delivery, LEASE.total_seconds())
+        self._work(query, delivery)
+
+    def bury(self, delivery: Delivery) -> None:
+        """Tells that a query failed whose message was delivered too often. One that somebody still works on goes back."""
+        if not self.store.bury(delivery.query_id, problem=_GIVEN_UP):
+            self.queue.send(delivery.query_id, delay_s=LEASE.total_seconds())
+
+    def _leave(self, delivery: Delivery) -> None:
+        """Nothing to take up. Where somebody else holds the query, this message is what brings it back should he die."""
+        query = self.store.summary(delivery.query_id)
+        if query is not None and not query.status.finished:
+            self._hold(delivery, LEASE.total_seconds())
+            raise NotDone("Somebody else works on the query.")
+
+    def _work(self, query: Query, delivery: Delivery) -> None:
+        now_s = self.clock.monotonic_s()
+        course = Course(since_s=now_s, deadline_s=now_s + query.request.timeout_s)
+        keep_message = partial(self._hold, delivery, LEASE.total_seconds())
+        with holding(query, self.store, self.clock, also=keep_message) as hold:
+            course.cancelled = hold.is_lost
+            try:
+                answered = self.dispatcher.ask(self.planner.plan(query.request), course)
+            except GatewayError as error:
+                error.attempts = tuple(course.attempts)
+                self._unanswered(query, error, course, delivery)
+                return
+            self._store_end(self.records.succeeded(query, answered, course), course)
+
+    def _unanswered(self, query: Query, error: GatewayError, course: Course, delivery: Delivery) -> None:
+        match error:
+            case CallCancelled():
+                self._store_end(self.records.cancelled(query, course), course)
+            case _ if _met_a_limit(error, course):
+                self._put_back(query, delay_s=error.retry_after_s or _FIRST_BACKOFF_S)
+            case _ if error.status < 500 or isinstance(error, DeadlineExceeded):
+                self._store_end(self.records.failed(query, error), course)
+            case _:
+                self._try_again(query, error, delivery)
+
+    def _put_back(self, query: Query, *, delay_s: float) -> None:
+        """A provider's limit is no failure: the query starts over as a new message, however often."""
+        if self.store.requeue(query, problem=None, counted=False):
+            self.queue.send(query.id, delay_s=delay_s, priority=query.request.priority)
+
+    def _try_again(self, query: Query, error: GatewayError, delivery: Delivery) -> None:
+        if self.store.requeue(query, problem=problem_of(error), counted=True):
+            wait_s = min(_FIRST_BACKOFF_S * 2 ** (delivery.count - 1), _LONGEST_BACKOFF_S)
+            self._hold(delivery, max(wait_s, error.retry_after_s or 0))
+            raise NotDone("No provider answered.") from error
+
+    def _store_end(self, query: Query, course: Course) -> None:
+        """Stores what was paid for, trying hard. Raises `NotDone` where it cannot: then the query is asked again."""
+        together(lambda: self._finish(query), *course.settlements)
+
+    def _finish(self, query: Query) -> None:
+        for tried in range(1, _TRIES_TO_STORE + 1):
+            try:
+                self.store.finish(query)
+                return
+            except DependencyUnavailable as error:
+                if tried == _TRIES_TO_STORE:
+                    raise NotDone("The answer cannot be stored.") from error
+                self.clock.sleep(tried)
+
+    def _hold(self, delivery: Delivery, duration_s: float) -> None:
+        try:
+            self.queue.hold(delivery, duration_s=duration_s)
+        except DependencyUnavailable:
+            # It is then delivered again when the queue's own timeout is over.
+            return
+
+
+def _met_a_limit(error: GatewayError, course: Course) -> bool:
+    """Whether nothing failed: everybody asked to be left alone for a while, or was known to want that."""
+    return isinstance(error, ProviderRateLimited) or (isinstance(error, NoProviderAvailable) and course.calls == 0)
