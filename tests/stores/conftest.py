@@ -5,20 +5,35 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
-from llm_gateway.ports import BodyStore, Clock, CredentialStore, Ids, KeyStore, Pepper, ProviderStore, QueryStore
+from llm_gateway.ports import (
+    AnswerCache,
+    BodyStore,
+    Clock,
+    CredentialStore,
+    IdempotencyStore,
+    Ids,
+    KeyStore,
+    Pepper,
+    ProviderStore,
+    QueryStore,
+)
 from llm_gateway.settings import Settings
 from llm_gateway.stores.bodies import S3BodyStore
+from llm_gateway.stores.cache import DynamoAnswerCache
 from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.idempotency import DynamoIdempotencyStore
 from llm_gateway.stores.keys import DynamoKeyStore
 from llm_gateway.stores.providers import DynamoProviderStore
 from llm_gateway.stores.queries import DynamoQueryStore
 from llm_gateway.stores.secrets import SecretsManagerCredentialStore, SecretsManagerPepper
 from moto import mock_aws
 
+from tests.adapters.answer_cache import InMemoryAnswerCache
 from tests.adapters.aws import connect, deploy
 from tests.adapters.body_store import InMemoryBodyStore
 from tests.adapters.clock import FakeClock
 from tests.adapters.credential_store import InMemoryCredentialStore
+from tests.adapters.idempotency_store import InMemoryIdempotencyStore
 from tests.adapters.ids import FakeIds
 from tests.adapters.key_store import InMemoryKeyStore
 from tests.adapters.ministack import running_ministack
@@ -35,6 +50,8 @@ class Stores:
     credentials: CredentialStore
     pepper: Pepper
     bodies: BodyStore
+    cache: AnswerCache
+    idempotency: IdempotencyStore
 
 
 def stores_in_memory(clock: Clock) -> Stores:
@@ -45,6 +62,8 @@ def stores_in_memory(clock: Clock) -> Stores:
         credentials=InMemoryCredentialStore(),
         pepper=FixedPepper(),
         bodies=InMemoryBodyStore(),
+        cache=InMemoryAnswerCache(clock),
+        idempotency=InMemoryIdempotencyStore(clock),
     )
 
 
@@ -59,6 +78,8 @@ def stores_on_aws(aws: Aws, settings: Settings, clock: Clock, ids: Ids) -> Store
         ),
         pepper=SecretsManagerPepper(aws=aws, secret_id=settings.pepper_secret_id),
         bodies=bodies,
+        cache=DynamoAnswerCache(aws=aws, table=settings.cache_table, bodies=bodies, clock=clock),
+        idempotency=DynamoIdempotencyStore(aws=aws, table=settings.cache_table, bodies=bodies, clock=clock),
     )
 
 

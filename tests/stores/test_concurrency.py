@@ -6,9 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from threading import Barrier
+from types import NoneType
 from uuid import uuid4
 
 import pytest
+from llm_gateway.domain.caching import Pending
+from llm_gateway.domain.idempotency import IdempotencyRecord
 from llm_gateway.domain.providers import ProviderCredentials
 from llm_gateway.domain.queries import QueryStatus
 from llm_gateway.errors import AlreadyExists, RevisionConflict
@@ -22,6 +25,7 @@ from tests.stores.values import api_key, problem, provider, query, succeeded
 
 WRITERS = 8
 WORKERS = 20
+ASKERS = 50
 LEASE = timedelta(seconds=30)
 
 
@@ -115,6 +119,27 @@ def test_whatever_happens_at_once_a_query_ends_once_and_an_erased_one_is_gone(
         found = contested.queries.get(query_id)
         assert (found is None) == (number % 2 == 1)
         assert found is None or found.status in (QueryStatus.SUCCEEDED, QueryStatus.CANCELLED)
+
+
+def test_of_many_that_ask_the_same_one_makes_the_answer(contested: Stores, clock: FakeClock) -> None:
+    def looks_up(number: int) -> object:
+        found = contested.cache.look_up("key", holder=f"qry_{number}", until=clock.now() + LEASE)
+        return type(found)
+
+    for _ in range(2):
+        assert outcomes_of(looks_up, writers=ASKERS) == {NoneType: 1, Pending: ASKERS - 1}
+        clock.advance(LEASE.total_seconds())
+
+
+def test_of_many_requests_under_one_key_one_is_carried_out(contested: Stores, clock: FakeClock) -> None:
+    def claims(number: int) -> object:
+        until = clock.now() + LEASE
+        found = contested.idempotency.claim("scope", fingerprint="f", reference=f"qry_{number}", until=until)
+        return type(found)
+
+    for _ in range(2):
+        assert outcomes_of(claims, writers=WORKERS) == {NoneType: 1, IdempotencyRecord: WORKERS - 1}
+        clock.advance(LEASE.total_seconds())
 
 
 def test_many_first_writers_of_credentials_leave_one_of_theirs(contested: Stores) -> None:

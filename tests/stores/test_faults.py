@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from botocore.exceptions import ClientError
+from llm_gateway.domain.caching import CachedAnswer
 from llm_gateway.domain.providers import ProviderCredentials
 from llm_gateway.domain.queries import Lease, QueryStatus
 from llm_gateway.errors import DependencyUnavailable
@@ -23,7 +24,7 @@ from tests.adapters.clock import FakeClock
 from tests.adapters.ids import FakeIds
 from tests.adapters.ministack import free_port
 from tests.stores.conftest import Stores, stores_on_aws
-from tests.stores.values import NOW, api_key, problem, provider, query, succeeded
+from tests.stores.values import NOW, answer, api_key, problem, provider, query, succeeded
 
 BUDGET_S = 2.5
 
@@ -39,6 +40,7 @@ NAMES = Settings.from_environment(
 )
 
 UNTIL = NOW + timedelta(seconds=30)
+CACHED = CachedAnswer(answer=answer(), query_id="qry_1", cached_at=NOW, expires_at=UNTIL)
 HELD = query(lease=Lease(holder="me", until=UNTIL))
 
 CALLS: dict[str, Callable[[Stores], object]] = {
@@ -60,6 +62,17 @@ CALLS: dict[str, Callable[[Stores], object]] = {
     "cancel a query": lambda stores: stores.queries.cancel("qry_1"),
     "bury a query": lambda stores: stores.queries.bury("qry_1", problem=problem()),
     "erase a query": lambda stores: stores.queries.erase("qry_1"),
+    "look an answer up": lambda stores: stores.cache.look_up("k", holder="qry_1", until=UNTIL),
+    "peek at an answer": lambda stores: stores.cache.peek("k"),
+    "cache an answer": lambda stores: stores.cache.put("k", CACHED),
+    "release an answer's place": lambda stores: stores.cache.release("k", holder="qry_1"),
+    "delete a cached answer": lambda stores: stores.cache.delete("k", query_id="qry_1"),
+    "claim an idempotency key": lambda stores: stores.idempotency.claim(
+        "s", fingerprint="f", reference="r", until=UNTIL
+    ),
+    "complete an idempotency key": lambda stores: stores.idempotency.complete("s", reference="r", expires_at=UNTIL),
+    "release an idempotency key": lambda stores: stores.idempotency.release("s", reference="r"),
+    "delete an idempotency key": lambda stores: stores.idempotency.delete("s", reference="r"),
     "read credentials": lambda stores: stores.credentials.get("openai"),
     "put credentials": lambda stores: stores.credentials.put("openai", ProviderCredentials(api_key="k")),
     "delete credentials": lambda stores: stores.credentials.delete("openai"),
@@ -162,6 +175,7 @@ def test_a_queue_out_of_reach_is_said_soon(out_of_reach: Aws) -> None:
         ("read a key", 400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}'),
         ("add a query", 400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}'),
         ("claim a query", 400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}'),
+        ("look an answer up", 400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}'),
         ("read all providers", 500, b'{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"}'),
         ("read the pepper", 400, b'{"__type": "ThrottlingException"}'),
         ("read the pepper", 500, b'{"__type": "InternalServiceError"}'),
@@ -259,3 +273,11 @@ def test_what_was_claimed_given_back_or_cancelled_although_the_answer_was_lost_i
     assert (found.status, found.attempts) == (QueryStatus.CANCELLED, 0)
     assert queries.bury(query().id, problem=problem())
     assert len(answers_get_lost) == 6
+
+
+def test_a_place_taken_although_the_answer_was_lost_is_ones_own(aws, settings, clock, ids, answers_get_lost) -> None:
+    stores = stores_on_aws(aws, settings, clock, ids)
+    assert stores.cache.look_up("k", holder="qry_1", until=UNTIL) is None
+    assert stores.idempotency.claim("s", fingerprint="f", reference="qry_1", until=UNTIL) is None
+    assert stores.idempotency.complete("s", reference="qry_1", expires_at=UNTIL)
+    assert len(answers_get_lost) == 3

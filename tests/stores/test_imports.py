@@ -3,7 +3,20 @@
 import subprocess
 import sys
 
-MODULES = ("bodies", "codec", "connection", "cursors", "keys", "providers", "queries", "queue", "secrets", "tables")
+MODULES = (
+    "bodies",
+    "cache",
+    "codec",
+    "connection",
+    "cursors",
+    "idempotency",
+    "keys",
+    "providers",
+    "queries",
+    "queue",
+    "secrets",
+    "tables",
+)
 NOT_NEEDED_YET = {"pydantic", "boto3", "s3transfer", "fastapi", "openai", "anthropic", "asyncio"}
 
 

@@ -161,8 +161,9 @@ class QueryStore(Protocol):
     def claim(self, query_id: str, *, until: datetime) -> Query | None:
         """Takes up a query that is queued, or whose holder's time is over: it runs, and its new `lease` ends at `until`.
 
-        Counts an attempt. None where the query is at its end, is held by somebody else, or is gone: there is nothing to do.
-        One that was to be cancelled when its holder fell silent is thereby cancelled.
+        Counts an attempt. None where the query is at its end, is held by somebody else, or is gone. `summary` tells which:
+        a message about a query that is held is not done with, because its holder may yet die. A query that was to be
+        cancelled when its holder fell silent is thereby cancelled.
         """
         ...
 

@@ -31,11 +31,13 @@ def from_json(kind: type[T], document: bytes | str) -> T:
 
 def pack(document: bytes) -> bytes:
     """`document`, compressed where that makes an item cheaper; a longer one goes to S3, where it would only cost time."""
-    return zlib.compress(document, level=1) if len(document) in _COMPRESSED_BYTES else document
+    # What begins like zlib's header must not be taken for compressed. No JSON does.
+    compressed = len(document) in _COMPRESSED_BYTES or document.startswith(_ZLIB_HEADER)
+    return zlib.compress(document, level=1) if compressed else document
 
 
 def unpack(packed: bytes) -> bytes:
-    """What was packed. JSON never begins like zlib's header, which tells the two apart."""
+    """What was packed."""
     return zlib.decompress(packed) if packed.startswith(_ZLIB_HEADER) else packed
 
 

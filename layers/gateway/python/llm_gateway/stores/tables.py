@@ -59,7 +59,7 @@ class Item(Model):
         return cls._get_connection()
 
     @classmethod
-    def change(cls, key: str, *actions: Action, condition: Condition) -> "Outcome[Self]":
+    def change(cls, key: str, *actions: Action, condition: Condition | None) -> "Outcome[Self]":
         return cls._write("UpdateItem", key, actions=actions, condition=condition, return_values="ALL_NEW")
 
     @classmethod

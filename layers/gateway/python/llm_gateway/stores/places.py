@@ -1,0 +1,155 @@
+"""Places that exactly one asker holds, and may fill: what cached answers and idempotency keys have in common.
+
+A place is taken until a time: its holder's, and once it is filled, the document's. One attribute says so for both, so that one
+conditional write tells a free place from all others.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from llm_gateway.errors import DependencyUnavailable
+from llm_gateway.ports import BodyStore, Clock
+from llm_gateway.stores.connection import Aws, reaching
+from llm_gateway.stores.documents import Documents, Kept
+from llm_gateway.stores.tables import Item, MillisecondsAttribute, Outcome, bind
+
+TRIES: Final = 4
+
+
+class PlaceItem(Item):
+    """`holder` is who took the place or, from then on, filled it. A free one may be deleted: `expires_at` is for the TTL."""
+
+    cache_key = UnicodeAttribute(hash_key=True)
+    holder = UnicodeAttribute()
+    fingerprint = UnicodeAttribute(null=True)
+    taken_until = MillisecondsAttribute()
+    expires_at = NumberAttribute()
+    filled = BooleanAttribute(null=True)
+    document = BinaryAttribute(legacy_encoding=False, null=True)
+    document_key = UnicodeAttribute(null=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One that is taken. `document` may be None although it is filled: with nothing but the fact."""
+
+    holder: str
+    until: datetime
+    filled: bool
+    fingerprint: str | None
+    document: bytes | None
+
+
+class Places:
+    """Keys get a prefix of their own in the table: several kinds of places share it."""
+
+    def __init__(self, *, aws: Aws, table: str, bodies: BodyStore, clock: Clock, prefix: str, holding: str) -> None:
+        self._items = bind(PlaceItem, table=table, aws=aws)
+        self._documents = Documents(bodies)
+        self._clock = clock
+        self._prefix = prefix
+        self._holding = holding
+
+    def take(self, key: str, *, holder: str, until: datetime, fingerprint: str | None = None) -> Place | None:
+        """Whose the place is; None where it is `holder`'s now, or was already."""
+        changes = _taking(holder, until=until, fingerprint=fingerprint)
+        free = PlaceItem.cache_key.does_not_exist() | (PlaceItem.taken_until <= self._clock.now())
+        for _ in range(TRIES):
+            outcome = self._change(key, changes, condition=free)
+            item = outcome.item
+            if outcome.done or item is None:
+                return None
+            if item.holder == holder and not item.filled:
+                return None
+            place = self._place(item)
+            if place is not None:
+                return place
+            # Its document is gone, and nobody will bring it back.
+            free = (PlaceItem.holder == item.holder) & (PlaceItem.taken_until == item.taken_until)
+        raise DependencyUnavailable(f"The store of {self._holding} is too contended right now.", retry_after_s=1)
+
+    def look(self, key: str) -> Place | None:
+        try:
+            with reaching(self._holding):
+                item = self._items.get(self._prefix + key, consistent_read=True)
+        except DoesNotExist:
+            return None
+        # DynamoDB deletes what has expired within days, not at once.
+        return self._place(item) if item.taken_until > self._clock.now() else None
+
+    def fill(self, key: str, document: bytes | None, *, holder: str, until: datetime, if_held: bool) -> bool:
+        """Whether it was filled: always, unless that takes a place that `holder` still has."""
+        kept = self._documents.keep(document, key=self._document_key(key, holder))
+        condition = PlaceItem.holder == holder if if_held else None
+        done = self._change(key, _filling(holder, kept, until=until), condition=condition).done
+        if not done:
+            self._documents.discard(kept)
+        return done
+
+    def release(self, key: str, *, holder: str) -> None:
+        """Deletes the place, if it is `holder`'s and not filled."""
+        self._erase(key, condition=(PlaceItem.holder == holder) & PlaceItem.filled.does_not_exist())
+
+    def delete(self, key: str, *, holder: str, if_held: bool) -> None:
+        """Deletes the place (unless it must be `holder`'s and is not), and what `holder` once filled it with."""
+        outcome = self._erase(key, condition=PlaceItem.holder == holder if if_held else None)
+        found = outcome.item.document_key if outcome.done and outcome.item is not None else None
+        # Even where the place is another's by now: this one's document may have outlived it.
+        self._documents.delete(*{self._document_key(key, holder), found})
+
+    def _place(self, item: PlaceItem) -> Place | None:
+        """None where it is filled with a document that has been deleted."""
+        document = self._documents.read(Kept(packed=item.document, key=item.document_key))
+        if document is None and item.document_key is not None:
+            return None
+        return Place(
+            holder=item.holder,
+            until=item.taken_until,
+            filled=bool(item.filled),
+            fingerprint=item.fingerprint,
+            document=document,
+        )
+
+    def _change(self, key: str, actions: list[Action], *, condition: Condition | None) -> Outcome[PlaceItem]:
+        with reaching(self._holding):
+            return self._items.change(self._prefix + key, *actions, condition=condition)
+
+    def _erase(self, key: str, *, condition: Condition | None) -> Outcome[PlaceItem]:
+        with reaching(self._holding):
+            return self._items.erase(self._prefix + key, condition=condition)
+
+    def _document_key(self, key: str, holder: str) -> str:
+        """Each holder's own: a late one cannot overwrite what another has filled the place with."""
+        return f"cache/{self._prefix}{key}/{holder}"
+
+
+def _taking(holder: str, *, until: datetime, fingerprint: str | None) -> list[Action]:
+    return [
+        PlaceItem.holder.set(holder),
+        PlaceItem.fingerprint.set(fingerprint) if fingerprint else PlaceItem.fingerprint.remove(),
+        *_until(until),
+        PlaceItem.filled.remove(),
+        PlaceItem.document.remove(),
+        PlaceItem.document_key.remove(),
+    ]
+
+
+def _filling(holder: str, kept: Kept, *, until: datetime) -> list[Action]:
+    return [
+        PlaceItem.holder.set(holder),
+        *_until(until),
+        PlaceItem.filled.set(True),
+        PlaceItem.document.set(kept.packed) if kept.packed is not None else PlaceItem.document.remove(),
+        PlaceItem.document_key.set(kept.key) if kept.key is not None else PlaceItem.document_key.remove(),
+    ]
+
+
+def _until(time: datetime) -> list[Action]:
+    return [PlaceItem.taken_until.set(time), PlaceItem.expires_at.set(math.ceil(time.timestamp()))]
