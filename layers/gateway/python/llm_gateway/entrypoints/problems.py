@@ -37,8 +37,12 @@ def render_framework_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, render)
 
 
-def _allowed_methods(path: str) -> str:
-    return ", ".join(row.method for row in ENDPOINTS if compile_path(row.path)[0].match(path))
+def _misrouted(path: str, error: RouteNotFound) -> GatewayError:
+    """`MethodNotAllowed` where the table has other methods for `path`: a Lambda's own app knows but one of its routes."""
+    methods = [row.method for row in ENDPOINTS if compile_path(row.path)[0].match(path)]
+    if not methods:
+        return error
+    return MethodNotAllowed("The route does not take this method.", headers={"Allow": ", ".join(methods)})
 
 
 def as_gateway_error(error: Exception) -> GatewayError:
@@ -50,10 +54,8 @@ def as_gateway_error(error: Exception) -> GatewayError:
             return _validation_failed(error.errors())
         case ClientDisconnect():
             return MalformedRequest("The body did not arrive whole.")
-        case HTTPException(status_code=404):
+        case HTTPException(status_code=404 | 405):
             return RouteNotFound("There is no such route. The routes are listed at /docs.")
-        case HTTPException(status_code=405):
-            return MethodNotAllowed("The route does not take this method.")
         case HTTPException(status_code=status) if status < 500:
             return MalformedRequest("The request cannot be read.")
         case _:
@@ -80,8 +82,8 @@ def problem_of(error: GatewayError, *, request_id: str | None) -> Problem:
 def render(request: Request, raised: Exception) -> Response:
     """The response for whatever a request met."""
     error = as_gateway_error(raised)
-    if isinstance(error, MethodNotAllowed):
-        error.headers["Allow"] = _allowed_methods(request.url.path)
+    if isinstance(error, RouteNotFound):
+        error = _misrouted(request.url.path, error)
     request.state.error_code = error.code
     problem = problem_of(error, request_id=request.state.request_id)
     headers = dict(error.headers)
