@@ -1,7 +1,7 @@
 """Routing: which providers may answer a query, with which model, and in what order."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llm_gateway.domain.capabilities import capabilities_of
 from llm_gateway.domain.model_table import ModelProfile
@@ -15,29 +15,36 @@ Draw = Callable[[], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A provider that may answer, the model it would be asked, and what that can take; `named` by the caller, or chosen."""
+    """A provider that may answer, the model it would be asked, and what that can take; `named` by the caller, or chosen.
+
+    A `spare` one is asked in the place of the one before it where that cannot be called at all, and not where its call failed.
+    """
 
     provider: ProviderConfig
     model: ModelConfig
     profile: ModelProfile
     named: bool = False
+    spare: bool = False
 
 
 def candidates(request: QueryRequest, providers: Sequence[ProviderConfig], *, draw: Draw) -> tuple[Candidate, ...]:
     """Who is asked first, who next. Raises `ProviderNotFound` for a name that is none, `NoProviderAvailable` where nobody is.
 
-    A named provider comes first; `fallback` follows in its own order, or, where it is absent, all others by priority.
+    A named provider comes first, or else one that is chosen by priority: the best that can be called. Then follows `fallback`
+    in its own order or, where it is absent, all others by priority.
     """
     book = {provider.id: provider for provider in providers}
     first = _named(request, book)
+    chosen = [first] if first else _by_priority(request.model, providers, draw=draw)
     if request.fallback is not None:
-        rest = [_fallback(entry, book) for entry in request.fallback]
-        chosen = [first] if first else _by_priority(request.model, providers, draw=draw)[:1]
+        spares = [replace(candidate, spare=True) for candidate in chosen[1:]]
+        found = _each_once([*chosen[:1], *spares, *(_fallback(entry, book) for entry in request.fallback)])
+    elif first:
+        others = [provider for provider in providers if provider.id != first.provider.id]
+        preferred = first.model.name if request.model else None
+        found = (first, *_by_priority(None, others, draw=draw, preferring=preferred))
     else:
-        others = [provider for provider in providers if first is None or provider.id != first.provider.id]
-        rest = _by_priority(None if first else request.model, others, draw=draw, preferring=request.model)
-        chosen = [first] if first else []
-    found = _each_once([*chosen, *rest])
+        found = tuple(chosen)
     if not found:
         raise NoProviderAvailable("No provider is enabled: an operator can register or enable one.", retry_after_s=60)
     return found
@@ -84,4 +91,8 @@ def _known(provider_id: str, book: dict[str, ProviderConfig]) -> ProviderConfig:
 
 
 def _each_once(found: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    return tuple({(candidate.provider.id, candidate.model.name): candidate for candidate in found}.values())
+    """A spare one may come again as a fallback: whether it is asked in the first place shows only then."""
+    first: dict[tuple[str, str, bool], Candidate] = {}
+    for candidate in found:
+        first.setdefault((candidate.provider.id, candidate.model.name, candidate.spare), candidate)
+    return tuple(first.values())
