@@ -1,7 +1,5 @@
 """The REST API: each row of the endpoint table is a route with a function behind it, and nothing else is reachable."""
 
-from collections.abc import Sequence
-
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
@@ -47,20 +45,14 @@ class ApiStack(Stack):
     """
 
     def __init__(
-        self,
-        scope: Construct,
-        *,
-        deployment: Deployment,
-        data: DataStack,
-        model: ModelFunction | ModelService | None,
-        endpoints: Sequence[Endpoint] = ENDPOINTS,
+        self, scope: Construct, *, deployment: Deployment, data: DataStack, model: ModelFunction | ModelService | None
     ) -> None:
         super().__init__(scope, f"{deployment.prefix}-api", description="LLM gateway: REST API and its functions")
         self._functions = Functions(self, deployment=deployment, data=data, model=model)
         self.api = self._rest_api(deployment)
         render_as_problems(self.api)
-        functions = {row.name: self._functions.function(row) for row in endpoints}
-        for row in endpoints:
+        functions = {row.name: self._functions.function(row) for row in ENDPOINTS}
+        for row in ENDPOINTS:
             self._route(row, functions[row.name])
         # API Gateway would call an unknown path forbidden, and a known one with another method, too.
         fallback = apigateway.LambdaIntegration(functions[_FALLBACK], allow_test_invoke=False)

@@ -71,6 +71,7 @@ class DataStack(Stack):
             "CREDENTIALS_PREFIX": self.credentials_prefix,
             "KMS_KEY_ID": self.key.key_id,
             "RETENTION_DAYS": str(self._deployment.retention_days),
+            "CACHE_TTL_S": str(self._deployment.cache_ttl_s),
             "ALLOW_PRIVATE_ADDRESSES": str(self._deployment.allow_private_addresses).lower(),
         }
 

@@ -58,6 +58,7 @@ class Deployment:
     streaming: Streaming
     local_model: LocalModel
     retention_days: int
+    cache_ttl_s: int
     log_retention: logs.RetentionDays
     allow_private_addresses: bool
     waf: bool
@@ -77,6 +78,7 @@ class Deployment:
             streaming=_choice(node, "streaming", Streaming),
             local_model=local_model,
             retention_days=_whole_number(node, "retentionDays"),
+            cache_ttl_s=_whole_number(node, "cacheTtlSeconds"),
             log_retention=_log_retention(_whole_number(node, "logRetentionDays")),
             # A model on Fargate answers on an address of its own network.
             allow_private_addresses=_is_on(node, "allowPrivateAddresses") or local_model is LocalModel.FARGATE,

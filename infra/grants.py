@@ -41,7 +41,7 @@ _VARIABLES = {
     Resource.PROVIDERS: ("PROVIDERS_TABLE",),
     Resource.QUERIES: ("QUERIES_TABLE",),
     Resource.LIMITS: ("LIMITS_TABLE",),
-    Resource.CACHE: ("CACHE_TABLE",),
+    Resource.CACHE: ("CACHE_TABLE", "CACHE_TTL_S"),
     Resource.BODIES: ("BODIES_BUCKET",),
     Resource.CREDENTIALS: ("CREDENTIALS_PREFIX", "KMS_KEY_ID"),
     Resource.QUEUE: ("QUEUE_URL", "HIGH_QUEUE_URL"),

@@ -24,11 +24,12 @@ class MonitoringStack(Stack):
         self._deployment = deployment
         topic = self._topic(data)
         waiting = data.normal_queue.metric_approximate_age_of_oldest_message(period=_WINDOW)
-        dead = data.dead_letters.metric_approximate_number_of_messages_visible(period=_WINDOW)
+        # Counted as they come: the worker that takes note of them leaves none behind to be counted.
+        dead = data.dead_letters.metric_number_of_messages_received(period=_WINDOW)
         alarms = [
             self._alarm("ServerErrors", self._api("5XXError"), 5, "The API answers with 5xx."),
             self._alarm("QueriesWait", waiting, 900, "Async queries have waited for more than 15 minutes."),
-            self._alarm("DeadLetters", dead, 1, "An async query failed for good; its message is kept for 14 days."),
+            self._alarm("DeadLetters", dead, 1, "An async query failed for good."),
             *(self._alarm(row.name, self._errors(row), 1, f"{row.name} raises errors.") for row in WORKERS),
         ]
         for alarm in alarms:

@@ -1,6 +1,5 @@
 """Templates of whole deployments, synthesized once, and the questions that tests ask them."""
 
-import dataclasses
 import json
 import tempfile
 from collections.abc import Iterator
@@ -10,12 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import App
-from llm_gateway.endpoints import endpoint
 
 from app import add_stacks
-from infra.api import ApiStack
-from infra.data import DataStack
-from infra.deployment import Deployment
 
 ROOT = Path(__file__).parents[2]
 Resource = dict[str, Any]
@@ -73,18 +68,6 @@ def deployed(**settings: str) -> Deployed:
     add_stacks(app)
     app.synth()
     return Deployed(_templates(output), json.loads((output / "validation-report.json").read_text()))
-
-
-@cache
-def deployed_streaming(streaming: str) -> Template:
-    """The API of a deployment whose `run_query` streams, for the want of a route that does."""
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = App(context={**context, "streaming": streaming, "aws:cdk:bundling-stacks": []})
-    deployment = Deployment.from_context(app.node)
-    data = DataStack(app, deployment=deployment)
-    rows = [dataclasses.replace(endpoint("run_query"), streams=True, timeout_s=900)]
-    api = ApiStack(app, deployment=deployment, data=data, model=None, endpoints=[endpoint("get_health"), *rows])
-    return Template(app.synth().get_stack_by_name(api.stack_name).template)
 
 
 def _templates(output: Path) -> dict[str, Template]:

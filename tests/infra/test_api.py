@@ -1,6 +1,5 @@
 """The REST API: the table's routes, and problems for everything else."""
 
-import dataclasses
 import json
 import re
 
@@ -8,7 +7,7 @@ import pytest
 from llm_gateway import errors
 from llm_gateway.endpoints import ENDPOINTS
 
-from tests.infra.deployments import Template, deployed, deployed_streaming
+from tests.infra.deployments import Template, deployed
 
 API = "AWS::ApiGateway::"
 
@@ -58,22 +57,19 @@ def test_only_the_routes_may_invoke_functions():
     assert not deployed().api.of_type("AWS::Lambda::Url")
 
 
-def test_buffered_routes_wait_as_long_as_api_gateway_can():
-    for properties in routes(deployed().api).values():
-        assert properties["Integration"].get("TimeoutInMillis", 29_000) == 29_000
+def test_streaming_routes_stream_for_a_quarter_of_an_hour():
+    found = routes(deployed().api)
+    for row in ENDPOINTS:
+        integration = found[row.method, row.path]["Integration"]
+        assert integration["ResponseTransferMode"] == ("STREAM" if row.streams else "BUFFERED")
+        assert integration["TimeoutInMillis"] == (900_000 if row.streams else 29_000)
+        assert ("response-streaming-invocations" in json.dumps(integration["Uri"])) == row.streams
+
+
+def test_nothing_streams_where_the_context_says_so():
+    for properties in routes(deployed(streaming="buffered").api).values():
         assert properties["Integration"].get("ResponseTransferMode", "BUFFERED") == "BUFFERED"
-
-
-def test_a_streaming_route_streams_for_a_quarter_of_an_hour():
-    properties = routes(deployed_streaming("stream"))["POST", "/api/v1/llm/query"]
-    assert properties["Integration"]["ResponseTransferMode"] == "STREAM"
-    assert properties["Integration"]["TimeoutInMillis"] == 900_000
-    assert "response-streaming-invocations" in json.dumps(properties["Integration"]["Uri"])
-
-
-def test_a_streaming_route_answers_at_once_where_the_context_says_so():
-    properties = routes(deployed_streaming("buffered"))["POST", "/api/v1/llm/query"]
-    assert properties["Integration"].get("ResponseTransferMode", "BUFFERED") == "BUFFERED"
+        assert properties["Integration"].get("TimeoutInMillis", 29_000) == 29_000
 
 
 def test_what_api_gateway_says_itself_are_the_problems_of_the_api():
@@ -117,7 +113,7 @@ def test_an_api_of_45_endpoints_would_fit_into_one_stack(stage):
 
 def test_every_timeout_ends_before_api_gateway_gives_up():
     for row in ENDPOINTS:
-        assert dataclasses.replace(row).timeout_s <= (900 if row.streams else 29)
+        assert row.timeout_s <= (900 if row.streams else 29)
 
 
 def _belongs_to_an_endpoint(id_, type_):

@@ -6,8 +6,9 @@ import pytest
 from llm_gateway.endpoints import ENDPOINTS, WORKERS, Resource, endpoint
 
 from infra.functions import files
-from tests.infra.deployments import ROOT, deployed, deployed_streaming
+from tests.infra.deployments import ROOT, deployed
 
+STREAMING = [row for row in ENDPOINTS if row.streams]
 ROWS = [(row, "api") for row in ENDPOINTS] + [(row, "worker") for row in WORKERS]
 
 
@@ -20,14 +21,14 @@ def test_size_and_handler_come_from_the_row(row, stack):
     properties = function(row, stack)
     assert properties["MemorySize"] == row.memory_mb
     assert properties["Timeout"] == row.timeout_s
-    assert properties["Handler"] == f"{row.name}.handler"
+    assert properties["Handler"] == ("run.sh" if row in STREAMING else f"{row.name}.handler")
     assert properties["Runtime"] == "python3.13"
     assert properties["Architectures"] == ["arm64"]
 
 
 @pytest.mark.parametrize(("row", "stack"), ROWS)
 def test_only_functions_that_ask_providers_carry_tokenizers(row, stack):
-    layers = [layer["Ref"] for layer in function(row, stack)["Layers"]]
+    layers = [layer["Ref"] for layer in function(row, stack, streaming="buffered")["Layers"]]
     expected = (
         ["Dependencies", "Gateway", "Tokenizers"] if Resource.CREDENTIALS in row.reads else ["Dependencies", "Gateway"]
     )
@@ -59,19 +60,19 @@ def test_tracing_is_off_unless_it_is_asked_for():
     assert function(row, stack, tracing="on")["TracingConfig"] == {"Mode": "Active"}
 
 
-def test_a_streaming_function_runs_behind_the_web_adapter():
-    properties = deployed_streaming("stream").functions()["run_query"]
-    assert properties["Handler"] == "run.sh"
+@pytest.mark.parametrize("row", STREAMING)
+def test_a_streaming_function_runs_behind_the_web_adapter(row):
+    properties = function(row, "api")
     assert properties["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"] == "/opt/bootstrap"
     assert properties["Environment"]["Variables"]["AWS_LWA_INVOKE_MODE"] == "response_stream"
     assert ":layer:LambdaAdapterLayerArm64:" in str(properties["Layers"][-1])
 
 
-def test_the_same_function_is_a_plain_handler_where_nothing_streams():
-    properties = deployed_streaming("buffered").functions()["run_query"]
-    assert properties["Handler"] == "run_query.handler"
+@pytest.mark.parametrize("row", STREAMING)
+def test_the_same_function_is_a_plain_handler_where_nothing_streams(row):
+    properties = function(row, "api", streaming="buffered")
+    assert properties["Handler"] == f"{row.name}.handler"
     assert "AWS_LAMBDA_EXEC_WRAPPER" not in properties["Environment"]["Variables"]
-    assert len(properties["Layers"]) == 3
 
 
 @pytest.mark.parametrize("stack", ["api", "worker"])

@@ -1,5 +1,7 @@
 """Queues and what they feed."""
 
+import re
+
 from llm_gateway.endpoints import WORKERS
 
 from tests.infra.deployments import deployed
@@ -24,11 +26,27 @@ def test_what_fails_again_and_again_is_kept_aside():
     assert queues()["DeadLetterQueue"]["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
-def test_both_queues_feed_the_worker_and_one_failure_spoils_no_batch():
-    (row,) = WORKERS
-    sources = deployed().worker.properties("AWS::Lambda::EventSourceMapping")
-    assert ["High" in str(source["EventSourceArn"]) for source in sources] == [True, False]
-    for source in sources:
-        assert source["BatchSize"] == row.batch_size
+def test_the_urgent_queue_feeds_the_worker_first_and_dead_letters_are_told_of():
+    assert [(name, worker) for name, worker, _ in sources()] == [
+        ("HighQueue", "process_query"),
+        ("NormalQueue", "process_query"),
+        ("DeadLetterQueue", "bury_query"),
+    ]
+
+
+def test_one_failure_spoils_no_batch_and_workers_are_bounded():
+    rows = {row.name: row for row in WORKERS}
+    for _, worker, source in sources():
+        row = rows[worker]
         assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert source["ScalingConfig"] == {"MaximumConcurrency": row.max_concurrency}
+        assert source["BatchSize"] == row.batch_size
+        assert source.get("ScalingConfig", {}).get("MaximumConcurrency") == row.max_concurrency
+
+
+def sources():
+    """Each queue with the worker that it feeds, and how."""
+    template = deployed().worker
+    for source in template.properties("AWS::Lambda::EventSourceMapping"):
+        function = template.of_type("AWS::Lambda::Function")[source["FunctionName"]["Ref"]]
+        name = function["Properties"]["FunctionName"].removeprefix("llm-gateway-dev-")
+        yield re.search(r"GetAtt(\w+Queue)", str(source["EventSourceArn"]))[1], name, source
