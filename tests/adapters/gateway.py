@@ -9,15 +9,18 @@ from llm_gateway.ports import Prices, ProviderGates, TokenCounter
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import Aws
 
+from tests.adapters.answer_cache import InMemoryAnswerCache
 from tests.adapters.answering import AnsweringProviders
 from tests.adapters.body_store import InMemoryBodyStore
 from tests.adapters.credential_store import InMemoryCredentialStore
 from tests.adapters.gates import in_memory_gates
+from tests.adapters.idempotency_store import InMemoryIdempotencyStore
 from tests.adapters.ids import FakeIds
 from tests.adapters.key_store import InMemoryKeyStore
 from tests.adapters.pepper import FixedPepper
 from tests.adapters.prices import FlatPrices
 from tests.adapters.provider_store import InMemoryProviderStore
+from tests.adapters.query_queue import RecordingQueryQueue
 from tests.adapters.query_store import InMemoryQueryStore
 from tests.adapters.token_counter import WordCounter
 from tests.adapters.travelling_clock import TravellingClock
@@ -34,6 +37,7 @@ class FakeGateway(Gateway):
     provider_store: InMemoryProviderStore = field(default_factory=InMemoryProviderStore)
     credentials: InMemoryCredentialStore = field(default_factory=InMemoryCredentialStore)
     bodies: InMemoryBodyStore = field(default_factory=InMemoryBodyStore)
+    queue: RecordingQueryQueue = field(default_factory=RecordingQueryQueue)
     models: AnsweringProviders = field(default_factory=AnsweringProviders)
 
     @cached_property
@@ -71,6 +75,22 @@ class FakeGateway(Gateway):
     @cached_property
     def _query_store(self) -> InMemoryQueryStore:
         return self.query_store
+
+    @cached_property
+    def _bodies(self) -> InMemoryBodyStore:
+        return self.bodies
+
+    @cached_property
+    def _queue(self) -> RecordingQueryQueue:
+        return self.queue
+
+    @cached_property
+    def _cache(self) -> InMemoryAnswerCache:
+        return InMemoryAnswerCache(self.clock)
+
+    @cached_property
+    def _idempotency(self) -> InMemoryIdempotencyStore:
+        return InMemoryIdempotencyStore(self.clock)
 
     @cached_property
     def _providers(self) -> AnsweringProviders:

@@ -1,5 +1,6 @@
 """Every way to fail that can be reached, as a client meets it."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -66,10 +67,12 @@ def test_an_unknown_route(api: Api, path: str, role: Role | None) -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
 @pytest.mark.parametrize("path", sorted({row.path for row in ENDPOINTS}))
 def test_allow_lists_a_routes_methods(api: Api, path: str, method: str) -> None:
-    methods = {row.method for row in ENDPOINTS if row.path == path}
+    sent = path.replace("{provider_id}", "x").replace("{query_id}", "x")
+    # `/query/stream` is also a query's address.
+    methods = {row.method for row in ENDPOINTS if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", row.path), sent)}
     if method in methods:
         return
-    response = api.call(method, path.replace("{provider_id}", "x").replace("{query_id}", "x"), role=None)
+    response = api.call(method, sent, role=None)
     assert response.status_code == 405
     assert set(response.headers["Allow"].split(", ")) == methods
     assert method == "HEAD" or response.json()["code"] == "method_not_allowed"
