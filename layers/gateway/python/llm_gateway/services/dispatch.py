@@ -11,6 +11,7 @@ from llm_gateway.domain.chat import Delta
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials
 from llm_gateway.domain.queries import AttemptOutcome
 from llm_gateway.errors import (
+    CallCancelled,
     CallTooLarge,
     CircuitOpen,
     ContextWindowExceeded,
@@ -33,6 +34,7 @@ from llm_gateway.services.structured import repairing
 
 MOST_CALLS: Final = 6
 _SHORT_WAIT_S: Final = 2
+_LOOK_EVERY_S: Final = 0.25
 _BACKOFF: Final = wait_random_exponential(multiplier=0.25, max=8)
 # What says nothing about the next candidate; other errors are the query's own.
 _OF_ONE_CANDIDATE: Final = (ProviderFault, DependencyUnavailable, UnsupportedParameter, ContextWindowExceeded)
@@ -124,7 +126,8 @@ class Dispatcher:
             return _pulled(self.calls.call(step, course, renewed, whole=whole))
 
     def _credentials(self, config: ProviderConfig, *, fresh: bool = False) -> ProviderCredentials | None:
-        return self.credentials.get(config.id, fresh=fresh) if config.credentials else None
+        note = config.credentials
+        return self.credentials.get(config.id, changed_at=note.updated_at, fresh=fresh) if note else None
 
     def _retrying(self, step: Step, course: Course, others: Plan) -> Retrying:
         most_tries = step.candidate.provider.retry.max_attempts
@@ -135,8 +138,11 @@ class Dispatcher:
 
         def sleep(duration_s: float) -> None:
             started_s = self.clock.monotonic_s()
-            self.clock.sleep(duration_s)
+            while (left_s := started_s + duration_s - self.clock.monotonic_s()) > 0 and not course.cancelled():
+                self.clock.sleep(min(left_s, _LOOK_EVERY_S))
             course.waiting_s += self.clock.monotonic_s() - started_s
+            if course.cancelled():
+                raise CallCancelled("The query was cancelled before it was tried again.")
 
         return Retrying(stop=stops, wait=_wait_s, retry=retry_if_exception(_deserves_retry), sleep=sleep, reraise=True)
 
