@@ -1,0 +1,141 @@
+"""The engine without what surrounds it: planning and dispatch over scripted providers, on a clock that stands still."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from llm_gateway.domain.chat import Message, MessageRole, Parameters, TextPart
+from llm_gateway.domain.providers import (
+    CircuitPolicy,
+    CredentialsNote,
+    ModelConfig,
+    ProviderConfig,
+    ProviderCredentials,
+    ProviderKind,
+    ProviderLimits,
+    RetryPolicy,
+    Timeouts,
+)
+from llm_gateway.domain.queries import QueryRequest
+from llm_gateway.ports import Prices, Providers
+from llm_gateway.services.calls import Answered, Calls, Course, Items
+from llm_gateway.services.dispatch import Dispatcher
+from llm_gateway.services.planning import Planner
+
+from tests.adapters.clock import FakeClock
+from tests.adapters.credential_store import InMemoryCredentialStore
+from tests.adapters.gates import in_memory_gates
+from tests.adapters.ids import FakeIds
+from tests.adapters.prices import FlatPrices
+from tests.adapters.provider_store import InMemoryProviderStore
+from tests.adapters.recording_gates import RecordingGates
+from tests.adapters.scripted_providers import ScriptedProviders
+from tests.adapters.token_counter import WordCounter
+
+
+def provider(provider_id: str, **changes: Any) -> ProviderConfig:
+    """A provider that takes everything; its only model is `<id>-model`, and later letters come later."""
+    now = FakeClock().now()
+    fields: dict[str, Any] = {
+        "id": provider_id,
+        "name": provider_id.upper(),
+        "kind": ProviderKind.OPENAI_COMPATIBLE,
+        "base_url": "http://127.0.0.1:1/v1",
+        "default_model": f"{provider_id}-model",
+        "models": (ModelConfig(name=f"{provider_id}-model"),),
+        "enabled": True,
+        "priority": ord(provider_id[0]),
+        "weight": 1,
+        "limits": ProviderLimits(),
+        "timeouts": Timeouts(),
+        "retry": RetryPolicy(max_attempts=1),
+        "circuit": CircuitPolicy(),
+        "credentials": None,
+        "revision": 1,
+        "created_at": now,
+        "updated_at": now,
+    }
+    return ProviderConfig(**{**fields, **changes})
+
+
+def with_key(config_id: str, **changes: Any) -> ProviderConfig:
+    """A provider that has credentials."""
+    return provider(config_id, credentials=CredentialsNote(hint="…1234", updated_at=FakeClock().now()), **changes)
+
+
+def question(text: str = "Say hello.", **changes: Any) -> QueryRequest:
+    messages = (Message(role=MessageRole.USER, content=(TextPart(text=text),)),)
+    return QueryRequest(**{"messages": messages, "parameters": Parameters(max_output_tokens=100), **changes})
+
+
+@dataclass
+class Engine:
+    """`draws` are what chance decides, in turn, and 0.5 after that."""
+
+    prices: Prices = field(default_factory=FlatPrices)
+    clock: FakeClock = field(default_factory=FakeClock)
+    store: InMemoryProviderStore = field(default_factory=InMemoryProviderStore)
+    credentials: InMemoryCredentialStore = field(default_factory=InMemoryCredentialStore)
+    counter: WordCounter = field(default_factory=WordCounter)
+    draws: list[float] = field(default_factory=list)
+    real_providers: Providers | None = None
+
+    @cached_property
+    def providers(self) -> ScriptedProviders:
+        return ScriptedProviders(clock=self.clock)
+
+    @cached_property
+    def gates(self) -> RecordingGates:
+        return RecordingGates(gates=in_memory_gates(self.clock, FakeIds(self.clock)))
+
+    @cached_property
+    def planner(self) -> Planner:
+        return Planner(
+            providers=self.store, counter=self.counter, draw=lambda: self.draws.pop(0) if self.draws else 0.5
+        )
+
+    @cached_property
+    def calls(self) -> Calls:
+        return Calls(
+            providers=self.real_providers or self.providers,
+            gates=self.gates,
+            prices=self.prices,
+            counter=self.counter,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        return Dispatcher(calls=self.calls, credentials=self.credentials, clock=self.clock)
+
+    def add(self, *configs: ProviderConfig) -> "Engine":
+        for config in configs:
+            self.store.add(config)
+            if config.credentials:
+                self.credentials.put(config.id, ProviderCredentials(api_key=f"key-of-{config.id}"))
+        return self
+
+    def course(self, request: QueryRequest) -> Course:
+        now_s = self.clock.monotonic_s()
+        return Course(since_s=now_s, deadline_s=now_s + request.timeout_s)
+
+    def ask(self, request: QueryRequest, course: Course | None = None) -> tuple[Answered, Course]:
+        """Plans and asks, and carries out what was left to be settled."""
+        course = course or self.course(request)
+        answered = self.dispatcher.ask(self.planner.plan(request), course)
+        settle(course)
+        return answered, course
+
+    def stream(self, request: QueryRequest, course: Course) -> Items:
+        return self.dispatcher.stream(self.planner.plan(request), course)
+
+
+def settle(course: Course) -> None:
+    """What whoever stores the answer does beside that."""
+    for settlement in course.settlements:
+        settlement()
+
+
+def story(course: Course) -> list[tuple[str, str, str | None]]:
+    """The attempts in short: who, how it ended, with which error."""
+    return [(attempt.provider, attempt.outcome.value, attempt.error_code) for attempt in course.attempts]
