@@ -2,14 +2,15 @@
 
 from llm_gateway.entrypoints.aws import lambda_handler
 from llm_gateway.entrypoints.http import Caller, Gateway, endpoint
-from llm_gateway.entrypoints.replies import Reply, created
+from llm_gateway.entrypoints.idempotency import Creating
+from llm_gateway.entrypoints.replies import Reply
 from llm_gateway.wire.providers import ProviderBody, ProviderShown
 
 
 @endpoint
-def create_provider(body: ProviderBody, caller: Caller, gateway: Gateway) -> Reply[ProviderShown]:
+def create_provider(body: ProviderBody, caller: Caller, gateway: Gateway, creating: Creating) -> Reply[ProviderShown]:
     """Registers a provider; its credentials go to the secrets' store and are never shown again."""
-    return created(ProviderShown.of(gateway.providers.create(body.to_draft()), to=caller))
+    return creating.once(ProviderShown, lambda: ProviderShown.of(gateway.providers.create(body.to_draft()), to=caller))
 
 
 handler = lambda_handler(create_provider)

@@ -11,6 +11,7 @@ from llm_gateway.ports import (
     CredentialStore,
     IdempotencyStore,
     Ids,
+    Journal,
     KeyStore,
     Pepper,
     Prices,
@@ -25,6 +26,7 @@ from llm_gateway.services.calls import Calls
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.keys import Keys
 from llm_gateway.services.ledger import Ledger
+from llm_gateway.services.once import Once
 from llm_gateway.services.planning import Planner
 from llm_gateway.services.providers import ProviderService
 from llm_gateway.services.queries import QueryService
@@ -70,6 +72,10 @@ class Gateway:
         )
 
     @cached_property
+    def once(self) -> Once:
+        return Once(store=self._idempotency, clock=self._clock, ids=self._ids)
+
+    @cached_property
     def worker(self) -> Worker:
         return Worker(
             store=self._query_store,
@@ -77,6 +83,7 @@ class Gateway:
             planner=self._planner,
             dispatcher=self._dispatcher,
             records=self._records,
+            journal=self._journal,
             clock=self._clock,
         )
 
@@ -87,6 +94,7 @@ class Gateway:
             cache=self._cache,
             idempotency=self._idempotency,
             calls=self._calls,
+            journal=self._journal,
             clock=self._clock,
             cache_ttl=timedelta(seconds=self.settings.cache_ttl_s),
         )
@@ -205,6 +213,12 @@ class Gateway:
             kms_key_id=self.settings.kms_key_id,
             clock=self._clock,
         )
+
+    @cached_property
+    def _journal(self) -> Journal:
+        from llm_gateway.stores.journal import EmbeddedMetricsJournal
+
+        return EmbeddedMetricsJournal()
 
     @cached_property
     def _aws(self) -> Aws:

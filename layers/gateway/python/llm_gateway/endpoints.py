@@ -84,7 +84,8 @@ ENDPOINTS: Final = (
         path=f"{BASE_PATH}/providers",
         permission=Permission.MANAGE_PROVIDERS,
         status=201,
-        writes=frozenset({R.PROVIDERS, R.CREDENTIALS}),
+        reads=frozenset({R.CACHE, R.BODIES}),
+        writes=frozenset({R.PROVIDERS, R.CREDENTIALS, R.CACHE, R.BODIES}),
     ),
     Endpoint(
         name="list_providers",

@@ -110,9 +110,16 @@ class ProviderStore(Protocol):
 
 
 class CredentialStore(Protocol):
-    """Providers' secrets. Reading may be up to a minute behind unless `fresh`."""
+    """Providers' secrets."""
 
-    def get(self, provider_id: str, *, fresh: bool = False) -> ProviderCredentials | None: ...
+    def get(
+        self, provider_id: str, *, changed_at: datetime | None = None, fresh: bool = False
+    ) -> ProviderCredentials | None:
+        """What is stored: at most a minute old, not from before `changed_at`, and read anew where it has to be `fresh`.
+
+        While the store cannot be reached, what was read before will do, unless it has to be fresh.
+        """
+        ...
 
     def put(self, provider_id: str, credentials: ProviderCredentials) -> None: ...
 
@@ -326,6 +333,14 @@ class Prices(Protocol):
 class TokenCounter(Protocol):
     def count(self, text: str, encoding: str) -> TokenRange:
         """The tokens of `text` in a public encoding (`o200k_base`, `cl100k_base`); never asks the network."""
+        ...
+
+
+class Journal(Protocol):
+    """What operators read: never a word of what was asked or answered."""
+
+    def ended(self, query: Query) -> None:
+        """Writes down that a query came to its end. Never raises."""
         ...
 
 

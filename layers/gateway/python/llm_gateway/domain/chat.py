@@ -116,7 +116,10 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
-    """What one candidate is asked: everything that affects its output. `system` precedes `messages`."""
+    """What one candidate is asked: everything that affects its output. `system` precedes `messages`.
+
+    `without_reasoning` keeps a model from thinking first that would otherwise refuse the request.
+    """
 
     model: str
     messages: tuple[Message, ...]
@@ -125,6 +128,7 @@ class ChatRequest:
     tool_choice: ToolChoice = "auto"
     output: OutputFormat = OutputFormat()
     parameters: Parameters = Parameters()
+    without_reasoning: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,5 @@
 """A query on its way in: who asks, since when, under which idempotency key, and whether the client still waits."""
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,32 +10,14 @@ from starlette.requests import Request
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.domain.streams import Position
 from llm_gateway.entrypoints.http import Caller, Gateway
+from llm_gateway.entrypoints.idempotency import IdempotencyKey
 from llm_gateway.entrypoints.problems import as_gateway_error, problem_of
 from llm_gateway.entrypoints.sse import EventStream
-from llm_gateway.errors import MalformedRequest, ValidationFailed
+from llm_gateway.errors import MalformedRequest
 from llm_gateway.services.ledger import Delivered
 from llm_gateway.services.queries import StreamItem
-from llm_gateway.services.records import Asked, Idempotency
+from llm_gateway.services.records import Asked
 from llm_gateway.wire.events import LAST_ID, error_event, events
-
-_LONGEST_KEY = 255
-
-
-def _idempotency(
-    request: Request, caller: Caller, idempotency_key: Annotated[str | None, Header()] = None
-) -> Idempotency | None:
-    """What the `Idempotency-Key` header asks for. Raises `ValidationFailed` for a key that is none."""
-    if idempotency_key is None:
-        return None
-    if not (0 < len(idempotency_key) <= _LONGEST_KEY and idempotency_key.isascii() and idempotency_key.isprintable()):
-        raise ValidationFailed.of("Idempotency-Key", f"must have 1 to {_LONGEST_KEY} printable characters")
-    scope = json.dumps([caller.key_id, request.method, request.scope["path"], idempotency_key])
-    body = json.dumps(request._json, sort_keys=True, separators=(",", ":"))
-    return Idempotency(scope=_hash(scope), fingerprint=_hash(body))
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +25,7 @@ class _Asking:
     request: Request
     caller: Caller
     gateway: Gateway
-    idempotency: Annotated[Idempotency | None, Depends(_idempotency)]
+    idempotency: IdempotencyKey
 
     def run(self, query: QueryRequest) -> Delivered:
         """The answer, or for an asynchronous query the promise of one."""

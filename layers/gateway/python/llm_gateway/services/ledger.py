@@ -21,15 +21,15 @@ from llm_gateway.errors import (
     QueryNotFound,
     StoredProblem,
 )
-from llm_gateway.ports import AnswerCache, Clock, IdempotencyStore, QueryStore
+from llm_gateway.ports import AnswerCache, Clock, IdempotencyStore, Journal, QueryStore
 from llm_gateway.services.caching import cache_key, is_cacheable, reads_cache, writes_cache
 from llm_gateway.services.calls import Calls, Course
+from llm_gateway.services.once import REMEMBERED
 from llm_gateway.services.planning import Plan, Step
 from llm_gateway.services.records import Asked
 from llm_gateway.services.together import together
 
 NOT_STORED: Final = "The answer could not be stored: /status and /result will not find this query."
-_REMEMBERED: Final = timedelta(hours=24)
 _SPARE: Final = timedelta(seconds=30)
 _LONGEST_WAIT_S: Final = 15
 _LOOK_EVERY_S: Final = 0.1
@@ -69,6 +69,7 @@ class Ledger:
     cache: AnswerCache
     idempotency: IdempotencyStore
     calls: Calls
+    journal: Journal
     clock: Clock
     cache_ttl: timedelta
 
@@ -104,6 +105,7 @@ class Ledger:
 
     def close(self, entry: Entry, query: Query) -> Query:
         """Books out `query`, the end of the entry's. What cannot be stored is given all the same, with a warning."""
+        self.journal.ended(query)
         stored, *_ = together(
             lambda: self._store_end(entry, query),
             *entry.course.settlements,
@@ -122,7 +124,7 @@ class Ledger:
     def complete(self, entry: Entry) -> None:
         """Notes under the idempotency key that the request was accepted."""
         if entry.asked.idempotency is not None:
-            expires_at = self.clock.now() + _REMEMBERED
+            expires_at = self.clock.now() + REMEMBERED
             scope = entry.asked.idempotency.scope
             _outcome(self.idempotency.complete, scope, reference=entry.query.id, expires_at=expires_at)
 

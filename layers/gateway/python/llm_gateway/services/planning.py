@@ -6,6 +6,7 @@ from typing import Final
 
 from llm_gateway.domain.capabilities import fits, output_limit, output_reserve, unsupported
 from llm_gateway.domain.chat import ChatRequest, OutputFormat
+from llm_gateway.domain.model_table import Quirk
 from llm_gateway.domain.providers import Capability
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
 from llm_gateway.domain.routing import Candidate, Draw, candidates
@@ -107,6 +108,7 @@ def chat_request(request: QueryRequest, candidate: Candidate) -> ChatRequest:
         tool_choice=request.tool_choice,
         output=request.output,
         parameters=replace(request.parameters, max_output_tokens=output_limit(request.parameters, candidate.profile)),
+        without_reasoning=bool(request.tools) and Quirk.TOOLS_WITHOUT_REASONING in candidate.profile.quirks,
     )
     wanted = {"json": Capability.JSON, "json_schema": Capability.JSON_SCHEMA}.get(request.output.type)
     return chat if wanted is None or wanted in candidate.profile.capabilities else in_words(chat)

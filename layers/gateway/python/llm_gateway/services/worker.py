@@ -18,7 +18,7 @@ from llm_gateway.errors import (
     NotDone,
     ProviderRateLimited,
 )
-from llm_gateway.ports import Clock, Delivery, QueryQueue, QueryStore
+from llm_gateway.ports import Clock, Delivery, Journal, QueryQueue, QueryStore
 from llm_gateway.services.calls import Course
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.holding import holding
@@ -46,6 +46,7 @@ class Worker:
     planner: Planner
     dispatcher: Dispatcher
     records: Records
+    journal: Journal
     clock: Clock
 
     def process(self, delivery: Delivery) -> None:
@@ -111,6 +112,7 @@ class Worker:
     def _store_end(self, query: Query, course: Course) -> None:
         """Stores what was paid for, trying hard. Raises `NotDone` where it cannot: then the query is asked again."""
         together(lambda: self._finish(query), *course.settlements)
+        self.journal.ended(query)
 
     def _finish(self, query: Query) -> None:
         for tried in range(1, _TRIES_TO_STORE + 1):

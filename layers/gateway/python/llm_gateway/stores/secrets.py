@@ -1,16 +1,21 @@
 """Secrets in Secrets Manager: one per provider, encrypted under the stack's own key, and the deployment's pepper."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from botocore.exceptions import ClientError
 
 from llm_gateway.domain.providers import ProviderCredentials
+from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports import Clock
 from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.connection import Aws, error_code, reaching
 
 MAX_AGE_S: Final = 60
+
+_MAX_AGE: Final = timedelta(seconds=MAX_AGE_S)
+_SETTLING: Final = timedelta(seconds=5)
 
 _MISSING: Final = "ResourceNotFoundException"
 _TAKEN: Final = "ResourceExistsException"
@@ -19,7 +24,12 @@ _TAKEN: Final = "ResourceExistsException"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cached:
     credentials: ProviderCredentials
-    asked_at_s: float
+    asked_at: datetime
+
+    def serves(self, now: datetime, changed_at: datetime | None) -> bool:
+        # A change is noted before it is made, and by another clock: what was read right after it may be the old secret.
+        is_current = changed_at is None or self.asked_at >= changed_at + _SETTLING
+        return is_current and now - self.asked_at < _MAX_AGE
 
 
 class SecretsManagerCredentialStore:
@@ -32,16 +42,22 @@ class SecretsManagerCredentialStore:
         self._clock = clock
         self._cache: dict[str, _Cached] = {}
 
-    def get(self, provider_id: str, *, fresh: bool = False) -> ProviderCredentials | None:
-        now_s = self._clock.monotonic_s()
-        cached = self._cache.get(provider_id)
-        if cached is not None and not fresh and now_s - cached.asked_at_s < MAX_AGE_S:
+    def get(
+        self, provider_id: str, *, changed_at: datetime | None = None, fresh: bool = False
+    ) -> ProviderCredentials | None:
+        now, cached = self._clock.now(), self._cache.get(provider_id)
+        if cached is not None and not fresh and cached.serves(now, changed_at):
             return cached.credentials
-        credentials = self._read(provider_id)
+        try:
+            credentials = self._read(provider_id)
+        except DependencyUnavailable:
+            if cached is None or fresh:
+                raise
+            return cached.credentials
         if credentials is None:
             self._cache.pop(provider_id, None)
         else:
-            self._cache[provider_id] = _Cached(credentials=credentials, asked_at_s=now_s)
+            self._cache[provider_id] = _Cached(credentials=credentials, asked_at=now)
         return credentials
 
     def put(self, provider_id: str, credentials: ProviderCredentials) -> None:

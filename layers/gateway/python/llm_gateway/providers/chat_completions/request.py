@@ -43,6 +43,7 @@ def request_body(request: ChatRequest, *, dialect: Dialect) -> JsonDict:
         "tools": [_tool(tool) for tool in request.tools] or None,
         "tool_choice": _tool_choice(request),
         "response_format": _response_format(request.output),
+        "reasoning_effort": "none" if request.without_reasoning else None,
     }
     return _given(body)
 

@@ -1,0 +1,56 @@
+"""The `Idempotency-Key` header: what a client asks to be done once however often it asks."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header
+from starlette.requests import Request
+
+from llm_gateway.entrypoints.http import Caller, Gateway
+from llm_gateway.entrypoints.replies import R, Reply, created
+from llm_gateway.errors import ValidationFailed
+from llm_gateway.services.records import Idempotency
+
+_LONGEST_KEY = 255
+
+
+def _idempotency(
+    request: Request, caller: Caller, idempotency_key: Annotated[str | None, Header()] = None
+) -> Idempotency | None:
+    """What the `Idempotency-Key` header asks for. Raises `ValidationFailed` for a key that is none."""
+    if idempotency_key is None:
+        return None
+    if not (0 < len(idempotency_key) <= _LONGEST_KEY and idempotency_key.isascii() and idempotency_key.isprintable()):
+        raise ValidationFailed.of("Idempotency-Key", f"must have 1 to {_LONGEST_KEY} printable characters")
+    scope = json.dumps([caller.key_id, request.method, request.scope["path"], idempotency_key])
+    body = json.dumps(request._json, sort_keys=True, separators=(",", ":"))
+    return Idempotency(scope=_hash(scope), fingerprint=_hash(body))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+IdempotencyKey = Annotated[Idempotency | None, Depends(_idempotency)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Creating:
+    """A creation on its way, which is done once under a key."""
+
+    gateway: Gateway
+    idempotency: IdempotencyKey
+
+    def once(self, resource: type[R], create: Callable[[], R]) -> Reply[R]:
+        """What `create` makes, or made the first time."""
+        document, replayed = self.gateway.once.do(self.idempotency, lambda: create().model_dump_json().encode())
+        reply = created(resource.model_validate_json(document))
+        if replayed:
+            reply.headers["Idempotent-Replayed"] = "true"
+        return reply
+
+
+Creating = Annotated[_Creating, Depends(_Creating)]
