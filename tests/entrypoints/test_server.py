@@ -1,0 +1,221 @@
+"""The API over real connections, as uvicorn serves it."""
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from llm_gateway.domain.keys import Role
+from llm_gateway.entrypoints.http import app_of
+
+from functions.__main__ import every_endpoint
+from tests.adapters.gateway import FakeGateway
+from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Lines
+
+_FIVE_MEGABYTES = 5 * 1024 * 1024
+
+
+class Serving:
+    """A server that runs in this process, on a port of its own."""
+
+    def __init__(self, gateway: FakeGateway) -> None:
+        self.gateway = gateway
+        self.key = gateway.new_key(Role.ADMIN)[1]
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listening.getsockname()[1]
+        app = app_of(*every_endpoint(), gateway=lambda: gateway)
+        self.server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listening]})
+
+    def __enter__(self) -> "Serving":
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.005)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.should_exit = True
+        self.thread.join()
+        self.listening.close()
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
+        """Bytes and iterators of bytes are sent as they are, the latter in chunks without a length."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        sent = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"} | headers
+        raw = json.dumps(body).encode() if isinstance(body, dict) else body
+        try:
+            connection.request(method, path, raw, sent)
+            response = connection.getresponse()
+            return response, response.read()
+        finally:
+            connection.close()
+
+    def raw(self, data: bytes, *, close: bool = False) -> bytes:
+        """Everything that comes back for `data`, or nothing where the client leaves first."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(data)
+            if close:
+                return b""
+            received = b""
+            while chunk := connection.recv(65_536):
+                received += chunk
+            return received
+
+
+@pytest.fixture(scope="module")
+def serving() -> Iterator[Serving]:
+    with Serving(FakeGateway()) as serving:
+        yield serving
+
+
+def test_a_question_and_its_answer(serving: Serving) -> None:
+    response, _ = serving.call("POST", PROVIDERS, PROVIDER)
+    assert response.status == 201
+    assert response.getheader("Location") == f"{PROVIDERS}/local"
+    response, body = serving.call("POST", QUERY, QUESTION)
+    answer = json.loads(body)
+    assert (response.status, answer["output"]["text"]) == (200, "Hello!")
+    assert response.getheader("X-Gateway-Overhead-Ms") == str(answer["latency_ms"]["overhead"])
+    assert response.getheader("X-Request-Id", "").startswith("req_")
+
+
+@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs"])
+def test_what_is_public(serving: Serving, path: str) -> None:
+    response, body = serving.call("GET", path, Authorization="")
+    assert response.status == 200
+    assert response.getheader("X-Request-Id", "").startswith("req_")
+    assert body
+
+
+def _pieces(size: int) -> Iterator[bytes]:
+    for _ in range(size // 65_536):
+        yield b" " * 65_536
+
+
+@pytest.mark.parametrize("body", [b" " * _FIVE_MEGABYTES, "pieces"], ids=["with its length", "without"])
+def test_a_body_that_is_too_long(serving: Serving, body: Any) -> None:
+    try:
+        response, text = serving.call("POST", QUERY, _pieces(_FIVE_MEGABYTES) if body == "pieces" else body)
+    except (BrokenPipeError, ConnectionResetError):
+        pytest.fail("the connection broke before the answer could be read")
+    assert response.status == 413
+    assert json.loads(text)["code"] == "payload_too_large"
+    assert response.getheader("X-Request-Id") == json.loads(text)["request_id"]
+
+
+def test_a_declared_length_is_refused_before_the_body_comes(serving: Serving) -> None:
+    head = f"POST {QUERY} HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999999\r\nConnection: close\r\n\r\n"
+    assert serving.raw(head.encode()).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_connection_is_kept_for_the_next_request(serving: Serving) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", serving.port, timeout=10)
+    for path, status in (("/health", 200), ("/nope", 404), (PROVIDERS, 401), ("/health", 200)):
+        connection.request("GET", path)
+        response = connection.getresponse()
+        response.read()
+        assert response.status == status
+        assert response.getheader("X-Request-Id", "").startswith("req_")
+    connection.close()
+
+
+def test_each_request_has_an_id_of_its_own(serving: Serving) -> None:
+    sent = "req_01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    ids = {serving.call("GET", "/health", **{"X-Request-Id": sent})[0].getheader("X-Request-Id") for _ in range(5)}
+    assert len(ids) == 5
+    assert sent not in ids
+
+
+def test_head_answers_without_a_body(serving: Serving) -> None:
+    answer = serving.raw(b"HEAD /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 405 ")
+    assert b"allow: GET" in head
+    assert body == b""
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/\xff\xfe",
+        b"/%ff%fe",
+        b"//",
+        b"/a?%ff=%00",
+        f"{PROVIDERS}/%ff".encode(),
+        b"*",
+        b"http://elsewhere/health",
+        b"/" + b"a" * 30_000,
+    ],
+)
+def test_strange_targets_make_nothing_fail(serving: Serving, target: bytes) -> None:
+    request = (
+        b"GET "
+        + target
+        + b" HTTP/1.1\r\nHost: x\r\nX-Api-Key: "
+        + serving.key.encode()
+        + b"\r\nConnection: close\r\n\r\n"
+    )
+    status = int(serving.raw(request).split(b" ", 2)[1])
+    assert 400 <= status < 500 or target.endswith(b"/health")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Authorization: Bearer \xff\xfe",
+        b"X-Api-Key: \xe2\x82\xac",
+        b"Authorization: " + b"Bearer " * 2_000,
+        b"If-Match: \xff",
+    ],
+)
+def test_strange_headers_make_nothing_fail(serving: Serving, header: bytes) -> None:
+    request = f"GET {PROVIDERS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".encode() + header + b"\r\n\r\n"
+    assert serving.raw(request).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_client_that_leaves_while_it_sends_is_no_fault_of_ours(serving: Serving, lines: Lines) -> None:
+    head = f"POST {QUERY} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {serving.key}\r\nContent-Length: 1000\r\n\r\n"
+    serving.raw(head.encode() + b"{", close=True)
+    for _ in range(200):
+        if lines.named("request"):
+            break
+        time.sleep(0.01)
+    (request,) = lines.named("request")
+    assert request["error_code"] == "malformed_request"
+    assert lines.named("unexpected_error") == []
+
+
+def test_many_ask_at_once(serving: Serving) -> None:
+    statuses: list[int] = []
+
+    def ask() -> None:
+        statuses.append(serving.call("POST", QUERY, QUESTION)[0].status)
+
+    threads = [threading.Thread(target=ask) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 30
+
+
+def test_two_writers_of_the_same_revision(serving: Serving) -> None:
+    serving.call("POST", PROVIDERS, PROVIDER | {"id": "raced"})
+    statuses: list[int] = []
+
+    def write(number: int) -> None:
+        body = PROVIDER | {"id": "raced", "name": f"Writer {number}", "revision": 1}
+        statuses.append(serving.call("PUT", f"{PROVIDERS}/raced", body)[0].status)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200] + [412] * 9
+    assert json.loads(serving.call("GET", f"{PROVIDERS}/raced")[1])["revision"] == 2
