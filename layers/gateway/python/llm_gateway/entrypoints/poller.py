@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _WAIT_S: Final = 5
 _HIDDEN_S: Final = 60
 _PAUSE_S: Final = 1
+_TICK_S: Final = 0.2
 # How many messages of a queue are dealt with at once.
 _AT_ONCE: Final = {"high": 4, "normal": 8, "dead_letters": 1}
 
@@ -43,19 +44,20 @@ def poll(handlers: Mapping[str, Handler]) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    threads = [
-        threading.Thread(target=_work, args=(queues[name], sqs, stopping), name=f"{name}-{number}")
-        for name, at_once in _AT_ONCE.items()
-        if queues[name].url
-        for number in range(at_once)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    begun = []
+    for name, at_once in _AT_ONCE.items():
+        for slot in range(at_once if queues[name].url else 0):
+            begun.append(threading.Lock())
+            arguments = (queues[name], sqs, stopping, begun[-1])
+            threading.Thread(target=_work, args=arguments, name=f"{name}-{slot}", daemon=True).start()
+    while not stopping.is_set():
+        time.sleep(_TICK_S)
+    # Who deals with a message is waited for; who only waits for one has nothing to lose.
+    for lock in begun:
+        lock.acquire()
 
 
-def _work(queue: _Queue, sqs: "SQSClient", stopping: threading.Event) -> None:
+def _work(queue: _Queue, sqs: "SQSClient", stopping: threading.Event, begun: threading.Lock) -> None:
     arn = ""
     while not stopping.is_set():
         try:
@@ -64,7 +66,9 @@ def _work(queue: _Queue, sqs: "SQSClient", stopping: threading.Event) -> None:
                 or sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
             )
             for message in _received(queue, sqs):
-                _deal_with(message, queue, sqs, arn)
+                with begun:
+                    if not stopping.is_set():
+                        _deal_with(message, queue, sqs, arn)
         except Exception as error:
             # A queue that cannot be reached now may be in a moment.
             log_unexpected(error)
