@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from llm_gateway.domain.queries import LOST_AFTER_S, Lease, Query, QueryProblem, QueryStatus
@@ -12,7 +13,7 @@ from tests.stores.conftest import Stores, stores_on_aws
 from tests.stores.test_queries import asking, text_of
 from tests.stores.values import problem, query, question, succeeded
 
-LEASE_S = 30
+LEASE_S = 30.25
 LARGE = 600_000
 QUERY_ID = query().id
 OTHER = replace(problem(), detail="another")
@@ -285,11 +286,19 @@ def test_an_asynchronous_query_whose_holder_fell_silent_still_runs(queries: Quer
     assert status(queries) is QueryStatus.RUNNING
 
 
-def test_a_query_knows_what_else_was_made_from_it(queries: QueryStore, clock: FakeClock) -> None:
-    queries.add(queued(idempotency_scope="scope"))
+MADE = {"idempotency_scope": "scope", "cache_keys": frozenset({"k1", "k2"})}
+NOTHING = {"idempotency_scope": None, "cache_keys": frozenset[str]()}
+
+
+@pytest.mark.parametrize(("at_first", "at_last"), [(MADE, NOTHING), (NOTHING, MADE), (MADE, MADE)])
+def test_a_query_knows_what_else_was_made_from_it(
+    queries: QueryStore, clock: FakeClock, at_first: dict[str, Any], at_last: dict[str, Any]
+) -> None:
+    asked = queued(**at_first)
+    queries.add(asked)
     query = claimed(queries, clock)
-    assert (query.idempotency_scope, query.cache_keys) == ("scope", frozenset())
-    assert queries.finish(replace(succeeded(query), cache_keys=frozenset({"k1", "k2"}), idempotency_scope=None))
+    assert (query.idempotency_scope, query.cache_keys) == (asked.idempotency_scope, asked.cache_keys)
+    assert queries.finish(replace(succeeded(query), **at_last))
     found = queries.summary(QUERY_ID)
     assert found is not None
     assert (found.idempotency_scope, found.cache_keys) == ("scope", {"k1", "k2"})

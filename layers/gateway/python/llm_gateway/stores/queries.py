@@ -84,8 +84,7 @@ class DynamoQueryStore:
 
     def claim(self, query_id: str, *, until: datetime) -> Query | None:
         now, lease = self._clock.now(), Lease(holder=self._ids.ulid(), until=until)
-        claimable = free_at(now) & ~TO_BE_CANCELLED & (QueryItem.expires_at > now.timestamp())
-        claimed = self._change(query_id, taking_up(lease, now=now), condition=claimable)
+        claimed = self._change(query_id, taking_up(lease, now=now), condition=free_at(now) & ~TO_BE_CANCELLED)
         item = claimed.item
         # A claim that went through although its answer was lost is sent again, and then meets itself.
         if item is not None and (claimed.done or item.holder == lease.holder):
