@@ -101,7 +101,12 @@ class Gateway:
 
     @cached_property
     def _records(self) -> Records:
-        return Records(clock=self._clock, ids=self._ids, retention=timedelta(days=self.settings.retention_days))
+        return Records(
+            clock=self._clock,
+            ids=self._ids,
+            retention=timedelta(days=self.settings.retention_days),
+            lease=timedelta(seconds=self.settings.lease_s),
+        )
 
     @cached_property
     def _planner(self) -> Planner:

@@ -8,7 +8,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Where things are, as the CDK stacks name them; a name is empty where a function was not granted the thing."""
+    """Where things are, as the CDK stacks name them; a name is empty where a function was not granted the thing.
+
+    `lease_s` is how long whoever works on a query may be silent before somebody else takes it up, `keep_alive_s` how long a
+    stream may be.
+    """
 
     keys_table: str
     providers_table: str
@@ -24,6 +28,8 @@ class Settings:
     kms_key_id: str | None
     retention_days: int
     cache_ttl_s: int
+    lease_s: int
+    keep_alive_s: int
     allow_private_addresses: bool
     rank_files: Path
 
@@ -45,6 +51,8 @@ class Settings:
             kms_key_id=environment.get("KMS_KEY_ID") or None,
             retention_days=_whole_number(environment, "RETENTION_DAYS", default=30),
             cache_ttl_s=_whole_number(environment, "CACHE_TTL_S", default=3600),
+            lease_s=_whole_number(environment, "LEASE_S", default=60),
+            keep_alive_s=_whole_number(environment, "KEEP_ALIVE_S", default=12),
             allow_private_addresses=environment.get("ALLOW_PRIVATE_ADDRESSES", "") == "true",
             rank_files=Path(environment.get("TIKTOKEN_CACHE_DIR", "")),
         )

@@ -34,7 +34,8 @@ class _Asking:
 
     def stream(self, query: QueryRequest) -> EventStream:
         """The answer as it comes."""
-        return event_stream(self.request, self.gateway.queries.stream(self._asked(query)), start=Position())
+        items = self.gateway.queries.stream(self._asked(query))
+        return event_stream(self.request, items, start=Position(), gateway=self.gateway)
 
     def _asked(self, query: QueryRequest) -> Asked:
         state = self.request.state
@@ -60,14 +61,15 @@ class _Resuming:
         if position is None and self.last_event_id != LAST_ID:
             raise MalformedRequest("Last-Event-ID is not an id of this stream: send the last one that was read.")
         items = self.gateway.queries.resume(query_id, position, caller=self.caller, left=self.request.state.left.is_set)
-        return event_stream(self.request, items, start=position or Position())
+        return event_stream(self.request, items, start=position or Position(), gateway=self.gateway)
 
 
-def event_stream(request: Request, items: Iterator[StreamItem], *, start: Position) -> EventStream:
+def event_stream(request: Request, items: Iterator[StreamItem], *, start: Position, gateway: Gateway) -> EventStream:
     def render(error: Exception) -> bytes:
         return error_event(problem_of(as_gateway_error(error), request_id=request.state.request_id))
 
-    return EventStream(events(items, start=start), render=render, left=request.state.left)
+    left, silence_s = request.state.left, gateway.settings.keep_alive_s
+    return EventStream(events(items, start=start), render=render, left=left, silence_s=silence_s)
 
 
 Asking = Annotated[_Asking, Depends(_Asking)]

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 _WAIT_S: Final = 5
-_HIDDEN_S: Final = 60
 _PAUSE_S: Final = 1
 _TICK_S: Final = 0.2
 # How many messages of a queue are dealt with at once.
@@ -28,6 +27,7 @@ Handler = Callable[[dict[str, Any], Any], Any]
 class _Queue:
     url: str
     handler: Handler
+    hidden_s: int
 
 
 def poll(handlers: Mapping[str, Handler]) -> None:
@@ -37,9 +37,11 @@ def poll(handlers: Mapping[str, Handler]) -> None:
     # A client of its own: the gateway's would not wait as long as a queue does.
     settings, sqs = gateway().settings, boto3.client("sqs")
     queues = {
-        "high": _Queue(url=settings.high_queue_url, handler=handlers["process_query"]),
-        "normal": _Queue(url=settings.queue_url, handler=handlers["process_query"]),
-        "dead_letters": _Queue(url=settings.dead_letters_url, handler=handlers["bury_query"]),
+        "high": _Queue(url=settings.high_queue_url, handler=handlers["process_query"], hidden_s=settings.lease_s),
+        "normal": _Queue(url=settings.queue_url, handler=handlers["process_query"], hidden_s=settings.lease_s),
+        "dead_letters": _Queue(
+            url=settings.dead_letters_url, handler=handlers["bury_query"], hidden_s=settings.lease_s
+        ),
     }
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,7 +83,7 @@ def _received(queue: _Queue, sqs: "SQSClient") -> "list[MessageTypeDef]":
         MaxNumberOfMessages=1,
         WaitTimeSeconds=_WAIT_S,
         # Short, because the worker extends it while it lives: what a killed one held is soon delivered again.
-        VisibilityTimeout=_HIDDEN_S,
+        VisibilityTimeout=queue.hidden_s,
         MessageSystemAttributeNames=["ApproximateReceiveCount"],
     ).get("Messages", [])
 

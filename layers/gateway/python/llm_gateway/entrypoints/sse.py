@@ -11,7 +11,6 @@ from starlette.types import Receive, Scope, Send
 
 from llm_gateway.wire.events import KEEP_ALIVE, MEDIA_TYPE
 
-_SILENCE_S: Final = 12
 _AHEAD: Final = 16
 
 _END: Final = object()
@@ -44,12 +43,14 @@ class EventStream(Response):
         *,
         render: Callable[[Exception], bytes],
         left: threading.Event,
+        silence_s: float,
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._events = events
         self._render = render
         self._left = left
+        self._silence_s = silence_s
         # Bounded, so that a slow reader slows the provider and nothing piles up here.
         self._room = threading.BoundedSemaphore(_AHEAD)
         self._queue: asyncio.Queue[object] = asyncio.Queue()
@@ -84,7 +85,7 @@ class EventStream(Response):
 
     async def _next(self) -> object:
         try:
-            item = await asyncio.wait_for(self._queue.get(), _SILENCE_S)
+            item = await asyncio.wait_for(self._queue.get(), self._silence_s)
         except TimeoutError:
             return KEEP_ALIVE
         self._room.release()

@@ -4,14 +4,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from llm_gateway.domain.queries import Query
 from llm_gateway.errors import GatewayError
 from llm_gateway.ports import Clock, QueryStore
-from llm_gateway.services.records import LEASE
 
-_EVERY_S: Final = 5
+_RENEWALS: Final = 12
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,14 +26,20 @@ class Hold:
 
 
 @contextmanager
-def holding(query: Query, store: QueryStore, clock: Clock, *, also: Callable[[], None] | None = None) -> Iterator[Hold]:
-    """Renews the query's lease in the background, and does `also` what else has to be kept alive, until the block ends."""
+def holding(
+    query: Query, store: QueryStore, clock: Clock, *, lease: timedelta, also: Callable[[], None] | None = None
+) -> Iterator[Hold]:
+    """Renews the query's lease in the background, and does `also` what else has to be kept alive, until the block ends.
+
+    It is renewed so often that it outlives several failures to.
+    """
+    every_s = lease.total_seconds() / _RENEWALS
     hold = Hold()
 
     def keep() -> None:
-        while not hold._over.wait(_EVERY_S):
+        while not hold._over.wait(every_s):
             try:
-                if not store.renew(query, until=clock.now() + LEASE):
+                if not store.renew(query, until=clock.now() + lease):
                     hold._lost.set()
                     return
                 if also is not None:

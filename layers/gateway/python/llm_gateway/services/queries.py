@@ -61,7 +61,7 @@ class QueryService:
         if known is not None:
             yield from _told(known.query, Position())
             return
-        with holding(entry.query, self.store, self.clock) as hold:
+        with holding(entry.query, self.store, self.clock, lease=self.records.lease) as hold:
             entry.course.cancelled = lambda: asked.cancelled() or hold.is_lost()
             yield from self._streamed(entry)
 

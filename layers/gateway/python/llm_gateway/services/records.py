@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
 
 from llm_gateway.domain.chat import Delta, FinishReason, TextDelta, ToolCall, ToolCallDelta, Usage
 from llm_gateway.domain.identifiers import QUERY_PREFIX
@@ -22,9 +21,6 @@ from llm_gateway.domain.queries import (
 from llm_gateway.errors import GatewayError, ProviderFault
 from llm_gateway.ports import Cancelled, Clock, Ids, never
 from llm_gateway.services.calls import Answered, Course
-
-LEASE: Final = timedelta(seconds=60)
-"""How long a query is held without a sign of life: renewed well before, so that only the dead lose it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +44,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
-    """Makes a query and its later states; stores nothing."""
+    """Makes a query and its later states; stores nothing.
+
+    A query is held for a `lease` without a sign of life: it is renewed well before, so that only the dead lose it.
+    """
 
     clock: Clock
     ids: Ids
     retention: timedelta
+    lease: timedelta
 
     def new(self, asked: Asked, status: QueryStatus) -> Query:
         now = self.clock.now()
@@ -66,7 +66,7 @@ class Records:
             started_at=now if running else None,
             expires_at=now + self.retention,
             attempts=1 if running else 0,
-            lease=Lease(holder=self.ids.ulid(), until=now + LEASE) if running else None,
+            lease=Lease(holder=self.ids.ulid(), until=now + self.lease) if running else None,
             idempotency_scope=asked.idempotency.scope if asked.idempotency else None,
         )
 

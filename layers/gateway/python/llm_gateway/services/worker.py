@@ -23,7 +23,7 @@ from llm_gateway.services.calls import Course
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.holding import holding
 from llm_gateway.services.planning import Planner
-from llm_gateway.services.records import LEASE, Records, problem_of
+from llm_gateway.services.records import Records, problem_of
 from llm_gateway.services.together import together
 
 _LONGEST_BACKOFF_S: Final = 300
@@ -52,32 +52,36 @@ class Worker:
     def process(self, delivery: Delivery) -> None:
         """Raises `NotDone` where the message must be delivered again, and has seen to when."""
         try:
-            query = self.store.claim(delivery.query_id, until=self.clock.now() + LEASE)
+            query = self.store.claim(delivery.query_id, until=self.clock.now() + self.records.lease)
             if query is None:
                 self._leave(delivery)
                 return
         except DependencyUnavailable as error:
             raise NotDone("The query's store cannot be reached.") from error
-        self._hold(delivery, LEASE.total_seconds())
+        self._hold(delivery, self._lease_s)
         self._work(query, delivery)
 
     def bury(self, delivery: Delivery) -> None:
         """Tells that a query failed whose message was delivered too often. One that somebody still works on goes back."""
         if not self.store.bury(delivery.query_id, problem=_GIVEN_UP):
-            self.queue.send(delivery.query_id, delay_s=LEASE.total_seconds())
+            self.queue.send(delivery.query_id, delay_s=self._lease_s)
+
+    @property
+    def _lease_s(self) -> float:
+        return self.records.lease.total_seconds()
 
     def _leave(self, delivery: Delivery) -> None:
         """Nothing to take up. Where somebody else holds the query, this message is what brings it back should he die."""
         query = self.store.summary(delivery.query_id)
         if query is not None and not query.status.finished:
-            self._hold(delivery, LEASE.total_seconds())
+            self._hold(delivery, self._lease_s)
             raise NotDone("Somebody else works on the query.")
 
     def _work(self, query: Query, delivery: Delivery) -> None:
         now_s = self.clock.monotonic_s()
         course = Course(since_s=now_s, deadline_s=now_s + query.request.timeout_s)
-        keep_message = partial(self._hold, delivery, LEASE.total_seconds())
-        with holding(query, self.store, self.clock, also=keep_message) as hold:
+        keep_message = partial(self._hold, delivery, self._lease_s)
+        with holding(query, self.store, self.clock, lease=self.records.lease, also=keep_message) as hold:
             course.cancelled = hold.is_lost
             try:
                 answered = self.dispatcher.ask(self.planner.plan(query.request), course)
