@@ -148,14 +148,8 @@ class Calls:
         return self.gates.admit(step.candidate.provider, tokens=step.tokens, timeout_s=timeouts.total_s)
 
     def _admitted(self, step: Step, course: Course, timeouts: Timeouts) -> Call:
-        ahead, course.ahead = course.ahead, None
         try:
-            if ahead is None or ahead.step is not step:
-                admission = self._admission(step, timeouts)
-            elif isinstance(ahead.outcome, GatewayError):
-                raise ahead.outcome
-            else:
-                admission = ahead.outcome
+            admission = self._admitted_ahead(step, course) or self._admission(step, timeouts)
         except ProviderFault as fault:
             fault.provider = step.candidate.provider.id
             course.attempts.append(skipped(step, fault))
@@ -163,6 +157,16 @@ class Calls:
         course.calls += 1
         course.candidate = step.candidate
         return Call(step=step, admission=admission, started_s=self.clock.monotonic_s())
+
+    def _admitted_ahead(self, step: Step, course: Course) -> Admission | None:
+        """What was admitted ahead, where it was for `step`. Raises what the gate did."""
+        if course.ahead is None or course.ahead.step is not step:
+            self.withdraw(course)
+            return None
+        outcome, course.ahead = course.ahead.outcome, None
+        if isinstance(outcome, GatewayError):
+            raise outcome
+        return outcome
 
     def _end_with(self, error: Exception, call: Call, course: Course, answer: ChatAnswer | None) -> None:
         """Ends a call that raised `error`, whatever it is; an `answer` that came before that is billed all the same."""

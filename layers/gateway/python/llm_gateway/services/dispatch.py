@@ -101,9 +101,15 @@ class Dispatcher:
 
     def _begun(self, step: Step, course: Course, *, whole: bool, others: Plan) -> tuple[Delta | Answered, Items]:
         """The candidate's first item, and the generator of the rest."""
-        attempts = self._retrying(step, course, others)
+        failed: list[BaseException] = []
+        attempts = self._retrying(step, course, others, into=failed)
         try:
             return attempts(self._first, step, course, whole)
+        except CircuitOpen:
+            if not failed:
+                raise
+            # It is what failed until then that closed the gate, and that is the answer.
+            raise failed[-1] from None
         except ResponseValidationFailed as fault:
             if not whole or course.calls >= MOST_CALLS:
                 raise
@@ -129,7 +135,8 @@ class Dispatcher:
         note = config.credentials
         return self.credentials.get(config.id, changed_at=note.updated_at, fresh=fresh) if note else None
 
-    def _retrying(self, step: Step, course: Course, others: Plan) -> Retrying:
+    def _retrying(self, step: Step, course: Course, others: Plan, *, into: list[BaseException]) -> Retrying:
+        """Tries again what deserves it, noting what failed."""
         most_tries = step.candidate.provider.retry.max_attempts
 
         def stops(state: RetryCallState) -> bool:
@@ -144,7 +151,18 @@ class Dispatcher:
             if course.cancelled():
                 raise CallCancelled("The query was cancelled before it was tried again.")
 
-        return Retrying(stop=stops, wait=_wait_s, retry=retry_if_exception(_deserves_retry), sleep=sleep, reraise=True)
+        def note(state: RetryCallState) -> None:
+            fault = state.outcome.exception() if state.outcome else None
+            into.extend([fault] if fault else [])
+
+        return Retrying(
+            stop=stops,
+            wait=_wait_s,
+            retry=retry_if_exception(_deserves_retry),
+            before_sleep=note,
+            sleep=sleep,
+            reraise=True,
+        )
 
     def _is_worth_waiting(self, wait_s: float, course: Course, others: Plan) -> bool:
         """Whether to wait for the candidate that was tried last: in time for its answer, and no longer than others deserve."""
