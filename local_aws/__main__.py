@@ -22,6 +22,7 @@ class Stopped(BaseException):
 def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a handler's signature
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)  # The way out is not to be interrupted; it takes seconds at most.
+    print("\nStopping…", flush=True)
     raise Stopped
 
 
@@ -53,7 +54,7 @@ def main() -> int:
         print(f"\n{failure}", file=sys.stderr)
         return 1
     except Stopped:
-        print("\nStopped.")
+        print("Stopped.")
     return 0
 
 

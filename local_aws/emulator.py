@@ -15,6 +15,8 @@ from workshop.steps import Failure
 PREFERRED_PORT: Final = 4566
 START_TIMEOUT_S: Final = 60.0
 HEALTH_TIMEOUT_S: Final = 5.0
+# It keeps nothing, so that there is nothing to wait for.
+GRACE_S: Final = 0.2
 
 
 def start(processes: Processes, *, scratch: Path, enforce_iam: bool = False) -> tuple[LocalAws, Process]:
@@ -34,7 +36,7 @@ def start(processes: Processes, *, scratch: Path, enforce_iam: bool = False) -> 
         "S3_DATA_DIR": str(scratch / "s3"),
     }
     del environment["AWS_ENDPOINT_URL"]
-    return aws, processes.start("emulator", [sys.executable, "-m", "ministack"], env=environment)
+    return aws, processes.start("emulator", [sys.executable, "-m", "ministack"], env=environment, grace_s=GRACE_S)
 
 
 def given_or_started(given: LocalAws | None, processes: Processes, *, scratch: Path) -> tuple[LocalAws, Process | None]:

@@ -1,8 +1,9 @@
-"""The gateway as plain processes: its server with the worker beside it, and its command line for keys."""
+"""The gateway as plain processes: its server, the worker beside it, and its command line for keys."""
 
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from local_aws.api import get_json
 from local_aws.aws import LocalAws
@@ -14,16 +15,21 @@ from workshop.places import ROOT
 START_TIMEOUT_S = 60.0
 
 
-def environment(aws: LocalAws, variables: Mapping[str, str]) -> dict[str, str]:
+def environment(aws: LocalAws, variables: Mapping[str, str], *, rank_files: Path | None = None) -> dict[str, str]:
     """What a function's environment would be, on this machine; `variables` come from the data stack."""
-    return {**aws.environment(), **variables, "PYTHONPATH": f"{ROOT}:{GATEWAY_PACKAGE}"}
+    ranks = {} if rank_files is None else {"TIKTOKEN_CACHE_DIR": str(rank_files)}
+    return {**aws.environment(), **variables, **ranks, "PYTHONPATH": f"{ROOT}:{GATEWAY_PACKAGE}"}
 
 
 def serve(processes: Processes, *, port: int, env: Mapping[str, str]) -> Process:
-    """Start every endpoint on `port`, and the worker."""
+    """Start every endpoint on `port`."""
     command = [sys.executable, "-m", "functions", "--host", LOOPBACK, "--port", str(port)]
-    processes.start("worker", [sys.executable, "-m", "functions", "--worker"], env=env)
     return processes.start("gateway", command, env=env)
+
+
+def work(processes: Processes, *, env: Mapping[str, str]) -> Process:
+    """Start what works on the queues."""
+    return processes.start("worker", [sys.executable, "-m", "functions", "--worker"], env=env)
 
 
 def wait_for(server: Process, *, base_url: str) -> None:

@@ -19,7 +19,7 @@ from workshop.steps import Failure
 TAIL_LINES: Final = 20
 POLL_S: Final = 0.03
 WATCH_S: Final = 0.5
-STOP_TIMEOUT_S: Final = 8.0
+GRACE_S: Final = 8.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class Process:
     name: str
     popen: subprocess.Popen[bytes]
     log: Path
+    grace_s: float = GRACE_S
 
     @property
     def pid(self) -> int:
@@ -55,11 +56,14 @@ class Process:
                 raise self.failure(f"not ready after {timeout_s:.0f} s")
             time.sleep(POLL_S)
 
-    def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> None:
-        """Ask the process to end, and make an end of its whole group if it does not."""
+    def ask_to_end(self) -> None:
+        """Send SIGTERM to the process and its group."""
         self._signal(signal.SIGTERM)
+
+    def end(self) -> None:
+        """Wait for a process that was asked to end, and make an end of its whole group if it does not within `grace_s`."""
         try:
-            self.popen.wait(timeout_s)
+            self.popen.wait(self.grace_s)
         except subprocess.TimeoutExpired:
             pass
         finally:
@@ -75,7 +79,7 @@ class Process:
 
 @dataclass(slots=True, kw_only=True)
 class Processes:
-    """What this run has started, stopped in reverse order on the way out."""
+    """What this run has started, stopped on the way out."""
 
     logs: Path
     _started: list[Process] = field(default_factory=list)
@@ -99,6 +103,7 @@ class Processes:
         env: Mapping[str, str],
         cwd: Path = ROOT,
         stdout: int | None = None,
+        grace_s: float = GRACE_S,
     ) -> Process:
         """Start `command` with exactly `env`. It ends with the thread that calls this, so call it from one that stays.
 
@@ -117,7 +122,7 @@ class Processes:
                 stderr=output,
                 start_new_session=True,
             )
-            process = Process(name=name, popen=popen, log=log)
+            process = Process(name=name, popen=popen, log=log, grace_s=grace_s)
             self._started.append(process)
         return process
 
@@ -138,8 +143,10 @@ class Processes:
             time.sleep(WATCH_S)
 
     def stop(self) -> None:
-        """Stop all that still run, the last started first, and start nothing more."""
+        """Stop all that still run, at once, and start nothing more."""
         with self._lock:
             self._stopped = True
+        for process in self._started:
+            process.ask_to_end()
         while self._started:
-            self._started.pop().stop()
+            self._started.pop().end()

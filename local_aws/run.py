@@ -1,5 +1,6 @@
 """`make run`: an emulator with the data stack, a model, the gateway in front of both, and a first question answered."""
 
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from layers.tokenizers.build import build as build_tokenizers
 from local_aws import emulator, gateway, gateway_file, model, stack, summary, synthesis
 from local_aws.api import Api
 from local_aws.aws import LocalAws, given_aws
@@ -57,16 +59,19 @@ def started(steps: Steps, *, aws: LocalAws | None, logs: Path) -> Iterator[Runni
         aws, own_emulator = emulator.given_or_started(aws, processes, scratch=Path(scratch))
         model_server = model.start(processes, aws=aws)
         provider = pool.submit(_provider, steps, model_server)
+        rank_files = pool.submit(_rank_files, steps)
         variables = pool.submit(_deploy_data, steps, processes, aws, own_emulator).result()
 
         port = free_port(PREFERRED_PORT)
         base_url = f"http://{LOOPBACK}:{port}"
-        env = gateway.environment(aws, variables)
+        env = gateway.environment(aws, variables, rank_files=rank_files.result())
         server = gateway.serve(processes, port=port, env=env)
         key = pool.submit(gateway.create_admin_key, processes, env=env)
         with steps.step("Gateway") as step:
             step.detail = base_url
             gateway.wait_for(server, base_url=base_url)
+        # Not before: starting takes a processor's time from what the first question waits for.
+        gateway.work(processes, env=env)
         api = Api(base_url=base_url, key=key.result())
         local_model = provider.result()
         with steps.step("Local model as a provider"), _explained_by(server):
@@ -82,6 +87,15 @@ def _provider(steps: Steps, model_server: Process) -> dict[str, Any]:
         provider = model.as_provider(url)
         step.detail = f"{provider['default_model']}, {url}"
     return provider
+
+
+def _rank_files(steps: Steps) -> Path | None:
+    with steps.step("Tokenizers") as step:
+        try:
+            return build_tokenizers() / "tiktoken"
+        except (OSError, subprocess.CalledProcessError):
+            step.detail = "not within reach, so tokens are estimated by bytes"
+            return None
 
 
 def _deploy_data(steps: Steps, processes: Processes, aws: LocalAws, own_emulator: Process | None) -> Mapping[str, str]:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from local_aws.api import BASE_PATH
 
-QUESTION: Final = "What is the capital of France?"
-NEXT_QUESTION: Final = "Name three colours of the rainbow."
+QUESTION: Final = "What is photosynthesis? Answer in one sentence."
+NEXT_QUESTION: Final = "Name three fruits."
 
 
 def query(question: str) -> dict[str, Any]:

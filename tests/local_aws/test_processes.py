@@ -69,9 +69,10 @@ def test_stops_what_its_children_started(tmp_path: Path) -> None:
 
 def test_makes_an_end_of_what_does_not_listen(tmp_path: Path) -> None:
     with Processes(logs=tmp_path) as processes:
-        process = processes.start("stubborn", [sys.executable, "-c", STUBBORN], env=dict(os.environ))
+        process = processes.start("stubborn", [sys.executable, "-c", STUBBORN], env=dict(os.environ), grace_s=0.2)
         process.wait_until(lambda: "ready" in process.output(), timeout_s=10)
-        process.stop(timeout_s=0.2)
+        process.ask_to_end()
+        process.end()
         assert process.popen.returncode == -signal.SIGKILL
 
 
