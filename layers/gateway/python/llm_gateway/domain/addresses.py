@@ -1,7 +1,7 @@
 """Which addresses a provider may have: never the cloud's metadata, private ones only where a deployment allows them."""
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,10 +11,14 @@ _METADATA_HOSTS: Final = frozenset(
 _METADATA_ADDRESSES: Final = frozenset(
     {ip_address("fd00:ec2::254"), ip_address("fd00:ec2::23"), ip_address("100.100.100.200")}
 )
+_HOLDING_IPV4: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
 
 
 def fault_in_base_url(url: str, *, private_allowed: bool) -> str | None:
     """What is wrong with `url` as a provider's address, as a sentence that says how to mend it; None where nothing is."""
+    # Parsers drop or map other characters, each in its own way: what was checked must be what is called.
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        return "must be ASCII without spaces: write a name as xn--…, a path with %XX"
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
@@ -24,7 +28,7 @@ def fault_in_base_url(url: str, *, private_allowed: bool) -> str | None:
         return "must start with https:// and name a host"
     if parts.username is not None or parts.password is not None:
         return "must not carry credentials: put them into credentials.api_key"
-    if parts.query or parts.fragment:
+    if "?" in url or "#" in url:
         return "must not have a query or a fragment"
     return _fault_in_host(host.rstrip(".").lower(), private_allowed) or _fault_in_scheme(parts.scheme, private_allowed)
 
@@ -63,5 +67,12 @@ def _literal(host: str) -> IPv4Address | IPv6Address | None:
         except OSError:
             return None
     if isinstance(address, IPv6Address):
-        return address.ipv4_mapped or address.sixtofour or address
+        return address.ipv4_mapped or address.sixtofour or _translated(address) or address
     return address
+
+
+def _translated(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that NAT64, or the old compatible form, writes into the end of this one."""
+    if any(address in network for network in _HOLDING_IPV4):
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return None

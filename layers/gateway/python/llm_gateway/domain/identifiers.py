@@ -13,7 +13,7 @@ _ULID: Final = re.compile(f"[{_CROCKFORD}]{{26}}")
 
 
 def is_slug(text: str) -> bool:
-    return _SLUG.match(text) is not None
+    return _SLUG.fullmatch(text) is not None
 
 
 def slug_from(name: str) -> str | None:
