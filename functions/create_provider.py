@@ -1,9 +1,7 @@
 """POST /api/v1/llm/providers: register a provider."""
 
-from llm_gateway.entrypoints.aws import lambda_handler
-from llm_gateway.entrypoints.http import Caller, Gateway, endpoint
+from llm_gateway.entrypoints.aws import Caller, Gateway, Reply, endpoint, lambda_handler
 from llm_gateway.entrypoints.idempotency import Creating
-from llm_gateway.entrypoints.replies import Reply
 from llm_gateway.wire.providers import ProviderBody, ProviderShown
 
 

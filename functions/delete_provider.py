@@ -1,7 +1,6 @@
 """DELETE /api/v1/llm/providers/{provider_id}: remove a provider."""
 
-from llm_gateway.entrypoints.aws import lambda_handler
-from llm_gateway.entrypoints.http import Gateway, IfMatch, endpoint
+from llm_gateway.entrypoints.aws import Gateway, IfMatch, endpoint, lambda_handler
 
 
 @endpoint

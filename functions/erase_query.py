@@ -1,7 +1,6 @@
 """DELETE /api/v1/llm/query/{query_id}: erase a query."""
 
-from llm_gateway.entrypoints.aws import lambda_handler
-from llm_gateway.entrypoints.http import Caller, Gateway, endpoint
+from llm_gateway.entrypoints.aws import Caller, Gateway, endpoint, lambda_handler
 
 
 @endpoint

@@ -1,7 +1,6 @@
 """GET /docs: the API's description as a page to read and try."""
 
-from llm_gateway.entrypoints.aws import lambda_handler
-from llm_gateway.entrypoints.http import endpoint
+from llm_gateway.entrypoints.aws import endpoint, lambda_handler
 from llm_gateway.wire.documents import docs_page
 from starlette.responses import HTMLResponse
 

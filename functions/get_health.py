@@ -1,7 +1,6 @@
 """GET /health: whether this gateway answers at all; it touches nothing slow."""
 
-from llm_gateway.entrypoints.aws import lambda_handler
-from llm_gateway.entrypoints.http import endpoint
+from llm_gateway.entrypoints.aws import endpoint, lambda_handler
 from llm_gateway.wire.documents import Health
 
 

@@ -1,7 +1,6 @@
 """GET /openapi.json: the whole API as an OpenAPI document."""
 
-from llm_gateway.entrypoints.aws import lambda_handler
-from llm_gateway.entrypoints.http import endpoint
+from llm_gateway.entrypoints.aws import endpoint, lambda_handler
 from llm_gateway.wire.documents import openapi_document
 from starlette.responses import Response
 

@@ -1,7 +1,6 @@
 """GET /api/v1/llm/providers/{provider_id}/status: how a provider is doing."""
 
-from llm_gateway.entrypoints.aws import lambda_handler
-from llm_gateway.entrypoints.http import Caller, Gateway, endpoint
+from llm_gateway.entrypoints.aws import Caller, Gateway, endpoint, lambda_handler
 from llm_gateway.wire.status import ProviderStatus
 
 

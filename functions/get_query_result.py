@@ -1,7 +1,6 @@
 """GET /api/v1/llm/query/{query_id}/result: what came of a query."""
 
-from llm_gateway.entrypoints.aws import lambda_handler
-from llm_gateway.entrypoints.http import Caller, Gateway, Wait, endpoint
+from llm_gateway.entrypoints.aws import Caller, Gateway, Wait, endpoint, lambda_handler
 from llm_gateway.entrypoints.replies import Reply, result_of
 from llm_gateway.wire.answers import ResultShown
 

@@ -1,7 +1,6 @@
 """GET /api/v1/llm/query/{query_id}/status: where a query stands."""
 
-from llm_gateway.entrypoints.aws import lambda_handler
-from llm_gateway.entrypoints.http import Caller, Gateway, Wait, endpoint
+from llm_gateway.entrypoints.aws import Caller, Gateway, Wait, endpoint, lambda_handler
 from llm_gateway.wire.answers import StatusShown
 
 

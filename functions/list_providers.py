@@ -1,7 +1,6 @@
 """GET /api/v1/llm/providers: list the providers."""
 
-from llm_gateway.entrypoints.aws import lambda_handler
-from llm_gateway.entrypoints.http import Caller, Cursor, Gateway, Limit, endpoint
+from llm_gateway.entrypoints.aws import Caller, Cursor, Gateway, Limit, endpoint, lambda_handler
 from llm_gateway.wire.providers import ProviderPage
 
 

@@ -1,9 +1,7 @@
 """GET /api/v1/llm/query/{query_id}/stream: go on reading an answer after `Last-Event-ID`."""
 
-from llm_gateway.entrypoints.asking import Resuming
-from llm_gateway.entrypoints.aws import app_and_handler
-from llm_gateway.entrypoints.http import endpoint
-from llm_gateway.entrypoints.sse import EventStream
+from llm_gateway.entrypoints.asking import EventStream, Resuming
+from llm_gateway.entrypoints.aws import app_and_handler, endpoint
 
 
 @endpoint

@@ -1,9 +1,7 @@
 """POST /api/v1/llm/query/stream: ask a model and read the answer as it is written."""
 
-from llm_gateway.entrypoints.asking import Asking
-from llm_gateway.entrypoints.aws import app_and_handler
-from llm_gateway.entrypoints.http import endpoint
-from llm_gateway.entrypoints.sse import EventStream
+from llm_gateway.entrypoints.asking import Asking, EventStream
+from llm_gateway.entrypoints.aws import app_and_handler, endpoint
 from llm_gateway.wire.queries import StreamBody
 
 

@@ -12,9 +12,10 @@ from llm_gateway.domain.streams import Position
 from llm_gateway.entrypoints.http import Caller, Gateway
 from llm_gateway.entrypoints.idempotency import IdempotencyKey
 from llm_gateway.entrypoints.problems import as_gateway_error, problem_of
-from llm_gateway.entrypoints.sse import EventStream
+from llm_gateway.entrypoints.replies import QueryReply as QueryReply
+from llm_gateway.entrypoints.replies import answered
+from llm_gateway.entrypoints.sse import EventStream as EventStream
 from llm_gateway.errors import MalformedRequest
-from llm_gateway.services.ledger import Delivered
 from llm_gateway.services.queries import StreamItem
 from llm_gateway.services.records import Asked
 from llm_gateway.wire.events import LAST_ID, error_event, events
@@ -27,10 +28,10 @@ class _Asking:
     gateway: Gateway
     idempotency: IdempotencyKey
 
-    def run(self, query: QueryRequest) -> Delivered:
+    def run(self, query: QueryRequest) -> QueryReply:
         """The answer, or for an asynchronous query the promise of one."""
         queries = self.gateway.queries
-        return (queries.accept if query.mode == "async" else queries.run)(self._asked(query))
+        return answered((queries.accept if query.mode == "async" else queries.run)(self._asked(query)))
 
     def stream(self, query: QueryRequest) -> EventStream:
         """The answer as it comes."""

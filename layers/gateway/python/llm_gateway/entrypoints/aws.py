@@ -1,11 +1,24 @@
-"""The Lambda door: API Gateway's events in, through the same app, and answers out."""
+"""The Lambda door, and all that a handler file needs of the doors: how to declare itself, and what it may ask for."""
 
 from fastapi import FastAPI
 from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 
-from llm_gateway.entrypoints.http import Mounted, app_of
+from llm_gateway.entrypoints.http import Caller, Cursor, Gateway, IfMatch, Limit, Mounted, Reply, Wait, app_of, endpoint
 from llm_gateway.wire.problems import MEDIA_TYPE
+
+__all__ = [
+    "Caller",
+    "Cursor",
+    "Gateway",
+    "IfMatch",
+    "Limit",
+    "Reply",
+    "Wait",
+    "app_and_handler",
+    "endpoint",
+    "lambda_handler",
+]
 
 # What is not text Mangum encodes as base64, and a REST API without binary media types passes that on as it is.
 _TEXT = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE]

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -20,9 +21,9 @@ from llm_gateway.entrypoints.composition import gateway, gateway_behind
 from llm_gateway.entrypoints.guard import guarded
 from llm_gateway.entrypoints.observe import Observed
 from llm_gateway.entrypoints.problems import render_framework_errors
-from llm_gateway.entrypoints.replies import Reply
+from llm_gateway.entrypoints.replies import Reply as Reply
 from llm_gateway.wire.problems import MEDIA_TYPE, Problem
-from llm_gateway.wire.schema import Outgoing
+from llm_gateway.wire.schema import Outgoing, Revised
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +85,18 @@ def _response(reply: Reply[Any], *, status: int) -> Response:
             return reply.body
         case Outgoing():
             content = reply.body.model_dump_json(by_alias=True)
-            return Response(content, status, reply.headers, "application/json")
+            return Response(content, status, _headers(reply.body, status) | reply.headers, "application/json")
         case None:
             return Response(status_code=status, headers=reply.headers)
         case _:
             return JSONResponse(reply.body, status, reply.headers)
+
+
+def _headers(body: Outgoing, status: int) -> dict[str, str]:
+    """What a resource says of itself: its revision, and where it is once it was made."""
+    if not isinstance(body, Revised):
+        return {}
+    return {"ETag": body.etag()} | ({"Location": body.location()} if status == HTTPStatus.CREATED else {})
 
 
 def _schema(handler: Callable[..., Any]) -> Any:

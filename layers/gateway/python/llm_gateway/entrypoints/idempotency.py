@@ -4,15 +4,16 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header
 from starlette.requests import Request
 
 from llm_gateway.entrypoints.http import Caller, Gateway
-from llm_gateway.entrypoints.replies import R, Reply, created
+from llm_gateway.entrypoints.replies import Reply
 from llm_gateway.errors import ValidationFailed
 from llm_gateway.services.records import Idempotency
+from llm_gateway.wire.schema import Revised
 
 _LONGEST_KEY = 255
 
@@ -34,6 +35,8 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+R = TypeVar("R", bound=Revised)
+
 IdempotencyKey = Annotated[Idempotency | None, Depends(_idempotency)]
 
 
@@ -47,10 +50,9 @@ class _Creating:
     def once(self, resource: type[R], create: Callable[[], R]) -> Reply[R]:
         """What `create` makes, or made the first time."""
         document, replayed = self.gateway.once.do(self.idempotency, lambda: create().model_dump_json().encode())
-        reply = created(resource.model_validate_json(document))
-        if replayed:
-            reply.headers["Idempotent-Replayed"] = "true"
-        return reply
+        return Reply(
+            resource.model_validate_json(document), headers={"Idempotent-Replayed": "true"} if replayed else {}
+        )
 
 
 Creating = Annotated[_Creating, Depends(_Creating)]

@@ -6,10 +6,8 @@ from typing import Generic, TypeVar
 from llm_gateway.domain.queries import Query
 from llm_gateway.services.ledger import Delivered
 from llm_gateway.wire.answers import AcceptedShown, AnswerShown, ResultShown, StatusShown
-from llm_gateway.wire.schema import Revised
 
 B = TypeVar("B", covariant=True)
-R = TypeVar("R", bound=Revised)
 
 _POLL_AFTER_S = 1
 
@@ -24,14 +22,6 @@ class Reply(Generic[B]):
 
 
 QueryReply = Reply[AnswerShown | AcceptedShown]
-
-
-def created(resource: R) -> Reply[R]:
-    return Reply(resource, headers={"Location": resource.location(), "ETag": resource.etag()})
-
-
-def revised(resource: R) -> Reply[R]:
-    return Reply(resource, headers={"ETag": resource.etag()})
 
 
 def answered(delivered: Delivered) -> QueryReply:

@@ -55,6 +55,7 @@ class Entry:
     course: Course
     cache_key: str | None = None
     is_stored: bool = False
+    is_gone: bool = False
 
     @property
     def first(self) -> Step:
@@ -112,6 +113,9 @@ class Ledger:
             lambda: self._leave_cache(entry, query),
             lambda: self._leave_idempotency(entry, query),
         )
+        if entry.is_gone and entry.cache_key is not None:
+            # Erased meanwhile: then nothing of it may stay anywhere.
+            _outcome(self.cache.delete, entry.cache_key, query_id=query.id)
         return query if stored else _warned(query, NOT_STORED)
 
     def forget(self, entry: Entry) -> None:
@@ -208,7 +212,7 @@ class Ledger:
         # An answer that was paid for goes out even where it cannot be kept.
         try:
             if entry.is_stored:
-                self.store.finish(query)
+                entry.is_gone = not self.store.finish(query)
             else:
                 self.store.add(query)
         except DependencyUnavailable:

@@ -114,8 +114,8 @@ class QueryService:
 
     def cancel(self, query_id: str, *, caller: Caller) -> QuerySummary:
         """Stops a query: a queued one at once, a running one soon; one at its end stays. Raises as `summary` does."""
-        self.summary(query_id, caller=caller)
-        after = self.store.cancel(query_id)
+        before = self.summary(query_id, caller=caller)
+        after = before if before.status.finished else self.store.cancel(query_id)
         return self._seen(after, query_id, caller, everybodys=True)
 
     def erase(self, query_id: str, *, caller: Caller) -> None:

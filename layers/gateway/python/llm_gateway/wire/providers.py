@@ -134,7 +134,7 @@ class ProviderBody(Incoming):
         return None
 
 
-class ProviderReplacement(ProviderBody):
+class ProviderUpdate(ProviderBody):
     """The body of a `PUT`: what a `GET` answers is accepted; `revision` must match if present, the times are ignored."""
 
     revision: Revision | None = None
