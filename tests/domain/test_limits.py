@@ -193,6 +193,22 @@ def test_a_reservation_that_has_drained_gives_nothing_back() -> None:
     assert not bucket.take(drained_ns, 1)
 
 
+def test_a_bucket_that_was_empty_since_gives_nothing_back_though_it_is_not_yet_due() -> None:
+    limit = Limit.of(100, burst=50)
+    bucket = Bucket(limit)
+    assert bucket.take(START_NS, 40)
+    early = Reservation(amount=40, level=bucket.level)
+    assert bucket.take(START_NS, 10)
+    late = Reservation(amount=10, level=bucket.level)
+    before = bucket.level
+    bucket.settle(START_NS, early, 0)
+    now_ns = bucket.level.tat_ns
+    assert bucket.take(now_ns, 50)
+    bucket.settle(now_ns, late, 0)
+    assert not bucket.take(now_ns, 1)
+    assert not bucket.write(limit.settle("tokens", before, reserved=late, used=0, now_ns=now_ns))
+
+
 def test_what_was_used_beyond_the_reservation_is_owed() -> None:
     limit = Limit.of(100, burst=50)
     bucket = Bucket(limit)

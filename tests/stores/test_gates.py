@@ -15,6 +15,7 @@ from llm_gateway.domain.gates import Admission
 from llm_gateway.domain.health import Health
 from llm_gateway.domain.metrics import CallResult, LastError, LatencyMs
 from llm_gateway.domain.providers import CircuitPolicy, ProviderConfig, ProviderLimits
+from llm_gateway.domain.writes import Equal, Write
 from llm_gateway.errors import (
     CallTooLarge,
     CircuitOpen,
@@ -31,8 +32,8 @@ from llm_gateway.errors import (
     ProviderUnreachable,
 )
 from llm_gateway.ports import Clock, Ids
-from llm_gateway.stores.gates import StoredProviderGates
-from llm_gateway.stores.items import DynamoItems, Items
+from llm_gateway.stores.gates import TRIES, StoredProviderGates
+from llm_gateway.stores.items import DynamoItems, Items, Outcome
 
 from tests.adapters.clock import FakeClock
 from tests.adapters.ids import FakeIds
@@ -152,6 +153,15 @@ def test_tokens_are_reserved_by_estimate_and_settled_by_use(deployment: Deployme
     deployment.admit(config, tokens=190)
 
 
+def test_what_one_process_gives_back_another_may_take_at_once(deployment: Deployment) -> None:
+    config, other = limited(tokens_per_minute=1000), deployment.process()
+    admitted = deployment.admit(config, tokens=200)
+    with pytest.raises(ProviderRateLimited):
+        other.admit(config, tokens=200, timeout_s=TIMEOUT_S)
+    deployment.gates.settle(admitted, ended(usage=Usage()))
+    other.admit(config, tokens=200, timeout_s=TIMEOUT_S)
+
+
 @pytest.mark.parametrize(
     ("result", "left"),
     [
@@ -228,6 +238,17 @@ def test_a_dead_worker_s_place_frees_itself_when_its_call_must_be_over(
     deployment.admit(config)
 
 
+def test_one_dead_worker_s_place_is_taken_once(deployment: Deployment, clock: FakeClock) -> None:
+    config, other = limited(max_concurrent=1), deployment.process()
+    deployment.admit(config)
+    with refused(ProviderBusy, TIMEOUT_S):
+        other.admit(config, tokens=0, timeout_s=TIMEOUT_S)
+    clock.advance(TIMEOUT_S)
+    deployment.admit(config)
+    with refused(ProviderBusy, TIMEOUT_S):
+        other.admit(config, tokens=0, timeout_s=TIMEOUT_S)
+
+
 def test_a_call_that_reports_after_its_time_frees_nobody_else_s_place(deployment: Deployment, clock: FakeClock) -> None:
     config = limited(max_concurrent=1)
     late = deployment.admit(config)
@@ -243,6 +264,38 @@ def test_a_dead_worker_s_tokens_free_themselves(deployment: Deployment, clock: F
     deployment.admit(config, tokens=200)
     clock.advance(60)
     assert deployment.gates.state(config).tokens_remaining == 200
+
+
+# Calls that are not made
+
+
+def test_a_call_that_is_not_made_gives_everything_back(deployment: Deployment) -> None:
+    config = limited(requests_per_minute=20, tokens_per_minute=1000, max_concurrent=1)
+    before = deployment.gates.state(config)
+    deployment.gates.withdraw(deployment.admit(config, tokens=200))
+    assert deployment.gates.state(config) == before
+    other = deployment.process()
+    for _ in range(10):
+        deployment.gates.withdraw(deployment.admit(config, tokens=200))
+        other.withdraw(other.admit(config, tokens=200, timeout_s=TIMEOUT_S))
+
+
+def test_a_trial_that_is_not_made_is_left_to_the_next(deployment: Deployment, clock: FakeClock) -> None:
+    config = limited()
+    opened(deployment, config)
+    clock.advance(20)
+    deployment.gates.withdraw(deployment.admit(config))
+    deployment.call(config)
+    assert deployment.gates.state(config).circuit is CircuitState.CLOSED
+
+
+def test_what_is_given_back_can_be_had_by_a_process_that_was_refused(deployment: Deployment) -> None:
+    config, other = limited(requests_per_minute=20, burst=1), deployment.process()
+    admitted = deployment.admit(config)
+    with pytest.raises(ProviderRateLimited):
+        other.admit(config, tokens=0, timeout_s=TIMEOUT_S)
+    deployment.gates.withdraw(admitted)
+    other.admit(config, tokens=0, timeout_s=TIMEOUT_S)
 
 
 # Circuit
@@ -357,7 +410,9 @@ def test_failures_from_before_the_circuit_opened_do_not_open_it_again(deployment
     deployment.call(config)
     for straggler in stragglers:
         deployment.gates.settle(straggler, ended(ProviderTimeout("too long")))
-    assert deployment.gates.state(config).circuit is CircuitState.CLOSED
+    state = deployment.gates.state(config)
+    assert state.circuit is CircuitState.CLOSED
+    assert state.last_error == LastError(code="provider_timeout", at=clock.now())
 
 
 def test_a_success_from_before_does_not_close_an_open_circuit(deployment: Deployment) -> None:
@@ -502,13 +557,48 @@ def test_a_success_takes_one_write_before_the_call_and_two_at_once_after_it(
         assert [verb for verb, _ in items.calls] == ["write"] * 3
 
 
-def test_what_is_known_to_last_is_refused_without_asking(
+def test_an_open_circuit_and_a_pause_refuse_without_asking(
     failing: tuple[Deployment, InMemoryItems], clock: FakeClock
 ) -> None:
+    deployment, items = failing
+    paused, broken = limited(), provider("broken", circuit=CircuitPolicy(failure_threshold=1))
+    deployment.call(paused, ProviderRateLimited("429", retry_after_s=7))
+    deployment.call(broken, ProviderFailed("500"))
+    items.calls.clear()
+    clock.advance(1)
+    for config in (paused, broken):
+        assert deployment.pass_until_refused(config)[0] == 0
+    assert items.calls == []
+
+
+def test_a_full_gate_refuses_at_the_price_of_a_read(failing: tuple[Deployment, InMemoryItems]) -> None:
     deployment, items = failing
     config = limited(requests_per_minute=20)
     deployment.pass_until_refused(config)
     items.calls.clear()
-    clock.advance(1)
     assert deployment.pass_until_refused(config)[0] == 0
-    assert items.calls == []
+    assert [verb for verb, _ in items.calls] == ["read"]
+
+
+def test_a_gate_that_never_stands_still_is_given_up(clock: FakeClock, ids: FakeIds) -> None:
+    items = Restless()
+    deployment = Deployment(items, clock, ids)
+    config = limited(max_concurrent=2)
+    admitted = deployment.admit(config)
+    items.calls.clear()
+    items.restless = True
+    with pytest.raises(DependencyUnavailable):
+        deployment.admit(config)
+    assert len(items.calls) == TRIES
+    deployment.gates.settle(admitted, ended())
+
+
+@dataclass
+class Restless(InMemoryItems):
+    """As if somebody else always came in between."""
+
+    restless: bool = False
+
+    def write(self, key: str, write: Write, *, repeatable: bool = True) -> Outcome:
+        others = (Equal("turn", "mine"),) if self.restless else ()
+        return super().write(key, Write((*write.conditions, *others), write.changes), repeatable=repeatable)

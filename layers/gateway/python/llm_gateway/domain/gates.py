@@ -208,7 +208,7 @@ def _limit_refusal(gate: Gate, item: Item, call: Call) -> Refusal | None:
     found = [Refusal(reason=Reason.HOLD, wait_ns=(number(item, "hold_until") or 0) - now_ns, lasts=True)]
     if share.requests:
         wait_ns = share.requests.wait_ns(Level.of(item, "requests"), now_ns=now_ns)
-        found.append(Refusal(reason=Reason.REQUESTS, wait_ns=wait_ns, lasts=True))
+        found.append(Refusal(reason=Reason.REQUESTS, wait_ns=wait_ns, lasts=False))
     if share.tokens:
         wait_ns = share.tokens.wait_ns(Level.of(item, "tokens"), now_ns=now_ns, amount=call.tokens)
         found.append(Refusal(reason=Reason.TOKENS, wait_ns=wait_ns, lasts=False))

@@ -1,10 +1,12 @@
 """Providers' gates over stored items: lets calls pass and notes how they end, each with one write in the normal case.
 
-Round trips of `admit`: 1 when the item is as this process last saw it (a read where nothing is limited); 0 for a refusal that is
-known to last; 2 when a bucket has filled or drained since, or in a process's first call; never more than `TRIES`. Of `settle`: 1
-write to the gate and, at the same time, 1 to the minute's counters; 2 when the circuit opens or a bucket has turned; and one for
-each further item of a sharded gate when the circuit turns or the provider asks for a pause. Counters have items of their own
-because a write is billed by the size of its item.
+Round trips of `admit`: 1 when the item is as this process last saw it (a read where nothing is limited); 0 while the circuit is
+open or the provider has asked for a pause; 2 when a bucket has turned since, and in a process's first call; never more than
+`TRIES`. Of `settle`: 1 write to the gate and, at the same time, 1 to the minute's counters; 2 when the circuit opens or a bucket
+has turned; and one for each further item of a sharded gate when the circuit turns or the provider asks for a pause. Counters
+have items of their own because a write is billed by the size of its item.
+
+A write that lets a call pass may be sent again when its answer is lost, and then take twice: the limit holds all the same.
 """
 
 import logging
@@ -121,7 +123,7 @@ class StoredProviderGates:
             self._learn(view, {gate.scope: outcome.item})
             if outcome.done or has_admitted(outcome.item, call):
                 return Admission(call=call, gate=gate, item=outcome.item)
-        raise DependencyUnavailable(f"The limits of provider {provider.id!r} are too contended.", retry_after_s=1)
+        raise _too_contended(call)
 
     def settle(self, admission: Admission, result: CallResult) -> None:
         now_ns = to_ns(self._clock.now())
@@ -164,6 +166,8 @@ class StoredProviderGates:
                 if outcome.done:
                     break
                 met = outcome.item
+            else:
+                raise _too_contended(admission.call)
         except DependencyUnavailable:
             # It may have been done all the same: what adds must not be sent again, freeing the place may.
             freeing = release(admission, met)
@@ -200,6 +204,11 @@ class StoredProviderGates:
             self._items.write(scope, counting(result, now_ns=now_ns), repeatable=False)
         except Exception:
             _log.warning("A call to provider %s is not counted.", admission.call.provider.id, exc_info=True)
+
+
+def _too_contended(call: Call) -> DependencyUnavailable:
+    detail = f"The limits of provider {call.provider.id!r} are too contended right now."
+    return DependencyUnavailable(detail, retry_after_s=1)
 
 
 def _soonest(refusals: Sequence[Refusal]) -> Refusal:
