@@ -24,13 +24,13 @@ _LISTEN_S: Final = 0.2
 _TALKATIVE: Final = ("anthropic", "openai", "httpx2", "httpcore2")
 
 
-def http_client(owner: object) -> httpx2.Client:
+def http_client(owner: object, *, auth: httpx2.Auth | None = None) -> httpx2.Client:
     """A client to be reused: it keeps connections open, until `owner` is gone."""
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     # No proxy of the environment: it would see what a plain-http model server is asked, and stand in the way to loopback.
     # No redirect: another host would be handed the credential.
-    client = httpx2.Client(transport=_Transport(), trust_env=False, follow_redirects=False)
+    client = httpx2.Client(transport=_Transport(), auth=auth, trust_env=False, follow_redirects=False)
     # Nobody else knows when the last call of an adapter that fell out of use has ended.
     weakref.finalize(owner, client.close)
     return client

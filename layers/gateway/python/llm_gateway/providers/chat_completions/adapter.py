@@ -90,12 +90,14 @@ class ChatCompletions:
     def _client(self) -> "openai.OpenAI":
         import openai
 
+        from llm_gateway.providers.function_url import signature_for
         from llm_gateway.providers.transport import http_client
 
+        keyless = self.upstream.api_key is None
         # A key that is not None keeps the SDK from sending the environment's.
         return openai.OpenAI(
             api_key=self.upstream.api_key or "none",
             base_url=self.upstream.base_url,
             max_retries=0,
-            http_client=http_client(owner=self),
+            http_client=http_client(owner=self, auth=signature_for(self.upstream.base_url) if keyless else None),
         )
