@@ -17,7 +17,7 @@ from llm_gateway.domain.providers import (
     Timeouts,
 )
 from llm_gateway.domain.queries import QueryRequest
-from llm_gateway.ports import Prices, Providers
+from llm_gateway.ports import Clock, Prices, Providers
 from llm_gateway.services.calls import Answered, Calls, Course, Items
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.planning import Planner
@@ -73,7 +73,7 @@ class Engine:
     """`draws` are what chance decides, in turn, and 0.5 after that."""
 
     prices: Prices = field(default_factory=FlatPrices)
-    clock: FakeClock = field(default_factory=FakeClock)
+    clock: Clock = field(default_factory=FakeClock)
     store: InMemoryProviderStore = field(default_factory=InMemoryProviderStore)
     credentials: InMemoryCredentialStore = field(default_factory=InMemoryCredentialStore)
     counter: WordCounter = field(default_factory=WordCounter)
@@ -82,6 +82,7 @@ class Engine:
 
     @cached_property
     def providers(self) -> ScriptedProviders:
+        assert isinstance(self.clock, FakeClock)
         return ScriptedProviders(clock=self.clock)
 
     @cached_property

@@ -1,6 +1,7 @@
 """Providers that behave as scripted, each by its own script, and take their time by a clock that stands still."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, FinishReason, TextDelta, Usage
@@ -36,9 +37,9 @@ class Raises:
 Behavior = Says | Raises
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Called:
-    """One call as the provider met it. `billed` is what it bills, as far as it says; `ended_s` when it ended or was left."""
+    """One call as the provider met it; `ended_s` is when it was answered, broke, or was left, `raised` what it ended with."""
 
     provider: str
     request: ChatRequest
@@ -46,10 +47,8 @@ class Called:
     credentials: ProviderCredentials | None
     started_s: float
     behavior: Behavior
-
-    @property
-    def prompt(self) -> str:
-        return self.request.messages[-1].text
+    ended_s: float | None = None
+    raised: Exception | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,28 +85,25 @@ class _Scripted(Provider):
     credentials: ProviderCredentials | None
 
     def complete(self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never) -> ChatAnswer:
-        behavior = self._meet(request, timeouts)
-        self._pass_time(behavior.after_s, timeouts.total_s)
-        if isinstance(behavior, Raises):
-            raise behavior.fault()
-        return _answer(behavior, request)
+        with self._met(request, timeouts) as behavior:
+            self._pass_time(behavior.after_s, timeouts.total_s)
+            return _ended(behavior, request)
 
     def stream(
         self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never
     ) -> Generator[Delta | ChatAnswer, None, None]:
-        behavior = self._meet(request, timeouts)
-        self._pass_time(behavior.after_s, min(timeouts.first_token_s, timeouts.total_s))
-        words = behavior.words if isinstance(behavior, Raises) else tuple(behavior.text.split())
-        try:
-            yield from (TextDelta(text=word) for word in words)
-        except GeneratorExit:
-            self.providers.left.append(self.config.id)
-            raise
-        if isinstance(behavior, Raises):
-            raise behavior.fault()
-        yield _answer(behavior, request)
+        with self._met(request, timeouts) as behavior:
+            self._pass_time(behavior.after_s, min(timeouts.first_token_s, timeouts.total_s))
+            words = behavior.words if isinstance(behavior, Raises) else tuple(behavior.text.split())
+            try:
+                yield from (TextDelta(text=word) for word in words)
+            except GeneratorExit:
+                self.providers.left.append(self.config.id)
+                raise
+            yield _ended(behavior, request)
 
-    def _meet(self, request: ChatRequest, timeouts: Timeouts) -> Behavior:
+    @contextmanager
+    def _met(self, request: ChatRequest, timeouts: Timeouts) -> Iterator[Behavior]:
         script = self.providers.scripts.get(self.config.id)
         behavior = script.pop(0) if script else self.providers.otherwise
         call = Called(
@@ -119,7 +115,13 @@ class _Scripted(Provider):
             behavior=behavior,
         )
         self.providers.called.append(call)
-        return behavior
+        try:
+            yield behavior
+        except Exception as error:
+            call.raised = error
+            raise
+        finally:
+            call.ended_s = self.providers.clock.monotonic_s()
 
     def _pass_time(self, duration_s: float, allowed_s: float) -> None:
         self.providers.clock.advance(min(duration_s, allowed_s))
@@ -127,8 +129,12 @@ class _Scripted(Provider):
             raise ProviderTimeout("The provider did not answer in time.")
 
 
-def _answer(says: Says, request: ChatRequest) -> ChatAnswer:
-    return ChatAnswer(text=says.text, finish_reason=says.finish, model=says.model or request.model, usage=says.usage)
+def _ended(behavior: Behavior, request: ChatRequest) -> ChatAnswer:
+    if isinstance(behavior, Raises):
+        raise behavior.fault()
+    return ChatAnswer(
+        text=behavior.text, finish_reason=behavior.finish, model=behavior.model or request.model, usage=behavior.usage
+    )
 
 
 def failing(kind: type[ProviderFault], *, after_s: float = 0, **arguments: object) -> Raises:
