@@ -14,7 +14,7 @@ from typing import Final
 
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.circuits import Circuit, passing, recording, verdict_on
-from llm_gateway.domain.limits import NS_PER_S, Level, Reservation, duration_ns, in_seconds
+from llm_gateway.domain.limits import NS_PER_S, Level, Reservation, duration_ns, in_seconds, to_ns
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ProviderConfig
 from llm_gateway.domain.shards import Share, shares_of
@@ -112,9 +112,12 @@ _FAULTS: Final[Mapping[Reason, tuple[type[ProviderFault], str]]] = {
 
 
 def gates_of(provider: ProviderConfig) -> tuple[Gate, ...]:
-    """The items of a provider's gate, its home first. Changed limits may change their number; they then start out empty."""
+    """The items of a provider's gate, its home first. Changed limits may change their number; they then start out empty.
+
+    A provider that was deleted and made again is another one: nothing is held against it.
+    """
     return tuple(
-        Gate(scope=f"provider#{provider.id}#{shard}", is_home=shard == 0, share=share)
+        Gate(scope=f"provider#{provider.id}#{to_ns(provider.created_at)}#{shard}", is_home=shard == 0, share=share)
         for shard, share in enumerate(shares_of(provider.limits))
     )
 
