@@ -25,10 +25,16 @@ _SOURCES = Path(__file__).resolve().parents[1] / "functions"
 # The Lambda Web Adapter starts `run.sh`, asks it over HTTP on the port, and passes its answer on as it comes. It takes the
 # place of Lambda's own start, which would have put the function and its layers on Python's path.
 _RUN = """#!/bin/sh
-export PYTHONPATH="$LAMBDA_TASK_ROOT:/opt/python"
-exec python -m uvicorn {name}:app --port "$PORT" --no-access-log
+export PYTHONPATH="$LAMBDA_TASK_ROOT:/opt/python:$PYTHONPATH"
+exec python -m uvicorn {name}:app --port "$PORT" --no-access-log --log-level warning
 """
-_ADAPTER = {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap", "AWS_LWA_INVOKE_MODE": "response_stream", "PORT": "8080"}
+_ADAPTER = {
+    "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap",
+    "AWS_LWA_INVOKE_MODE": "response_stream",
+    # It is ready when it listens: a first request would only be answered, and logged, as a path that does not exist.
+    "AWS_LWA_READINESS_CHECK_PROTOCOL": "tcp",
+    "PORT": "8080",
+}
 _TRACING = iam.PolicyStatement(
     sid="Tracing", actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"]
 )

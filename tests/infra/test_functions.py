@@ -1,6 +1,13 @@
 """The Lambdas: sized by the table, small, logged for a bounded time, and replaced step by step in production."""
 
+import http.client
 import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 from llm_gateway.endpoints import ENDPOINTS, WORKERS, Resource, endpoint
@@ -8,6 +15,7 @@ from llm_gateway.endpoints import ENDPOINTS, WORKERS, Resource, endpoint
 from infra.functions import files
 from tests.infra.deployments import ROOT, deployed
 
+PACKAGE = ROOT / "layers" / "gateway" / "python"
 STREAMING = [row for row in ENDPOINTS if row.streams]
 ROWS = [(row, "api") for row in ENDPOINTS] + [(row, "worker") for row in WORKERS]
 
@@ -113,3 +121,36 @@ def test_a_streaming_function_carries_its_start_too():
     assert {path.name for path in directory.iterdir()} == {"get_health.py", "run.sh"}
     assert os.access(directory / "run.sh", os.X_OK)
     assert "uvicorn get_health:app" in (directory / "run.sh").read_text()
+
+
+@pytest.mark.parametrize("row", STREAMING, ids=lambda row: row.name)
+def test_its_start_serves_the_endpoint(row):
+    directory = files(row, streams=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    # Nothing may be written beside the function: what is there is what would be uploaded.
+    here = {
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": f"{PACKAGE}:{ROOT}",
+    }
+    server = subprocess.Popen(
+        [directory / "run.sh"], cwd=directory, env={**here, "LAMBDA_TASK_ROOT": str(directory), "PORT": str(port)}
+    )
+    try:
+        status = ask(port, row.method, row.path.replace("{query_id}", "qry_1"))
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+    # No key was sent; that the endpoint says so is proof that it is this one, with its guard.
+    assert status == 401
+
+
+def ask(port, method, path):
+    for _ in range(100):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        with suppress(ConnectionRefusedError), closing(connection):
+            connection.request(method, path)
+            return connection.getresponse().status
+        time.sleep(0.1)
+    raise AssertionError("nothing listens")
