@@ -65,8 +65,8 @@ class Steps:
                 threading.Thread(target=self._tick, name="steps", daemon=True).start()
         try:
             yield step
-        except BaseException:
-            self._finish(step, mark="failed")
+        except BaseException as error:
+            self._finish(step, mark="failed" if isinstance(error, Exception) else "ended")
             raise
         self._finish(step, mark="done")
 

@@ -36,6 +36,13 @@ def test_a_failed_step_says_so_and_raises_on() -> None:
     assert stream.getvalue().split()[:2] == ["failed", "llama.cpp"]
 
 
+def test_a_step_that_somebody_ended_did_not_fail() -> None:
+    stream = io.StringIO()
+    with pytest.raises(KeyboardInterrupt), Steps(stream=stream).step("llama.cpp"):
+        raise KeyboardInterrupt
+    assert stream.getvalue().split()[:2] == ["ended", "llama.cpp"]
+
+
 def test_a_terminal_sees_a_bar_while_it_waits() -> None:
     stream = Terminal()
     with Steps(stream=stream).step("llama.cpp", fraction=lambda: 0.25):
