@@ -1,13 +1,13 @@
 """GET /health: whether this gateway answers at all; it touches nothing slow."""
 
 from llm_gateway.entrypoints.aws import endpoint, lambda_handler
-from llm_gateway.wire.documents import Health
+from llm_gateway.wire.documents import Alive
 
 
 @endpoint
-def get_health() -> Health:
+def get_health() -> Alive:
     """The gateway is up. Whether its providers are is told by their status."""
-    return Health(status="ok")
+    return Alive(status="ok")
 
 
 handler = lambda_handler(get_health)

@@ -22,7 +22,7 @@ from llm_gateway.entrypoints.guard import guarded
 from llm_gateway.entrypoints.observe import Observed
 from llm_gateway.entrypoints.problems import render_framework_errors
 from llm_gateway.entrypoints.replies import Reply as Reply
-from llm_gateway.wire.problems import MEDIA_TYPE, Problem
+from llm_gateway.wire.problems import Problem
 from llm_gateway.wire.schema import Outgoing, Revised
 
 
@@ -60,7 +60,8 @@ def _mount(app: FastAPI, mounted: Mounted) -> None:
         name=row.name,
         status_code=row.status,
         response_model=_schema(handler),
-        responses={"default": {"model": Problem, "content": {MEDIA_TYPE: {}}}} if row.permission else None,
+        response_class=_response_class(handler),
+        responses={"default": {"model": Problem}} if row.permission else None,
         summary=row.name.replace("_", " ").capitalize(),
         description=inspect.getdoc(handler),
     )
@@ -104,6 +105,14 @@ def _schema(handler: Callable[..., Any]) -> Any:
     (schema,) = get_args(returns) if get_origin(returns) is Reply else (returns,)
     bodiless = inspect.isclass(schema) and issubclass(schema, Response | NoneType)
     return None if bodiless else schema
+
+
+def _response_class(handler: Callable[..., Any]) -> type[Response]:
+    """For the document alone: which media type it tells."""
+    returns = get_type_hints(handler).get("return")
+    if inspect.isclass(returns) and issubclass(returns, Response) and returns.media_type is not None:
+        return returns
+    return JSONResponse
 
 
 def _caller(request: Request) -> keys.Caller:

@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 
 from llm_gateway.endpoints import ENDPOINTS
 from llm_gateway.entrypoints.http import Mounted, app_of
+from llm_gateway.wire.problems import MEDIA_TYPE
 
 _THREADS = 256
 
@@ -47,4 +48,7 @@ def openapi_json(mounted: Iterable[Mounted]) -> str:
             operation: dict[str, Any] = document["paths"][row.path][row.method.lower()]
             operation["security"] = [{"bearer": []}, {"api_key": []}]
             operation["x-permission"] = row.permission.value
+            # FastAPI documents every response under the media type of the first.
+            problems = operation["responses"]["default"]["content"]
+            problems[MEDIA_TYPE] = problems.popitem()[1]
     return json.dumps(document, indent=1, sort_keys=True) + "\n"

@@ -22,7 +22,7 @@ _DOCS_PAGE = """<!doctype html>
 """
 
 
-class Health(Outgoing):
+class Alive(Outgoing):
     """The gateway answers."""
 
     status: Literal["ok"]
