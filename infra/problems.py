@@ -16,7 +16,7 @@ _PROBLEMS = {
         504,
         "deadline_exceeded",
         "The query's own time is up",
-        "There was no answer within 29 seconds.",
+        "There was no answer in the time that API Gateway waits.",
         None,
     ),
     "DEFAULT_4XX": (400, "malformed_request", "The request cannot be read", "API Gateway refused it.", None),

@@ -57,7 +57,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """One Lambda that a queue feeds; `queue` names it, `reserved_concurrency` bounds how many run at once."""
+    """One Lambda that a queue feeds; `queue` names it, `max_concurrency` bounds how many it runs at once."""
 
     name: str
     queue: str
