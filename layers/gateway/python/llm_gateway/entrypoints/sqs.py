@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -29,12 +28,10 @@ class QueueHandler:
     work: Work
 
     def __call__(self, event: dict[str, Any], context: LambdaContext) -> Any:
-        return process_partial_response(event, self._deal_with, self._processor, context)
-
-    @cached_property
-    def _processor(self) -> BatchProcessor:
-        # Even a batch in which all failed is reported, not raised: a raise would hide what was seen to here.
-        return BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+        # One for each batch, because it keeps what failed, and several threads may share this handler. Even a batch in
+        # which all failed is reported, not raised: a raise would hide what was seen to here.
+        processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+        return process_partial_response(event, self._deal_with, processor, context)
 
     def _deal_with(self, record: SQSRecord) -> None:
         delivery = delivery_of(record)
