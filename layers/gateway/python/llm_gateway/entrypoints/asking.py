@@ -17,7 +17,7 @@ from llm_gateway.entrypoints.replies import answered
 from llm_gateway.entrypoints.sse import EventStream as EventStream
 from llm_gateway.errors import MalformedRequest
 from llm_gateway.services.queries import StreamItem
-from llm_gateway.services.records import Asked
+from llm_gateway.services.records import Asked, Idempotency
 from llm_gateway.wire.events import LAST_ID, error_event, events
 
 
@@ -26,7 +26,7 @@ class _Asking:
     request: Request
     caller: Caller
     gateway: Gateway
-    idempotency: IdempotencyKey
+    idempotency: Idempotency | None
 
     def run(self, query: QueryRequest) -> QueryReply:
         """The answer, or for an asynchronous query the promise of one."""
@@ -54,7 +54,7 @@ class _Resuming:
     request: Request
     caller: Caller
     gateway: Gateway
-    last_event_id: Annotated[str, Header()] = "0"
+    last_event_id: str
 
     def stream(self, query_id: str) -> EventStream:
         """What the client has not read yet. Raises `MalformedRequest` for an event id that no stream has."""
@@ -73,5 +73,15 @@ def event_stream(request: Request, items: Iterator[StreamItem], *, start: Positi
     return EventStream(events(items, start=start), render=render, left=left, silence_s=silence_s)
 
 
-Asking = Annotated[_Asking, Depends(_Asking)]
-Resuming = Annotated[_Resuming, Depends(_Resuming)]
+async def _asking(request: Request, caller: Caller, gateway: Gateway, idempotency: IdempotencyKey) -> _Asking:
+    return _Asking(request=request, caller=caller, gateway=gateway, idempotency=idempotency)
+
+
+async def _resuming(
+    request: Request, caller: Caller, gateway: Gateway, last_event_id: Annotated[str, Header()] = "0"
+) -> _Resuming:
+    return _Resuming(request=request, caller=caller, gateway=gateway, last_event_id=last_event_id)
+
+
+Asking = Annotated[_Asking, Depends(_asking)]
+Resuming = Annotated[_Resuming, Depends(_resuming)]

@@ -115,12 +115,19 @@ def _response_class(handler: Callable[..., Any]) -> type[Response]:
     return JSONResponse
 
 
-def _caller(request: Request) -> keys.Caller:
+# Dependencies are coroutines though they wait for nothing: FastAPI would send each plain function to a thread.
+
+
+async def _gateway(request: Request) -> bootstrap.Gateway:
+    return gateway_behind(request)
+
+
+async def _caller(request: Request) -> keys.Caller:
     caller: keys.Caller = request.state.caller
     return caller
 
 
-def _expected_revision(if_match: Annotated[str | None, Header()] = None) -> int | None:
+async def _expected_revision(if_match: Annotated[str | None, Header()] = None) -> int | None:
     """The revision that `If-Match` names; one that no resource has (0) where it names none, `*` where any will do."""
     if if_match is None or if_match.strip() == "*":
         return None
@@ -128,7 +135,7 @@ def _expected_revision(if_match: Annotated[str | None, Header()] = None) -> int 
     return int(tag) if tag.isdecimal() and len(tag) < 19 else 0
 
 
-Gateway = Annotated[bootstrap.Gateway, Depends(gateway_behind)]
+Gateway = Annotated[bootstrap.Gateway, Depends(_gateway)]
 Caller = Annotated[keys.Caller, Depends(_caller)]
 IfMatch = Annotated[int | None, Depends(_expected_revision)]
 Limit = Annotated[int, FromQuery(ge=1, le=100)]

@@ -18,7 +18,7 @@ from llm_gateway.wire.schema import Revised
 _LONGEST_KEY = 255
 
 
-def _idempotency(
+async def _idempotency(
     request: Request, caller: Caller, idempotency_key: Annotated[str | None, Header()] = None
 ) -> Idempotency | None:
     """What the `Idempotency-Key` header asks for. Raises `ValidationFailed` for a key that is none."""
@@ -45,7 +45,7 @@ class _Creating:
     """A creation on its way, which is done once under a key."""
 
     gateway: Gateway
-    idempotency: IdempotencyKey
+    idempotency: Idempotency | None
 
     def once(self, resource: type[R], create: Callable[[], R]) -> Reply[R]:
         """What `create` makes, or made the first time."""
@@ -55,4 +55,8 @@ class _Creating:
         )
 
 
-Creating = Annotated[_Creating, Depends(_Creating)]
+async def _creating(gateway: Gateway, idempotency: IdempotencyKey) -> _Creating:
+    return _Creating(gateway=gateway, idempotency=idempotency)
+
+
+Creating = Annotated[_Creating, Depends(_creating)]
