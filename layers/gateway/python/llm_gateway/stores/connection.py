@@ -42,6 +42,8 @@ _ONCE: Final = _CONFIG.merge(Config(retries={"mode": "legacy", "total_max_attemp
 _OUR_OWN_FAULTS: Final = frozenset({"ValidationException", "SerializationException"})
 CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 
+_log = logging.getLogger(__name__)
+
 
 class Aws:
     """AWS's clients. Region, credentials and `AWS_ENDPOINT_URL` are found as in every AWS tool."""
@@ -106,6 +108,10 @@ def reaching(dependency: str) -> Iterator[None]:
             raise ConditionFailed from fault
         if isinstance(_cause(fault), ParamValidationError) or error_code(fault) in _OUR_OWN_FAULTS:
             raise
+        # Callers are told no more than that; operators need to know whether it was a permission, a limit or the network.
+        _log.warning(
+            "The store of %s cannot be reached: %s", dependency, error_code(fault) or type(_cause(fault)).__name__
+        )
         detail = f"The store of {dependency} cannot be reached right now."
         raise DependencyUnavailable(detail, retry_after_s=RETRY_AFTER_S) from fault
 
