@@ -1,0 +1,132 @@
+"""Queries over HTTP: how what is asked reaches the core."""
+
+import json
+from typing import Any
+
+import pytest
+from llm_gateway.domain import chat
+from llm_gateway.wire.queries import QueryBody, StreamBody
+from pydantic import ValidationError
+
+_HELLO = {"role": "user", "content": "Hello"}
+
+
+def _asked(**changes: Any) -> Any:
+    return QueryBody.model_validate_json(json.dumps({"messages": [_HELLO]} | changes)).to_domain()
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    asked = _asked()
+    assert asked.messages == (chat.Message(role=chat.MessageRole.USER, content=(chat.TextPart(text="Hello"),)),)
+    assert (asked.system, asked.model, asked.provider, asked.fallback) == (None, None, None, None)
+    assert (asked.cache, asked.mode, asked.priority, asked.tool_choice) == ("auto", "sync", "normal", "auto")
+    assert asked.parameters == chat.Parameters()
+    assert asked.output == chat.OutputFormat()
+    assert asked.metadata == {}
+
+
+def test_no_fallback_is_another_thing_than_any() -> None:
+    assert _asked(fallback=[]).fallback == ()
+    assert _asked(fallback=None).fallback is None
+    assert _asked(fallback=["a", "b/m"]).fallback == ("a", "b/m")
+
+
+def test_each_way_of_asking_has_its_own_time() -> None:
+    assert _asked().timeout_s == 25
+    assert _asked(mode="async").timeout_s == 300
+    assert _asked(mode="async", timeout_s=840).timeout_s == 840
+    assert StreamBody.model_validate({"messages": [_HELLO]}).to_domain().timeout_s == 300
+    assert StreamBody.model_validate({"messages": [_HELLO], "timeout_s": 840}).to_domain().timeout_s == 840
+    for body, timeout_s in ((QueryBody, 28.001), (StreamBody, 840.5), (StreamBody, 0.5)):
+        with pytest.raises(ValidationError):
+            body.model_validate({"messages": [_HELLO], "timeout_s": timeout_s})
+
+
+def test_a_stream_has_no_mode() -> None:
+    assert StreamBody.model_validate({"messages": [_HELLO]}).to_domain().mode == "stream"
+    with pytest.raises(ValidationError):
+        StreamBody.model_validate({"messages": [_HELLO], "mode": "async"})
+
+
+def test_a_conversation_with_tools() -> None:
+    messages = [
+        {"role": "developer", "content": "Be brief.", "name": "house"},
+        {"role": "user", "content": [{"type": "text", "text": "Weather?", "cache_control": {"type": "ephemeral"}}]},
+        {
+            "role": "assistant",
+            "content": "Let me see.",
+            "refusal": None,
+            "tool_calls": [
+                {"id": "1", "type": "function", "function": {"name": "weather", "arguments": '{"in": "Bern"}'}}
+            ],
+        },
+        {"role": "tool", "tool_call_id": "1", "content": [{"type": "text", "text": "Snow"}]},
+    ]
+    first, second, third, fourth = _asked(messages=messages).messages
+    assert (first.role, first.name) == (chat.MessageRole.DEVELOPER, "house")
+    assert second.content == (chat.TextPart(text="Weather?", cache_control=chat.CacheControl(ttl="5m")),)
+    assert third.tool_calls == (chat.ToolCall(id="1", name="weather", arguments='{"in": "Bern"}'),)
+    assert (fourth.role, fourth.tool_call_id) == (chat.MessageRole.TOOL, "1")
+
+
+def test_tools_and_the_choice_of_one() -> None:
+    schema = {"type": "object", "properties": {"in": {"type": "string"}}}
+    tools = [
+        {"type": "function", "function": {"name": "weather", "description": "d", "parameters": schema, "strict": True}}
+    ]
+    asked = _asked(tools=tools, tool_choice={"type": "function", "function": {"name": "weather"}})
+    assert asked.tools == (chat.Tool(name="weather", description="d", parameters=schema, strict=True),)
+    assert asked.tool_choice == chat.NamedTool(name="weather")
+    assert _asked(tool_choice="required").tool_choice == "required"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/a.png", "data:image/png;base64,iVBORw0KGgo=", "data:image/svg+xml;base64,AAAA"]
+)
+def test_images_that_are_taken(url: str) -> None:
+    content = [{"type": "image_url", "image_url": {"url": url, "detail": "low"}}]
+    (message,) = _asked(messages=[{"role": "user", "content": content}]).messages
+    assert message.content == (chat.ImagePart(url=url, detail="low"),)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "http://example.com/a.png",
+        "file:///etc/passwd",
+        "ftp://example.com/a.png",
+        "data:text/html;base64,AAAA",
+        "data:image/png,AAAA",
+        "data:image/png;base64,",
+        "data:image/png;base64,A A",
+        "data:image/png;base64,AAAA\n",
+        "HTTPS:example.com",
+    ],
+)
+def test_images_that_are_not(url: str) -> None:
+    content = [{"type": "image_url", "image_url": {"url": url}}]
+    with pytest.raises(ValidationError):
+        _asked(messages=[{"role": "user", "content": content}])
+
+
+def test_the_form_of_the_answer() -> None:
+    schema = {"type": "object"}
+    assert _asked(output={"type": "json_schema", "schema": schema}).output == chat.OutputFormat(
+        type="json_schema", schema=schema
+    )
+    assert _asked(output={"type": "json"}).output == chat.OutputFormat(type="json")
+    for wrong in (
+        {"type": "json_schema"},
+        {"type": "text", "schema": schema},
+        {"type": "json_schema", "json_schema": schema},
+    ):
+        with pytest.raises(ValidationError):
+            _asked(output=wrong)
+
+
+def test_metadata_is_small() -> None:
+    room = 16_384 - len(json.dumps({"a": ""}))
+    assert _asked(metadata={"a": "x" * room}).metadata == {"a": "x" * room}
+    with pytest.raises(ValidationError):
+        _asked(metadata={"a": "x" * (room + 1)})
