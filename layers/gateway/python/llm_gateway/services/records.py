@@ -121,11 +121,10 @@ class Records:
         return replace(query, status=status, completed_at=self.clock.now(), answer=answer, problem=problem)
 
     def _latency(self, course: Course) -> Latency:
-        return Latency(
-            total_ms=round((self.clock.monotonic_s() - course.since_s) * 1000),
-            provider_ms=round(course.provider_s * 1000),
-            waiting_ms=round(course.waiting_s * 1000),
-        )
+        total_ms = round((self.clock.monotonic_s() - course.since_s) * 1000)
+        provider_ms, waiting_ms = round(course.provider_s * 1000), round(course.waiting_s * 1000)
+        # Two halves of a millisecond, each rounded up, are more than their sum.
+        return Latency(total_ms=max(total_ms, provider_ms + waiting_ms), provider_ms=provider_ms, waiting_ms=waiting_ms)
 
 
 def problem_of(error: GatewayError) -> QueryProblem:
