@@ -5,12 +5,16 @@ import logging
 import socket
 import traceback
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import cached_property
 
 import pytest
 from llm_gateway.domain.chat import OutputFormat, Parameters
+from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.providers import CircuitPolicy, ProviderCredentials, RetryPolicy, Timeouts
+from llm_gateway.entrypoints.problems import problem_of
 from llm_gateway.errors import (
     GatewayError,
     NoProviderAvailable,
@@ -23,10 +27,15 @@ from llm_gateway.errors import (
 )
 from llm_gateway.providers.registry import ProviderRegistry
 from llm_gateway.services.calls import Answered
+from llm_gateway.services.records import Asked
+from llm_gateway.stores.gates import StoredProviderGates
 from llm_gateway.stores.system import SystemClock
 
 from tests.adapters.credential_store import InMemoryCredentialStore
 from tests.adapters.engine import Engine, question, settle, story
+from tests.adapters.gates import in_memory_gates
+from tests.adapters.gateway import FakeGateway
+from tests.adapters.items import InMemoryItems
 from tests.adapters.real_engine import KINDS, calling, real_engine, upstreams
 from tests.adapters.upstream import Answer, HangUp, Raw, Refusal, ScriptedUpstream, StreamFault
 from tests.adapters.upstream_wires import Said
@@ -379,3 +388,56 @@ def test_neither_words_nor_keys_of_providers_show(engine, upstream, log: io.Stri
     assert len(upstream[name].requests) >= 2
     assert key_sent(upstream[name].requests[0].headers) == KEY
     assert not [text[:3000] for text in told if MARKER in text]
+
+
+@dataclass(frozen=True)
+class CallingGateway(FakeGateway):
+    """A gateway whose providers are real and call the upstreams."""
+
+    @cached_property
+    def _providers(self) -> ProviderRegistry:
+        return ProviderRegistry(clock=self.clock)
+
+    @cached_property
+    def items(self) -> InMemoryItems:
+        return InMemoryItems()
+
+    @cached_property
+    def _gates(self) -> StoredProviderGates:
+        return in_memory_gates(self.clock, self._ids, self.items)
+
+
+@pytest.mark.parametrize(
+    "behaviors",
+    [
+        {name: Refusal(status=500, body=MARKER.encode()) for name in KINDS},
+        {name: Refusal(status=401, body=MARKER.encode()) for name in KINDS},
+        {name: Raw(body=f'{{"error": "{MARKER}"}}'.encode()) for name in KINDS},
+        {"a": Refusal(status=429, code=MARKER), "b": Raw(body=MARKER.encode()), "c": HangUp(), "d": Answer()},
+        {"a": Refusal(status=400, code=MARKER, param=MARKER), "b": Answer(), "c": Answer(), "d": Answer()},
+    ],
+    ids=["500", "401", "garbage", "one answers", "rejected"],
+)
+@pytest.mark.parametrize("streams", [False, True])
+def test_neither_are_they_kept(upstream: Upstreams, log: io.StringIO, capsys, behaviors: dict, streams: bool) -> None:
+    gateway = CallingGateway()
+    for name, behavior in behaviors.items():
+        gateway.provider_store.add(calling(name, upstream[name].url))
+        gateway.credentials.put(name, ProviderCredentials(api_key=KEY))
+        upstream[name].otherwise = behavior
+    caller = Caller(key_id="key_1", role=Role.ADMIN)
+    asked = Asked(request=question(), caller=caller, received_s=gateway.clock.monotonic_s())
+
+    told: list[str] = []
+    try:
+        told.append(repr(list(gateway.queries.stream(asked)) if streams else gateway.queries.run(asked)))
+    except GatewayError as error:
+        told += [words_of(error), problem_of(error, request_id="req_1").model_dump_json()]
+        told.append(repr(gateway.queries.get(error.query_id, caller=caller)))
+    told += [repr(gateway.status.status(name, probe=True, caller=caller)) for name in behaviors]
+    kept = [repr(vars(gateway.query_store)), repr(gateway.provider_store.all()), repr(gateway.items.items)]
+    output = capsys.readouterr()
+
+    assert "key_1" in output.out
+    assert "'requests': " in kept[-1]
+    assert not [text for text in (*told, *kept, log.getvalue(), output.out, output.err) if MARKER in text]
