@@ -25,7 +25,7 @@ class InMemoryProviderStore(ProviderStore):
             raise ProviderNotFound(provider_id)
         return config
 
-    def all(self) -> tuple[ProviderConfig, ...]:
+    def all(self, *, fresh: bool = False) -> tuple[ProviderConfig, ...]:
         return tuple(sorted(self._configs.values(), key=lambda config: config.id))
 
     def page(self, *, limit: int, cursor: str | None) -> Page[ProviderConfig]:

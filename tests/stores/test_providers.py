@@ -137,6 +137,14 @@ def test_a_change_elsewhere_shows_within_five_seconds(aws, settings, clock: Fake
     assert here.all() == (provider(),)
 
 
+def test_a_change_elsewhere_shows_at_once_to_who_asks_anew(aws, settings, clock: FakeClock, ids: FakeIds) -> None:
+    here = stores_on_aws(aws, settings, clock, ids).providers
+    assert here.all() == ()
+    stores_on_aws(aws, settings, clock, ids).providers.add(provider())
+    assert here.all(fresh=True) == (provider(),)
+    assert here.all() == (provider(),)
+
+
 def test_a_change_here_shows_at_once(stores: Stores) -> None:
     assert stores.providers.all() == ()
     stores.providers.add(provider())

@@ -92,8 +92,8 @@ class ProviderStore(Protocol):
         """Raises `ProviderNotFound`."""
         ...
 
-    def all(self) -> tuple[ProviderConfig, ...]:
-        """Every provider, by id. At most 5 s old."""
+    def all(self, *, fresh: bool = False) -> tuple[ProviderConfig, ...]:
+        """Every provider, by id. At most 5 s old, and read anew where it has to be `fresh`."""
         ...
 
     def page(self, *, limit: int, cursor: str | None) -> Page[ProviderConfig]:

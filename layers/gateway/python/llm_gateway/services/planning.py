@@ -17,7 +17,9 @@ from llm_gateway.errors import (
     GatewayError,
     NoProviderAvailable,
     ProviderDisabled,
+    ProviderNotFound,
     UnsupportedParameter,
+    ValidationFailed,
 )
 from llm_gateway.ports import ProviderStore, TokenCounter
 from llm_gateway.services.structured import check_schema, in_words
@@ -55,7 +57,7 @@ class Planner:
             check_schema(request.output.schema)
         plan: list[Step | Attempt] = []
         unfit: list[GatewayError] = []
-        for candidate in candidates(request, self.providers.all(), draw=self.draw):
+        for candidate in self._candidates(request):
             try:
                 plan.append(self._step(request, candidate))
             except (UnsupportedParameter, ContextWindowExceeded, ProviderDisabled) as error:
@@ -66,6 +68,13 @@ class Planner:
         if len(unfit) == len(plan):
             raise _nobody(unfit)
         return tuple(plan)
+
+    def _candidates(self, request: QueryRequest) -> tuple[Candidate, ...]:
+        try:
+            return candidates(request, self.providers.all(), draw=self.draw)
+        except (ProviderNotFound, NoProviderAvailable, ValidationFailed):
+            # The book may be seconds old: whoever accepted the query may have known of a provider that was just registered.
+            return candidates(request, self.providers.all(fresh=True), draw=self.draw)
 
     def _step(self, request: QueryRequest, candidate: Candidate) -> Step:
         if not candidate.provider.enabled:

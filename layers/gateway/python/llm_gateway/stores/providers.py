@@ -57,10 +57,10 @@ class DynamoProviderStore:
             raise ProviderNotFound(provider_id)
         return config
 
-    def all(self) -> tuple[ProviderConfig, ...]:
+    def all(self, *, fresh: bool = False) -> tuple[ProviderConfig, ...]:
         now_s = self._clock.monotonic_s()
         snapshot = self._snapshot
-        if snapshot is None or now_s - snapshot.asked_at_s >= MAX_AGE_S:
+        if fresh or snapshot is None or now_s - snapshot.asked_at_s >= MAX_AGE_S:
             with _reaching_providers():
                 items = tuple(self._items.query(_COLLECTION, consistent_read=True))
             snapshot = self._snapshot = _Snapshot(configs=tuple(map(_config, items)), asked_at_s=now_s)
