@@ -118,7 +118,9 @@ class Client:
 
 
 def question(text: str = "What is new?", **more: Any) -> dict[str, Any]:
-    return {"messages": [{"role": "user", "content": text}], **more}
+    """A query; a provider that it names is the only one to be asked, unless `fallback` says otherwise."""
+    alone = {"fallback": []} if "provider" in more else {}
+    return {"messages": [{"role": "user", "content": text}], **alone, **more}
 
 
 def text_of(events: Iterable[Event]) -> str:

@@ -52,7 +52,7 @@ def local(admin: Client, model: RunningServer) -> Iterator[str]:
 
 
 def short(text: str, provider: str, **more: Any) -> dict[str, Any]:
-    return question(text, provider=provider, fallback=[], parameters={"max_output_tokens": 24}, **more)
+    return question(text, provider=provider, parameters={"max_output_tokens": 24}, **more)
 
 
 def tokens(model: RunningServer, **asked: Any) -> int:
