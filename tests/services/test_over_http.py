@@ -29,6 +29,7 @@ from llm_gateway.providers.registry import ProviderRegistry
 from llm_gateway.services.calls import Answered
 from llm_gateway.services.records import Asked
 from llm_gateway.stores.gates import StoredProviderGates
+from llm_gateway.stores.journal import EmbeddedMetricsJournal
 from llm_gateway.stores.system import SystemClock
 
 from tests.adapters.credential_store import InMemoryCredentialStore
@@ -405,6 +406,10 @@ class CallingGateway(FakeGateway):
     @cached_property
     def _gates(self) -> StoredProviderGates:
         return in_memory_gates(self.clock, self._ids, self.items)
+
+    @cached_property
+    def _journal(self) -> EmbeddedMetricsJournal:
+        return EmbeddedMetricsJournal()
 
 
 @pytest.mark.parametrize(
