@@ -54,10 +54,20 @@ class Client:
     key: str | None
 
     def send(
-        self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None, content: Any = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: dict[str, str] | None = None,
+        content: Any = None,
+        timeout_s: float = 60,
     ) -> httpx2.Response:
+        """`body` is sent as JSON, `content` as it is."""
         raw = json.dumps(body).encode() if body is not None else content
-        return self.http.request(method, API + path, content=raw, headers=self._headers(headers))
+        return self.http.request(
+            method, API + path, content=raw, headers=self._headers(headers), timeout=httpx2.Timeout(timeout_s)
+        )
 
     def ask(self, body: dict[str, Any], **headers: str) -> dict[str, Any]:
         """The answer to a query that must succeed."""

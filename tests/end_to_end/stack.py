@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 import httpx2
-from llm_gateway.domain.keys import Role
+from llm_gateway.domain.keys import Role, key_id_of
 from llm_gateway.services.keys import Keys
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import Aws
@@ -72,6 +72,11 @@ class Stack:
         pages = self.aws.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         items: list[dict[str, Any]] = [dict(item) for page in pages for item in page["Items"]]
         return sorted(items, key=repr)
+
+    def statuses(self, client: Client) -> list[str]:
+        """Those of a client's queries, as they are stored."""
+        key_id = key_id_of(client.key or "")
+        return [item["status"]["S"] for item in self.items(self.settings.queries_table) if item["owner"]["S"] == key_id]
 
     def bodies(self) -> list[str]:
         """The keys of all objects in the bucket."""
