@@ -99,6 +99,8 @@ class Calls:
         Raises `ProviderFault`, also for a gate that does not let the call through, `DeadlineExceeded`, and what an adapter
         finds wrong with the request.
         """
+        if course.cancelled():
+            raise CallCancelled("The query was cancelled before anybody was asked.")
         timeouts = self._timeouts(step.candidate, course)
         call = self._admitted(step, course, timeouts)
         answer: ChatAnswer | None = None
