@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager, closing
 from typing import Final
 
 from starlette.responses import Response
@@ -39,7 +39,7 @@ class EventStream(Response):
 
     def __init__(
         self,
-        events: Iterator[bytes],
+        events: Generator[bytes, None, None],
         *,
         render: Callable[[Exception], bytes],
         left: threading.Event,
@@ -92,23 +92,23 @@ class EventStream(Response):
         return item
 
     def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
-        events = iter(self._events)
         try:
-            for event in events:
-                if not self._pass_on(event, loop):
-                    break
+            with closing(self._events) as events:
+                for event in events:
+                    if not self._pass_on(event, loop):
+                        return
             self._pass_on(_END, loop)
         except Exception as error:
             self._pass_on(error, loop)
-        finally:
-            close = getattr(events, "close", None)
-            if close:
-                close()
 
     def _pass_on(self, item: object, loop: asyncio.AbstractEventLoop) -> bool:
         """False when nobody reads any more."""
         while not self._room.acquire(timeout=0.1):
             if self._left.is_set():
                 return False
-        loop.call_soon_threadsafe(self._queue.put_nowait, item)
+        try:
+            loop.call_soon_threadsafe(self._queue.put_nowait, item)
+        except RuntimeError:
+            # The loop is closed: the server has stopped.
+            return False
         return not self._left.is_set()

@@ -1,10 +1,11 @@
 """Server-sent events: a streamed answer as it goes over the wire."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from typing import Any
 
-from llm_gateway.domain.chat import Delta, TextDelta
+from llm_gateway.domain.chat import Delta, TextDelta, ToolCallDelta
 from llm_gateway.domain.queries import Query
 from llm_gateway.domain.streams import Opened, Position
 from llm_gateway.wire.answers import AnswerShown
@@ -16,28 +17,32 @@ LAST_ID = "end"
 """The id of the event after which nothing follows."""
 
 
-def events(items: Iterator[Opened | Delta | Query], *, start: Position) -> Iterator[bytes]:
+def events(items: Generator[Opened | Delta | Query, None, None], *, start: Position) -> Generator[bytes, None, None]:
     """`query`, `delta` and `tool_call`, then `done`; every id says how far a reader has come who has read so far."""
     position = start
-    for item in items:
-        match item:
-            case Opened():
-                opened = {"id": item.query_id, "provider": item.provider, "model": item.model}
-                yield _event("query", str(position), opened)
-            case Query():
-                yield _done(item)
-            case TextDelta():
+    with closing(items):
+        for item in items:
+            if isinstance(item, TextDelta | ToolCallDelta):
                 position = position.after(item)
-                yield _event("delta", str(position), {"text": item.text})
-            case _:
-                position = position.after(item)
-                call = {"index": item.index, "id": item.id, "name": item.name, "arguments": item.arguments}
-                yield _event("tool_call", str(position), call)
+            yield _event_of(item, str(position))
 
 
 def error_event(problem: Problem) -> bytes:
     """The end of a stream that failed after something was sent."""
     return _raw("error", LAST_ID, problem.model_dump_json(exclude_none=True))
+
+
+def _event_of(item: Opened | Delta | Query, event_id: str) -> bytes:
+    match item:
+        case Opened():
+            return _event("query", event_id, {"id": item.query_id, "provider": item.provider, "model": item.model})
+        case TextDelta():
+            return _event("delta", event_id, {"text": item.text})
+        case ToolCallDelta():
+            call = {"index": item.index, "id": item.id, "name": item.name, "arguments": item.arguments}
+            return _event("tool_call", event_id, call)
+        case Query():
+            return _done(item)
 
 
 def _done(query: Query) -> bytes:
