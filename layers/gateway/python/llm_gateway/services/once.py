@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from llm_gateway.errors import DependencyUnavailable, GatewayError, IdempotencyConflict, QueryInProgress
+from llm_gateway.errors import DependencyUnavailable, IdempotencyConflict, QueryInProgress
 from llm_gateway.ports import Clock, IdempotencyStore, Ids
 from llm_gateway.services.records import Idempotency
 
@@ -49,7 +49,7 @@ class Once:
     def _create(self, scope: str, reference: str, create: Callable[[], bytes]) -> bytes:
         try:
             response = create()
-        except GatewayError:
+        except Exception:
             self._quietly(lambda: self.store.release(scope, reference=reference))
             raise
         expires_at = self.clock.now() + REMEMBERED
