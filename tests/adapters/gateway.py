@@ -16,6 +16,7 @@ from tests.adapters.credential_store import InMemoryCredentialStore
 from tests.adapters.gates import in_memory_gates
 from tests.adapters.idempotency_store import InMemoryIdempotencyStore
 from tests.adapters.ids import FakeIds
+from tests.adapters.journal import RecordingJournal
 from tests.adapters.key_store import InMemoryKeyStore
 from tests.adapters.pepper import FixedPepper
 from tests.adapters.prices import FlatPrices
@@ -40,9 +41,19 @@ class FakeGateway(Gateway):
     queue: RecordingQueryQueue = field(default_factory=RecordingQueryQueue)
     models: AnsweringProviders = field(default_factory=AnsweringProviders)
 
+    journal: RecordingJournal = field(default_factory=RecordingJournal)
+
     @cached_property
     def query_store(self) -> InMemoryQueryStore:
         return InMemoryQueryStore(self.clock)
+
+    @cached_property
+    def cache(self) -> InMemoryAnswerCache:
+        return InMemoryAnswerCache(self.clock)
+
+    @cached_property
+    def idempotency(self) -> InMemoryIdempotencyStore:
+        return InMemoryIdempotencyStore(self.clock)
 
     def new_key(self, role: Role, **changes: object) -> tuple[ApiKey, str]:
         """A key of that role and its secret."""
@@ -86,11 +97,15 @@ class FakeGateway(Gateway):
 
     @cached_property
     def _cache(self) -> InMemoryAnswerCache:
-        return InMemoryAnswerCache(self.clock)
+        return self.cache
 
     @cached_property
     def _idempotency(self) -> InMemoryIdempotencyStore:
-        return InMemoryIdempotencyStore(self.clock)
+        return self.idempotency
+
+    @cached_property
+    def _journal(self) -> RecordingJournal:
+        return self.journal
 
     @cached_property
     def _providers(self) -> AnsweringProviders:

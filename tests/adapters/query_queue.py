@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from llm_gateway.ports import Priority, QueryQueue
+from llm_gateway.ports import Delivery, Priority, QueryQueue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,9 +12,28 @@ class Sent:
     priority: Priority
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    delivery: Delivery
+    duration_s: float
+
+
 class RecordingQueryQueue(QueryQueue):
+    """While `fault` is set, the queue cannot be reached."""
+
     def __init__(self) -> None:
+        self.fault: Exception | None = None
         self.sent: list[Sent] = []
+        self.held: list[Held] = []
 
     def send(self, query_id: str, *, delay_s: float = 0, priority: Priority = "normal") -> None:
+        self._reach()
         self.sent.append(Sent(query_id=query_id, delay_s=min(delay_s, 900), priority=priority))
+
+    def hold(self, delivery: Delivery, *, duration_s: float) -> None:
+        self._reach()
+        self.held.append(Held(delivery=delivery, duration_s=duration_s))
+
+    def _reach(self) -> None:
+        if self.fault:
+            raise self.fault

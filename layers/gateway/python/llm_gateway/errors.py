@@ -216,12 +216,13 @@ class DeadlineExceeded(GatewayError):
 
 
 class StoredProblem(GatewayError):
-    """A problem that was answered before, given again as it was."""
+    """A problem that a query ended with, given again as it was; `replayed` where an equal request asks for it."""
 
-    def __init__(self, problem: Any, *, query_id: str) -> None:
-        super().__init__(problem.detail, headers={"Idempotent-Replayed": "true"})
+    def __init__(self, problem: Any, *, query_id: str, replayed: bool = False) -> None:
+        super().__init__(problem.detail, headers={"Idempotent-Replayed": "true"} if replayed else None)
         self.status, self.code, self.title = problem.status, problem.code, problem.title  # type: ignore[misc]
         self.query_id = query_id
+        self.provider = problem.provider
         self.attempts = problem.attempts
 
 

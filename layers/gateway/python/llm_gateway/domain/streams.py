@@ -13,11 +13,12 @@ _POSITION: Final = re.compile(r"\d{1,9}(\.\d{1,9}){0,128}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """Right before the first content: whose answer it will be."""
+    """Right before the first content: whose answer it will be. `replayed` where it was given before, to an equal request."""
 
     query_id: str
     provider: str
     model: str
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """A query on its way in: who asks, since when, under which idempotency key, and whether the client still waits."""
 
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from fastapi import Depends, Header
 from starlette.requests import Request
 
 from llm_gateway.domain.queries import QueryRequest
-from llm_gateway.domain.streams import Position
+from llm_gateway.domain.streams import Opened, Position
 from llm_gateway.entrypoints.http import Caller, Gateway
 from llm_gateway.entrypoints.idempotency import IdempotencyKey
 from llm_gateway.entrypoints.problems import as_gateway_error, problem_of
@@ -16,7 +16,7 @@ from llm_gateway.entrypoints.replies import QueryReply as QueryReply
 from llm_gateway.entrypoints.replies import answered
 from llm_gateway.entrypoints.sse import EventStream as EventStream
 from llm_gateway.errors import MalformedRequest
-from llm_gateway.services.queries import StreamItem
+from llm_gateway.services.queries import Stream
 from llm_gateway.services.records import Asked, Idempotency
 from llm_gateway.wire.events import LAST_ID, error_event, events
 
@@ -65,12 +65,25 @@ class _Resuming:
         return event_stream(self.request, items, start=position or Position(), gateway=self.gateway)
 
 
-def event_stream(request: Request, items: Iterator[StreamItem], *, start: Position, gateway: Gateway) -> EventStream:
-    def render(error: Exception) -> bytes:
-        return error_event(problem_of(as_gateway_error(error), request_id=request.state.request_id))
+def event_stream(request: Request, items: Stream, *, start: Position, gateway: Gateway) -> EventStream:
+    state = request.state
 
-    left, silence_s = request.state.left, gateway.settings.keep_alive_s
-    return EventStream(events(items, start=start), render=render, left=left, silence_s=silence_s)
+    def render(raised: Exception) -> bytes:
+        error = as_gateway_error(raised)
+        state.error_code = error.code
+        return error_event(problem_of(error, request_id=state.request_id))
+
+    def shown() -> Stream:
+        with closing(items):
+            for item in items:
+                if isinstance(item, Opened) and item.replayed:
+                    # In time: the response's head waits for the first event.
+                    stream.headers["Idempotent-Replayed"] = "true"
+                yield item
+
+    silence_s = gateway.settings.keep_alive_s
+    stream = EventStream(events(shown(), start=start), render=render, left=state.left, silence_s=silence_s)
+    return stream
 
 
 async def _asking(request: Request, caller: Caller, gateway: Gateway, idempotency: IdempotencyKey) -> _Asking:

@@ -21,6 +21,7 @@ from llm_gateway.errors import (
     MethodNotAllowed,
     ProviderFault,
     RouteNotFound,
+    StoredProblem,
     ValidationFailed,
 )
 from llm_gateway.wire.answers import AttemptShown
@@ -74,7 +75,7 @@ def problem_of(error: GatewayError, *, request_id: str | None) -> Problem:
         request_id=request_id,
         errors=[FieldProblem(field=fault.field, message=fault.message) for fault in error.errors] or None,
         query_id=error.query_id,
-        provider=error.provider if isinstance(error, ProviderFault) else None,
+        provider=error.provider if isinstance(error, ProviderFault | StoredProblem) else None,
         attempts=[AttemptShown.model_validate(attempt).model_dump(mode="json") for attempt in error.attempts] or None,
     )
 

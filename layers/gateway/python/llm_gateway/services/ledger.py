@@ -8,12 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.idempotency import IdempotencyRecord
-from llm_gateway.domain.queries import CacheNote, Latency, Query, QueryStatus
+from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
+from llm_gateway.domain.queries import AttemptOutcome, CacheNote, Latency, Query, QueryStatus
 from llm_gateway.errors import (
+    AlreadyExists,
     DependencyUnavailable,
     GatewayError,
     IdempotencyConflict,
@@ -80,24 +83,17 @@ class Ledger:
         Raises `IdempotencyConflict`, `QueryInProgress`, and `DependencyUnavailable` where an idempotency key cannot be kept;
         a cache or a record that cannot be had is done without.
         """
-        asked = entry.asked
         self._name_place(entry)
-        ahead = reads_cache(asked.request) or asked.idempotency is not None
-        known, cached, _, entry.is_stored = together(
-            lambda: _outcome(self._claim, entry),
-            lambda: self._look_up(entry),
-            lambda: self.calls.admit_ahead(entry.first, entry.course) if ahead else None,
-            lambda: self._record(entry) if stored else False,
-        )
-        if known is not None:
-            self._withdraw(entry)
-            if isinstance(known, GatewayError):
-                raise known
-            return self._replay(known, asked)
-        if isinstance(cached, Pending):
-            self.calls.withdraw(entry.course)
-            cached = self._wait(entry, cached)
-        return self._from_cache(entry, cached) if isinstance(cached, CachedAnswer) else None
+        try:
+            known, cached = self._taken(entry, stored=stored)
+            if known is None:
+                return self._from_cache(entry, cached) if isinstance(cached, CachedAnswer) else None
+            delivered = self._replay(known, entry.asked)
+        except Exception:
+            self.forget(entry)
+            raise
+        self.forget(entry)
+        return delivered
 
     def open_queued(self, entry: Entry) -> Delivered | None:
         """Books in a query that is only to be stored: an answer where its idempotency key has one. Raises as `open` does."""
@@ -120,10 +116,13 @@ class Ledger:
 
     def forget(self, entry: Entry) -> None:
         """Books out a query that was refused before it was accepted: nothing of it remains."""
-        self._withdraw(entry)
-        scope = entry.asked.idempotency
-        if scope is not None:
-            _outcome(self.idempotency.release, scope.scope, reference=entry.query.id)
+        query_id, key, idempotency = entry.query.id, entry.cache_key, entry.asked.idempotency
+        together(
+            lambda: self.calls.withdraw(entry.course),
+            lambda: _outcome(self.cache.release, key, holder=query_id) if key else None,
+            lambda: _outcome(self.store.erase, query_id) if entry.is_stored else None,
+            lambda: _outcome(self.idempotency.release, idempotency.scope, reference=query_id) if idempotency else None,
+        )
 
     def complete(self, entry: Entry) -> None:
         """Notes under the idempotency key that the request was accepted."""
@@ -131,6 +130,20 @@ class Ledger:
             expires_at = self.clock.now() + REMEMBERED
             scope = entry.asked.idempotency.scope
             _outcome(self.idempotency.complete, scope, reference=entry.query.id, expires_at=expires_at)
+
+    def _taken(self, entry: Entry, *, stored: bool) -> tuple[IdempotencyRecord | None, CachedAnswer | Pending | None]:
+        """Takes all that the query needs, and tells what others have: under its idempotency key, in its place of the cache."""
+        ahead = stored or reads_cache(entry.asked.request) or entry.asked.idempotency is not None
+        known, cached, *_ = together(
+            lambda: self._claim(entry),
+            lambda: self._look_up(entry),
+            lambda: self.calls.admit_ahead(entry.first, entry.course) if ahead else None,
+            lambda: self._record(entry) if stored else None,
+        )
+        if known is None and isinstance(cached, Pending):
+            self.calls.withdraw(entry.course)
+            cached = self._wait(entry, cached)
+        return known, cached
 
     def _claim(self, entry: Entry) -> IdempotencyRecord | None:
         idempotency = entry.asked.idempotency
@@ -148,14 +161,20 @@ class Ledger:
             raise IdempotencyConflict(
                 "This Idempotency-Key was used with another body: send the same one, or another key."
             )
-        if not known.completed:
-            raise QueryInProgress("The first request with this Idempotency-Key still runs.", retry_after_s=1)
-        query = self.store.get(known.reference)
-        if query is None:
-            raise QueryNotFound(known.reference)
-        if query.problem is not None and query.status is QueryStatus.FAILED:
-            raise StoredProblem(query.problem, query_id=query.id)
+        query = self.store.get(known.reference) if known.completed else None
+        if query is None or not (query.status.finished or asked.request.mode == "async"):
+            # The key's completion does not wait for the answer's record: that may still be on its way.
+            raise self._unready(known, asked)
+        if query.problem is not None and asked.request.mode != "async":
+            raise StoredProblem(query.problem, query_id=query.id, replayed=True)
         return Delivered(query=query, replayed=True)
+
+    def _unready(self, known: IdempotencyRecord, asked: Asked) -> GatewayError:
+        made_s = made_at_s(known.reference, prefix=QUERY_PREFIX) or 0
+        ends_s = made_s + asked.request.timeout_s + _SPARE.total_seconds()
+        if known.completed and ends_s < self.clock.now().timestamp():
+            return QueryNotFound(known.reference)
+        return QueryInProgress("The first request with this Idempotency-Key still runs.", retry_after_s=1)
 
     def _name_place(self, entry: Entry) -> None:
         if writes_cache(entry.asked.request):
@@ -188,7 +207,7 @@ class Ledger:
 
     def _from_cache(self, entry: Entry, cached: CachedAnswer) -> Delivered:
         """The cached answer as this query's own: at no cost, without attempts."""
-        self.calls.withdraw(entry.course)
+        entry.course.settlements.append(lambda: self.calls.withdraw(entry.course))
         now = self.clock.now()
         total_ms = round((self.clock.monotonic_s() - entry.course.since_s) * 1000)
         waiting_ms = round(entry.course.waiting_s * 1000)
@@ -205,17 +224,23 @@ class Ledger:
         query = replace(entry.query, status=QueryStatus.SUCCEEDED, completed_at=now, answer=answer)
         return Delivered(query=self.close(entry, query))
 
-    def _record(self, entry: Entry) -> bool:
-        return _outcome(self.store.add, entry.query) is None
+    def _record(self, entry: Entry) -> None:
+        entry.is_stored = _outcome(self.store.add, entry.query) is None
 
     def _store_end(self, entry: Entry, query: Query) -> bool:
         # An answer that was paid for goes out even where it cannot be kept.
         try:
-            if entry.is_stored:
+            if entry.is_stored or not self._added(query):
                 entry.is_gone = not self.store.finish(query)
-            else:
-                self.store.add(query)
         except DependencyUnavailable:
+            return False
+        return True
+
+    def _added(self, query: Query) -> bool:
+        """False where it is there already: its record went through, and only the answer to that was lost."""
+        try:
+            self.store.add(query)
+        except AlreadyExists:
             return False
         return True
 
@@ -236,25 +261,25 @@ class Ledger:
             _outcome(self.cache.release, key, holder=entry.query.id)
 
     def _leave_idempotency(self, entry: Entry, query: Query) -> None:
-        """A 5xx does not use the key up: the same request may be tried again."""
         idempotency = entry.asked.idempotency
         if idempotency is None:
             return
-        if query.status is QueryStatus.CANCELLED or (query.problem is not None and query.problem.status >= 500):
+        if _may_end_otherwise(query, entry.course):
             _outcome(self.idempotency.release, idempotency.scope, reference=query.id)
         else:
             self.complete(entry)
 
-    def _withdraw(self, entry: Entry) -> None:
-        self.calls.withdraw(entry.course)
-        if entry.cache_key is not None:
-            _outcome(self.cache.release, entry.cache_key, holder=entry.query.id)
-        if entry.is_stored:
-            _outcome(self.store.erase, entry.query.id)
-
     def _until(self, entry: Entry) -> datetime:
         """When whoever holds something for this query must be dead."""
         return self.clock.now() + timedelta(seconds=entry.asked.request.timeout_s) + _SPARE
+
+
+def _may_end_otherwise(query: Query, course: Course) -> bool:
+    """Whether the same request may be tried again under its key: no provider has decided on it yet."""
+    if query.problem is None:
+        return query.status is QueryStatus.CANCELLED
+    decided = any(attempt.outcome is not AttemptOutcome.SKIPPED for attempt in course.attempts)
+    return not decided or query.problem.status >= 500 or query.problem.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
 def _outcome(do: Callable[..., T], *arguments: Any, **named: Any) -> T | GatewayError:

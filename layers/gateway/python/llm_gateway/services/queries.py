@@ -1,6 +1,7 @@
 """Queries: asked and answered at once, as a stream, or later; read, resumed, cancelled and erased."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -11,7 +12,7 @@ from llm_gateway.domain.queries import Query, QueryStatus, QuerySummary
 from llm_gateway.domain.streams import Opened, Position, rest_of
 from llm_gateway.errors import CallCancelled, GatewayError, QueryCancelled, QueryExpired, QueryNotFound, StoredProblem
 from llm_gateway.ports import AnswerCache, Cancelled, Clock, IdempotencyStore, QueryQueue, QueryStore, never
-from llm_gateway.services.calls import Answered, Course
+from llm_gateway.services.calls import Answered, Course, Items
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.holding import holding
 from llm_gateway.services.ledger import Delivered, Entry, Ledger
@@ -20,6 +21,7 @@ from llm_gateway.services.records import Asked, Records
 
 Q = TypeVar("Q", bound=QuerySummary)
 StreamItem = Opened | Delta | Query
+Stream = Generator[StreamItem, None, None]
 
 _POLL_S: Final = 0.5
 
@@ -47,11 +49,11 @@ class QueryService:
             return known
         try:
             answered = self.dispatcher.ask(entry.plan, entry.course)
-        except GatewayError as error:
+        except Exception as error:
             raise self._failed(entry, error) from error
         return Delivered(query=self._succeeded(entry, answered))
 
-    def stream(self, asked: Asked) -> Iterator[StreamItem]:
+    def stream(self, asked: Asked) -> Stream:
         """Asks, and gives the answer as it comes: `Opened` right before the first delta, the whole query last.
 
         Raises as `run` does, once something came too. Closing the generator stops the provider's work.
@@ -59,11 +61,14 @@ class QueryService:
         entry = self._entry(asked, QueryStatus.RUNNING)
         known = self.ledger.open(entry, stored=True)
         if known is not None:
-            yield from _told(known.query, Position())
-            return
-        with holding(entry.query, self.store, self.clock, lease=self.records.lease) as hold:
-            entry.course.cancelled = lambda: asked.cancelled() or hold.is_lost()
+            yield from _told(known.query, Position(), replayed=known.replayed)
+        elif not entry.is_stored:
+            # There is no record to hold, nor one through which somebody could cancel it.
             yield from self._streamed(entry)
+        else:
+            with holding(entry.query, self.store, self.clock, lease=self.records.lease) as hold:
+                entry.course.cancelled = lambda: asked.cancelled() or hold.is_lost()
+                yield from self._streamed(entry)
 
     def accept(self, asked: Asked) -> Delivered:
         """Stores the query and hands it to the workers; then it is not lost any more. Raises as `run` does, but for answers."""
@@ -75,7 +80,7 @@ class QueryService:
             self.store.add(entry.query)
             entry.is_stored = True
             self.queue.send(entry.query.id, priority=asked.request.priority)
-        except GatewayError:
+        except Exception:
             self.ledger.forget(entry)
             raise
         self.ledger.complete(entry)
@@ -99,16 +104,15 @@ class QueryService:
             self.summary(query_id, caller=caller, wait_s=wait_s)
         return self._seen(self.store.get(query_id), query_id, caller, everybodys=everybodys)
 
-    def resume(
-        self, query_id: str, position: Position | None, *, caller: Caller, left: Cancelled = never
-    ) -> Iterator[StreamItem]:
+    def resume(self, query_id: str, position: Position | None, *, caller: Caller, left: Cancelled = never) -> Stream:
         """What a reader at `position` (None: at the very end) has not seen of a streamed answer, from what is stored.
 
         Waits for one that still runs. Raises as `summary` does, and the query's own problem where it failed.
         """
         query = self.get(query_id, caller=caller)
-        while not query.status.finished and not left():
-            self.clock.sleep(_POLL_S)
+        if not query.status.finished:
+            while not left() and not self.summary(query_id, caller=caller).status.finished:
+                self.clock.sleep(_POLL_S)
             query = self.get(query_id, caller=caller)
         yield from _told(query, position)
 
@@ -120,16 +124,22 @@ class QueryService:
 
     def erase(self, query_id: str, *, caller: Caller) -> None:
         """Deletes a query, and whatever of it was kept elsewhere; cancels what runs. Raises as `summary` does."""
-        self._seen(
-            self.store.summary(query_id), query_id, caller, everybodys=caller.sees_everybodys_queries(content=True)
-        )
+        everybodys = caller.sees_everybodys_queries(content=True)
+        query = self._seen(self.store.summary(query_id), query_id, caller, everybodys=everybodys)
+        # The query goes last: while it is there, an erasure that failed on the way can be asked for again.
+        self._erase_copies(query)
         erased = self.store.erase(query_id)
         if erased is None:
             raise QueryNotFound(query_id)
-        for key in erased.cache_keys:
-            self.cache.delete(key, query_id=query_id)
-        if erased.idempotency_scope is not None:
-            self.idempotency.delete(erased.idempotency_scope, reference=query_id)
+        if not query.status.finished:
+            # It may have come to its end in between.
+            self._erase_copies(erased)
+
+    def _erase_copies(self, query: QuerySummary) -> None:
+        for key in query.cache_keys:
+            self.cache.delete(key, query_id=query.id)
+        if query.idempotency_scope is not None:
+            self.idempotency.delete(query.idempotency_scope, reference=query.id)
 
     def _entry(self, asked: Asked, status: QueryStatus) -> Entry:
         plan = self.planner.plan(asked.request)
@@ -140,33 +150,28 @@ class QueryService:
         )
         return Entry(query=self.records.new(asked, status), asked=asked, plan=plan, course=course)
 
-    def _streamed(self, entry: Entry) -> Iterator[StreamItem]:
-        items = self.dispatcher.stream(entry.plan, entry.course)
-        opened = False
+    def _streamed(self, entry: Entry) -> Stream:
         try:
-            for item in items:
-                if not opened:
-                    opened = True
-                    yield _opened(entry)
-                if isinstance(item, Answered):
-                    yield self._succeeded(entry, item)
-                else:
-                    yield item
-        except GatewayError as error:
-            raise self._failed(entry, error) from error
+            with closing(self.dispatcher.stream(entry.plan, entry.course)) as items:
+                answered = yield from _passed_on(items, entry)
         except GeneratorExit:
-            items.close()
             self._cancelled(entry)
             raise
+        except Exception as error:
+            raise self._failed(entry, error) from error
+        # Not within: who leaves now leaves a query that is at its end.
+        yield self._succeeded(entry, answered)
 
     def _succeeded(self, entry: Entry, answered: Answered) -> Query:
         return self.ledger.close(entry, self.records.succeeded(entry.query, answered, entry.course))
 
-    def _failed(self, entry: Entry, error: GatewayError) -> GatewayError:
+    def _failed(self, entry: Entry, error: Exception) -> Exception:
+        """Books the query out as failed. What is to be raised: the error itself, or that the query was cancelled."""
         if isinstance(error, CallCancelled):
             return self._cancelled(entry)
-        error.query_id, error.attempts = entry.query.id, tuple(entry.course.attempts)
-        self.ledger.close(entry, self.records.failed(entry.query, error))
+        known = error if isinstance(error, GatewayError) else GatewayError("Something unforeseen happened.")
+        known.query_id, known.attempts = entry.query.id, tuple(entry.course.attempts)
+        self.ledger.close(entry, self.records.failed(entry.query, known))
         return error
 
     def _cancelled(self, entry: Entry) -> GatewayError:
@@ -188,12 +193,23 @@ def _opened(entry: Entry) -> Opened:
     return Opened(query_id=entry.query.id, provider=candidate.provider.id, model=candidate.model.name)
 
 
-def _told(query: Query, position: Position | None) -> Iterator[StreamItem]:
+def _passed_on(items: Items, entry: Entry) -> Generator[StreamItem, None, Answered]:
+    """Passes the deltas on, after `Opened`, and returns the answer."""
+    for number, item in enumerate(items):
+        if number == 0:
+            yield _opened(entry)
+        if isinstance(item, Answered):
+            return item
+        yield item
+    raise RuntimeError("a dispatch ended without an answer")
+
+
+def _told(query: Query, position: Position | None, *, replayed: bool = False) -> Stream:
     """A stored answer as a stream, from `position` on; only its end where that is None."""
     answer = query.answer
     if answer is not None and position is not None:
         if position == Position():
-            yield Opened(query_id=query.id, provider=answer.provider, model=answer.model)
+            yield Opened(query_id=query.id, provider=answer.provider, model=answer.model, replayed=replayed)
         yield from rest_of(answer.output, position)
     if query.status is QueryStatus.SUCCEEDED:
         yield query

@@ -1,0 +1,145 @@
+"""The life of queries without what surrounds it: service, ledger and worker over the engine, every store watched."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+from llm_gateway.domain.keys import Caller, Role
+from llm_gateway.domain.queries import QueryRequest
+from llm_gateway.ports import Cancelled, Clock, Delivery, never
+from llm_gateway.services.caching import cache_key
+from llm_gateway.services.ledger import Ledger
+from llm_gateway.services.planning import Step
+from llm_gateway.services.queries import QueryService
+from llm_gateway.services.records import Asked, Idempotency, Records
+from llm_gateway.services.worker import Worker
+
+from tests.adapters.answer_cache import InMemoryAnswerCache
+from tests.adapters.clock import FakeClock
+from tests.adapters.engine import Engine
+from tests.adapters.idempotency_store import InMemoryIdempotencyStore
+from tests.adapters.ids import FakeIds
+from tests.adapters.journal import RecordingJournal
+from tests.adapters.query_queue import RecordingQueryQueue
+from tests.adapters.query_store import InMemoryQueryStore
+from tests.adapters.watched import Watched
+
+ALICE = Caller(key_id="key_alice", role=Role.CALLER)
+QUEUE_ARN = "arn:aws:sqs:eu-west-1:123456789012:queries"
+
+
+class EventfulClock(FakeClock):
+    """What others do while somebody sleeps: `events` come one a sleep, in turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Callable[[], object]] = []
+
+    def sleep(self, duration_s: float) -> None:
+        super().sleep(duration_s)
+        if self.events:
+            self.events.pop(0)()
+
+
+def idempotency(scope: str = "scope", *, fingerprint: str = "body") -> Idempotency:
+    return Idempotency(scope=scope, fingerprint=fingerprint)
+
+
+@dataclass
+class QueryEngine(Engine):
+    """`queries`, `cache` and `keys` are `Watched` ports."""
+
+    clock: Clock = field(default_factory=EventfulClock)
+    queue: RecordingQueryQueue = field(default_factory=RecordingQueryQueue)
+    journal: RecordingJournal = field(default_factory=RecordingJournal)
+    lease: timedelta = timedelta(seconds=60)
+    retention: timedelta = timedelta(days=30)
+
+    @property
+    def events(self) -> list[Callable[[], object]]:
+        assert isinstance(self.clock, EventfulClock)
+        return self.clock.events
+
+    @cached_property
+    def ids(self) -> FakeIds:
+        return FakeIds(self.clock)
+
+    @cached_property
+    def queries(self) -> Any:
+        return Watched(InMemoryQueryStore(self.clock))
+
+    @cached_property
+    def cache(self) -> Any:
+        return Watched(InMemoryAnswerCache(self.clock))
+
+    @cached_property
+    def keys(self) -> Any:
+        return Watched(InMemoryIdempotencyStore(self.clock))
+
+    @cached_property
+    def records(self) -> Records:
+        return Records(clock=self.clock, ids=self.ids, retention=self.retention, lease=self.lease)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(
+            store=self.queries,
+            cache=self.cache,
+            idempotency=self.keys,
+            calls=self.calls,
+            journal=self.journal,
+            clock=self.clock,
+            cache_ttl=timedelta(hours=1),
+        )
+
+    @cached_property
+    def service(self) -> QueryService:
+        return QueryService(
+            store=self.queries,
+            queue=self.queue,
+            cache=self.cache,
+            idempotency=self.keys,
+            planner=self.planner,
+            dispatcher=self.dispatcher,
+            ledger=self.ledger,
+            records=self.records,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def worker(self) -> Worker:
+        return Worker(
+            store=self.queries,
+            queue=self.queue,
+            planner=self.planner,
+            dispatcher=self.dispatcher,
+            records=self.records,
+            journal=self.journal,
+            clock=self.clock,
+        )
+
+    def asked(
+        self,
+        request: QueryRequest,
+        *,
+        caller: Caller = ALICE,
+        idempotency: Idempotency | None = None,
+        cancelled: Cancelled = never,
+    ) -> Asked:
+        return Asked(
+            request=request,
+            caller=caller,
+            received_s=self.clock.monotonic_s(),
+            idempotency=idempotency,
+            cancelled=cancelled,
+        )
+
+    def place_of(self, request: QueryRequest, *, caller: Caller = ALICE) -> str:
+        """The request's place in the cache."""
+        first = next(step for step in self.planner.plan(request) if isinstance(step, Step))
+        return cache_key(first, owner=caller.key_id)
+
+    def delivery(self, query_id: str, *, count: int = 1) -> Delivery:
+        return Delivery(query_id=query_id, receipt=f"receipt-{count}", queue_arn=QUEUE_ARN, count=count)
