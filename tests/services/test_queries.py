@@ -187,7 +187,7 @@ def test_rounding_never_makes_the_overhead_less_than_nothing(gateway: StillGatew
 def test_the_time_runs_from_when_the_request_came(gateway: StillGateway) -> None:
     gateway.clock.advance(7)
 
-    gateway.ask(question(timeout_s=10), since_s=0)
+    gateway.ask(question(timeout_s=10, fallback=()), since_s=0)
 
     assert gateway.scripted.called[0].timeouts.total_s == 3
 

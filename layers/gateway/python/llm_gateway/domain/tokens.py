@@ -28,6 +28,11 @@ class TokenRange:
     least: int
     most: int
 
+    @property
+    def middle(self) -> int:
+        """For a bill: as likely too high as too low."""
+        return (self.least + self.most) // 2
+
 
 Count = Callable[[str, str], TokenRange]
 """The tokens of a text in a named encoding."""

@@ -47,11 +47,12 @@ class Course:
 
     `cancelled` tells whether its caller still wants an answer. `settlements` are the writes that can wait until the answer
     is stored, and are then made beside that. `broken_off` is the call whose answer was cut short by the caller,
-    `candidate` whoever was called last.
+    `candidate` whoever was called last. `kept_s` of the time are for those who are still to be asked.
     """
 
     since_s: float
     deadline_s: float
+    kept_s: float = 0
     cancelled: Cancelled = never
     attempts: list[Attempt] = field(default_factory=list)
     faults: list[GatewayError] = field(default_factory=list)
@@ -123,7 +124,8 @@ class Calls:
 
     def _timeouts(self, candidate: Candidate, course: Course) -> Timeouts:
         configured = candidate.provider.timeouts
-        return replace(configured, total_s=min(configured.total_s, self._left_s(course)))
+        left_s = max(self._left_s(course) - course.kept_s, SHORTEST_CALL_S)
+        return replace(configured, total_s=min(configured.total_s, left_s))
 
     def _left_s(self, course: Course) -> float:
         """The time left, enough for a call. Raises `DeadlineExceeded`."""
@@ -228,10 +230,11 @@ class Calls:
 
     def _estimated(self, call: Call) -> Usage:
         """What a call that was broken off is probably billed: nobody says."""
-        tokens = estimate(call.step.chat, call.step.candidate.profile, self.counter.count)
-        return Usage(
-            input_tokens=tokens.most, output_tokens=by_bytes("".join(map(_text, call.generated))).most, estimated=True
-        )
+        profile = call.step.candidate.profile
+        asked = estimate(call.step.chat, profile, self.counter.count)
+        text, encoding = "".join(map(_text, call.generated)), profile.tokenizer.encoding
+        generated = by_bytes(text) if encoding is None else self.counter.count(text, encoding)
+        return Usage(input_tokens=asked.middle, output_tokens=generated.middle, estimated=True)
 
 
 def _items(

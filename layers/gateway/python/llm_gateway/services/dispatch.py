@@ -9,7 +9,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 
 from llm_gateway.domain.chat import Delta
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials
-from llm_gateway.domain.queries import AttemptOutcome
+from llm_gateway.domain.queries import Attempt, AttemptOutcome
 from llm_gateway.errors import (
     CallCancelled,
     CallTooLarge,
@@ -33,6 +33,8 @@ from llm_gateway.services.planning import Plan, Step
 from llm_gateway.services.structured import repairing
 
 MOST_CALLS: Final = 6
+_KEPT_PART: Final = 0.25
+_MOST_KEPT_S: Final = 10
 _SHORT_WAIT_S: Final = 2
 _LOOK_EVERY_S: Final = 0.25
 _BACKOFF: Final = wait_random_exponential(multiplier=0.25, max=8)
@@ -74,8 +76,10 @@ class Dispatcher:
                 continue
             if _is_passed_over(place, course):
                 continue
+            others = plan[number + 1 :]
+            course.kept_s = self._kept_s(course, others) if whole else 0
             try:
-                first, rest = self._begun(place, course, whole=whole, others=plan[number + 1 :])
+                first, rest = self._begun(place, course, whole=whole, others=others)
             except _OF_ONE_CANDIDATE as fault:
                 self._note(fault, place, course)
                 if course.calls >= MOST_CALLS:
@@ -168,10 +172,17 @@ class Dispatcher:
         """Whether to wait for the candidate that was tried last: in time for its answer, and no longer than others deserve."""
         in_time = self.clock.monotonic_s() + wait_s + SHORTEST_CALL_S < course.deadline_s
         refused_by_gate = course.attempts[-1].outcome is AttemptOutcome.SKIPPED
-        others_left = any(isinstance(place, Step) and not _is_passed_over(place, course) for place in others)
+        others_left = _are_left(others, course)
         if refused_by_gate and others_left:
             return False
         return in_time and (wait_s <= _SHORT_WAIT_S or not (refused_by_gate or others_left))
+
+    def _kept_s(self, course: Course, others: Plan) -> float:
+        """The part of the time left that one who hangs may not use up, as long as others could still answer."""
+        left_s = course.deadline_s - self.clock.monotonic_s()
+        # A spare one's turn does not come after a call.
+        needed = [place for place in others if isinstance(place, Step) and not place.candidate.spare]
+        return min(left_s * _KEPT_PART, _MOST_KEPT_S) if _are_left(needed, course) else 0
 
     def _verdict(self, plan: Plan, course: Course) -> GatewayError:
         """The error that tells of what was met: the only candidate's own, or what several have in common."""
@@ -200,6 +211,10 @@ class Dispatcher:
         except DependencyUnavailable:
             return 0
         return (opens_at - self.clock.now()).total_seconds() if opens_at else 0
+
+
+def _are_left(others: Sequence[Step | Attempt], course: Course) -> bool:
+    return any(isinstance(place, Step) and not _is_passed_over(place, course) for place in others)
 
 
 def _is_passed_over(step: Step, course: Course) -> bool:

@@ -1,13 +1,13 @@
 """How a provider is doing, as told by what passes its gate, and by a live call where one is asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from llm_gateway.domain.capabilities import capabilities_of
 from llm_gateway.domain.chat import ChatRequest, Message, MessageRole, OutputFormat, Parameters, TextPart
 from llm_gateway.domain.health import GateState
 from llm_gateway.domain.keys import Caller
-from llm_gateway.domain.providers import ProviderConfig
+from llm_gateway.domain.providers import ProviderConfig, RetryPolicy
 from llm_gateway.domain.routing import Candidate
 from llm_gateway.endpoints import Permission
 from llm_gateway.errors import Forbidden, GatewayError
@@ -42,7 +42,8 @@ class StatusService:
 
     def _probe(self, config: ProviderConfig) -> None:
         model = config.model(config.default_model)
-        candidate = Candidate(provider=config, model=model, profile=capabilities_of(config.kind, model))
+        once = replace(config, retry=RetryPolicy(max_attempts=1))
+        candidate = Candidate(provider=once, model=model, profile=capabilities_of(config.kind, model))
         chat = ChatRequest(model=model.name, messages=_PROBE, parameters=Parameters(max_output_tokens=_PROBE_TOKENS))
         step = Step(candidate=candidate, chat=chat, output=OutputFormat(), tokens=_PROBE_TOKENS * 2)
         now_s = self.clock.monotonic_s()
