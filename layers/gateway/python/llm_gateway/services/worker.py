@@ -28,7 +28,7 @@ from llm_gateway.services.together import together
 
 _LONGEST_BACKOFF_S: Final = 300
 _FIRST_BACKOFF_S: Final = 5
-_TRIES_TO_STORE: Final = 3
+_PAUSES_TO_STORE_S: Final = (1, 2)
 _GIVEN_UP: Final = QueryProblem(
     status=503,
     code="no_provider_available",
@@ -56,10 +56,12 @@ class Worker:
             if query is None:
                 self._leave(delivery)
                 return
+            self._hold(delivery, self._lease_s)
+            self._work(query, delivery)
         except DependencyUnavailable as error:
-            raise NotDone("The query's store cannot be reached.") from error
-        self._hold(delivery, self._lease_s)
-        self._work(query, delivery)
+            # Longer from time to time: a message that is delivered too often is a dead letter.
+            self._hold(delivery, self._lease_s * delivery.count)
+            raise NotDone(f"Something that the query takes cannot be reached: {error.detail}") from error
 
     def bury(self, delivery: Delivery) -> None:
         """Tells that a query failed whose message was delivered too often. One that somebody still works on goes back."""
@@ -71,7 +73,7 @@ class Worker:
         return self.records.lease.total_seconds()
 
     def _leave(self, delivery: Delivery) -> None:
-        """Nothing to take up. Where somebody else holds the query, this message is what brings it back should he die."""
+        """Nothing more to do. Where somebody else holds the query, this message is what brings it back should he die."""
         query = self.store.summary(delivery.query_id)
         if query is not None and not query.status.finished:
             self._hold(delivery, self._lease_s)
@@ -89,44 +91,50 @@ class Worker:
                 error.attempts = tuple(course.attempts)
                 self._unanswered(query, error, course, delivery)
                 return
-            self._store_end(self.records.succeeded(query, answered, course), course)
+            self._end(self.records.succeeded(query, answered, course), course, delivery)
 
     def _unanswered(self, query: Query, error: GatewayError, course: Course, delivery: Delivery) -> None:
         match error:
             case CallCancelled():
-                self._store_end(self.records.cancelled(query, course), course)
+                self._end(self.records.cancelled(query, course), course, delivery)
             case _ if _met_a_limit(error, course):
-                self._put_back(query, delay_s=error.retry_after_s or _FIRST_BACKOFF_S)
+                self._put_back(query, delivery, delay_s=error.retry_after_s or _FIRST_BACKOFF_S)
             case _ if error.status < 500 or isinstance(error, DeadlineExceeded):
-                self._store_end(self.records.failed(query, error), course)
+                self._end(self.records.failed(query, error), course, delivery)
             case _:
                 self._try_again(query, error, delivery)
 
-    def _put_back(self, query: Query, *, delay_s: float) -> None:
+    def _put_back(self, query: Query, delivery: Delivery, *, delay_s: float) -> None:
         """A provider's limit is no failure: the query starts over as a new message, however often."""
         if self.store.requeue(query, problem=None, counted=False):
             self.queue.send(query.id, delay_s=delay_s, priority=query.request.priority)
+        else:
+            self._leave(delivery)
 
     def _try_again(self, query: Query, error: GatewayError, delivery: Delivery) -> None:
-        if self.store.requeue(query, problem=problem_of(error), counted=True):
-            wait_s = min(_FIRST_BACKOFF_S * 2 ** (delivery.count - 1), _LONGEST_BACKOFF_S)
-            self._hold(delivery, max(wait_s, error.retry_after_s or 0))
-            raise NotDone("No provider answered.") from error
+        if not self.store.requeue(query, problem=problem_of(error), counted=True):
+            self._leave(delivery)
+            return
+        wait_s = min(_FIRST_BACKOFF_S * 2 ** (delivery.count - 1), _LONGEST_BACKOFF_S)
+        self._hold(delivery, max(wait_s, error.retry_after_s or 0))
+        raise NotDone("No provider answered.") from error
 
-    def _store_end(self, query: Query, course: Course) -> None:
+    def _end(self, query: Query, course: Course, delivery: Delivery) -> None:
         """Stores what was paid for, trying hard. Raises `NotDone` where it cannot: then the query is asked again."""
-        together(lambda: self._finish(query), *course.settlements)
-        self.journal.ended(query)
+        ended, *_ = together(lambda: self._finished(query), *course.settlements)
+        if ended:
+            self.journal.ended(query)
+        else:
+            self._leave(delivery)
 
-    def _finish(self, query: Query) -> None:
-        for tried in range(1, _TRIES_TO_STORE + 1):
+    def _finished(self, query: Query) -> bool:
+        """False where it had ended already, was taken up by somebody else, or is erased."""
+        for pause_s in _PAUSES_TO_STORE_S:
             try:
-                self.store.finish(query)
-                return
-            except DependencyUnavailable as error:
-                if tried == _TRIES_TO_STORE:
-                    raise NotDone("The answer cannot be stored.") from error
-                self.clock.sleep(tried)
+                return self.store.finish(query)
+            except DependencyUnavailable:
+                self.clock.sleep(pause_s)
+        return self.store.finish(query)
 
     def _hold(self, delivery: Delivery, duration_s: float) -> None:
         try:
@@ -138,4 +146,5 @@ class Worker:
 
 def _met_a_limit(error: GatewayError, course: Course) -> bool:
     """Whether nothing failed: everybody asked to be left alone for a while, or was known to want that."""
-    return isinstance(error, ProviderRateLimited) or (isinstance(error, NoProviderAvailable) and course.calls == 0)
+    refused = course.calls == 0 and bool(course.faults)
+    return isinstance(error, ProviderRateLimited) or (isinstance(error, NoProviderAvailable) and refused)
