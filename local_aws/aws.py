@@ -3,8 +3,10 @@
 import ipaddress
 import os
 import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,10 +25,14 @@ NEAR: Final = Config(connect_timeout=2, read_timeout=30, retries={"total_max_att
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalAws:
-    """An emulator's address, and what a program needs in its environment to use it instead of AWS."""
+    """An emulator's address, and what a program needs in its environment to use it instead of AWS.
+
+    `certificates` is a file of those to trust where the address is https and no public authority vouches for it.
+    """
 
     url: str
     region: str = REGION
+    certificates: Path | None = None
 
     def environment(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
         """`base` without any way to a real account or to this program's own modules, and with the way to the emulator."""
@@ -42,21 +48,32 @@ class LocalAws:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "NO_PROXY": ",".join(filter(None, (base.get("NO_PROXY"), "127.0.0.1", "localhost"))),
             "PYTHONUNBUFFERED": "1",
+            **self._trust(),
         }
 
     def cloudformation(self) -> Any:
         """A client of the emulator's CloudFormation."""
-        return self._session().client("cloudformation", endpoint_url=self.url, config=NEAR)
+        return self._client("cloudformation")
 
     def account_id(self) -> str:
         """The account that the emulator plays. Raises botocore's errors."""
-        sts = self._session().client("sts", endpoint_url=self.url, config=NEAR)
-        return str(sts.get_caller_identity()["Account"])
+        return str(self._client("sts").get_caller_identity()["Account"])
 
-    def _session(self) -> boto3.Session:
-        return boto3.Session(
+    def tls(self) -> ssl.SSLContext | None:
+        """Whom a client of the emulator trusts; None where that is whom everybody does."""
+        return ssl.create_default_context(cafile=self.certificates) if self.certificates else None
+
+    def _trust(self) -> dict[str, str]:
+        # The one for Python's clients, the other for the CDK's.
+        names = ("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS") if self.certificates else ()
+        return {name: str(self.certificates) for name in names}
+
+    def _client(self, service: Any) -> Any:
+        session = boto3.Session(
             region_name=self.region, aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY
         )
+        verify = str(self.certificates) if self.certificates else None
+        return session.client(service, endpoint_url=self.url, config=NEAR, verify=verify)
 
 
 def given_aws(environment: Mapping[str, str] = os.environ) -> LocalAws | None:
@@ -68,7 +85,10 @@ def given_aws(environment: Mapping[str, str] = os.environ) -> LocalAws | None:
         url = get_service_endpoint("s3") or ""
     except RuntimeError as error:
         raise Failure(f"LOCALSTACK_HOST: {error}") from error
-    return LocalAws(url=on_loopback(url), region=region)
+    certificates = environment.get("AWS_CA_BUNDLE") if url.startswith("https:") else None
+    return LocalAws(
+        url=on_loopback(url), region=region, certificates=Path(certificates).resolve() if certificates else None
+    )
 
 
 def on_loopback(url: str) -> str:

@@ -54,8 +54,10 @@ def deploy_local(*, folder: Path, stay: bool, context: Mapping[str, str]) -> Non
             processes.wait_for_end()
 
 
-def deploy_all(steps: Steps, processes: Processes, *, aws: LocalAws, context: Mapping[str, str]) -> Deployed:
-    """Bootstrap where that is still to do, and deploy every stack."""
+def deploy_all(
+    steps: Steps, processes: Processes, *, aws: LocalAws, context: Mapping[str, str], output: Path = OUTPUT
+) -> Deployed:
+    """Bootstrap where that is still to do, and deploy every stack; `output` gets the templates and the zipped assets."""
     settings = synthesis.local_context(context)
     env = {
         **aws.environment(),
@@ -67,11 +69,9 @@ def deploy_all(steps: Steps, processes: Processes, *, aws: LocalAws, context: Ma
         with steps.step("CDK bootstrap"):
             target = f"aws://{aws.account_id()}/{aws.region}"
             processes.run("bootstrap", [CDK, "bootstrap", target, "--app", "", "--no-notices"], env=env)
-    with steps.step(
-        "CDK deploy",
-    ) as step:
+    with steps.step("CDK deploy") as step:
         step.detail = "all stacks"
-        processes.run("deploy", _deploy_command({**synthesis.LOCAL_CONTEXT, **context}), env=env)
+        processes.run("deploy", _deploy_command({**synthesis.LOCAL_CONTEXT, **context}, output), env=env)
     prefix = f"{settings['name']}-{settings['stage']}"
     api = stack.outputs(aws, f"{prefix}-api")
     return Deployed(
@@ -87,11 +87,11 @@ def local_url(api_url: str, aws: LocalAws) -> str:
     return f"{aws.url}/_aws/execute-api/{api_id}/{parts.path.strip('/')}"
 
 
-def _deploy_command(context: Mapping[str, str]) -> list[str | Path]:
+def _deploy_command(context: Mapping[str, str], output: Path) -> list[str | Path]:
     chosen = [word for name, value in context.items() for word in ("--context", f"{name}={value}")]
     app = shlex.join([sys.executable, "app.py"])
     options = ["--all", "--require-approval", "never", "--no-notices", "--progress", "events", "--concurrency", "4"]
-    return [CDK, "deploy", *options, "--app", app, "--output", OUTPUT, *chosen]
+    return [CDK, "deploy", *options, "--app", app, "--output", output, *chosen]
 
 
 def _is_bootstrapped(aws: LocalAws) -> bool:

@@ -19,17 +19,22 @@ HEALTH_TIMEOUT_S: Final = 5.0
 GRACE_S: Final = 0.2
 
 
-def start(processes: Processes, *, scratch: Path, enforce_iam: bool = False) -> tuple[LocalAws, Process]:
-    """Start an emulator whose state is gone with it. `enforce_iam` makes it refuse what a function's role does not allow."""
+def start(processes: Processes, *, scratch: Path, certificate: Path | None = None) -> tuple[LocalAws, Process]:
+    """Start an emulator whose state is gone with it.
+
+    With a `certificate`, its key in the same file, it answers over https and refuses what a function's role does not allow:
+    the one needs the other, because the bucket and the queues refuse everybody who comes by plain http.
+    """
     port = free_port(PREFERRED_PORT)
-    aws = LocalAws(url=f"http://{LOOPBACK}:{port}")
+    scheme = "https" if certificate else "http"
+    aws = LocalAws(url=f"{scheme}://{LOOPBACK}:{port}", certificates=certificate)
     environment = aws.environment() | {
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": aws.region,
         "MINISTACK_HOST": LOOPBACK,
         "IOT_MTLS_ENABLED": "0",  # It would listen on every address of the machine.
-        "AUTH": str(enforce_iam).lower(),
+        **_access(certificate),
         "LOG_LEVEL": "WARNING",
         "TMPDIR": str(scratch),
         "STATE_DIR": str(scratch / "state"),
@@ -37,6 +42,17 @@ def start(processes: Processes, *, scratch: Path, enforce_iam: bool = False) -> 
     }
     del environment["AWS_ENDPOINT_URL"]
     return aws, processes.start("emulator", [sys.executable, "-m", "ministack"], env=environment, grace_s=GRACE_S)
+
+
+def _access(certificate: Path | None) -> dict[str, str]:
+    if certificate is None:
+        return {"AUTH": "false", "USE_SSL": "0"}
+    return {
+        "AUTH": "true",
+        "USE_SSL": "1",
+        "MINISTACK_SSL_CERT": str(certificate),
+        "MINISTACK_SSL_KEY": str(certificate),
+    }
 
 
 def given_or_started(given: LocalAws | None, processes: Processes, *, scratch: Path) -> tuple[LocalAws, Process | None]:
@@ -55,7 +71,9 @@ def wait_for(aws: LocalAws, process: Process) -> None:
 def answers(aws: LocalAws) -> bool:
     """Whether an emulator answers there; ministack and LocalStack share the path."""
     try:
-        with urllib.request.urlopen(f"{aws.url}/_localstack/health", timeout=HEALTH_TIMEOUT_S) as response:  # noqa: S310
+        with urllib.request.urlopen(  # noqa: S310 - on loopback
+            f"{aws.url}/_localstack/health", timeout=HEALTH_TIMEOUT_S, context=aws.tls()
+        ) as response:
             return isinstance(json.load(response), dict)
     except (OSError, ValueError):
         return False

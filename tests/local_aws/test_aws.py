@@ -1,8 +1,11 @@
 """The environment names an emulator on this machine, or none; never an account."""
 
+from pathlib import Path
+
 import pytest
 
 from local_aws.aws import LocalAws, given_aws, on_loopback
+from tests.adapters.certificates import self_signed
 from workshop.steps import Failure
 
 
@@ -39,6 +42,24 @@ def test_takes_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     assert given_aws() == LocalAws(url="http://127.0.0.1:4566", region="eu-west-1")
+
+
+def test_an_emulator_may_vouch_for_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:4566")
+    aws = given_aws()
+    assert aws == LocalAws(url="https://127.0.0.1:4566", certificates=certificate)
+    found = aws.environment()
+    assert found["AWS_CA_BUNDLE"] == found["NODE_EXTRA_CA_CERTS"] == str(certificate)
+
+
+def test_plain_http_needs_no_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/of/another/account.pem")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    aws = given_aws()
+    assert aws == LocalAws(url="http://127.0.0.1:4566")
+    assert "AWS_CA_BUNDLE" not in aws.environment()
 
 
 @pytest.mark.parametrize(

@@ -3,21 +3,16 @@
 import socket
 import ssl
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from llm_gateway.domain.providers import ProviderKind, Timeouts
 from llm_gateway.errors import ProviderUnreachable
 from llm_gateway.providers.registry import ProviderRegistry
 from llm_gateway.providers.transport import _ssl_context, callable_addresses
 from llm_gateway.stores.system import SystemClock
 
+from tests.adapters.certificates import self_signed
 from tests.adapters.upstream import ScriptedUpstream
 from tests.providers.conftest import asking, config
 
@@ -66,27 +61,7 @@ def test_proxies_of_the_environment_are_not_used(subject, monkeypatch: pytest.Mo
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate for 127.0.0.1 that vouches for itself, and its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "upstream")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ) + signed.public_bytes(serialization.Encoding.PEM)
-    path = tmp_path / "certificate.pem"
-    path.write_bytes(pem)
-    return path
+    return self_signed(tmp_path)
 
 
 @pytest.fixture
