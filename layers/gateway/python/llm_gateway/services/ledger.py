@@ -246,19 +246,22 @@ class Ledger:
 
     def _leave_cache(self, entry: Entry, query: Query) -> None:
         key = entry.cache_key
-        if key is None:
-            return
-        if query.status is QueryStatus.SUCCEEDED and query.answer and is_cacheable(query.answer, entry.first):
-            now = self.clock.now()
-            kept = CachedAnswer(
-                answer=query.answer,
-                query_id=query.id,
-                cached_at=now,
-                expires_at=min(now + self.cache_ttl, query.expires_at),
-            )
-            _outcome(self.cache.put, key, kept)
-        else:
+        # Where an answer cannot be kept, whoever waits for it need not wait any longer.
+        if key is not None and not self._keep(key, entry, query):
             _outcome(self.cache.release, key, holder=entry.query.id)
+
+    def _keep(self, key: str, entry: Entry, query: Query) -> bool:
+        """Puts the query's answer into the cache; False where it is not one for others, or the cache cannot take it."""
+        if query.status is not QueryStatus.SUCCEEDED or not query.answer or not is_cacheable(query.answer, entry.first):
+            return False
+        now = self.clock.now()
+        kept = CachedAnswer(
+            answer=query.answer,
+            query_id=query.id,
+            cached_at=now,
+            expires_at=min(now + self.cache_ttl, query.expires_at),
+        )
+        return _outcome(self.cache.put, key, kept) is None
 
     def _leave_idempotency(self, entry: Entry, query: Query) -> None:
         idempotency = entry.asked.idempotency
