@@ -8,7 +8,7 @@ READY = @$(if $(PYTHON),$(PYTHON) -S -m workshop,echo "Python 3.11 or newer is n
 WITH_NODE = PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/cdk/node_modules/.bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix synth deploy-local bench lock
+.PHONY: help run test check fix openapi synth deploy-local bench lock
 
 help: ## List the verbs
 	@echo "make VERB, where VERB is one of:"
@@ -37,6 +37,11 @@ fix: ## Format, and mend what the linter can mend
 	$(READY) python
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+openapi: ## Write the API's description anew from the code
+	$(READY) python
+	@PYTHONPATH=layers/gateway/python $(BIN)/python -m functions --print-openapi > .cache/openapi.json
+	@mv .cache/openapi.json layers/gateway/python/llm_gateway/wire/openapi.json
 
 synth: ## Write the CloudFormation templates to cdk.out/
 	$(READY) python cdk

@@ -1,4 +1,4 @@
-"""`python -m bench`: prints cold starts and warm calls of the functions with their built layers; judges nothing."""
+"""`python -m bench`: prints cold starts, warm calls and a hundred queries at once; judges nothing."""
 
 import argparse
 import sys
@@ -7,9 +7,10 @@ from pathlib import Path
 
 from llm_gateway.endpoints import ENDPOINTS, WORKERS
 
-from bench import cold, warm
+from bench import cold, concurrent, warm
 from bench.built import Built, build
 from bench.figures import HEADER, line
+from bench.load import Load
 from local_aws.synthesis import LOCAL_CONTEXT
 from workshop.steps import Failure
 
@@ -27,6 +28,7 @@ def main() -> int:
             built = build()
             _cold(names, built, Path(folder), runs=arguments.runs)
             _warm(built, Path(folder), calls=arguments.calls)
+            _concurrent(Path(folder))
         except Failure as failure:
             print(f"\n{failure}", file=sys.stderr)
             return 1
@@ -59,6 +61,24 @@ def _warm(built: Built, scratch: Path, *, calls: int) -> None:
         ("list_providers, with a key, on an emulator", warm.authenticated(built=built, scratch=scratch, calls=calls)),
     ):
         print(f"{line(name, measured.later_ms)}   the call before them: {measured.first_ms:.0f} ms")
+
+
+def _concurrent(scratch: Path) -> None:
+    print(
+        "\nQueries to a provider that takes 200 ms: what each took beside it, gateway, emulator and client on this machine"
+    )
+    print(f"\n{HEADER}")
+    with concurrent.plain_process(scratch) as api:
+        _show("python -m functions, 20 a second", concurrent.steady(api, per_second=20, queries=200))
+        _show("python -m functions, 100 at once", concurrent.burst(api, rounds=5))
+    with concurrent.deployed_app(scratch) as api:
+        # Once: the emulator starts a process for each call at the same time, which takes it a minute.
+        _show("API Gateway and Lambdas, 100 at once", concurrent.burst(api, rounds=1))
+
+
+def _show(name: str, measured: Load) -> None:
+    refused = f"{len(measured.refused)} errors {sorted(set(measured.refused))}" if measured.refused else "no errors"
+    print(f"{line(name, measured.added_ms)}   {measured.per_second:.0f} queries a second, {refused}", flush=True)
 
 
 sys.exit(main())

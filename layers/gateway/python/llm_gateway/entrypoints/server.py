@@ -15,6 +15,8 @@ from llm_gateway.entrypoints.http import Mounted, app_of
 from llm_gateway.wire.problems import MEDIA_TYPE
 
 _THREADS = 256
+# What answers 202 while there is no answer, by endpoint.
+_LATER = {"run_query": "AcceptedShown", "get_query_result": "StatusShown"}
 
 
 def serve(mounted: Iterable[Mounted], *, host: str, port: int) -> None:
@@ -51,4 +53,9 @@ def openapi_json(mounted: Iterable[Mounted]) -> str:
             # FastAPI documents every response under the media type of the first.
             problems = operation["responses"]["default"]["content"]
             problems[MEDIA_TYPE] = problems.popitem()[1]
+        if row.name in _LATER:
+            document["paths"][row.path][row.method.lower()]["responses"]["202"] = {
+                "description": "There is no answer yet",
+                "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{_LATER[row.name]}"}}},
+            }
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
