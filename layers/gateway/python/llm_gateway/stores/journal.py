@@ -3,12 +3,16 @@
 import json
 import sys
 import time
+from contextlib import suppress
 from typing import Any, Final, TextIO
 
+from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.money import usd
 from llm_gateway.domain.queries import AttemptOutcome, Query, QueryStatus
 
 NAMESPACE: Final = "LlmGateway"
+
+_BILLED: Final = (AttemptOutcome.OK, AttemptOutcome.CANCELLED)
 
 _UNITS: Final = {
     "Queries": "Count",
@@ -21,11 +25,6 @@ _UNITS: Final = {
     "ProviderMs": "Milliseconds",
     "CostUsd": "None",
 }
-_METRICS: Final = {
-    "Namespace": NAMESPACE,
-    "Dimensions": [[], ["provider"]],
-    "Metrics": [{"Name": name, "Unit": unit} for name, unit in _UNITS.items()],
-}
 
 
 class EmbeddedMetricsJournal:
@@ -35,19 +34,25 @@ class EmbeddedMetricsJournal:
         self._stream = stream
 
     def ended(self, query: Query) -> None:
-        document = {
-            "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [_METRICS]},
-            "message": "query",
-            **_record(query),
+        record = _record(query)
+        metrics = {
+            "Namespace": NAMESPACE,
+            "Dimensions": [[], ["provider"]],
+            "Metrics": [{"Name": name, "Unit": unit} for name, unit in _UNITS.items() if record[name] is not None],
         }
-        # One write, so that lines of several threads do not mix.
-        (self._stream or sys.stdout).write(json.dumps(document) + "\n")
+        stamp = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [metrics]}
+        document = {"_aws": stamp, "message": "query", **record}
+        # One write, so that lines of several threads do not mix. Whoever read the output may have gone.
+        with suppress(OSError, ValueError):
+            (self._stream or sys.stdout).write(json.dumps(document) + "\n")
 
 
 def _record(query: Query) -> dict[str, Any]:
     answer, problem = query.answer, query.problem
     attempts = answer.attempts if answer else problem.attempts if problem else ()
     called = [attempt for attempt in attempts if attempt.outcome is not AttemptOutcome.SKIPPED]
+    # A hit shows the first answer's usage, which was counted then.
+    usage = answer.usage if answer and not answer.cache.hit else Usage()
     return {
         "query_id": query.id,
         "key_id": query.owner,
@@ -62,10 +67,11 @@ def _record(query: Query) -> dict[str, Any]:
         "Queries": 1,
         "FailedQueries": int(query.status is QueryStatus.FAILED),
         "CacheHits": int(answer is not None and answer.cache.hit),
-        "UnpricedCalls": sum(attempt.outcome is AttemptOutcome.OK and attempt.cost_usd is None for attempt in called),
-        "InputTokens": answer.usage.input_tokens if answer else 0,
-        "OutputTokens": answer.usage.output_tokens if answer else 0,
-        "OverheadMs": answer.latency.overhead_ms if answer else 0,
-        "ProviderMs": answer.latency.provider_ms if answer else sum(attempt.latency_ms for attempt in called),
+        "UnpricedCalls": sum(attempt.outcome in _BILLED and attempt.cost_usd is None for attempt in called),
+        "InputTokens": usage.input_tokens,
+        "OutputTokens": usage.output_tokens,
+        # Nothing, rather than a zero that would pull the average down.
+        "OverheadMs": answer.latency.overhead_ms if answer else None,
+        "ProviderMs": sum(attempt.latency_ms for attempt in called) if called else None,
         "CostUsd": float(sum(attempt.cost_usd for attempt in called if attempt.cost_usd is not None)),
     }
