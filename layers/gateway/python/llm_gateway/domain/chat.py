@@ -170,7 +170,10 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCallDelta:
-    """A piece of the tool call number `index`; `id` and `name` come with its first piece, `arguments` are to be joined."""
+    """A piece of the tool call number `index`; `id` and `name` come with its first piece, `arguments` are to be joined.
+
+    Calls are numbered from 0 in the order in which they begin, which is their order in the answer.
+    """
 
     index: int
     id: str | None = None

@@ -1,9 +1,12 @@
 """Reading a provider's answer, which is data to check: each function gives a value of the named kind or refuses the answer."""
 
 import json
-from typing import Any, NoReturn
+import re
+from typing import Any, Final, NoReturn
 
 from llm_gateway.errors import ProviderResponseInvalid
+
+_HALF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
 def record(value: object, *, name: str) -> dict[str, Any]:
@@ -18,7 +21,7 @@ def records(value: object, *, name: str) -> list[dict[str, Any]]:
 
 
 def text(value: object, *, name: str) -> str:
-    return value if isinstance(value, str) else _refuse(name, "a text")
+    return _whole(value) if isinstance(value, str) else _refuse(name, "a text")
 
 
 def optional_text(value: object, *, name: str) -> str | None:
@@ -49,6 +52,11 @@ def count(value: object) -> int | None:
 def part(details: object, name: str, *, whole: int) -> int:
     """A part of a count: nothing where it is missing, and never more than the whole."""
     return min(count(details.get(name)) or 0, whole) if isinstance(details, dict) else 0
+
+
+def _whole(text: str) -> str:
+    """`text` without half surrogate pairs, which JSON can carry, and neither a store nor a wire takes."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if _HALF_A_PAIR.search(text) else text
 
 
 def _refuse(name: str, expected: str) -> NoReturn:

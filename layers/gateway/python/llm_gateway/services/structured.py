@@ -84,11 +84,15 @@ def in_words(request: ChatRequest) -> ChatRequest:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(_without_fence(text), parse_constant=_refuse, parse_float=_finite)
+        value = json.loads(_without_fence(text), parse_constant=_refuse, parse_float=_finite)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidOutput("it holds half of a surrogate pair, which is no text") from None
     except json.JSONDecodeError as error:
         raise InvalidOutput(f"it is not JSON ({error.msg} at line {error.lineno}, column {error.colno})") from None
     except (RecursionError, ValueError):
         raise InvalidOutput("it is nested too deeply, or holds a number that is none in JSON") from None
+    return value
 
 
 def _without_fence(text: str) -> str:

@@ -54,6 +54,9 @@ def whole_answer(data: object, request: ChatRequest, *, count_tokens: CountToken
 
 @dataclass(slots=True, kw_only=True)
 class _Call:
+    """A tool call that is being written, the `index`th of its answer."""
+
+    index: int
     id: str
     name: str
     arguments: str = ""
@@ -112,14 +115,16 @@ class ChunkJoiner:
         arguments = untrusted.optional_text(function.get("arguments"), name="tool_calls.function.arguments") or ""
         if (call := self._calls.get(index)) is not None:
             call.arguments += arguments
-            return ToolCallDelta(index=index, arguments=arguments)
+            return ToolCallDelta(index=call.index, arguments=arguments)
+        # Not the provider's number: some servers leave numbers out, or begin with any.
         call = _Call(
+            index=len(self._calls),
             id=untrusted.text(piece.get("id"), name="tool_calls.id"),
             name=untrusted.text(function.get("name"), name="tool_calls.function.name"),
             arguments=arguments,
         )
         self._calls[index] = call
-        return ToolCallDelta(index=index, id=call.id, name=call.name, arguments=arguments)
+        return ToolCallDelta(index=call.index, id=call.id, name=call.name, arguments=arguments)
 
     def filter(self) -> None:
         """The provider's content filter ended the answer, which some servers tell with an error."""
@@ -128,9 +133,7 @@ class ChunkJoiner:
     def answer(self) -> ChatAnswer:
         if self._reason is None:
             raise ProviderResponseInvalid("The provider ended its stream before its answer was whole.")
-        calls = tuple(
-            ToolCall(id=call.id, name=call.name, arguments=call.arguments) for _, call in sorted(self._calls.items())
-        )
+        calls = tuple(ToolCall(id=call.id, name=call.name, arguments=call.arguments) for call in self._calls.values())
         text = "".join(self._text)
         reason = FinishReason.CONTENT_FILTER if self._refused else _finish_reason(self._reason, calls=bool(calls))
         return ChatAnswer(

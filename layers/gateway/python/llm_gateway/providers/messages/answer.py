@@ -206,7 +206,7 @@ def _tool_call(block: Mapping[str, Any]) -> ToolCall:
     return ToolCall(
         id=untrusted.text(block.get("id"), name="tool_use.id"),
         name=untrusted.text(block.get("name"), name="tool_use.name"),
-        arguments=json.dumps(arguments, ensure_ascii=False),
+        arguments=untrusted.text(json.dumps(arguments, ensure_ascii=False), name="tool_use.input"),
     )
 
 
