@@ -197,7 +197,8 @@ def gives_all_up(engine: QueryEngine, request: QueryRequest, outcome: Outcome, *
     assert not isinstance(found, Pending) or found.holder == "qry_other"
     assert len(engine.journal.written) == (0 if known else 1)
     leaves_place = engine.cache.count("put") + engine.cache.count("release")
-    assert leaves_place <= 1
+    # What the cache did not take is not waited for either.
+    assert leaves_place <= (2 if engine.cache.faults else 1)
     if not known:
         # Whoever claimed the key says once what becomes of it.
         assert engine.keys.count("complete", "release") == engine.keys.count("claim")
