@@ -118,7 +118,8 @@ class LlamaCppModel:
         return tokens
 
     def _tokens(self, text: str, *, control: bool) -> list[int]:
-        return self._llama.tokenize(text.encode(), add_bos=False, special=control)
+        tokens: list[int] = self._llama.tokenize(text.encode(), add_bos=False, special=control)
+        return tokens
 
     def _spells_control(self, message: ChatMessage) -> bool:
         """Whether the text spells a control token, with which it could pass itself off as another role's turn."""
@@ -126,9 +127,10 @@ class LlamaCppModel:
 
     def _render(self, messages: list[Any]) -> str:
         try:
-            return self._template(messages=messages).prompt
+            prompt: str = self._template(messages=messages).prompt
         except (jinja2.TemplateError, ValueError, TypeError) as error:
             raise InvalidRequest("the model's chat template refuses these messages", param="messages") from error
+        return prompt
 
     def _spell(self, token: int) -> bytes:
         buffer = ctypes.create_string_buffer(_PIECE_BYTES)
