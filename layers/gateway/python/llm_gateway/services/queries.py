@@ -49,8 +49,11 @@ class QueryService:
             return known
         try:
             answered = self.dispatcher.ask(entry.plan, entry.course)
+        except CallCancelled as error:
+            raise self._cancelled(entry) from error
         except Exception as error:
-            raise self._failed(entry, error) from error
+            self._fail(entry, error)
+            raise
         return Delivered(query=self._succeeded(entry, answered))
 
     def stream(self, asked: Asked) -> Stream:
@@ -157,22 +160,22 @@ class QueryService:
         except GeneratorExit:
             self._cancelled(entry)
             raise
+        except CallCancelled as error:
+            raise self._cancelled(entry) from error
         except Exception as error:
-            raise self._failed(entry, error) from error
+            self._fail(entry, error)
+            raise
         # Not within: who leaves now leaves a query that is at its end.
         yield self._succeeded(entry, answered)
 
     def _succeeded(self, entry: Entry, answered: Answered) -> Query:
         return self.ledger.close(entry, self.records.succeeded(entry.query, answered, entry.course))
 
-    def _failed(self, entry: Entry, error: Exception) -> Exception:
-        """Books the query out as failed. What is to be raised: the error itself, or that the query was cancelled."""
-        if isinstance(error, CallCancelled):
-            return self._cancelled(entry)
+    def _fail(self, entry: Entry, error: Exception) -> None:
+        """Books the query out as failed, and tells so in the error, if it is one of ours."""
         known = error if isinstance(error, GatewayError) else GatewayError("Something unforeseen happened.")
         known.query_id, known.attempts = entry.query.id, tuple(entry.course.attempts)
         self.ledger.close(entry, self.records.failed(entry.query, known))
-        return error
 
     def _cancelled(self, entry: Entry) -> GatewayError:
         self.ledger.close(entry, self.records.cancelled(entry.query, entry.course))
