@@ -1,0 +1,176 @@
+"""The whole app as `cdk deploy` leaves it in an emulator that enforces IAM, and a way to act as one of its functions."""
+
+import io
+import json
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import httpx2
+import pytest
+from botocore.exceptions import ClientError
+from llm_gateway.domain.keys import Role
+from llm_gateway.endpoints import Endpoint, Resource, Worker
+
+from local_aws import emulator, gateway
+from local_aws.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, LocalAws
+from local_aws.deploy import Deployed, deploy_all
+from local_aws.processes import Processes
+from tests.adapters.certificates import self_signed
+from tests.end_to_end.calling import Client
+from workshop.places import ROOT
+from workshop.steps import Steps
+
+# Zipped layers are found here again; nothing else uses it, so that it is never locked.
+OUTPUT: Final = ROOT / ".cache" / "cdk.tests"
+NAME: Final = "llm-gateway-dev"
+TIMEOUT_S: Final = 60
+MEMORY_WANTED_BYTES: Final = 8_000_000_000
+REFUSALS: Final = frozenset({"AccessDenied", "AccessDeniedException"})
+_KEYS: Final[Mapping[Resource, dict[str, Any]]] = {
+    Resource.KEYS: {"key_id": {"S": "probe"}},
+    Resource.PROVIDERS: {"collection": {"S": "probe"}, "provider_id": {"S": "probe"}},
+    Resource.QUERIES: {"query_id": {"S": "probe"}},
+    Resource.LIMITS: {"scope": {"S": "probe"}},
+    Resource.CACHE: {"cache_key": {"S": "probe"}},
+}
+# What a function is given to sign its calls with.
+_PROBE: Final = """
+import os
+def handler(event, context):
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    return {name.lower(): os.environ[name] for name in names}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """An emulator with every stack in it."""
+
+    aws: LocalAws
+    deployed: Deployed
+    processes: Processes
+
+    @contextmanager
+    def http(self) -> Iterator[httpx2.Client]:
+        """Connections to the API's address, as anybody may make them."""
+        tls = self.aws.tls()
+        assert tls is not None
+        with httpx2.Client(base_url=self.deployed.base_url, verify=tls, trust_env=False, timeout=TIMEOUT_S) as http:
+            yield http
+
+    def client(self, http: httpx2.Client, role: Role) -> Client:
+        """A client with a new key, made from the command line."""
+        command = ["-m", "llm_gateway.entrypoints.keys", "create", "--role", role.value, "--name", role.value]
+        env = gateway.environment(self.aws, self.deployed.variables)
+        printed = self.processes.run(f"key-{role}", [sys.executable, *command], env=env)
+        return Client(http, json.loads(printed)["secret"])
+
+    def sdk(self, service: str, **credentials: str) -> Any:
+        """A client of the emulator: the owner's, unless it has other `credentials`."""
+        owner = {"aws_access_key_id": ACCESS_KEY_ID, "aws_secret_access_key": SECRET_ACCESS_KEY}
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self.aws.url,
+            region_name=self.aws.region,
+            verify=str(self.aws.certificates),
+            **(credentials or owner),
+        )
+
+    def credentials_of(self, row: Endpoint | Worker) -> dict[str, str]:
+        """The credentials that a function with the row's role has: another function is given the role, and tells."""
+        functions, name = self.sdk("lambda"), f"probe-{row.name}"
+        role = functions.get_function_configuration(FunctionName=f"{NAME}-{row.name}")
+        functions.create_function(
+            FunctionName=name,
+            Role=role["Role"],
+            Runtime=role["Runtime"],
+            Handler="probe.handler",
+            Code={"ZipFile": _zipped("probe.py", _PROBE)},
+        )
+        credentials: dict[str, str] = json.load(functions.invoke(FunctionName=name)["Payload"])
+        return credentials
+
+    def allowed(self, row: Endpoint | Worker) -> dict[str, bool]:
+        """What the row's function may do, tried: "queries writes", "pepper reads" and so on."""
+        secret_id = f"{self.deployed.variables['CREDENTIALS_PREFIX']}probe"
+        variables, credentials = self.deployed.variables, self.credentials_of(row)
+        dynamodb, s3, secrets, sqs = (
+            self.sdk(service, **credentials) for service in ("dynamodb", "s3", "secretsmanager", "sqs")
+        )
+        found = {}
+        for resource, key in _KEYS.items():
+            table = variables[f"{resource.upper()}_TABLE"]
+            found[f"{resource} reads"] = _works(dynamodb.get_item, TableName=table, Key=key)
+            found[f"{resource} writes"] = _works(dynamodb.put_item, TableName=table, Item=key)
+            found[f"{resource} scans"] = _works(dynamodb.scan, TableName=table)
+        body = {"Bucket": variables["BODIES_BUCKET"], "Key": "probe"}
+        found["bodies reads"] = _works(s3.get_object, **body)
+        found["bodies writes"] = _works(s3.put_object, **body, Body=b"probe")
+        found["credentials reads"] = _works(secrets.get_secret_value, SecretId=secret_id)
+        found["credentials writes"] = _works(secrets.put_secret_value, SecretId=secret_id, SecretString="{}")
+        found["pepper reads"] = _works(secrets.get_secret_value, SecretId=variables["PEPPER_SECRET_ID"])
+        found["queue writes"] = _works(sqs.send_message, QueueUrl=variables["QUEUE_URL"], MessageBody="nobody")
+        return found
+
+
+@contextmanager
+def running_deployment(logs: Path) -> Iterator[Deployment]:
+    """Every stack, deployed as `make deploy-local` does it, to an emulator that ends with the block."""
+    with (
+        tempfile.TemporaryDirectory(prefix="llm-gateway-", dir=_room_for_layers()) as scratch,
+        pytest.MonkeyPatch.context() as environment,
+        Processes(logs=logs) as processes,
+    ):
+        # The emulator's Lambdas are not to be measured: they run copies of the code.
+        environment.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        aws, process = emulator.start(processes, scratch=Path(scratch), certificate=self_signed(Path(scratch)))
+        emulator.wait_for(aws, process)
+        deployed = deploy_all(Steps(stream=io.StringIO()), processes, aws=aws, context={}, output=OUTPUT)
+        yield Deployment(aws=aws, deployed=deployed, processes=processes)
+
+
+def _room_for_layers() -> str | None:
+    """Memory where there is enough: each Lambda process unzips 6,500 files, in a second there and in up to eight on a disk.
+
+    pytest's own directory would keep them all.
+    """
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > MEMORY_WANTED_BYTES
+    return str(memory) if roomy else None
+
+
+def granted(row: Endpoint | Worker) -> dict[str, bool]:
+    """What the row's function may do, as the table says it; an endpoint that is not public authenticates, too."""
+    authenticates = isinstance(row, Endpoint) and row.permission is not None
+    found = {}
+    for resource in _KEYS:
+        found[f"{resource} reads"] = resource in row.reads or (authenticates and resource is Resource.KEYS)
+        found[f"{resource} writes"] = resource in row.writes
+        found[f"{resource} scans"] = False
+    for resource in (Resource.BODIES, Resource.CREDENTIALS):
+        found[f"{resource} reads"] = resource in row.reads
+        found[f"{resource} writes"] = resource in row.writes
+    return found | {"pepper reads": authenticates, "queue writes": Resource.QUEUE in row.writes}
+
+
+def _works(call: Any, **arguments: Any) -> bool:
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"] not in REFUSALS
+    return True
+
+
+def _zipped(name: str, content: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, content)
+    return buffer.getvalue()

@@ -1,0 +1,20 @@
+"""What each function of the endpoint table answers where nothing is there yet and nothing is sent, with a key that may do all."""
+
+from typing import Final
+
+from llm_gateway.endpoints import ENDPOINTS, Endpoint
+from ulid import ULID
+
+_FOUND: Final = ("get_health", "get_openapi", "get_docs", "list_providers")
+_WANTS_A_BODY: Final = ("create_provider", "update_provider", "run_query", "stream_query")
+# All others look for a resource that does not exist.
+FIRST_STATUSES: Final = {
+    **{row.name: 404 for row in ENDPOINTS},
+    **dict.fromkeys(_FOUND, 200),
+    **dict.fromkeys(_WANTS_A_BODY, 400),
+}
+
+
+def path_of(row: Endpoint) -> str:
+    """The row's path, with ids that nothing has."""
+    return row.path.format(provider_id="nobody", query_id=f"qry_{ULID()}")
