@@ -1,5 +1,6 @@
 """Queries over HTTP: the answer's shape, what is refused, and who may read what came of them."""
 
+import json
 import re
 from datetime import timedelta
 from decimal import Decimal
@@ -350,3 +351,28 @@ def test_money_is_text_and_exact(api: Api) -> None:
     assert isinstance(cost, str)
     assert Decimal(cost) == Decimal("0.000003")
     assert re.fullmatch(r"\d+\.\d+", cost)
+
+
+@pytest.mark.parametrize("text", ["x" * 6_300_000, '"' * 3_200_000], ids=["long", "longer once it is JSON in JSON"])
+def test_an_answer_that_lambda_cannot_return_is_kept_and_read_as_a_stream(api: Api, text: str) -> None:
+    api.register()
+    api.gateway.models.script.append(text)
+
+    response = api.call("POST", QUERY, QUESTION, role=Role.CALLER)
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (413, "payload_too_large")
+    stream = f"{QUERY}/{problem['query_id']}/stream"
+    assert stream in problem["detail"]
+
+    assert api.call("GET", f"{QUERY}/{problem['query_id']}/result", role=Role.CALLER).status_code == 413
+    events = api.call("GET", stream, role=Role.CALLER).text
+    (delta,) = (event for event in events.split("\n\n") if event.startswith("event: delta"))
+    assert json.loads(delta.partition("data: ")[2]) == {"text": text}
+    assert "event: done" in events
+
+
+def test_an_answer_that_just_fits_is_sent_whole(api: Api) -> None:
+    api.register()
+    api.gateway.models.script.append("x" * 6_200_000)
+
+    assert len(_ask(api)["output"]["text"]) == 6_200_000

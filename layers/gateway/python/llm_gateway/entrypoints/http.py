@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import NoneType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 from fastapi import Depends, FastAPI, Header
 from fastapi import Query as FromQuery
@@ -15,15 +15,19 @@ from starlette.responses import JSONResponse, Response
 
 from llm_gateway import bootstrap
 from llm_gateway.domain import keys
-from llm_gateway.endpoints import Endpoint
+from llm_gateway.endpoints import BASE_PATH, Endpoint
 from llm_gateway.endpoints import endpoint as row_named
 from llm_gateway.entrypoints.composition import gateway, gateway_behind
 from llm_gateway.entrypoints.guard import guarded
 from llm_gateway.entrypoints.observe import Observed
 from llm_gateway.entrypoints.problems import render_framework_errors
 from llm_gateway.entrypoints.replies import Reply as Reply
+from llm_gateway.errors import PayloadTooLarge
 from llm_gateway.wire.problems import Problem
 from llm_gateway.wire.schema import Outgoing, Revised
+
+# Of the 6 MB that a Lambda may return, with room for status and headers.
+MOST_ANSWER_BYTES: Final = 6 * 1024 * 1024 - 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +90,27 @@ def _response(reply: Reply[Any], *, status: int) -> Response:
             return reply.body
         case Outgoing():
             content = reply.body.model_dump_json(by_alias=True)
+            _check_length(content, reply.body)
             return Response(content, status, _headers(reply.body, status) | reply.headers, "application/json")
         case None:
             return Response(status_code=status, headers=reply.headers)
         case _:
             return JSONResponse(reply.body, status, reply.headers)
+
+
+def _check_length(content: str, body: Outgoing) -> None:
+    """Raises `PayloadTooLarge` for what Lambda cannot return at once: everywhere, so that a move to Lambda breaks nothing."""
+    # Lambda's answer is JSON once more, around this one.
+    length = len(content.encode()) + content.count('"') + content.count("\\")
+    if length <= MOST_ANSWER_BYTES:
+        return
+    query_id = getattr(body, "id", "{query_id}")
+    too_large = PayloadTooLarge(
+        f"The answer is stored, but longer than the {MOST_ANSWER_BYTES} bytes that can be sent at once: "
+        f"read it as a stream at {BASE_PATH}/query/{query_id}/stream."
+    )
+    too_large.query_id = query_id
+    raise too_large
 
 
 def _headers(body: Outgoing, status: int) -> dict[str, str]:
