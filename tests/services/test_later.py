@@ -1,0 +1,344 @@
+"""Queries that are asked now and answered later: accepted whole or not at all, read by whom they are for, cancelled, erased."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from llm_gateway.domain.caching import CachedAnswer
+from llm_gateway.domain.chat import Parameters
+from llm_gateway.domain.keys import Caller, Role
+from llm_gateway.domain.queries import Query, QueryStatus
+from llm_gateway.errors import (
+    DependencyUnavailable,
+    IdempotencyConflict,
+    ProviderNotFound,
+    ProviderRejected,
+    QueryExpired,
+    QueryInProgress,
+    QueryNotFound,
+)
+
+from tests.adapters.engine import provider, question
+from tests.adapters.query_engine import ALICE, QueryEngine, idempotency
+from tests.adapters.query_queue import Sent
+
+AWAY = DependencyUnavailable("It cannot be reached.")
+BOB = Caller(key_id="key_bob", role=Role.CALLER)
+ADMIN = Caller(key_id="key_root", role=Role.ADMIN)
+AUDITOR = Caller(key_id="key_auditor", role=Role.AUDITOR)
+
+
+@pytest.fixture
+def engine() -> QueryEngine:
+    return QueryEngine().add(provider("a"))  # type: ignore[return-value]
+
+
+def accept(engine: QueryEngine, *, key: Any = None, **changes: Any) -> Query:
+    request = question(**{"mode": "async", "timeout_s": 300, **changes})
+    return engine.service.accept(engine.asked(request, idempotency=key)).query
+
+
+def answer(engine: QueryEngine, **changes: Any) -> Query:
+    parameters = Parameters(temperature=0, max_output_tokens=100)
+    request = question(**{"parameters": parameters, **changes})
+    return engine.service.run(engine.asked(request, idempotency=idempotency())).query
+
+
+def held(engine: QueryEngine, query: Query, *, for_s: float = 60) -> Query:
+    claimed: Query = engine.queries.port.claim(query.id, until=engine.clock.now() + timedelta(seconds=for_s))
+    assert claimed is not None
+    return claimed
+
+
+# Accepted
+
+
+def test_it_is_stored_and_handed_to_the_workers(engine: QueryEngine) -> None:
+    query = accept(engine, priority="high")
+    assert engine.queue.sent == [Sent(query_id=query.id, delay_s=0, priority="high")]
+    kept = engine.queries.port.get(query.id)
+    assert (kept.status, kept.attempts, kept.lease, kept.owner) == (QueryStatus.QUEUED, 0, None, ALICE.key_id)
+    assert engine.providers.called == []
+    assert engine.gates.admitted == []
+    assert engine.journal.written == []
+
+
+def test_it_is_stored_before_anybody_hears_of_it(engine: QueryEngine) -> None:
+    order: list[str] = []
+    engine.queries.first["add"] = lambda: order.append("stored")
+    send = engine.queue.send
+    engine.queue.send = lambda *given, **named: (order.append("sent"), send(*given, **named))[1]  # type: ignore[method-assign]
+    accept(engine)
+    assert order == ["stored", "sent"]
+
+
+@pytest.mark.parametrize("away", ["the queue", "the store", "what nobody foresaw"])
+def test_what_cannot_be_handed_over_leaves_nothing(engine: QueryEngine, away: str) -> None:
+    fault = ZeroDivisionError() if away == "what nobody foresaw" else AWAY
+    if away == "the store":
+        engine.queries.faults["add"] = fault
+    else:
+        engine.queue.fault = fault
+    with pytest.raises(type(fault)):
+        accept(engine, key=idempotency())
+    assert engine.queries.port._stored == {}
+    engine.queries.faults.clear()
+    engine.queue.fault = None
+    assert accept(engine, key=idempotency()).status is QueryStatus.QUEUED
+
+
+def test_what_cannot_be_planned_is_not_accepted(engine: QueryEngine) -> None:
+    with pytest.raises(ProviderNotFound):
+        accept(engine, provider="nobody", key=idempotency())
+    assert engine.queries.asked == []
+    assert engine.keys.asked == []
+
+
+def test_the_same_request_again_is_the_same_query(engine: QueryEngine) -> None:
+    query = accept(engine, key=idempotency())
+    again = engine.service.accept(engine.asked(question(mode="async", timeout_s=300), idempotency=idempotency()))
+    assert again.replayed
+    assert again.query.id == query.id
+    assert len(engine.queue.sent) == 1
+    with pytest.raises(IdempotencyConflict):
+        accept(engine, key=idempotency(fingerprint="another"))
+
+
+@pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
+def test_a_replay_promises_again_whatever_came_of_it(engine: QueryEngine, end: str) -> None:
+    query = accept(engine, key=idempotency())
+    if end == "cancelled":
+        engine.service.cancel(query.id, caller=ALICE)
+    elif end == "failed":
+        engine.providers.script("a", ProviderRejected("No."))
+    engine.worker.process(engine.delivery(query.id))
+    again = engine.service.accept(engine.asked(question(mode="async", timeout_s=300), idempotency=idempotency()))
+    assert (again.replayed, again.query.id, again.query.status.value) == (True, query.id, end)
+    assert len(engine.queue.sent) == 1
+
+
+def test_a_key_of_one_that_is_being_accepted(engine: QueryEngine) -> None:
+    engine.keys.port.claim(
+        "scope", fingerprint="body", reference="qry_x", until=engine.clock.now() + timedelta(seconds=30)
+    )
+    with pytest.raises(QueryInProgress):
+        accept(engine, key=idempotency())
+    assert engine.queue.sent == []
+    assert engine.queries.asked == []
+
+
+def test_without_the_keys_store_nothing_is_accepted_under_a_key(engine: QueryEngine) -> None:
+    engine.keys.faults["claim"] = AWAY
+    with pytest.raises(DependencyUnavailable):
+        accept(engine, key=idempotency())
+    assert engine.queue.sent == []
+    assert accept(engine).status is QueryStatus.QUEUED
+
+
+def test_a_key_that_cannot_be_completed_does_not_take_the_query_back(engine: QueryEngine) -> None:
+    engine.keys.faults["complete"] = AWAY
+    query = accept(engine, key=idempotency())
+    assert engine.queries.port.get(query.id).status is QueryStatus.QUEUED
+
+
+# Read
+
+
+def test_a_caller_sees_its_own(engine: QueryEngine) -> None:
+    query = answer(engine)
+    assert engine.service.summary(query.id, caller=ALICE).status is QueryStatus.SUCCEEDED
+    assert engine.service.get(query.id, caller=ALICE).answer == query.answer
+    assert engine.service.get(query.id, caller=ALICE, wait_s=20).answer == query.answer
+
+
+def test_admins_see_all_and_auditors_where_they_stand(engine: QueryEngine) -> None:
+    query = answer(engine)
+    for caller in (ADMIN, AUDITOR):
+        assert engine.service.summary(query.id, caller=caller).id == query.id
+    assert engine.service.get(query.id, caller=ADMIN).answer == query.answer
+    for wait_s in (0, 5):
+        with pytest.raises(QueryNotFound):
+            engine.service.get(query.id, caller=AUDITOR, wait_s=wait_s)
+
+
+@pytest.mark.parametrize("role", [Role.CALLER, Role.PROMPT_EDITOR, Role.OPERATOR])
+def test_somebody_elses_is_not_found_and_left_alone(engine: QueryEngine, role: Role) -> None:
+    query, caller = accept(engine), replace(BOB, role=role)
+    service = engine.service
+    for use in (
+        lambda: service.summary(query.id, caller=caller),
+        lambda: service.summary(query.id, caller=caller, wait_s=20),
+        lambda: service.get(query.id, caller=caller),
+        lambda: service.get(query.id, caller=caller, wait_s=20),
+        lambda: service.cancel(query.id, caller=caller),
+        lambda: service.erase(query.id, caller=caller),
+    ):
+        with pytest.raises(QueryNotFound):
+            use()
+    assert engine.clock.slept_s == []  # type: ignore[attr-defined]
+    assert engine.queries.port.get(query.id).status is QueryStatus.QUEUED
+
+
+def test_waiting_ends_with_the_query(engine: QueryEngine) -> None:
+    query = accept(engine)
+    engine.events.extend([lambda: None, lambda: None, lambda: engine.worker.process(engine.delivery(query.id))])
+    assert engine.service.summary(query.id, caller=ALICE, wait_s=20).status is QueryStatus.SUCCEEDED
+    assert engine.clock.slept_s == [0.5, 0.5, 0.5]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("wait_s", [0, 0.3, 2, 20])
+def test_waiting_ends_in_time(engine: QueryEngine, wait_s: float) -> None:
+    query = accept(engine)
+    before_s = engine.clock.monotonic_s()
+    assert engine.service.summary(query.id, caller=ALICE, wait_s=wait_s).status is QueryStatus.QUEUED
+    assert engine.service.get(query.id, caller=ALICE, wait_s=wait_s).status is QueryStatus.QUEUED
+    assert engine.clock.monotonic_s() - before_s == pytest.approx(2 * wait_s)
+
+
+def test_a_result_that_is_waited_for_is_read_once(engine: QueryEngine) -> None:
+    query = accept(engine)
+    engine.queries.asked.clear()
+    engine.service.get(query.id, caller=ALICE, wait_s=5)
+    assert engine.queries.count("get") == 1
+
+
+def test_what_is_kept_no_longer_is_gone_for_everybody(engine: QueryEngine) -> None:
+    query = answer(engine)
+    unknown = f"qry_{engine.ids.ulid()}"
+    engine.clock.sleep(30 * 86_400 + 1)
+    for query_id in (query.id, unknown):
+        for caller in (ALICE, BOB, ADMIN, AUDITOR):
+            with pytest.raises(QueryExpired):
+                engine.service.summary(query_id, caller=caller)
+            with pytest.raises(QueryExpired):
+                engine.service.get(query_id, caller=caller)
+        with pytest.raises(QueryExpired):
+            engine.service.cancel(query_id, caller=ALICE)
+        with pytest.raises(QueryExpired):
+            engine.service.erase(query_id, caller=ALICE)
+
+
+@pytest.mark.parametrize("query_id", ["", "x", "qry_", "key_01ARZ3NDEKTSV4RRFFQ69G5FAV"])
+def test_what_is_no_id_was_never_there(engine: QueryEngine, query_id: str) -> None:
+    with pytest.raises(QueryNotFound):
+        engine.service.summary(query_id, caller=ADMIN)
+
+
+def test_a_store_that_is_away_is_not_a_query_that_is_not_there(engine: QueryEngine) -> None:
+    query = answer(engine)
+    engine.queries.faults.update(get=AWAY, summary=AWAY)
+    with pytest.raises(DependencyUnavailable):
+        engine.service.summary(query.id, caller=ALICE)
+    with pytest.raises(DependencyUnavailable):
+        engine.service.get(query.id, caller=ALICE)
+
+
+# Cancelled
+
+
+def test_a_queued_one_is_cancelled_at_once(engine: QueryEngine) -> None:
+    query = accept(engine)
+    assert engine.service.cancel(query.id, caller=ALICE).status is QueryStatus.CANCELLED
+    engine.worker.process(engine.delivery(query.id))
+    assert engine.providers.called == []
+
+
+def test_a_running_one_is_asked_to_stop(engine: QueryEngine) -> None:
+    query = accept(engine)
+    running = held(engine, query)
+    after = engine.service.cancel(query.id, caller=ALICE)
+    assert (after.status, after.cancel_requested) == (QueryStatus.RUNNING, True)
+    assert not engine.queries.port.renew(running, until=engine.clock.now() + timedelta(seconds=60))
+
+
+def test_one_at_its_end_stays(engine: QueryEngine) -> None:
+    query = answer(engine)
+    engine.queries.asked.clear()
+    assert engine.service.cancel(query.id, caller=ALICE).status is QueryStatus.SUCCEEDED
+    assert engine.queries.count("cancel") == 0
+
+
+def test_an_admin_cancels_for_others(engine: QueryEngine) -> None:
+    assert engine.service.cancel(accept(engine).id, caller=ADMIN).status is QueryStatus.CANCELLED
+
+
+def test_one_that_is_erased_while_it_is_cancelled_is_not_there(engine: QueryEngine) -> None:
+    query = accept(engine)
+    engine.queries.first["cancel"] = lambda: engine.queries.port.erase(query.id)
+    with pytest.raises(QueryNotFound):
+        engine.service.cancel(query.id, caller=ALICE)
+
+
+# Erased
+
+
+def test_nothing_is_left_of_an_erased_one(engine: QueryEngine) -> None:
+    query = answer(engine)
+    (key,) = query.cache_keys
+    assert isinstance(engine.cache.port.peek(key), CachedAnswer)
+    engine.service.erase(query.id, caller=ALICE)
+    assert engine.queries.port.get(query.id) is None
+    assert engine.cache.port.peek(key) is None
+    again = engine.service.run(
+        engine.asked(question(parameters=Parameters(temperature=0, max_output_tokens=100)), idempotency=idempotency())
+    )
+    assert not again.replayed
+    assert len(engine.providers.called) == 2
+    with pytest.raises(QueryNotFound):
+        engine.service.erase(query.id, caller=ALICE)
+
+
+def test_erasing_a_hit_erases_the_answer_that_it_shows(engine: QueryEngine) -> None:
+    answer(engine)
+    parameters = Parameters(temperature=0, max_output_tokens=100)
+    hit = engine.service.run(engine.asked(question(parameters=parameters))).query
+    assert hit.answer is not None
+    assert hit.answer.cache.hit
+    engine.service.erase(hit.id, caller=ALICE)
+    (key,) = hit.cache_keys
+    assert engine.cache.port.peek(key) is None
+
+
+def test_an_admin_erases_for_others_and_an_auditor_does_not(engine: QueryEngine) -> None:
+    query = answer(engine)
+    with pytest.raises(QueryNotFound):
+        engine.service.erase(query.id, caller=AUDITOR)
+    engine.service.erase(query.id, caller=ADMIN)
+    assert engine.queries.port.get(query.id) is None
+
+
+@pytest.mark.parametrize("away", ["the cache", "the keys", "the store"])
+def test_an_erasure_that_fails_on_the_way_can_be_asked_for_again(engine: QueryEngine, away: str) -> None:
+    query = answer(engine)
+    port, method = {
+        "the cache": (engine.cache, "delete"),
+        "the keys": (engine.keys, "delete"),
+        "the store": (engine.queries, "erase"),
+    }[away]
+    port.faults[method] = [AWAY]
+    with pytest.raises(DependencyUnavailable):
+        engine.service.erase(query.id, caller=ALICE)
+    assert engine.service.summary(query.id, caller=ALICE).id == query.id
+    engine.service.erase(query.id, caller=ALICE)
+    assert engine.cache.port.peek(next(iter(query.cache_keys))) is None
+    assert engine.queries.port.get(query.id) is None
+
+
+def test_an_end_that_comes_while_a_query_is_erased_leaves_no_copy(engine: QueryEngine) -> None:
+    """The last word is the erasure's: here the answer is cached and stored right before the query goes."""
+    parameters = Parameters(temperature=0, max_output_tokens=100)
+    items = engine.service.stream(engine.asked(question(mode="stream", parameters=parameters)))
+    opened: Any = next(items)
+    engine.queries.first["erase"] = lambda: list(items)
+    engine.service.erase(opened.query_id, caller=ALICE)
+    assert engine.queries.port.get(opened.query_id) is None
+    assert engine.cache.port.peek(engine.place_of(question(parameters=parameters))) is None
+
+
+def test_an_erased_one_is_none_of_the_workers_business(engine: QueryEngine) -> None:
+    query = accept(engine)
+    engine.service.erase(query.id, caller=ALICE)
+    engine.worker.process(engine.delivery(query.id))
+    assert engine.providers.called == []
+    assert engine.journal.written == []
