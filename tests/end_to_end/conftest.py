@@ -29,9 +29,14 @@ def stack(folder: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def base_url(stack: Stack, folder: Path) -> Iterator[str]:
+def gateway_log(folder: Path) -> Path:
+    return folder / "gateway.log"
+
+
+@pytest.fixture(scope="session")
+def base_url(stack: Stack, gateway_log: Path) -> Iterator[str]:
     environment = environment_of(stack.settings, endpoint=stack.endpoint)
-    with running_gateway(environment, log=folder / "gateway.log") as base_url:
+    with running_gateway(environment, log=gateway_log) as base_url:
         yield base_url
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -125,7 +126,9 @@ def test_what_fails_before_a_word_is_an_ordinary_problem(
         assert int(response.headers["retry-after"]) >= 7
 
 
-def test_a_client_that_leaves_stops_the_provider_and_pays_for_what_was_said(client: Client, provider: Scripted) -> None:
+def test_a_client_that_leaves_stops_the_provider_and_pays_for_what_was_said(
+    client: Client, provider: Scripted, gateway_log: Path
+) -> None:
     provider.upstream.otherwise = SLOW
     read: list[Event] = []
     with client.streaming(question(provider=provider.id)) as reader:
@@ -147,6 +150,9 @@ def test_a_client_that_leaves_stops_the_provider_and_pays_for_what_was_said(clie
     assert Decimal(result["cost_usd"]) == cost
     assert [attempt["outcome"] for attempt in result["attempts"]] == ["cancelled"]
     assert provider.calls == 1
+    # The request is over, which is when it is logged: nothing goes on talking to nobody.
+    request_id = reader.response.headers["x-request-id"]
+    assert eventually(lambda: request_id in gateway_log.read_text(), within_s=KEEP_ALIVE_S)
 
 
 @pytest.mark.parametrize("path", ["/query", "/query/stream"])

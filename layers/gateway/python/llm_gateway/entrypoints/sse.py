@@ -77,7 +77,8 @@ class EventStream(Response):
 
     async def _send_events(self, send: Send) -> None:
         item = self._first
-        while item is not _END:
+        # Nobody would ever tell a silent stream that its reader has left: what is sent then is dropped.
+        while item is not _END and not self._left.is_set():
             body = self._render(item) if isinstance(item, Exception) else item
             await send({"type": "http.response.body", "body": body, "more_body": True})
             item = _END if isinstance(item, Exception) else await self._next()
@@ -96,7 +97,7 @@ class EventStream(Response):
             with closing(self._events) as events:
                 for event in events:
                     if not self._pass_on(event, loop):
-                        return
+                        break
             self._pass_on(_END, loop)
         except Exception as error:
             self._pass_on(error, loop)
