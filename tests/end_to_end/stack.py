@@ -89,14 +89,13 @@ class Stack:
         found = self.aws.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]  # type: ignore[arg-type]
         return sum(int(found.get(name, 0)) for name in names)
 
-    def give_up_after(self, receives: int) -> None:
-        """After so many deliveries a message goes to the dead letters."""
+    def give_up_after(self, receives: int, *, queue_url: str) -> None:
+        """After so many deliveries a message of that queue goes to the dead letters."""
         target = self.aws.sqs.get_queue_attributes(
             QueueUrl=self.settings.dead_letters_url, AttributeNames=["QueueArn"]
         )["Attributes"]["QueueArn"]
         policy = json.dumps({"deadLetterTargetArn": target, "maxReceiveCount": receives})
-        for url in (self.settings.queue_url, self.settings.high_queue_url):
-            self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
+        self.aws.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"RedrivePolicy": policy})
 
 
 def deployed(aws: Aws, *, endpoint: str, name: str) -> Stack:
@@ -109,7 +108,8 @@ def deployed(aws: Aws, *, endpoint: str, name: str) -> Stack:
         keep_alive_s=KEEP_ALIVE_S,
     )
     stack = Stack(aws=aws, endpoint=endpoint, settings=settings)
-    stack.give_up_after(MOST_RECEIVES)
+    for url in (settings.queue_url, settings.high_queue_url):
+        stack.give_up_after(MOST_RECEIVES, queue_url=url)
     return stack
 
 
