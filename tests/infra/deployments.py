@@ -1,6 +1,8 @@
 """Templates of whole deployments, synthesized once, and the questions that tests ask them."""
 
+import atexit
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,6 +66,7 @@ def deployed(**settings: str) -> Deployed:
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     # Kept until the tests end: CDK reads its assembly again when it reports.
     output = Path(tempfile.mkdtemp(prefix="llm-gateway-"))
+    atexit.register(shutil.rmtree, output, ignore_errors=True)
     app = App(context={**context, **settings, "aws:cdk:bundling-stacks": []}, outdir=str(output))
     add_stacks(app)
     app.synth()
