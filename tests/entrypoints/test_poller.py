@@ -1,0 +1,171 @@
+"""The plain worker: takes messages from real queues as Lambda would, and ends what it has begun before it stops."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llm_gateway.entrypoints import poller
+from llm_gateway.entrypoints.poller import poll
+from llm_gateway.settings import Settings
+from llm_gateway.stores.connection import Aws
+
+from tests.adapters.aws import ENVIRONMENT, connect
+from tests.adapters.gateway import FakeGateway
+from tests.adapters.ministack import running_ministack
+from tests.entrypoints.conftest import Lines
+
+LEASE_S = 1
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_ministack(Path(tmp_path_factory.mktemp("ministack"))) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_they_were() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@dataclass
+class Queues:
+    aws: Aws
+    settings: Settings
+
+    def send(self, body: str, *, to: str = "queue_url") -> None:
+        self.aws.sqs.send_message(QueueUrl=getattr(self.settings, to), MessageBody=body)
+
+    def left(self, of: str = "queue_url") -> int:
+        """Messages that are in the queue, seen or not."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        asked: Any = {"QueueUrl": getattr(self.settings, of), "AttributeNames": names}
+        return sum(int(number) for number in self.aws.sqs.get_queue_attributes(**asked)["Attributes"].values())
+
+
+@pytest.fixture
+def queues(endpoint: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Queues:
+    aws, name = connect(endpoint), request.node.name.replace("_", "-")[:60]
+    addresses = {
+        address: aws.sqs.create_queue(QueueName=f"{name}-{number}")["QueueUrl"]
+        for number, address in enumerate(("queue_url", "high_queue_url", "dead_letters_url"))
+    }
+    settings = replace(Settings.from_environment({"LEASE_S": str(LEASE_S)}), **addresses)
+    for variable, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL": endpoint}).items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(poller, "gateway", lambda: FakeGateway(settings=settings))
+    return Queues(aws, settings)
+
+
+@dataclass
+class Handler:
+    """A worker's handler that notes what it was given; `does` says what comes of a message, by its body."""
+
+    does: dict[str, Callable[[], bool]] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def __call__(self, event: dict[str, Any], _: object) -> dict[str, Any]:
+        self.events.append(event)
+        (record,) = event["Records"]
+        done = self.does.get(record["body"], lambda: True)()
+        return {"batchItemFailures": [] if done else [{"itemIdentifier": record["messageId"]}]}
+
+    @property
+    def bodies(self) -> list[str]:
+        return [event["Records"][0]["body"] for event in self.events]
+
+
+def work(process: Handler, bury: Handler | None = None, *, until: Callable[[], object]) -> None:
+    """Polls in this thread until `until`, in another one, has returned; then every thread of it ends."""
+
+    def stop() -> None:
+        try:
+            until()
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        stopping = beside.submit(stop)
+        poll({"process_query": process, "bury_query": bury or Handler()})
+        stopping.result()
+    for thread in threading.enumerate():
+        if thread.name.startswith(("high-", "normal-", "dead_letters-")):
+            thread.join(15)
+            assert not thread.is_alive(), thread.name
+
+
+def eventually(condition: Callable[[], object], *, within_s: float = 15) -> None:
+    until = time.monotonic() + within_s
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert condition()
+
+
+def test_messages_are_dealt_with_as_lambda_would(queues: Queues, lines: Lines) -> None:
+    """One run for all of it, because a worker waits for messages as long as a queue lets it."""
+    started, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+    meeting = threading.Barrier(4, timeout=10)
+    faults: dict[str, Exception] = {"breaks": ZeroDivisionError("UNSEEN")}
+    failures = ["fails"]
+
+    def fail_once() -> bool:
+        return not failures or not failures.pop()
+
+    def break_once() -> bool:
+        if "breaks" in faults:
+            raise faults.pop("breaks")
+        return True
+
+    def meet() -> bool:
+        meeting.wait()
+        return True
+
+    def take_its_time() -> bool:
+        started.set()
+        go_on.wait(10)
+        ended.set()
+        return True
+
+    process = Handler({"fails": fail_once, "breaks": break_once, "meets": meet, "slow": take_its_time})
+    bury = Handler()
+
+    def until() -> None:
+        queues.send("plain")
+        queues.send("urgent", to="high_queue_url")
+        queues.send("dead", to="dead_letters_url")
+        queues.send("fails")
+        queues.send("breaks")
+        for _ in range(4):
+            queues.send("meets")
+        expected = sorted(["plain", "urgent", *["fails", "breaks"] * 2, *["meets"] * 4])
+        eventually(lambda: sorted(process.bodies) == expected)
+        eventually(lambda: queues.left() + queues.left("high_queue_url") + queues.left("dead_letters_url") == 0)
+        queues.send("slow")
+        assert started.wait(10)
+        # It is told to stop while this message is dealt with.
+        threading.Timer(0.5, go_on.set).start()
+
+    work(process, bury, until=until)
+    assert ended.is_set()
+    assert queues.left() == 0, "what was begun was not ended"
+    assert not meeting.broken
+    assert bury.bodies == ["dead"]
+    again = [event["Records"][0] for event in process.events if event["Records"][0]["body"] == "fails"]
+    assert [record["attributes"]["ApproximateReceiveCount"] for record in again] == ["1", "2"]
+    assert {record["eventSource"] for record in again} == {"aws:sqs"}
+    arns = {event["Records"][0]["body"]: event["Records"][0]["eventSourceARN"] for event in process.events}
+    assert arns["plain"].rpartition(":")[2] == queues.settings.queue_url.rpartition("/")[2]
+    assert arns["urgent"].rpartition(":")[2] == queues.settings.high_queue_url.rpartition("/")[2]
+    (unexpected,) = lines.named("unexpected_error")
+    assert unexpected["error_type"] == "ZeroDivisionError"
+    assert "UNSEEN" not in "".join(lines.written)
