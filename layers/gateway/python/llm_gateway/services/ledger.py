@@ -88,11 +88,10 @@ class Ledger:
             known, cached = self._taken(entry, stored=stored)
             if known is None:
                 return self._from_cache(entry, cached) if isinstance(cached, CachedAnswer) else None
-            delivered = self._replay(known, entry.asked)
         except Exception:
             self.forget(entry)
             raise
-        self.forget(entry)
+        _, delivered = together(lambda: self.forget(entry), lambda: self._replay(known, entry.asked))
         return delivered
 
     def open_queued(self, entry: Entry) -> Delivered | None:

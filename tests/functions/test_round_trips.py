@@ -1,0 +1,228 @@
+"""The round-trip budget: how often, one after the other, a query waits for DynamoDB."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from httpx2 import Response
+from llm_gateway.bootstrap import Gateway
+from llm_gateway.domain.keys import Role
+from llm_gateway.entrypoints.http import app_of
+from llm_gateway.ports import Providers
+from llm_gateway.stores.connection import Aws
+from starlette.testclient import TestClient
+
+from functions.__main__ import every_endpoint
+from tests.adapters.answering import AnsweringProviders
+from tests.adapters.aws import connect, deploy
+from tests.adapters.ministack import running_ministack
+
+QUERY = "/api/v1/llm/query"
+QUESTION: dict[str, Any] = {"messages": [{"role": "user", "content": "Say hello."}]}
+DETERMINISTIC = {"parameters": {"temperature": 0}}
+# Long against what scheduling does: calls that do not wait for each other then overlap for certain.
+ROUND_TRIP_S = 0.06
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call to DynamoDB, from when it was begun to when its answer was there."""
+
+    name: str
+    table: str
+    began_s: float
+    ended_s: float
+
+
+@dataclass
+class Line:
+    """The line to DynamoDB: every call takes a while, and is noted."""
+
+    calls: list[Call] = field(default_factory=list)
+    _begun: dict[int, tuple[str, str, float]] = field(default_factory=dict)
+
+    def attach(self, aws: Aws) -> None:
+        for client in (aws.dynamodb, aws.dynamodb_once):
+            client.meta.events.register("before-parameter-build", self._begin)
+            client.meta.events.register("after-call", self._end)
+
+    def _begin(self, params: dict[str, Any], model: Any, **_: object) -> None:
+        table = params.get("TableName") or next(iter(params["RequestItems"]))
+        self._begun[threading.get_ident()] = (model.name, table.rpartition("-")[2], time.monotonic())
+        time.sleep(ROUND_TRIP_S)
+
+    def _end(self, **_: object) -> None:
+        name, table, began_s = self._begun.pop(threading.get_ident())
+        self.calls.append(Call(name=name, table=table, began_s=began_s, ended_s=time.monotonic()))
+
+
+def rounds(calls: list[Call]) -> list[set[str]]:
+    """The tables asked, round by round: the fewest rounds in which no call waits for another of its round."""
+    found: list[set[str]] = []
+    round_ends_s = 0.0
+    for call in sorted(calls, key=lambda call: call.ended_s):
+        if call.began_s >= round_ends_s:
+            round_ends_s = call.ended_s
+            found.append(set())
+        found[-1].add(call.table)
+    return found
+
+
+@dataclass(frozen=True)
+class OnAws(Gateway):
+    """The deployed gateway, but for its providers."""
+
+    aws: Aws = field(default_factory=Aws)
+    models: AnsweringProviders = field(default_factory=AnsweringProviders)
+
+    @cached_property
+    def _aws(self) -> Aws:
+        return self.aws
+
+    @cached_property
+    def _providers(self) -> Providers:
+        return self.models
+
+
+@dataclass
+class Measured:
+    """What a request did: the rounds before its provider was called, and those after."""
+
+    response: Response
+    before: list[set[str]]
+    after: list[set[str]]
+
+
+@dataclass
+class Deployment:
+    client: TestClient
+    gateway: OnAws
+    line: Line
+    secret: str
+
+    def ask(self, path: str = QUERY, *, key: str | None = None, **changes: Any) -> Measured:
+        headers = {"Authorization": f"Bearer {self.secret}"} | ({"Idempotency-Key": key} if key else {})
+        asked_s: list[float] = []
+
+        def said() -> str:
+            asked_s.append(time.monotonic())
+            return "Hello!"
+
+        self.gateway.models.script[:] = [said]
+        self.line.calls.clear()
+        response = self.client.post(path, json=QUESTION | changes, headers=headers)
+        assert response.status_code == 200, response.text
+        (at_s,) = asked_s or [float("inf")]
+        calls = self.line.calls
+        return Measured(
+            response=response,
+            before=rounds([call for call in calls if call.ended_s <= at_s]),
+            after=rounds([call for call in calls if call.began_s >= at_s]),
+        )
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with running_ministack(Path(tmp_path_factory.mktemp("ministack"))) as endpoint:
+        aws = connect(endpoint)
+        settings = deploy(aws, name=f"test-{uuid4().hex[:12]}")
+        gateway = OnAws(settings=settings, aws=aws)
+        secret = gateway.keys.create(name="admin", role=Role.ADMIN)[1]
+        with TestClient(app_of(*every_endpoint(), gateway=lambda: gateway)) as client:
+            line = Line()
+            deployment = Deployment(client=client, gateway=gateway, line=line, secret=secret)
+            _register(deployment)
+            line.attach(aws)
+            # The gate's item is made by its first call, and counted in by its second.
+            for _ in range(3):
+                deployment.ask()
+            yield deployment
+
+
+def _register(deployment: Deployment) -> None:
+    provider = {
+        "id": "limited",
+        "name": "Limited",
+        "kind": "openai_compatible",
+        "base_url": "https://model.example.com/v1",
+        "default_model": "small",
+        "limits": {"requests_per_minute": 600, "tokens_per_minute": 900_000, "burst": 300, "max_concurrent": 20},
+    }
+    headers = {"Authorization": f"Bearer {deployment.secret}"}
+    response = deployment.client.post("/api/v1/llm/providers", json=provider, headers=headers)
+    assert response.status_code == 201, response.text
+
+
+@pytest.fixture
+def warm(deployment: Deployment) -> Callable[..., Measured]:
+    """Asks with the providers' book just read: once in five seconds it is read again."""
+
+    def ask(*given: Any, **named: Any) -> Measured:
+        deployment.gateway.queries.planner.providers.all()
+        return deployment.ask(*given, **named)
+
+    return ask
+
+
+def new_key() -> str:
+    return uuid4().hex
+
+
+def test_the_line_tells_what_waits_from_what_does_not() -> None:
+    def call(table: str, began_s: float, ended_s: float) -> Call:
+        return Call(name="GetItem", table=table, began_s=began_s, ended_s=ended_s)
+
+    beside = [call("a", 0, 2), call("b", 1, 3), call("c", 1.5, 2.5)]
+    assert rounds(beside) == [{"a", "b", "c"}]
+    assert rounds([*beside, call("d", 3, 4)]) == [{"a", "b", "c"}, {"d"}]
+    assert rounds([call("a", 0, 1), call("b", 1, 2), call("c", 2, 3)]) == [{"a"}, {"b"}, {"c"}]
+
+
+@pytest.mark.parametrize("path", [QUERY, f"{QUERY}/stream"], ids=["sync", "stream"])
+@pytest.mark.parametrize("cache", [{}, DETERMINISTIC, {"cache": "refresh"}], ids=["no cache", "cache", "refresh"])
+@pytest.mark.parametrize("idempotent", [False, True], ids=["no key", "key"])
+def test_two_rounds_before_the_provider_and_one_after(
+    warm: Callable[..., Measured], path: str, cache: dict[str, Any], idempotent: bool
+) -> None:
+    unheard = {"system": {"text": new_key()}}  # A question that nobody has asked before.
+    measured = warm(path, key=new_key() if idempotent else None, **cache, **unheard)
+    identity, booking = measured.before
+    assert identity == {"keys"}
+    assert booking == (
+        {"limits"}
+        | ({"cache"} if idempotent or cache == DETERMINISTIC else set())
+        | ({"queries"} if path != QUERY else set())
+    )
+    (booked_out,) = measured.after
+    assert booked_out == {"queries", "limits"} | ({"cache"} if idempotent or cache else set())
+
+
+def test_the_providers_book_costs_one_round_where_it_is_not_fresh(deployment: Deployment) -> None:
+    deployment.gateway._provider_store._snapshot = None  # type: ignore[attr-defined]
+    measured = deployment.ask()
+    assert measured.before == [{"keys"}, {"providers"}, {"limits"}]
+    assert measured.after == [{"queries", "limits"}]
+    assert deployment.ask().before == [{"keys"}, {"limits"}]
+
+
+def test_an_answer_from_the_cache_takes_three_rounds(warm: Callable[..., Measured]) -> None:
+    text = {"system": {"text": new_key()}}
+    assert not warm(**DETERMINISTIC, **text).response.json()["cache"]["hit"]
+    hit = warm(**DETERMINISTIC, **text)
+    assert hit.response.json()["cache"]["hit"]
+    assert hit.before == [{"keys"}, {"cache", "limits"}, {"queries", "limits"}]
+
+
+def test_a_replay_takes_three_rounds(warm: Callable[..., Measured]) -> None:
+    key = new_key()
+    first = warm(key=key)
+    again = warm(key=key)
+    assert again.response.json() == first.response.json()
+    assert [len(found) > 0 for found in again.before] == [True] * 3
+    assert "queries" in again.before[2]
