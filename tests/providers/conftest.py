@@ -1,10 +1,8 @@
 """One suite, every adapter: each is called over HTTP on loopback, against an upstream that is scripted."""
 
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from ipaddress import ip_address
 
 import pytest
 from llm_gateway.domain.chat import ChatRequest, Message, MessageRole, Parameters, TextPart
@@ -82,19 +80,6 @@ class Subject:
     @property
     def headers(self):
         return self.upstream.requests[-1].headers
-
-
-@pytest.fixture(autouse=True)
-def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that would call anywhere else fails before it does."""
-    connect = socket.socket.connect
-
-    def guarded(self: socket.socket, address: tuple) -> None:
-        if self.family != socket.AF_UNIX and not ip_address(address[0]).is_loopback:
-            pytest.fail(f"a test tried to call {address[0]}")
-        connect(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
 @pytest.fixture(scope="session")
