@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 import uvicorn
+from llm_gateway.domain.chat import TextDelta
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.http import app_of
 from llm_gateway.entrypoints.sse import EventStream
+from llm_gateway.errors import ProviderResponseInvalid
 from mangum import Mangum
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -21,8 +23,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from functions.__main__ import every_endpoint
+from tests.adapters.answering import AnsweringProviders
 from tests.adapters.gateway import FakeGateway
-from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION
+from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Lines
 from tests.functions.conftest import proxy_event
 
 SILENCE_S = 0.1
@@ -338,9 +341,18 @@ def test_a_server_that_stops_meanwhile_breaks_nothing() -> None:
 # Where answers are buffered
 
 
-@pytest.fixture
-def buffered() -> Callable[..., dict[str, Any]]:
-    gateway = FakeGateway()
+class CutShort(AnsweringProviders):
+    """Its streams break after their first word."""
+
+    def open(self, *_: object) -> Any:
+        return self
+
+    def stream(self, *_: object, **__: object) -> Generator[TextDelta, None, None]:
+        yield TextDelta(text="Hel")
+        raise ProviderResponseInvalid("The provider ended its stream before its answer was whole.")
+
+
+def _buffered(gateway: FakeGateway) -> Callable[..., dict[str, Any]]:
     key = gateway.new_key(Role.ADMIN)[1]
     app = app_of(*every_endpoint(), gateway=lambda: gateway)
     handler = Mangum(app, lifespan="off", text_mime_types=["text/", "application/json", "application/problem+json"])
@@ -353,6 +365,11 @@ def buffered() -> Callable[..., dict[str, Any]]:
 
     assert call("POST", PROVIDERS, PROVIDER)["statusCode"] == 201
     return call
+
+
+@pytest.fixture
+def buffered() -> Callable[..., dict[str, Any]]:
+    return _buffered(FakeGateway())
 
 
 def test_buffered_it_is_the_same_in_one_piece(buffered: Callable[..., dict[str, Any]]) -> None:
@@ -371,6 +388,19 @@ def test_buffered_a_failure_before_the_first_event_is_a_problem(buffered: Callab
     answer = buffered("POST", f"{QUERY}/stream", QUESTION | {"provider": "nobody"})
     assert answer["statusCode"] == 404
     assert json.loads(answer["body"])["code"] == "provider_not_found"
+
+
+def test_a_stream_that_is_cut_short_ends_in_an_error_that_the_log_names(lines: Lines) -> None:
+    gateway = FakeGateway(models=CutShort())
+    answer = _buffered(gateway)("POST", f"{QUERY}/stream", QUESTION)
+    assert answer["statusCode"] == 200
+    blocks = [block for block in answer["body"].split("\n\n") if block]
+    assert [block.split("\n")[0] for block in blocks] == ["event: query", "event: delta", "event: error"]
+    problem = json.loads(blocks[-1].split("data: ")[1])
+    assert (problem["status"], problem["code"], problem["provider"]) == (502, "provider_response_invalid", "local")
+    assert problem["query_id"] == gateway.journal.written[0].id
+    assert problem["request_id"] == answer["headers"]["x-request-id"]
+    assert lines.named("request")[-1]["error_code"] == "provider_response_invalid"
 
 
 def test_a_replayed_stream_says_so(buffered: Callable[..., dict[str, Any]]) -> None:

@@ -91,6 +91,7 @@ class Ledger:
         except Exception:
             self.forget(entry)
             raise
+        delivered: Delivered
         _, delivered = together(lambda: self.forget(entry), lambda: self._replay(known, entry.asked))
         return delivered
 
