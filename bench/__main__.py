@@ -1,6 +1,7 @@
 """`python -m bench`: prints cold starts, warm calls and a hundred queries at once; judges nothing."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,8 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=200, help="warm calls of each kind")
     parser.add_argument("functions", nargs="*", help="functions to start cold; all unless named")
     arguments = parser.parse_args()
+    # Ended from outside, it still ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     names = arguments.functions or [row.name for row in (*ENDPOINTS, *WORKERS)]
     with tempfile.TemporaryDirectory(prefix="llm-gateway-bench-") as folder:
         try:
