@@ -402,3 +402,34 @@ def test_a_place_in_the_cache_is_held_while_it_runs(engine: QueryEngine) -> None
     assert isinstance(found, Pending)
     assert found.holder == opened.query_id
     list(items)
+
+
+@dataclass
+class Calling(Provider):
+    """Writes two tool calls, piece by piece."""
+
+    def open(self, *_: object) -> Provider:
+        return self
+
+    def stream(self, *_: object, **__: object):  # type: ignore[no-untyped-def]
+        yield ToolCallDelta(index=0, id="call_1", name="weather", arguments='{"city":')
+        yield ToolCallDelta(index=1, id="call_2", name="tide")
+        yield ToolCallDelta(index=0, arguments=' "Bern"}')
+        yield ToolCallDelta(index=1, arguments="{")
+
+
+def test_tool_calls_of_a_stream_that_was_left_are_kept_as_far_as_they_came() -> None:
+    engine = QueryEngine(real_providers=Calling())  # type: ignore[arg-type]
+    engine.add(provider("a"))
+    items = stream(engine)
+    opened = next(items)
+    for _ in range(4):
+        next(items)
+    items.close()
+    ended = stored(engine, opened.query_id)
+    assert ended.answer is not None
+    assert ended.answer.output.text is None
+    assert ended.answer.output.tool_calls == (
+        ToolCall(id="call_1", name="weather", arguments='{"city": "Bern"}'),
+        ToolCall(id="call_2", name="tide", arguments="{"),
+    )

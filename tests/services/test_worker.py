@@ -577,3 +577,32 @@ def test_the_cache_is_none_of_its_business(engine: QueryEngine) -> None:
     query = queued(engine, cache="force")
     assert process(engine, query)
     assert engine.cache.asked == []
+
+
+# Given back too late
+
+
+@pytest.mark.parametrize("fault", [ProviderFailed("500"), ProviderRateLimited("Full.", retry_after_s=30)])
+def test_a_query_that_was_cancelled_meanwhile_is_not_given_back(engine: QueryEngine, fault: Exception) -> None:
+    query = queued(engine)
+    engine.providers.script("a", fault)
+    engine.queries.first["requeue"] = lambda: engine.queries.port.cancel(query.id)
+    assert process(engine, query)
+    assert stored(engine, query).status is QueryStatus.CANCELLED
+    assert engine.queue.sent == []
+
+
+@pytest.mark.parametrize("fault", [ProviderFailed("500"), ProviderRateLimited("Full.", retry_after_s=30)])
+def test_a_query_that_another_has_taken_up_is_not_given_back(engine: QueryEngine, fault: Exception) -> None:
+    query = queued(engine)
+    engine.providers.script("a", fault)
+
+    def taken_up() -> None:
+        engine.clock.sleep(LEASE_S)
+        assert engine.queries.port.claim(query.id, until=engine.clock.now() + timedelta(seconds=LEASE_S))
+
+    engine.queries.first["requeue"] = taken_up
+    assert not process(engine, query)
+    assert hidden_s(engine) == LEASE_S
+    assert stored(engine, query).status is QueryStatus.RUNNING
+    assert engine.queue.sent == []
