@@ -33,9 +33,11 @@ class _Queue:
 def poll(handlers: Mapping[str, Handler]) -> None:
     """Works until it is told to stop, and then ends what it has begun. `handlers` are named like the table's workers."""
     import boto3
+    from botocore.config import Config
 
-    # A client of its own: the gateway's would not wait as long as a queue does.
-    settings, sqs = gateway().settings, boto3.client("sqs")
+    # A client of its own: the gateway's would not wait as long as a queue does. A connection for each thread.
+    settings, config = gateway().settings, Config(max_pool_connections=sum(_AT_ONCE.values()))
+    sqs = boto3.client("sqs", config=config)
     queues = {
         "high": _Queue(url=settings.high_queue_url, handler=handlers["process_query"], hidden_s=settings.lease_s),
         "normal": _Queue(url=settings.queue_url, handler=handlers["process_query"], hidden_s=settings.lease_s),
