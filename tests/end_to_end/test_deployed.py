@@ -19,7 +19,7 @@ from tests.end_to_end.table import FIRST_STATUSES, path_of
 
 # A first call starts a process, and the machine has few processors.
 COLD_STARTS_AT_ONCE = 3
-CALLERS = 20
+CALLERS = 8
 QUERIES = 100
 CREDENTIAL = "sk-of-the-upstream-1f3a"
 
@@ -248,7 +248,7 @@ def test_many_queries_at_once_are_all_answered(caller: Client, provider: Scripte
     def ask(number: int) -> httpx2.Response:
         return caller.send("POST", "/query", question(f"Number {number}?", provider=provider.id))
 
-    # As many processes as callers are started, a few at a time: a user of Lambda does not wait for 20 on two processors.
+    # As many processes as callers are started, a few at a time: a user of Lambda does not wait for eight on two processors.
     for callers in range(COLD_STARTS_AT_ONCE, CALLERS + 1, COLD_STARTS_AT_ONCE):
         at_once(ask, times=callers)
     with ThreadPoolExecutor(CALLERS) as pool:
