@@ -9,6 +9,7 @@ from typing import Any
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.ports import Cancelled, Clock, Delivery, never
+from llm_gateway.services.answers import Answers
 from llm_gateway.services.caching import cache_key
 from llm_gateway.services.ledger import Ledger
 from llm_gateway.services.planning import Step
@@ -86,13 +87,16 @@ class QueryEngine(Engine):
     def ledger(self) -> Ledger:
         return Ledger(
             store=self.queries,
-            cache=self.cache,
+            answers=self.answers,
             idempotency=self.keys,
             calls=self.calls,
             journal=self.journal,
             clock=self.clock,
-            cache_ttl=timedelta(hours=1),
         )
+
+    @cached_property
+    def answers(self) -> Answers:
+        return Answers(cache=self.cache, clock=self.clock, ttl=timedelta(hours=1))
 
     @cached_property
     def service(self) -> QueryService:

@@ -22,7 +22,6 @@ from llm_gateway.errors import (
     ProviderRejected,
     QueryCancelled,
     QueryInProgress,
-    QueryNotFound,
     StoredProblem,
     UnsupportedParameter,
 )
@@ -292,8 +291,8 @@ def test_a_part_of_booking_in_that_fails_keeps_nothing(engine: QueryEngine, what
         "scope", fingerprint="body", reference="probe", until=engine.clock.now() + timedelta(seconds=1)
     )
     if expected is None:
-        assert key is not None
-        assert key.completed
+        # What could not be kept cannot be replayed.
+        assert (key is not None and key.completed) == (what != "the record cannot be kept")
         assert len(engine.journal.written) == 1
     else:
         assert key is None
@@ -455,15 +454,43 @@ def test_a_key_that_is_completed_before_its_answer_is_stored_is_in_progress(engi
     assert again.answer == first.answer
 
 
-def test_a_key_whose_answer_could_not_be_stored_does_not_run_for_ever(engine: QueryEngine) -> None:
-    engine.queries.faults["add"] = AWAY
-    first = run(engine, question(timeout_s=25), idempotency=idempotency())
+@pytest.mark.parametrize("stored", [False, True], ids=["sync", "stream"])
+def test_a_key_whose_answer_could_not_be_stored_is_free_again(engine: QueryEngine, stored: bool) -> None:
+    engine.queries.faults.update(add=AWAY, finish=AWAY)
+    first = run(engine, question(), stored=stored, idempotency=idempotency())
     assert first.answer.warnings == (NOT_STORED,)
-    del engine.queries.faults["add"]
+    engine.queries.faults.clear()
+    again = run(engine, question(), stored=stored, idempotency=idempotency())
+    assert not again.replayed
+    assert again.answer.warnings == ()
+    assert run(engine, question(), stored=stored, idempotency=idempotency()).replayed
+    assert len(engine.providers.called) == 2
+
+
+def test_a_key_that_could_not_be_freed_either_is_freed_by_who_asks_again(engine: QueryEngine) -> None:
+    engine.queries.faults["add"] = AWAY
+    engine.keys.faults["delete"] = [AWAY]
+    run(engine, question(timeout_s=25), idempotency=idempotency())
+    engine.queries.faults.clear()
+    # For all that others know, its record is still on its way.
     assert isinstance(run(engine, question(), idempotency=idempotency()).error, QueryInProgress)
     engine.clock.sleep(25 + 31)
-    assert isinstance(run(engine, question(), idempotency=idempotency()).error, QueryNotFound)
-    assert len(engine.providers.called) == 1
+    lost = run(engine, question(), idempotency=idempotency()).error
+    assert isinstance(lost, DependencyUnavailable)
+    assert lost.retry_after_s == 1
+    again = run(engine, question(), idempotency=idempotency())
+    assert not again.replayed
+    assert again.answer.output.text == "Hello there."
+    assert len(engine.providers.called) == 2
+
+
+def test_a_lost_answer_is_another_bodys_conflict_all_the_same(engine: QueryEngine) -> None:
+    engine.queries.faults["add"] = AWAY
+    engine.keys.faults["delete"] = [AWAY]
+    run(engine, question(timeout_s=25), idempotency=idempotency())
+    engine.clock.sleep(25 + 31)
+    other = run(engine, question(), idempotency=idempotency(fingerprint="another"))
+    assert isinstance(other.error, IdempotencyConflict)
 
 
 # Hits

@@ -22,6 +22,7 @@ from llm_gateway.ports import (
     QueryStore,
     TokenCounter,
 )
+from llm_gateway.services.answers import Answers
 from llm_gateway.services.calls import Calls
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.keys import Keys
@@ -91,13 +92,16 @@ class Gateway:
     def _ledger(self) -> Ledger:
         return Ledger(
             store=self._query_store,
-            cache=self._cache,
+            answers=self._answers,
             idempotency=self._idempotency,
             calls=self._calls,
             journal=self._journal,
             clock=self._clock,
-            cache_ttl=timedelta(seconds=self.settings.cache_ttl_s),
         )
+
+    @cached_property
+    def _answers(self) -> Answers:
+        return Answers(cache=self._cache, clock=self._clock, ttl=timedelta(seconds=self.settings.cache_ttl_s))
 
     @cached_property
     def _records(self) -> Records:

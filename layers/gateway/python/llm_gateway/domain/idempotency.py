@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from llm_gateway.errors import IdempotencyConflict
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyRecord:
@@ -15,3 +17,10 @@ class IdempotencyRecord:
     reference: str
     completed: bool
     response: bytes | None = None
+
+    def check(self, fingerprint: str) -> None:
+        """Raises `IdempotencyConflict` where a request with `fingerprint` is not the first one again."""
+        if fingerprint != self.fingerprint:
+            raise IdempotencyConflict(
+                "This Idempotency-Key was used with another body: send the same one, or another key."
+            )

@@ -25,6 +25,8 @@ def writes_cache(request: QueryRequest) -> bool:
 
 def is_cacheable(answer: QueryAnswer, step: Step) -> bool:
     """Only whole answers are kept, and only those of the candidate that the key names: its provider and its model."""
+    if answer.cache.hit:
+        return False
     named, called = step.candidate, answer.attempts[-1]
     return answer.finish_reason in _WHOLE and (called.provider, called.model) == (named.provider.id, named.model.name)
 

@@ -6,36 +6,27 @@ booking a query in takes one round trip.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.idempotency import IdempotencyRecord
 from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
-from llm_gateway.domain.queries import AttemptOutcome, CacheNote, Latency, Query, QueryStatus
-from llm_gateway.errors import (
-    AlreadyExists,
-    DependencyUnavailable,
-    GatewayError,
-    IdempotencyConflict,
-    QueryInProgress,
-    QueryNotFound,
-    StoredProblem,
-)
-from llm_gateway.ports import AnswerCache, Clock, IdempotencyStore, Journal, QueryStore
-from llm_gateway.services.caching import cache_key, is_cacheable, reads_cache, writes_cache
+from llm_gateway.domain.queries import AttemptOutcome, Query, QueryStatus
+from llm_gateway.errors import AlreadyExists, DependencyUnavailable, GatewayError, StoredProblem
+from llm_gateway.ports import Clock, IdempotencyStore, Journal, QueryStore
+from llm_gateway.services.answers import Answers, Place, lifetime
+from llm_gateway.services.caching import reads_cache
 from llm_gateway.services.calls import Calls, Course
-from llm_gateway.services.once import REMEMBERED
+from llm_gateway.services.once import REMEMBERED, still_runs
 from llm_gateway.services.planning import Plan, Step
 from llm_gateway.services.records import Asked
 from llm_gateway.services.together import together
 
 NOT_STORED: Final = "The answer could not be stored: /status and /result will not find this query."
-_SPARE: Final = timedelta(seconds=30)
-_LONGEST_WAIT_S: Final = 15
-_LOOK_EVERY_S: Final = 0.1
+_LOST: Final = (
+    "The answer to the first request with this Idempotency-Key was lost. Send it again to have it answered anew."
+)
 
 T = TypeVar("T")
 
@@ -56,7 +47,7 @@ class Entry:
     asked: Asked
     plan: Plan
     course: Course
-    cache_key: str | None = None
+    place: Place | None = None
     is_stored: bool = False
     is_gone: bool = False
 
@@ -70,12 +61,11 @@ class Ledger:
     """Stands between queries and all that outlives them."""
 
     store: QueryStore
-    cache: AnswerCache
+    answers: Answers
     idempotency: IdempotencyStore
     calls: Calls
     journal: Journal
     clock: Clock
-    cache_ttl: timedelta
 
     def open(self, entry: Entry, *, stored: bool) -> Delivered | None:
         """Books in; an answer where there is one already, from the cache or by replay. `stored` keeps a record from the start.
@@ -83,11 +73,12 @@ class Ledger:
         Raises `IdempotencyConflict`, `QueryInProgress`, and `DependencyUnavailable` where an idempotency key cannot be kept;
         a cache or a record that cannot be had is done without.
         """
-        self._name_place(entry)
+        entry.place = self.answers.place(entry.query, entry.first)
+        entry.query = entry.place.query if entry.place else entry.query
         try:
             known, cached = self._taken(entry, stored=stored)
             if known is None:
-                return self._from_cache(entry, cached) if isinstance(cached, CachedAnswer) else None
+                return self._given_again(entry, cached) if cached else None
         except Exception:
             self.forget(entry)
             raise
@@ -106,20 +97,22 @@ class Ledger:
         stored, *_ = together(
             lambda: self._store_end(entry, query),
             *entry.course.settlements,
-            lambda: self._leave_cache(entry, query),
+            lambda: self.answers.fill(entry.place, query),
             lambda: self._leave_idempotency(entry, query),
         )
-        if entry.is_gone and entry.cache_key is not None:
-            # Erased meanwhile: then nothing of it may stay anywhere.
-            _outcome(self.cache.delete, entry.cache_key, query_id=query.id)
+        if entry.is_gone:
+            self.answers.take_back(entry.place)
+        if not stored and entry.asked.idempotency is not None:
+            # There is nothing to replay: the same request again has to be answered anew.
+            _outcome(self.idempotency.delete, entry.asked.idempotency.scope, reference=query.id)
         return query if stored else _warned(query, NOT_STORED)
 
     def forget(self, entry: Entry) -> None:
         """Books out a query that was refused before it was accepted: nothing of it remains."""
-        query_id, key, idempotency = entry.query.id, entry.cache_key, entry.asked.idempotency
+        query_id, idempotency = entry.query.id, entry.asked.idempotency
         together(
             lambda: self.calls.withdraw(entry.course),
-            lambda: _outcome(self.cache.release, key, holder=query_id) if key else None,
+            lambda: self.answers.leave(entry.place),
             lambda: _outcome(self.store.erase, query_id) if entry.is_stored else None,
             lambda: _outcome(self.idempotency.release, idempotency.scope, reference=query_id) if idempotency else None,
         )
@@ -131,36 +124,35 @@ class Ledger:
             scope = entry.asked.idempotency.scope
             _outcome(self.idempotency.complete, scope, reference=entry.query.id, expires_at=expires_at)
 
-    def _taken(self, entry: Entry, *, stored: bool) -> tuple[IdempotencyRecord | None, CachedAnswer | Pending | None]:
+    def _taken(self, entry: Entry, *, stored: bool) -> tuple[IdempotencyRecord | None, CachedAnswer | None]:
         """Takes all that the query needs, and tells what others have: under its idempotency key, in its place of the cache."""
         ahead = stored or reads_cache(entry.asked.request) or entry.asked.idempotency is not None
         known, cached, *_ = together(
             lambda: self._claim(entry),
-            lambda: self._look_up(entry),
+            lambda: self.answers.look_up(entry.place),
             lambda: self.calls.admit_ahead(entry.first, entry.course) if ahead else None,
             lambda: self._record(entry) if stored else None,
         )
-        if known is None and isinstance(cached, Pending):
+        if known is None and entry.place is not None and isinstance(cached, Pending):
             self.calls.withdraw(entry.course)
-            cached = self._wait(entry, cached)
+            cached = self.answers.wait(entry.place, entry.course)
         return known, cached
 
     def _claim(self, entry: Entry) -> IdempotencyRecord | None:
         idempotency = entry.asked.idempotency
         if idempotency is None:
             return None
-        return self.idempotency.claim(
+        known = self.idempotency.claim(
             idempotency.scope,
             fingerprint=idempotency.fingerprint,
             reference=entry.query.id,
-            until=self._until(entry),
+            until=self.clock.now() + lifetime(entry.asked.request),
         )
+        if known is not None:
+            known.check(idempotency.fingerprint)
+        return known
 
     def _replay(self, known: IdempotencyRecord, asked: Asked) -> Delivered:
-        if asked.idempotency is not None and known.fingerprint != asked.idempotency.fingerprint:
-            raise IdempotencyConflict(
-                "This Idempotency-Key was used with another body: send the same one, or another key."
-            )
         query = self.store.get(known.reference) if known.completed else None
         if query is None or not (query.status.finished or asked.request.mode == "async"):
             # The key's completion does not wait for the answer's record: that may still be on its way.
@@ -171,58 +163,15 @@ class Ledger:
 
     def _unready(self, known: IdempotencyRecord, asked: Asked) -> GatewayError:
         made_s = made_at_s(known.reference, prefix=QUERY_PREFIX) or 0
-        ends_s = made_s + asked.request.timeout_s + _SPARE.total_seconds()
-        if known.completed and ends_s < self.clock.now().timestamp():
-            return QueryNotFound(known.reference)
-        return QueryInProgress("The first request with this Idempotency-Key still runs.", retry_after_s=1)
+        ends_s = made_s + lifetime(asked.request).total_seconds()
+        if not known.completed or asked.idempotency is None or ends_s >= self.clock.now().timestamp():
+            return still_runs()
+        self.idempotency.delete(asked.idempotency.scope, reference=known.reference)
+        return DependencyUnavailable(_LOST, retry_after_s=1)
 
-    def _name_place(self, entry: Entry) -> None:
-        if writes_cache(entry.asked.request):
-            entry.cache_key = cache_key(entry.first, owner=entry.query.owner)
-            entry.query = replace(entry.query, cache_keys=frozenset({entry.cache_key}))
-
-    def _look_up(self, entry: Entry) -> CachedAnswer | Pending | None:
-        if entry.cache_key is None or not reads_cache(entry.asked.request):
-            return None
-        try:
-            return self.cache.look_up(entry.cache_key, holder=entry.query.id, until=self._until(entry))
-        except DependencyUnavailable:
-            return None
-
-    def _wait(self, entry: Entry, pending: Pending) -> CachedAnswer | None:
-        """Waits while somebody else makes the same answer, for half of the time at most; then makes it too."""
-        course, key, now_s = entry.course, entry.cache_key or "", self.clock.monotonic_s()
-        until_s = now_s + min((course.deadline_s - now_s) / 2, _LONGEST_WAIT_S)
-        found: CachedAnswer | Pending | None = pending
-        while isinstance(found, Pending) and self.clock.monotonic_s() < until_s and not course.cancelled():
-            self.clock.sleep(_LOOK_EVERY_S)
-            try:
-                found = self.cache.peek(key)
-                if found is None:
-                    found = self.cache.look_up(key, holder=entry.query.id, until=self._until(entry))
-            except DependencyUnavailable:
-                break
-        course.waiting_s += self.clock.monotonic_s() - now_s
-        return found if isinstance(found, CachedAnswer) else None
-
-    def _from_cache(self, entry: Entry, cached: CachedAnswer) -> Delivered:
-        """The cached answer as this query's own: at no cost, without attempts."""
+    def _given_again(self, entry: Entry, cached: CachedAnswer) -> Delivered:
         entry.course.settlements.append(lambda: self.calls.withdraw(entry.course))
-        now = self.clock.now()
-        total_ms = round((self.clock.monotonic_s() - entry.course.since_s) * 1000)
-        waiting_ms = round(entry.course.waiting_s * 1000)
-        answer = replace(
-            cached.answer,
-            cost_usd=Decimal(0),
-            attempts=(),
-            latency=Latency(total_ms=total_ms, provider_ms=0, waiting_ms=waiting_ms),
-            cache=CacheNote(
-                hit=True, age_s=max(0, int((now - cached.cached_at).total_seconds())), saved_usd=cached.answer.cost_usd
-            ),
-        )
-        entry.cache_key = None  # The place is not this query's to fill or to leave.
-        query = replace(entry.query, status=QueryStatus.SUCCEEDED, completed_at=now, answer=answer)
-        return Delivered(query=self.close(entry, query))
+        return Delivered(query=self.close(entry, self.answers.given_again(cached, entry.query, entry.course)))
 
     def _record(self, entry: Entry) -> None:
         entry.is_stored = _outcome(self.store.add, entry.query) is None
@@ -244,25 +193,6 @@ class Ledger:
             return False
         return True
 
-    def _leave_cache(self, entry: Entry, query: Query) -> None:
-        key = entry.cache_key
-        # Where an answer cannot be kept, whoever waits for it need not wait any longer.
-        if key is not None and not self._keep(key, entry, query):
-            _outcome(self.cache.release, key, holder=entry.query.id)
-
-    def _keep(self, key: str, entry: Entry, query: Query) -> bool:
-        """Puts the query's answer into the cache; False where it is not one for others, or the cache cannot take it."""
-        if query.status is not QueryStatus.SUCCEEDED or not query.answer or not is_cacheable(query.answer, entry.first):
-            return False
-        now = self.clock.now()
-        kept = CachedAnswer(
-            answer=query.answer,
-            query_id=query.id,
-            cached_at=now,
-            expires_at=min(now + self.cache_ttl, query.expires_at),
-        )
-        return _outcome(self.cache.put, key, kept) is None
-
     def _leave_idempotency(self, entry: Entry, query: Query) -> None:
         idempotency = entry.asked.idempotency
         if idempotency is None:
@@ -271,10 +201,6 @@ class Ledger:
             _outcome(self.idempotency.release, idempotency.scope, reference=query.id)
         else:
             self.complete(entry)
-
-    def _until(self, entry: Entry) -> datetime:
-        """When whoever holds something for this query must be dead."""
-        return self.clock.now() + timedelta(seconds=entry.asked.request.timeout_s) + _SPARE
 
 
 def _may_end_otherwise(query: Query, course: Course) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from llm_gateway.errors import DependencyUnavailable, IdempotencyConflict, QueryInProgress
+from llm_gateway.errors import DependencyUnavailable, QueryInProgress
 from llm_gateway.ports import Clock, IdempotencyStore, Ids
 from llm_gateway.services.records import Idempotency
 
@@ -38,12 +38,9 @@ class Once:
         )
         if known is None:
             return self._create(idempotency.scope, reference, create), False
-        if known.fingerprint != idempotency.fingerprint:
-            raise IdempotencyConflict(
-                "This Idempotency-Key was used with another body: send the same one, or another key."
-            )
+        known.check(idempotency.fingerprint)
         if not known.completed or known.response is None:
-            raise QueryInProgress("The first request with this Idempotency-Key still runs.", retry_after_s=1)
+            raise still_runs()
         return known.response, True
 
     def _create(self, scope: str, reference: str, create: Callable[[], bytes]) -> bytes:
@@ -62,3 +59,7 @@ class Once:
             note()
         except DependencyUnavailable:
             return
+
+
+def still_runs() -> QueryInProgress:
+    return QueryInProgress("The first request with this Idempotency-Key still runs.", retry_after_s=1)
