@@ -46,6 +46,22 @@ def test_the_same_value_is_the_same_however_it_is_written(api: Api, path: str, b
     assert _replayed(_send(api, path, turned))
 
 
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_number_is_the_same_however_it_is_written(api: Api, mode: str) -> None:
+    written = """{"messages": [{"role": "user", "content": "Say hello."}],
+        "mode": "%s", "parameters": {"temperature": %s}, "metadata": {"n": %s}}"""
+
+    def send(*numbers: str) -> Response:
+        return _send(api, QUERY, None, content=(written % (mode, *numbers)).encode())
+
+    first = send("1", "2")
+    for numbers in (("1.0", "2e0"), ("1e0", "2.00")):
+        again = send(*numbers)
+        assert (again.json()["id"], _replayed(again)) == (first.json()["id"], True)
+    other = send("1", "true")
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
+
+
 @CREATING
 def test_another_body_is_a_conflict(api: Api, path: str, body: dict[str, Any]) -> None:
     _send(api, path, body)

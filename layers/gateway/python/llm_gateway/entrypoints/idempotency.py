@@ -1,7 +1,5 @@
 """The `Idempotency-Key` header: what a client asks to be done once however often it asks."""
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
@@ -12,6 +10,7 @@ from starlette.requests import Request
 from llm_gateway.entrypoints.http import Caller, Gateway
 from llm_gateway.entrypoints.replies import Reply
 from llm_gateway.errors import ValidationFailed
+from llm_gateway.services.caching import digest
 from llm_gateway.services.records import Idempotency
 from llm_gateway.wire.schema import Revised
 
@@ -26,13 +25,8 @@ async def _idempotency(
         return None
     if not (0 < len(idempotency_key) <= _LONGEST_KEY and idempotency_key.isascii() and idempotency_key.isprintable()):
         raise ValidationFailed.of("Idempotency-Key", f"must have 1 to {_LONGEST_KEY} printable characters")
-    scope = json.dumps([caller.key_id, request.method, request.scope["path"], idempotency_key])
-    body = json.dumps(request._json, sort_keys=True, separators=(",", ":"))
-    return Idempotency(scope=_hash(scope), fingerprint=_hash(body))
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    scope = [caller.key_id, request.method, request.scope["path"], idempotency_key]
+    return Idempotency(scope=digest(scope), fingerprint=digest(request._json))
 
 
 R = TypeVar("R", bound=Revised)

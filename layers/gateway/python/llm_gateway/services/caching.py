@@ -34,12 +34,11 @@ def is_cacheable(answer: QueryAnswer, step: Step) -> bool:
 def cache_key(step: Step, *, owner: str) -> str:
     """A hash over all that affects the answer, and over whose it is: answers are never shared between API keys."""
     provider = step.candidate.provider
-    document = [owner, provider.id, provider.kind, provider.base_url, canonical(step.chat), canonical(step.output)]
-    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return digest([owner, provider.id, provider.kind, provider.base_url, step.chat, step.output])
 
 
 def canonical(value: Any) -> Any:
-    """`value` as JSON that is the same for equal values."""
+    """`value` as JSON that is the same for equal values: `1.0` is `1`, but `true` is not."""
     if is_dataclass(value):
         return {field.name: canonical(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Enum):
@@ -48,7 +47,12 @@ def canonical(value: Any) -> Any:
         return {str(key): canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [canonical(item) for item in value]
-    return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def digest(value: Any) -> str:
+    """What equal values have in common, and no others: neither the order of members counts nor how a number is written."""
+    return hashlib.sha256(json.dumps(canonical(value), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _is_deterministic(request: QueryRequest) -> bool:
