@@ -1,17 +1,31 @@
-"""A journal that remembers which queries ended, and how."""
+"""A journal that remembers which queries ended, how, and what was spent on the way."""
 
-from llm_gateway.domain.queries import Query
+from collections.abc import Sequence
+
+from llm_gateway.domain.queries import Attempt, Query, QuerySummary
 from llm_gateway.ports import Journal
 
 
 class RecordingJournal(Journal):
-    def __init__(self) -> None:
-        self.written: list[Query] = []
+    """`lines` are all of them: what each says was done, of which query, and the calls it counts."""
 
-    def ended(self, query: Query) -> None:
+    def __init__(self) -> None:
+        self.written: list[QuerySummary] = []
+        self.lines: list[tuple[str, str, tuple[Attempt, ...]]] = []
+
+    def ended(self, query: QuerySummary, *, calls: Sequence[Attempt] = ()) -> None:
         self.written.append(query)
+        self.lines.append(("ended", query.id, tuple(calls)))
+
+    def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:
+        self.lines.append(("spent", query.id, tuple(calls)))
 
     @property
     def story(self) -> list[tuple[str, str]]:
         """The queries in the order of their ends: which, and how."""
         return [(query.id, query.status.value) for query in self.written]
+
+    @property
+    def calls(self) -> list[Attempt]:
+        """Every call that was counted."""
+        return [call for _, _, calls in self.lines for call in calls]

@@ -109,6 +109,7 @@ class QueryEngine(Engine):
             dispatcher=self.dispatcher,
             ledger=self.ledger,
             records=self.records,
+            journal=self.journal,
             clock=self.clock,
         )
 

@@ -6,17 +6,18 @@ from datetime import UTC, datetime
 from itertools import count
 from threading import RLock
 
-from llm_gateway.domain.queries import Lease, Query, QueryProblem, QueryStatus, QuerySummary, as_told
+from llm_gateway.domain.queries import Ending, Lease, Query, QueryProblem, QueryStatus, QuerySummary, as_told
 from llm_gateway.errors import AlreadyExists
 from llm_gateway.ports import Clock, QueryStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    """`reason` is the problem that the query was last requeued for."""
+    """`reason` is the problem that the query was last requeued for, `finisher` the holder that ended it."""
 
     query: Query
     reason: QueryProblem | None = None
+    finisher: str | None = None
 
 
 class InMemoryQueryStore(QueryStore):
@@ -37,7 +38,7 @@ class InMemoryQueryStore(QueryStore):
         query = self._query(query_id)
         if query is None:
             return None
-        return as_told(query, taken_up_again=query.request.mode == "async", now=self._clock.now())
+        return as_told(query, now=self._clock.now())
 
     def summary(self, query_id: str) -> QuerySummary | None:
         query = self.get(query_id)
@@ -48,10 +49,7 @@ class InMemoryQueryStore(QueryStore):
     def claim(self, query_id: str, *, until: datetime) -> Query | None:
         with self._writing:
             query = self._query(query_id)
-            if query is None or not self._is_free(query):
-                return None
-            if query.cancel_requested:
-                self._cancel(query)
+            if query is None or not self._is_free(query) or query.cancel_requested:
                 return None
             lease = Lease(holder=f"holder-{next(self._holders)}", until=until)
             attempts, now = query.attempts + 1, self._clock.now()
@@ -70,10 +68,7 @@ class InMemoryQueryStore(QueryStore):
     def requeue(self, query: Query, *, problem: QueryProblem | None, counted: bool) -> bool:
         with self._writing:
             stored = self._held(query)
-            if stored is None:
-                return False
-            if stored.cancel_requested:
-                self._cancel(stored)
+            if stored is None or stored.cancel_requested:
                 return False
             attempts = stored.attempts if counted else stored.attempts - 1
             queued = replace(stored, status=QueryStatus.QUEUED, attempts=attempts, started_at=None, lease=None)
@@ -82,9 +77,12 @@ class InMemoryQueryStore(QueryStore):
 
     def finish(self, query: Query) -> bool:
         with self._writing:
-            stored = self._stored[query.id].query if query.id in self._stored else None
-            if stored is None or stored.status.finished:
+            kept = self._stored.get(query.id)
+            if kept is None:
                 return False
+            stored, holder = kept.query, query.lease.holder if query.lease else None
+            if stored.status.finished:
+                return holder is not None and kept.finisher == holder
             if query.status is not QueryStatus.SUCCEEDED and query.lease and self._held(query) is None:
                 return False
             self._write(
@@ -99,39 +97,42 @@ class InMemoryQueryStore(QueryStore):
                     lease=None,
                     cache_keys=query.cache_keys or stored.cache_keys,
                     idempotency_scope=query.idempotency_scope or stored.idempotency_scope,
-                )
+                ),
+                finisher=holder,
             )
             return True
 
-    def cancel(self, query_id: str) -> QuerySummary | None:
+    def cancel(self, query_id: str) -> Ending | None:
         with self._writing:
             query = self._query(query_id)
-            if query is not None and self._is_free(query):
+            free = query is not None and self._is_free(query)
+            if query is not None and free:
                 self._cancel(query)
             elif query is not None and not query.status.finished:
                 self._write(replace(query, cancel_requested=True))
-            return self.summary(query_id)
+            return self._ending(query_id, ended_now=free)
 
-    def bury(self, query_id: str, *, problem: QueryProblem) -> bool:
+    def bury(self, query_id: str, *, problem: QueryProblem) -> Ending | None:
         with self._writing:
             query = self._query(query_id)
-            if query is None or query.status.finished:
-                return True
-            if not self._is_free(query):
-                return False
-            if query.cancel_requested:
+            free = query is not None and self._is_free(query)
+            if query is not None and free and query.cancel_requested:
                 self._cancel(query)
-                return True
-            reason = self._stored[query_id].reason or problem
-            now = self._clock.now()
-            self._write(replace(query, status=QueryStatus.FAILED, completed_at=now, problem=reason, lease=None))
-            return True
+            elif query is not None and free:
+                reason = self._stored[query_id].reason or problem
+                now = self._clock.now()
+                self._write(replace(query, status=QueryStatus.FAILED, completed_at=now, problem=reason, lease=None))
+            return self._ending(query_id, ended_now=free)
 
     def erase(self, query_id: str) -> QuerySummary | None:
         with self._writing:
             summary = self.summary(query_id)
             self._stored.pop(query_id, None)
             return summary
+
+    def _ending(self, query_id: str, *, ended_now: bool) -> Ending | None:
+        summary = self.summary(query_id)
+        return None if summary is None else Ending(query=summary, ended_now=ended_now)
 
     def _query(self, query_id: str) -> Query | None:
         stored = self._stored.get(query_id)
@@ -152,7 +153,7 @@ class InMemoryQueryStore(QueryStore):
     def _cancel(self, query: Query) -> None:
         self._write(replace(query, status=QueryStatus.CANCELLED, completed_at=self._clock.now(), lease=None))
 
-    def _write(self, query: Query, *, reason: QueryProblem | None = None) -> Query:
+    def _write(self, query: Query, *, reason: QueryProblem | None = None, finisher: str | None = None) -> Query:
         kept = self._stored[query.id].reason
-        self._stored[query.id] = _Stored(query=query, reason=reason or kept)
+        self._stored[query.id] = _Stored(query=query, reason=reason or kept, finisher=finisher)
         return query

@@ -195,6 +195,7 @@ def test_the_result_of_what_is_not_over(api: Api) -> None:
     running = Query(
         id="qry_" + FakeIds(api.gateway.clock).ulid(),
         owner=key.id,
+        mode="sync",
         status=QueryStatus.RUNNING,
         request=finished.request,
         created_at=now,

@@ -341,4 +341,4 @@ def test_an_erased_one_is_none_of_the_workers_business(engine: QueryEngine) -> N
     engine.service.erase(query.id, caller=ALICE)
     engine.worker.process(engine.delivery(query.id))
     assert engine.providers.called == []
-    assert engine.journal.written == []
+    assert engine.journal.story == [(query.id, "cancelled")]

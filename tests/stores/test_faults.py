@@ -268,9 +268,10 @@ def test_what_was_claimed_given_back_or_cancelled_although_the_answer_was_lost_i
     assert held.attempts == 1
     assert queries.renew(held, until=UNTIL)
     assert queries.requeue(held, problem=problem(), counted=False)
-    found = queries.cancel(query().id)
-    assert found is not None
-    assert (found.status, found.attempts) == (QueryStatus.CANCELLED, 0)
+    ending = queries.cancel(query().id)
+    assert ending is not None
+    assert ending.ended_now
+    assert (ending.query.status, ending.query.attempts) == (QueryStatus.CANCELLED, 0)
     assert queries.bury(query().id, problem=problem())
     assert len(answers_get_lost) == 6
 

@@ -4,7 +4,7 @@ import io
 import json
 import time
 from contextlib import redirect_stdout
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from threading import Thread
 from typing import Any
@@ -19,6 +19,7 @@ from llm_gateway.domain.queries import (
     Query,
     QueryAnswer,
     QueryStatus,
+    QuerySummary,
 )
 from llm_gateway.stores.journal import NAMESPACE, EmbeddedMetricsJournal
 
@@ -41,13 +42,28 @@ def failed(**changes: Any) -> Query:
     return query(status=QueryStatus.FAILED, problem=replace(problem(), **changes))
 
 
+def calls_of(ended: Query) -> tuple[Attempt, ...]:
+    told = ended.answer or ended.problem
+    return told.attempts if told else ()
+
+
+def read(stream: io.StringIO) -> list[dict[str, Any]]:
+    text = stream.getvalue()
+    assert not text or text.endswith("\n")
+    return [json.loads(line, parse_constant=lambda constant: pytest.fail(constant)) for line in text.splitlines()]
+
+
 def line(ended: Query) -> dict[str, Any]:
     stream = io.StringIO()
-    EmbeddedMetricsJournal(stream).ended(ended)
-    (text,) = stream.getvalue().splitlines()
-    assert stream.getvalue().endswith("\n")
-    document: dict[str, Any] = json.loads(text, parse_constant=lambda constant: pytest.fail(constant))
+    EmbeddedMetricsJournal(stream).ended(ended, calls=calls_of(ended))
+    (document,) = read(stream)
     return document
+
+
+def spent(query: Query, *calls: Attempt) -> list[dict[str, Any]]:
+    stream = io.StringIO()
+    EmbeddedMetricsJournal(stream).spent(query, calls=calls)
+    return read(stream)
 
 
 ENDS = {
@@ -162,6 +178,48 @@ def test_a_hit_costs_nothing_and_counts_its_tokens_no_second_time() -> None:
     document = line(ENDS["hit"])
     assert (document["CacheHits"], document["CostUsd"], document["cost_usd"]) == (1, 0, "0")
     assert (document["InputTokens"], document["OutputTokens"]) == (0, 0)
+
+
+def test_one_that_somebody_else_had_worked_on_counts_no_call_again() -> None:
+    """A dead letter keeps the problem of its last try, whose calls were counted when it was given back."""
+    given_up = failed(attempts=(attempt(AttemptOutcome.ERROR, "0.25", provider="a"),))
+    summary = QuerySummary(**{field.name: getattr(given_up, field.name) for field in fields(QuerySummary)})
+    stream = io.StringIO()
+    EmbeddedMetricsJournal(stream).ended(summary)
+    (document,) = read(stream)
+    assert (document["Queries"], document["FailedQueries"], document["error_code"]) == (1, 1, "provider_error")
+    assert (document["provider"], document["attempts"]) == ("a", ["a:error"])
+    assert (document["CostUsd"], document["ProviderMs"], document["mode"]) == (0, None, "sync")
+
+
+def test_calls_of_one_that_was_cancelled_between_them_are_counted() -> None:
+    stream = io.StringIO()
+    calls = (attempt(AttemptOutcome.ERROR, "0.25", provider="a"),)
+    EmbeddedMetricsJournal(stream).ended(query(status=QueryStatus.CANCELLED), calls=calls)
+    (document,) = read(stream)
+    assert (document["status"], document["CostUsd"], document["provider"]) == ("cancelled", 0.25, "a")
+
+
+# Calls that did not end their query
+
+
+def test_what_was_spent_without_an_end_counts_no_query() -> None:
+    (document,) = spent(answered(), attempt(AttemptOutcome.ERROR, "0.25"), attempt(AttemptOutcome.CANCELLED, None))
+    assert document["message"] == "query_calls"
+    assert document["query_id"] == query().id
+    assert (document["CostUsd"], document["UnpricedCalls"]) == (0.25, 1)
+    assert (document["InputTokens"], document["OutputTokens"]) == (812, 95)
+    assert _metrics(document) == {"UnpricedCalls", "InputTokens", "OutputTokens", "CostUsd"}
+    assert not {"Queries", "FailedQueries", "CacheHits", "ProviderMs"} & document.keys()
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [(), (attempt(AttemptOutcome.SKIPPED, None),), (attempt(AttemptOutcome.ERROR, None),), (attempt(cost="0"),)],
+    ids=["no call", "skipped", "refused", "free"],
+)
+def test_nothing_spent_is_no_line(calls: tuple[Attempt, ...]) -> None:
+    assert spent(query(), *calls) == []
 
 
 def _metrics(document: dict[str, Any]) -> set[str]:

@@ -57,6 +57,7 @@ def test_a_summary_is_all_but_the_bodies(stores: Stores) -> None:
     assert stores.queries.summary(query().id) == QuerySummary(
         id=ended.id,
         owner=ended.owner,
+        mode="sync",
         status=QueryStatus.FAILED,
         created_at=ended.created_at,
         expires_at=ended.expires_at,

@@ -1,11 +1,12 @@
 """What a query store promises those who work on queries: one at a time, none lost, none ended twice."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from llm_gateway.domain.queries import LOST_AFTER_S, Lease, Query, QueryProblem, QueryStatus
+from llm_gateway.domain.queries import LOST_AFTER_S, Ending, Lease, Query, QueryProblem, QueryStatus, QuerySummary
 from llm_gateway.ports import QueryStore
 
 from tests.adapters.clock import FakeClock
@@ -39,10 +40,26 @@ def claimed(queries: QueryStore, clock: FakeClock) -> Query:
     return query
 
 
-def status(queries: QueryStore) -> QueryStatus:
+def cancelled(queries: QueryStore) -> Ending:
+    ending = queries.cancel(QUERY_ID)
+    assert ending is not None
+    return ending
+
+
+def buried(queries: QueryStore, why: QueryProblem = OTHER) -> Ending:
+    ending = queries.bury(QUERY_ID, problem=why)
+    assert ending is not None
+    return ending
+
+
+def summary_of(queries: QueryStore) -> QuerySummary:
     summary = queries.summary(QUERY_ID)
     assert summary is not None
-    return summary.status
+    return summary
+
+
+def status(queries: QueryStore) -> QueryStatus:
+    return summary_of(queries).status
 
 
 @pytest.mark.parametrize("request_", [question(mode="async"), asking(text_of(LARGE))], ids=["small", "large"])
@@ -161,51 +178,53 @@ def test_burying_fails_it_with_the_problem_it_was_last_requeued_for(queries: Que
     queries.add(queued())
     for why in (OTHER, problem(), None):
         assert queries.requeue(claimed(queries, clock), problem=why, counted=True)
-    assert queries.bury(QUERY_ID, problem=OTHER)
+    ending = buried(queries)
     found = queries.summary(QUERY_ID)
     assert found is not None
     assert (found.status, found.problem, found.completed_at) == (QueryStatus.FAILED, problem(), clock.now())
+    assert ending == Ending(query=found, ended_now=True)
     assert queries.claim(QUERY_ID, until=soon(clock)) is None
 
 
 def test_burying_what_nobody_ever_gave_back_takes_the_given_problem(queries: QueryStore, clock: FakeClock) -> None:
     queries.add(queued())
     claimed(queries, clock)
-    assert not queries.bury(QUERY_ID, problem=OTHER)
+    held = buried(queries)
+    assert (held.query.status, held.ended_now) == (QueryStatus.RUNNING, False)
     assert status(queries) is QueryStatus.RUNNING
     clock.advance(LEASE_S)
-    assert queries.bury(QUERY_ID, problem=OTHER)
+    assert buried(queries).ended_now
     found = queries.summary(QUERY_ID)
     assert found is not None
     assert (found.status, found.problem, found.lease) == (QueryStatus.FAILED, OTHER, None)
 
 
 def test_burying_what_has_ended_or_is_gone_changes_nothing(queries: QueryStore, clock: FakeClock) -> None:
-    assert queries.bury(QUERY_ID, problem=problem())
+    assert queries.bury(QUERY_ID, problem=problem()) is None
     assert queries.get(QUERY_ID) is None
     queries.add(queued())
     done = succeeded(claimed(queries, clock))
     queries.finish(done)
-    assert queries.bury(QUERY_ID, problem=problem())
+    assert buried(queries) == Ending(query=summary_of(queries), ended_now=False)
     assert queries.get(QUERY_ID) == replace(done, lease=None)
 
 
 def test_a_queued_query_is_cancelled_at_once(queries: QueryStore, clock: FakeClock) -> None:
     queries.add(queued())
     clock.advance(3)
-    summary = queries.cancel(QUERY_ID)
-    assert summary is not None
-    assert (summary.status, summary.completed_at) == (QueryStatus.CANCELLED, clock.now())
-    assert queries.summary(QUERY_ID) == summary
+    ending = cancelled(queries)
+    assert (ending.query.status, ending.query.completed_at) == (QueryStatus.CANCELLED, clock.now())
+    assert ending == Ending(query=summary_of(queries), ended_now=True)
+    assert cancelled(queries) == replace(ending, ended_now=False)
     assert queries.claim(QUERY_ID, until=soon(clock)) is None
 
 
 def test_a_running_query_is_cancelled_by_its_holder_with_what_it_has(queries: QueryStore, clock: FakeClock) -> None:
     queries.add(queued())
     query = claimed(queries, clock)
-    summary = queries.cancel(QUERY_ID)
-    assert summary is not None
-    assert (summary.status, summary.cancel_requested) == (QueryStatus.RUNNING, True)
+    ending = cancelled(queries)
+    assert (ending.query.status, ending.query.cancel_requested) == (QueryStatus.RUNNING, True)
+    assert not ending.ended_now
     assert not queries.renew(query, until=soon(clock))
     assert status(queries) is QueryStatus.RUNNING
     stopped = replace(succeeded(query, "the first ha"), status=QueryStatus.CANCELLED)
@@ -221,32 +240,61 @@ def test_an_answer_that_was_quicker_than_the_cancellation_counts(queries: QueryS
     assert status(queries) is QueryStatus.SUCCEEDED
 
 
-def test_giving_back_what_is_to_be_cancelled_cancels_it(queries: QueryStore, clock: FakeClock) -> None:
+def test_what_is_to_be_cancelled_is_not_given_back(queries: QueryStore, clock: FakeClock) -> None:
     queries.add(queued())
     query = claimed(queries, clock)
     queries.cancel(QUERY_ID)
     assert not queries.requeue(query, problem=problem(), counted=True)
-    found = queries.summary(QUERY_ID)
-    assert found is not None
+    assert status(queries) is QueryStatus.RUNNING
+    assert queries.finish(replace(query, status=QueryStatus.CANCELLED, completed_at=clock.now()))
+    found = summary_of(queries)
     assert (found.status, found.problem) == (QueryStatus.CANCELLED, None)
 
 
-@pytest.mark.parametrize("who", ["worker", "gravedigger", "caller"])
-def test_what_is_to_be_cancelled_ends_even_if_its_holder_dies(queries: QueryStore, clock: FakeClock, who: str) -> None:
+@pytest.mark.parametrize("end", [cancelled, buried])
+def test_what_is_to_be_cancelled_ends_even_if_its_holder_dies(
+    queries: QueryStore, clock: FakeClock, end: Callable[[QueryStore], Ending]
+) -> None:
     queries.add(queued())
     claimed(queries, clock)
-    queries.cancel(QUERY_ID)
+    assert not cancelled(queries).ended_now
     clock.advance(LEASE_S)
     assert status(queries) is QueryStatus.RUNNING
-    if who == "worker":
-        assert queries.claim(QUERY_ID, until=soon(clock)) is None
-    elif who == "gravedigger":
-        assert queries.bury(QUERY_ID, problem=problem())
-    else:
-        queries.cancel(QUERY_ID)
-    found = queries.summary(QUERY_ID)
-    assert found is not None
+    assert queries.claim(QUERY_ID, until=soon(clock)) is None
+    assert status(queries) is QueryStatus.RUNNING
+    ending = end(queries)
+    found = summary_of(queries)
     assert (found.status, found.completed_at, found.problem) == (QueryStatus.CANCELLED, clock.now(), None)
+    assert ending == Ending(query=found, ended_now=True)
+
+
+def test_a_holder_that_asks_again_is_told_the_same(queries: QueryStore, clock: FakeClock) -> None:
+    """It may not have heard the first answer. Nobody else is told that it ended the query."""
+    queries.add(queued())
+    first = claimed(queries, clock)
+    clock.advance(LEASE_S)
+    second = claimed(queries, clock)
+    large = succeeded(second, text_of(LARGE))
+    assert queries.finish(large)
+    assert queries.finish(large)
+    assert not queries.finish(succeeded(first))
+    assert not cancelled(queries).ended_now
+    assert queries.get(QUERY_ID) == replace(large, lease=None)
+
+
+@pytest.mark.parametrize("mode", ["async", "stream"])
+def test_its_mode_and_whether_its_words_are_logged_stay_with_it(
+    queries: QueryStore, clock: FakeClock, mode: Literal["async", "stream"]
+) -> None:
+    queries.add(queued(request=question(mode=mode), logs_bodies=True))
+    query = claimed(queries, clock)
+    assert (query.mode, query.logs_bodies) == (mode, True)
+    ending = cancelled(queries)
+    assert (ending.query.mode, ending.query.logs_bodies) == (mode, True)
+    queries.add(queued(query_id="qry_2", request=question(mode=mode)))
+    found = queries.get("qry_2")
+    assert found is not None
+    assert (found.mode, found.logs_bodies) == (mode, False)
 
 
 def test_cancelling_what_has_ended_or_never_was_changes_nothing(queries: QueryStore, clock: FakeClock) -> None:
@@ -255,9 +303,9 @@ def test_cancelling_what_has_ended_or_never_was_changes_nothing(queries: QuerySt
     queries.add(queued())
     done = succeeded(claimed(queries, clock))
     queries.finish(done)
-    summary = queries.cancel(QUERY_ID)
-    assert summary is not None
-    assert (summary.status, summary.cancel_requested) == (QueryStatus.SUCCEEDED, False)
+    ending = cancelled(queries)
+    assert (ending.query.status, ending.query.cancel_requested) == (QueryStatus.SUCCEEDED, False)
+    assert not ending.ended_now
     assert queries.get(QUERY_ID) == replace(done, lease=None)
 
 
@@ -327,7 +375,7 @@ def test_whoever_works_on_an_erased_query_finds_it_gone(queries: QueryStore, clo
     assert not queries.finish(succeeded(query, text_of(LARGE)))
     assert not queries.finish(replace(query, status=QueryStatus.CANCELLED, completed_at=clock.now()))
     assert queries.cancel(QUERY_ID) is None
-    assert queries.bury(QUERY_ID, problem=problem())
+    assert queries.bury(QUERY_ID, problem=problem()) is None
     assert queries.get(QUERY_ID) is None
 
 

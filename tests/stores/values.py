@@ -145,13 +145,15 @@ def problem() -> QueryProblem:
 
 
 def query(query_id: str = "qry_01J00000000000000000000000", **changes: Any) -> Query:
+    asked = changes.get("request") or question()
     stored = Query(
         id=query_id,
         owner="key_01J00000000000000000000000",
+        mode=asked.mode,
         status=QueryStatus.RUNNING,
         created_at=NOW,
         expires_at=datetime(2026, 12, 22, 12, tzinfo=UTC),
-        request=question(),
+        request=asked,
         attempts=1,
         started_at=NOW,
     )

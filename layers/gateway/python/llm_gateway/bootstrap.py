@@ -69,6 +69,7 @@ class Gateway:
             dispatcher=self._dispatcher,
             ledger=self._ledger,
             records=self._records,
+            journal=self._journal,
             clock=self._clock,
         )
 

@@ -1,6 +1,6 @@
 """What the core asks of the outside. Every store raises `DependencyUnavailable` when it cannot be reached."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from llm_gateway.domain.idempotency import IdempotencyRecord
 from llm_gateway.domain.keys import ApiKey
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ModelConfig, ProviderConfig, ProviderCredentials, ProviderKind, Timeouts
-from llm_gateway.domain.queries import Query, QueryProblem, QuerySummary
+from llm_gateway.domain.queries import Attempt, Ending, Query, QueryProblem, QuerySummary
 from llm_gateway.domain.tokens import TokenRange
 
 T = TypeVar("T")
@@ -168,9 +168,8 @@ class QueryStore(Protocol):
     def claim(self, query_id: str, *, until: datetime) -> Query | None:
         """Takes up a query that is queued, or whose holder's time is over: it runs, and its new `lease` ends at `until`.
 
-        Counts an attempt. None where the query is at its end, is held by somebody else, or is gone. `summary` tells which:
-        a message about a query that is held is not done with, because its holder may yet die. A query that was to be
-        cancelled when its holder fell silent is thereby cancelled.
+        Counts an attempt. None where the query is at its end, is held by somebody else, is to be cancelled, or is gone.
+        `summary` tells which: a message about a query that is held is not done with, because its holder may yet die.
         """
         ...
 
@@ -184,31 +183,32 @@ class QueryStore(Protocol):
     def requeue(self, query: Query, *, problem: QueryProblem | None, counted: bool) -> bool:
         """Gives a running query back. `problem` is why; nobody sees it unless the query is buried.
 
-        An attempt that is not `counted` (a provider's limit is no failure) is taken back. A query that is to be cancelled
-        is cancelled now. False where it was not queued: it is cancelled, has ended, was taken up by another, or is erased.
+        An attempt that is not `counted` (a provider's limit is no failure) is taken back. False where it was not queued, as
+        with `renew`; its holder then does as there.
         """
         ...
 
     def finish(self, query: Query) -> bool:
-        """Stores the end of a query; False (and nothing is written) where it had already ended, or was erased.
+        """Stores the end of a query; False (and nothing is written) where another had already ended it, or erased it.
 
-        A success counts from anybody, because the answer was paid for; another end only from the query's holder, if the
-        given query has a lease. Whoever put the answer into the cache deletes it there after a False.
+        A holder that asks again, because it got no answer, is told the same again. A success counts from anybody, because the
+        answer was paid for; another end only from the query's holder, if the given query has a lease. Whoever put the
+        answer into the cache deletes it there after a False.
         """
         ...
 
-    def cancel(self, query_id: str) -> QuerySummary | None:
-        """Where the query stands right after, None where there is none.
+    def cancel(self, query_id: str) -> Ending | None:
+        """Cancels a query at once if nobody holds it; None where there is none.
 
-        Cancelled at once if nobody holds it. One that is held still runs, with `cancel_requested`: its holder's next `renew`
-        says so. One at its end stays as it is.
+        One that is held still runs, with `cancel_requested`: its holder's next `renew` says so. One at its end stays as it is.
         """
         ...
 
-    def bury(self, query_id: str, *, problem: QueryProblem) -> bool:
+    def bury(self, query_id: str, *, problem: QueryProblem) -> Ending | None:
         """Fails a query that will not be tried again, with the problem it was last requeued for, or else with `problem`.
 
-        True where the query is now at its end (or gone), whoever saw to that; False while somebody holds it.
+        One that is to be cancelled is cancelled instead, one that somebody holds still runs, one at its end stays as it is.
+        None where there is none.
         """
         ...
 
@@ -337,10 +337,18 @@ class TokenCounter(Protocol):
 
 
 class Journal(Protocol):
-    """What operators read: never a word of what was asked or answered."""
+    """What operators read: figures, and not a word of what was asked or answered unless the query `logs_bodies`."""
 
-    def ended(self, query: Query) -> None:
-        """Writes down that a query came to its end. Never raises."""
+    def ended(self, query: QuerySummary, *, calls: Sequence[Attempt] = ()) -> None:
+        """Writes down that a query came to its end: once, by whoever ended it, with the calls it made to that end.
+
+        The words are in it only where the query is given whole. Never raises.
+        """
+        ...
+
+    def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:
+        """Writes down what calls cost that did not end their query, if it is anything: it is tried again, others had
+        ended it, or it is erased. `query` is as it would have ended. Never raises."""
         ...
 
 

@@ -47,7 +47,10 @@ _MAY: Final[dict[Role, frozenset[Permission]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A key as it is stored: `secret_hash` is an HMAC-SHA256 (hex) of the secret under the deployment's pepper."""
+    """A key as it is stored: `secret_hash` is an HMAC-SHA256 (hex) of the secret under the deployment's pepper.
+
+    `log_bodies` is the share of its queries (0 to 1) whose words go to the log.
+    """
 
     id: str
     name: str
@@ -56,14 +59,16 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None = None
     revoked: bool = False
+    log_bodies: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whoever sent a request, once the key was checked."""
+    """Whoever sent a request, once the key was checked; `log_bodies` is the key's."""
 
     key_id: str
     role: Role
+    log_bodies: float = 0
 
     def may(self, permission: Permission) -> bool:
         return permission in _MAY[self.role]

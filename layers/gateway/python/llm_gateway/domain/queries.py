@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Final, Literal, TypeVar
 
 from llm_gateway.domain.chat import (
@@ -19,6 +20,8 @@ from llm_gateway.domain.chat import (
     Usage,
 )
 from llm_gateway.errors import GatewayError
+
+Mode = Literal["sync", "async", "stream"]
 
 
 class QueryStatus(StrEnum):
@@ -58,7 +61,7 @@ class QueryRequest:
     tool_choice: ToolChoice = "auto"
     output: OutputFormat = OutputFormat()
     cache: Literal["auto", "force", "bypass", "refresh"] = "auto"
-    mode: Literal["sync", "async", "stream"] = "sync"
+    mode: Mode = "sync"
     priority: Literal["high", "normal"] = "normal"
     timeout_s: float = 25
     metadata: JsonObject = field(default_factory=dict)
@@ -156,11 +159,12 @@ class QuerySummary:
 
     `attempts` counts the workers that took it up, `started_at` is when the last of them did, and `lease` is there while one
     holds it. `cache_keys` and `idempotency_scope` say where else something made from the query is kept: an erasure goes
-    there too.
+    there too. `logs_bodies` is whether its words go to the log, where whoever ends it has them.
     """
 
     id: str
     owner: str
+    mode: Mode
     status: QueryStatus
     created_at: datetime
     expires_at: datetime
@@ -172,6 +176,7 @@ class QuerySummary:
     cancel_requested: bool = False
     cache_keys: frozenset[str] = frozenset()
     idempotency_scope: str | None = None
+    logs_bodies: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +185,19 @@ class Query(QuerySummary):
 
     request: QueryRequest
     answer: QueryAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What an attempt to end a query came to: where the query stands now, and whether it was this that ended it."""
+
+    query: QuerySummary
+    ended_now: bool
+
+
+def is_sampled(query_id: str, *, share: float) -> bool:
+    """Whether the query is among the `share` (0 to 1) of all that is looked at more closely; every process says the same."""
+    return int.from_bytes(sha256(query_id.encode()).digest()[:8]) < share * 2**64
 
 
 _LOST: Final = QueryProblem(
@@ -192,10 +210,10 @@ _LOST: Final = QueryProblem(
 S = TypeVar("S", bound=QuerySummary)
 
 
-def as_told(query: S, *, taken_up_again: bool, now: datetime) -> S:
+def as_told(query: S, *, now: datetime) -> S:
     """`query` as it reads at `now`: failed, if it still runs but its holder fell silent and nobody will take it up again."""
     lease = query.lease
-    if taken_up_again or query.status is not QueryStatus.RUNNING or lease is None:
+    if query.mode == "async" or query.status is not QueryStatus.RUNNING or lease is None:
         return query
     if now < lease.until + timedelta(seconds=LOST_AFTER_S):
         return query

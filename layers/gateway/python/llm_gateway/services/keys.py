@@ -22,7 +22,9 @@ class Keys:
     clock: Clock
     ids: Ids
 
-    def create(self, *, name: str, role: Role, expires_at: datetime | None = None) -> tuple[ApiKey, str]:
+    def create(
+        self, *, name: str, role: Role, expires_at: datetime | None = None, log_bodies: float = 0
+    ) -> tuple[ApiKey, str]:
         """A new key and its secret, which is shown this once."""
         ulid = self.ids.ulid()
         secret = f"{SECRET_PREFIX}{ulid}_{self.ids.secret()}"
@@ -33,6 +35,7 @@ class Keys:
             secret_hash=self._hash(secret),
             created_at=self.clock.now(),
             expires_at=expires_at,
+            log_bodies=log_bodies,
         )
         self.store.add(key)
         return key, secret
@@ -44,7 +47,7 @@ class Keys:
         right = hmac.compare_digest(self._hash(secret), key.secret_hash if key else "")
         if key is None or not right or not self._valid(key):
             raise Unauthenticated(_REFUSAL)
-        return Caller(key_id=key.id, role=key.role)
+        return Caller(key_id=key.id, role=key.role, log_bodies=key.log_bodies)
 
     def _valid(self, key: ApiKey) -> bool:
         return not key.revoked and (key.expires_at is None or self.clock.now() < key.expires_at)

@@ -93,7 +93,6 @@ class Ledger:
 
     def close(self, entry: Entry, query: Query) -> Query:
         """Books out `query`, the end of the entry's. What cannot be stored is given all the same, with a warning."""
-        self.journal.ended(query)
         stored, *_ = together(
             lambda: self._store_end(entry, query),
             *entry.course.settlements,
@@ -183,7 +182,15 @@ class Ledger:
                 entry.is_gone = not self.store.finish(query)
         except DependencyUnavailable:
             return False
+        finally:
+            self._write_down(entry, query)
         return True
+
+    def _write_down(self, entry: Entry, query: Query) -> None:
+        if entry.is_gone:
+            self.journal.spent(query, calls=entry.course.attempts)
+        else:
+            self.journal.ended(query, calls=entry.course.attempts)
 
     def _added(self, query: Query) -> bool:
         """False where it is there already: its record went through, and only the answer to that was lost."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from llm_gateway.domain.chat import Delta
@@ -11,8 +11,9 @@ from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.queries import Query, QueryStatus, QuerySummary
 from llm_gateway.domain.streams import Opened, Position, rest_of
 from llm_gateway.errors import CallCancelled, GatewayError, QueryCancelled, QueryExpired, QueryNotFound, StoredProblem
-from llm_gateway.ports import AnswerCache, Cancelled, Clock, IdempotencyStore, QueryQueue, QueryStore, never
+from llm_gateway.ports import AnswerCache, Cancelled, Clock, IdempotencyStore, Journal, QueryQueue, QueryStore, never
 from llm_gateway.services.calls import Answered, Course, Items
+from llm_gateway.services.cancelling import cancel
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.holding import holding
 from llm_gateway.services.ledger import Delivered, Entry, Ledger
@@ -38,6 +39,7 @@ class QueryService:
     dispatcher: Dispatcher
     ledger: Ledger
     records: Records
+    journal: Journal
     clock: Clock
 
     def run(self, asked: Asked) -> Delivered:
@@ -122,7 +124,7 @@ class QueryService:
     def cancel(self, query_id: str, *, caller: Caller) -> QuerySummary:
         """Stops a query: a queued one at once, a running one soon; one at its end stays. Raises as `summary` does."""
         before = self.summary(query_id, caller=caller)
-        after = before if before.status.finished else self.store.cancel(query_id)
+        after = before if before.status.finished else cancel(query_id, self.store, self.journal)
         return self._seen(after, query_id, caller, everybodys=True)
 
     def erase(self, query_id: str, *, caller: Caller) -> None:
@@ -137,6 +139,9 @@ class QueryService:
         if not query.status.finished:
             # It may have come to its end in between.
             self._erase_copies(erased)
+        if not erased.status.finished:
+            # Whoever works on it finds it gone, and has no end to tell of.
+            self.journal.ended(replace(erased, status=QueryStatus.CANCELLED, completed_at=self.clock.now()))
 
     def _erase_copies(self, query: QuerySummary) -> None:
         for key in query.cache_keys:

@@ -16,6 +16,7 @@ from llm_gateway.domain.queries import (
     QueryProblem,
     QueryRequest,
     QueryStatus,
+    is_sampled,
     total_usd,
 )
 from llm_gateway.errors import GatewayError, ProviderFault
@@ -57,9 +58,11 @@ class Records:
     def new(self, asked: Asked, status: QueryStatus) -> Query:
         now = self.clock.now()
         running = status is QueryStatus.RUNNING
+        query_id = QUERY_PREFIX + self.ids.ulid()
         return Query(
-            id=QUERY_PREFIX + self.ids.ulid(),
+            id=query_id,
             owner=asked.caller.key_id,
+            mode=asked.request.mode,
             status=status,
             request=asked.request,
             created_at=now,
@@ -68,6 +71,7 @@ class Records:
             attempts=1 if running else 0,
             lease=Lease(holder=self.ids.ulid(), until=now + self.lease) if running else None,
             idempotency_scope=asked.idempotency.scope if asked.idempotency else None,
+            logs_bodies=is_sampled(query_id, share=asked.caller.log_bodies),
         )
 
     def succeeded(self, query: Query, answered: Answered, course: Course) -> Query:

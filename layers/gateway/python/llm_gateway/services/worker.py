@@ -4,6 +4,8 @@ A delivery is done when the query is at its end, or safely somewhere else. Until
 delivers it again; after too many failures it goes to the dead letters, and from there the query is told to have failed.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -20,6 +22,7 @@ from llm_gateway.errors import (
 )
 from llm_gateway.ports import Clock, Delivery, Journal, QueryQueue, QueryStore
 from llm_gateway.services.calls import Course
+from llm_gateway.services.cancelling import cancel
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.holding import holding
 from llm_gateway.services.planning import Planner
@@ -65,7 +68,10 @@ class Worker:
 
     def bury(self, delivery: Delivery) -> None:
         """Tells that a query failed whose message was delivered too often. One that somebody still works on goes back."""
-        if not self.store.bury(delivery.query_id, problem=_GIVEN_UP):
+        ending = self.store.bury(delivery.query_id, problem=_GIVEN_UP)
+        if ending is not None and ending.ended_now:
+            self.journal.ended(ending.query)
+        elif ending is not None and not ending.query.status.finished:
             self.queue.send(delivery.query_id, delay_s=self._lease_s)
 
     @property
@@ -75,6 +81,9 @@ class Worker:
     def _leave(self, delivery: Delivery) -> None:
         """Nothing more to do. Where somebody else holds the query, this message is what brings it back should he die."""
         query = self.store.summary(delivery.query_id)
+        if query is not None and query.cancel_requested and not query.status.finished:
+            # Its holder would have done it, had he not fallen silent.
+            query = cancel(query.id, self.store, self.journal)
         if query is not None and not query.status.finished:
             self._hold(delivery, self._lease_s)
             raise NotDone("Somebody else works on the query.")
@@ -98,34 +107,52 @@ class Worker:
             case CallCancelled():
                 self._end(self.records.cancelled(query, course), course, delivery)
             case _ if _met_a_limit(error, course):
-                self._put_back(query, delivery, delay_s=error.retry_after_s or _FIRST_BACKOFF_S)
+                self._put_back(query, course, delivery, delay_s=error.retry_after_s or _FIRST_BACKOFF_S)
             case _ if error.status < 500 or isinstance(error, DeadlineExceeded):
                 self._end(self.records.failed(query, error), course, delivery)
             case _:
-                self._try_again(query, error, delivery)
+                self._try_again(query, error, course, delivery)
 
-    def _put_back(self, query: Query, delivery: Delivery, *, delay_s: float) -> None:
+    def _put_back(self, query: Query, course: Course, delivery: Delivery, *, delay_s: float) -> None:
         """A provider's limit is no failure: the query starts over as a new message, however often."""
-        if self.store.requeue(query, problem=None, counted=False):
+        if self._requeued(query, None, course, delivery):
             self.queue.send(query.id, delay_s=delay_s, priority=query.request.priority)
-        else:
-            self._leave(delivery)
 
-    def _try_again(self, query: Query, error: GatewayError, delivery: Delivery) -> None:
-        if not self.store.requeue(query, problem=problem_of(error), counted=True):
-            self._leave(delivery)
+    def _try_again(self, query: Query, error: GatewayError, course: Course, delivery: Delivery) -> None:
+        if not self._requeued(query, problem_of(error), course, delivery):
             return
         wait_s = min(_FIRST_BACKOFF_S * 2 ** (delivery.count - 1), _LONGEST_BACKOFF_S)
         self._hold(delivery, max(wait_s, error.retry_after_s or 0))
         raise NotDone("No provider answered.") from error
 
+    def _requeued(self, query: Query, problem: QueryProblem | None, course: Course, delivery: Delivery) -> bool:
+        """Gives the query back. One that is not wanted back any more is ended, if it has not been."""
+        with self._whatever_happens_counted(query, course):
+            requeued = self.store.requeue(query, problem=problem, counted=problem is not None)
+        if requeued:
+            self.journal.spent(query, calls=course.attempts)
+        else:
+            self._end(self.records.cancelled(query, course), course, delivery)
+        return requeued
+
     def _end(self, query: Query, course: Course, delivery: Delivery) -> None:
         """Stores what was paid for, trying hard. Raises `NotDone` where it cannot: then the query is asked again."""
-        ended, *_ = together(lambda: self._finished(query), *course.settlements)
+        with self._whatever_happens_counted(query, course):
+            ended, *_ = together(lambda: self._finished(query), *course.settlements)
         if ended:
-            self.journal.ended(query)
+            self.journal.ended(query, calls=course.attempts)
         else:
+            self.journal.spent(query, calls=course.attempts)
             self._leave(delivery)
+
+    @contextmanager
+    def _whatever_happens_counted(self, query: Query, course: Course) -> Iterator[None]:
+        """What was paid for is written down, even where nothing else can be."""
+        try:
+            yield
+        except DependencyUnavailable:
+            self.journal.spent(query, calls=course.attempts)
+            raise
 
     def _finished(self, query: Query) -> bool:
         """False where it had ended already, was taken up by somebody else, or is erased."""

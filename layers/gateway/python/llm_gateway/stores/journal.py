@@ -3,12 +3,15 @@
 import json
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any, Final, TextIO
 
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.money import usd
-from llm_gateway.domain.queries import AttemptOutcome, Query, QueryStatus
+from llm_gateway.domain.queries import Attempt, AttemptOutcome, Query, QueryAnswer, QueryStatus, QuerySummary
+from llm_gateway.stores.bodies_line import bodies_line
 
 NAMESPACE: Final = "LlmGateway"
 
@@ -25,6 +28,7 @@ _UNITS: Final = {
     "ProviderMs": "Milliseconds",
     "CostUsd": "None",
 }
+_SPENT: Final = ("UnpricedCalls", "InputTokens", "OutputTokens", "CostUsd")
 
 
 class EmbeddedMetricsJournal:
@@ -33,33 +37,52 @@ class EmbeddedMetricsJournal:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
 
-    def ended(self, query: Query) -> None:
-        record = _record(query)
-        metrics = {
-            "Namespace": NAMESPACE,
-            "Dimensions": [[], ["provider"]],
-            "Metrics": [{"Name": name, "Unit": unit} for name, unit in _UNITS.items() if record[name] is not None],
-        }
-        stamp = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [metrics]}
-        document = {"_aws": stamp, "message": "query", **record}
+    def ended(self, query: QuerySummary, *, calls: Sequence[Attempt] = ()) -> None:
+        self._write(_measured("query", _record(query, calls), metrics=_UNITS))
+        if query.logs_bodies and isinstance(query, Query):
+            self._write(bodies_line(query))
+
+    def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:
+        record = _record(query, calls)
+        if record["CostUsd"] or record["UnpricedCalls"]:
+            # The query itself is counted where it ends.
+            kept = {name: value for name, value in record.items() if name not in _UNITS or name in _SPENT}
+            self._write(_measured("query_calls", kept, metrics=_SPENT))
+
+    def _write(self, document: dict[str, Any]) -> None:
         # One write, so that lines of several threads do not mix. Whoever read the output may have gone.
         with suppress(OSError, ValueError):
             (self._stream or sys.stdout).write(json.dumps(document) + "\n")
 
 
-def _record(query: Query) -> dict[str, Any]:
-    answer, problem = query.answer, query.problem
-    attempts = answer.attempts if answer else problem.attempts if problem else ()
-    called = [attempt for attempt in attempts if attempt.outcome is not AttemptOutcome.SKIPPED]
+def _measured(message: str, record: dict[str, Any], *, metrics: Iterable[str]) -> dict[str, Any]:
+    """`record` as a line whose `metrics` CloudWatch takes."""
+    directive = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [[], ["provider"]],
+        # Nothing, rather than a zero that would pull the average down.
+        "Metrics": [{"Name": name, "Unit": _UNITS[name]} for name in metrics if record[name] is not None],
+    }
+    stamp = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    return {"_aws": stamp, "message": message, **record}
+
+
+def _record(query: QuerySummary, calls: Sequence[Attempt]) -> dict[str, Any]:
+    """What is told of a query, and of the `calls` that are to be counted with it."""
+    answer, problem = query.answer if isinstance(query, Query) else None, query.problem
+    # Those of an earlier try, where nobody was called this time; they were counted then.
+    attempts = calls or (problem.attempts if problem else ())
+    called = [attempt for attempt in calls if attempt.outcome is not AttemptOutcome.SKIPPED]
     # A hit shows the first answer's usage, which was counted then.
     usage = answer.usage if answer and not answer.cache.hit else Usage()
+    costs = [attempt.cost_usd for attempt in called if attempt.cost_usd is not None]
     return {
         "query_id": query.id,
         "key_id": query.owner,
-        "mode": query.request.mode,
+        "mode": query.mode,
         "status": query.status,
         "error_code": problem.code if problem else None,
-        "provider": answer.provider if answer else (called[-1].provider if called else "none"),
+        "provider": _provider(answer, attempts),
         "model": answer.model if answer else None,
         "finish_reason": answer.finish_reason if answer else None,
         "attempts": [f"{attempt.provider}:{attempt.error_code or attempt.outcome}" for attempt in attempts],
@@ -70,8 +93,13 @@ def _record(query: Query) -> dict[str, Any]:
         "UnpricedCalls": sum(attempt.outcome in _BILLED and attempt.cost_usd is None for attempt in called),
         "InputTokens": usage.input_tokens,
         "OutputTokens": usage.output_tokens,
-        # Nothing, rather than a zero that would pull the average down.
         "OverheadMs": answer.latency.overhead_ms if answer else None,
         "ProviderMs": sum(attempt.latency_ms for attempt in called) if called else None,
-        "CostUsd": float(sum(attempt.cost_usd for attempt in called if attempt.cost_usd is not None)),
+        "CostUsd": float(sum(costs, Decimal(0))),
     }
+
+
+def _provider(answer: QueryAnswer | None, attempts: Sequence[Attempt]) -> str:
+    """Whose the query is in the metrics: who answered it, or else who was asked last."""
+    asked = [attempt.provider for attempt in attempts if attempt.outcome is not AttemptOutcome.SKIPPED]
+    return answer.provider if answer else asked[-1] if asked else "none"

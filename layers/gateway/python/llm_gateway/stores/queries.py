@@ -10,6 +10,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from llm_gateway.domain.queries import (
+    Ending,
     Lease,
     Query,
     QueryAnswer,
@@ -87,11 +88,8 @@ class DynamoQueryStore:
         claimed = self._change(query_id, taking_up(lease, now=now), condition=free_at(now) & ~TO_BE_CANCELLED)
         item = claimed.item
         # A claim that went through although its answer was lost is sent again, and then meets itself.
-        if item is not None and (claimed.done or item.holder == lease.holder):
-            return self._whole(item)
-        if item is not None and item.cancel_requested:
-            self._cancel_if_free(query_id, now)
-        return None
+        mine = item is not None and (claimed.done or item.holder == lease.holder)
+        return self._whole(item) if item is not None and mine else None
 
     def renew(self, query: Query, *, until: datetime) -> bool:
         condition = held_by(_holder(query)) & ~TO_BE_CANCELLED
@@ -102,13 +100,11 @@ class DynamoQueryStore:
         condition = held_by(holder) & ~TO_BE_CANCELLED
         given_back = self._change(query.id, giving_back(problem, counted=counted), condition=condition)
         item = given_back.item
-        if item is not None and item.cancel_requested:
-            self._change(query.id, cancelling(self._clock.now()), condition=held_by(holder))
-            return False
         return item is not None and item.holder == holder and item.status == QueryStatus.QUEUED
 
     def finish(self, query: Query) -> bool:
-        write_id = self._ids.ulid()
+        # A holder's own, so that it may ask again.
+        write_id = f"{query.lease.holder}-end" if query.lease else self._ids.ulid()
         answer = self._keep_answer(query, write_id)
         anybodys = query.status is QueryStatus.SUCCEEDED or query.lease is None
         allowed = UNFINISHED if anybodys else held_by(_holder(query))
@@ -118,26 +114,25 @@ class DynamoQueryStore:
             self._documents.discard(answer)
         return done
 
-    def cancel(self, query_id: str) -> QuerySummary | None:
+    def cancel(self, query_id: str) -> Ending | None:
+        write_id = self._ids.ulid()
         for _ in range(TRIES):
             now = self._clock.now()
-            outcome = self._cancel_if_free(query_id, now)
+            outcome = self._cancel_if_free(query_id, now, write_id)
             if not outcome.done and outcome.item is not None and not has_ended(outcome.item):
                 held = QueryItem.held_until > now
                 outcome = self._change(query_id, [QueryItem.cancel_requested.set(True)], condition=UNFINISHED & held)
-            if outcome.item is None:
-                return None
-            if outcome.done or has_ended(outcome.item):
-                return self._told(outcome.item)
+            if outcome.done or outcome.item is None or has_ended(outcome.item):
+                return self._ending(outcome.item, write_id)
         raise _contended(query_id)
 
-    def bury(self, query_id: str, *, problem: QueryProblem) -> bool:
-        now = self._clock.now()
+    def bury(self, query_id: str, *, problem: QueryProblem) -> Ending | None:
+        now, write_id = self._clock.now(), self._ids.ulid()
         condition = free_at(now) & ~TO_BE_CANCELLED
-        outcome = self._change(query_id, failing(problem, now=now), condition=condition)
+        outcome = self._change(query_id, failing(problem, now=now, write_id=write_id), condition=condition)
         if not outcome.done and outcome.item is not None and outcome.item.cancel_requested:
-            outcome = self._cancel_if_free(query_id, now)
-        return outcome.item is None or has_ended(outcome.item)
+            outcome = self._cancel_if_free(query_id, now, write_id)
+        return self._ending(outcome.item, write_id)
 
     def erase(self, query_id: str) -> QuerySummary | None:
         if not is_key(query_id):
@@ -170,8 +165,15 @@ class DynamoQueryStore:
         with reaching("queries"):
             return self._items.change(query_id, *actions, condition=condition)
 
-    def _cancel_if_free(self, query_id: str, now: datetime) -> Outcome[QueryItem]:
-        return self._change(query_id, cancelling(now), condition=free_at(now))
+    def _cancel_if_free(self, query_id: str, now: datetime, write_id: str) -> Outcome[QueryItem]:
+        return self._change(query_id, cancelling(now, write_id=write_id), condition=free_at(now))
+
+    def _ending(self, item: QueryItem | None, write_id: str) -> Ending | None:
+        """Where the query stands after a write that was to end it; the one that did has left its id there."""
+        summary = None if item is None else self._told(item)
+        if item is None or summary is None:
+            return None
+        return Ending(query=summary, ended_now=item.write_id == write_id)
 
     def _item(self, query_id: str, *, attributes: list[str] | None = None) -> QueryItem | None:
         if not is_key(query_id):

@@ -2,7 +2,7 @@
 
 import math
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pynamodb.attributes import (
     Attribute,
@@ -16,7 +16,7 @@ from pynamodb.attributes import (
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from llm_gateway.domain.queries import Lease, Query, QueryProblem, QueryStatus, QuerySummary, as_told
+from llm_gateway.domain.queries import Lease, Mode, Query, QueryProblem, QueryStatus, QuerySummary, as_told
 from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.documents import Kept
 from llm_gateway.stores.tables import Item, MillisecondsAttribute
@@ -26,12 +26,12 @@ class QueryItem(Item):
     """A body is either in the item, packed, or at a key of the body store. `expires_at` is in whole seconds, for the TTL.
 
     While the query is held, `held_until` says how long; `holder` stays for the next to come. `problem` is why it failed, or
-    will have failed if nobody succeeds.
+    will have failed if nobody succeeds. `write_id` names the write that made the item, and later the one that ended the query.
     """
 
     query_id = UnicodeAttribute(hash_key=True)
     owner = UnicodeAttribute()
-    mode = UnicodeAttribute(null=True)
+    mode = UnicodeAttribute()
     status = UnicodeAttribute()
     created_at = UTCDateTimeAttribute()
     expires_at = NumberAttribute()
@@ -44,6 +44,7 @@ class QueryItem(Item):
     problem = UnicodeAttribute(null=True)
     cache_keys = UnicodeSetAttribute(null=True)
     idempotency_scope = UnicodeAttribute(null=True)
+    logs_bodies = BooleanAttribute(null=True)
     request = BinaryAttribute(legacy_encoding=False, null=True)
     request_key = UnicodeAttribute(null=True)
     answer = BinaryAttribute(legacy_encoding=False, null=True)
@@ -78,7 +79,7 @@ def first_state(query: Query) -> dict[str, Any]:
     lease = query.lease
     return {
         "owner": query.owner,
-        "mode": query.request.mode,
+        "mode": query.mode,
         "status": query.status.value,
         "created_at": query.created_at,
         "expires_at": math.ceil(query.expires_at.timestamp()),
@@ -90,6 +91,7 @@ def first_state(query: Query) -> dict[str, Any]:
         "problem": _document(query.problem) if query.problem else None,
         "cache_keys": set(query.cache_keys) or None,
         "idempotency_scope": query.idempotency_scope,
+        "logs_bodies": query.logs_bodies or None,
     }
 
 
@@ -109,16 +111,21 @@ def ending(query: Query, answer: Kept) -> list[Action]:
     return [attribute.set(value) for attribute, value in changes if value is not None]
 
 
-def cancelling(now: datetime) -> list[Action]:
-    return [QueryItem.status.set(QueryStatus.CANCELLED.value), QueryItem.completed_at.set(now)]
+def cancelling(now: datetime, *, write_id: str) -> list[Action]:
+    return [
+        QueryItem.status.set(QueryStatus.CANCELLED.value),
+        QueryItem.completed_at.set(now),
+        QueryItem.write_id.set(write_id),
+    ]
 
 
-def failing(problem: QueryProblem, *, now: datetime) -> list[Action]:
+def failing(problem: QueryProblem, *, now: datetime, write_id: str) -> list[Action]:
     """Fails a query with the problem that is kept, or else with `problem`."""
     return [
         QueryItem.status.set(QueryStatus.FAILED.value),
         QueryItem.completed_at.set(now),
         QueryItem.problem.set(QueryItem.problem | _document(problem)),
+        QueryItem.write_id.set(write_id),
     ]
 
 
@@ -153,6 +160,7 @@ def summary_of(item: QueryItem, *, now: datetime) -> QuerySummary | None:
     summary = QuerySummary(
         id=item.query_id,
         owner=item.owner,
+        mode=cast(Mode, item.mode),
         status=status,
         created_at=item.created_at,
         expires_at=datetime.fromtimestamp(item.expires_at, tz=UTC),
@@ -164,8 +172,9 @@ def summary_of(item: QueryItem, *, now: datetime) -> QuerySummary | None:
         cancel_requested=bool(item.cancel_requested),
         cache_keys=frozenset(item.cache_keys or ()),
         idempotency_scope=item.idempotency_scope,
+        logs_bodies=bool(item.logs_bodies),
     )
-    return as_told(summary, taken_up_again=item.mode == "async", now=now)
+    return as_told(summary, now=now)
 
 
 def _lease_of(item: QueryItem) -> Lease | None:
