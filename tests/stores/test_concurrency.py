@@ -121,6 +121,20 @@ def test_whatever_happens_at_once_a_query_ends_once_and_an_erased_one_is_gone(
         assert found is None or found.status in (QueryStatus.SUCCEEDED, QueryStatus.CANCELLED)
 
 
+def test_of_many_that_end_a_query_one_is_told_so(contested: Stores) -> None:
+    def end(number: int) -> bool:
+        if number % 2:
+            ending = contested.queries.cancel(query().id)
+        else:
+            ending = contested.queries.bury(query().id, problem=problem())
+        assert ending is not None
+        assert ending.query.status.finished
+        return ending.ended_now
+
+    contested.queries.add(query(status=QueryStatus.QUEUED, attempts=0))
+    assert outcomes_of(end) == {True: 1, False: WRITERS - 1}
+
+
 def test_of_many_that_ask_the_same_one_makes_the_answer(contested: Stores, clock: FakeClock) -> None:
     def looks_up(number: int) -> object:
         found = contested.cache.look_up("key", holder=f"qry_{number}", until=clock.now() + LEASE)

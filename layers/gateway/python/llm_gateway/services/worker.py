@@ -100,6 +100,9 @@ class Worker:
                 error.attempts = tuple(course.attempts)
                 self._unanswered(query, error, course, delivery)
                 return
+            except Exception:
+                self.journal.spent(query, calls=course.attempts)
+                raise
             self._end(self.records.succeeded(query, answered, course), course, delivery)
 
     def _unanswered(self, query: Query, error: GatewayError, course: Course, delivery: Delivery) -> None:
