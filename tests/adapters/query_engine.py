@@ -12,7 +12,7 @@ from llm_gateway.ports import Cancelled, Clock, Delivery, never
 from llm_gateway.services.answers import Answers
 from llm_gateway.services.caching import cache_key
 from llm_gateway.services.ledger import Ledger
-from llm_gateway.services.planning import Step
+from llm_gateway.services.planning import first_step
 from llm_gateway.services.queries import QueryService
 from llm_gateway.services.records import Asked, Idempotency, Records
 from llm_gateway.services.worker import Worker
@@ -120,6 +120,7 @@ class QueryEngine(Engine):
             queue=self.queue,
             planner=self.planner,
             dispatcher=self.dispatcher,
+            answers=self.answers,
             records=self.records,
             journal=self.journal,
             clock=self.clock,
@@ -143,8 +144,7 @@ class QueryEngine(Engine):
 
     def place_of(self, request: QueryRequest, *, caller: Caller = ALICE) -> str:
         """The request's place in the cache."""
-        first = next(step for step in self.planner.plan(request) if isinstance(step, Step))
-        return cache_key(first, owner=caller.key_id)
+        return cache_key(first_step(self.planner.plan(request)), owner=caller.key_id)
 
     def delivery(self, query_id: str, *, count: int = 1) -> Delivery:
         return Delivery(query_id=query_id, receipt=f"receipt-{count}", queue_arn=QUEUE_ARN, count=count)

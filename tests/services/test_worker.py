@@ -570,15 +570,6 @@ def test_a_dead_letter_waits_for_a_store_that_is_away(engine: QueryEngine) -> No
         engine.worker.bury(Delivery(query_id=query.id, receipt="r", queue_arn="arn:x:dead-letters", count=1))
 
 
-# The cache
-
-
-def test_the_cache_is_none_of_its_business(engine: QueryEngine) -> None:
-    query = queued(engine, cache="force")
-    assert process(engine, query)
-    assert engine.cache.asked == []
-
-
 # Given back too late
 
 

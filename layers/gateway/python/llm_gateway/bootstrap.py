@@ -84,6 +84,7 @@ class Gateway:
             queue=self._queue,
             planner=self._planner,
             dispatcher=self._dispatcher,
+            answers=self._answers,
             records=self._records,
             journal=self._journal,
             clock=self._clock,

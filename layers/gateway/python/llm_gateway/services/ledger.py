@@ -19,7 +19,7 @@ from llm_gateway.services.answers import Answers, Place, lifetime
 from llm_gateway.services.caching import reads_cache
 from llm_gateway.services.calls import Calls, Course
 from llm_gateway.services.once import REMEMBERED, still_runs
-from llm_gateway.services.planning import Plan, Step
+from llm_gateway.services.planning import Plan, Step, first_step
 from llm_gateway.services.records import Asked
 from llm_gateway.services.together import together
 
@@ -53,7 +53,7 @@ class Entry:
 
     @property
     def first(self) -> Step:
-        return next(step for step in self.plan if isinstance(step, Step))
+        return first_step(self.plan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,11 @@ Plan = tuple[Step | Attempt, ...]
 """Steps in their order; where a candidate was passed over, the attempt that says so."""
 
 
+def first_step(plan: Plan) -> Step:
+    """Whoever is to be asked first."""
+    return next(step for step in plan if isinstance(step, Step))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planner:
     """Makes plans from the providers' book as it is now."""

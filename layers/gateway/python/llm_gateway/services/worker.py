@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.queries import Query, QueryProblem
 from llm_gateway.errors import (
     CallCancelled,
@@ -19,25 +20,39 @@ from llm_gateway.errors import (
     NoProviderAvailable,
     NotDone,
     ProviderRateLimited,
+    QueryInProgress,
 )
 from llm_gateway.ports import Clock, Delivery, Journal, QueryQueue, QueryStore
+from llm_gateway.services.answers import Answers, Place
 from llm_gateway.services.calls import Course
 from llm_gateway.services.cancelling import cancel
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.holding import holding
-from llm_gateway.services.planning import Planner
+from llm_gateway.services.planning import Planner, first_step
 from llm_gateway.services.records import Records, problem_of
 from llm_gateway.services.together import together
 
 _LONGEST_BACKOFF_S: Final = 300
 _FIRST_BACKOFF_S: Final = 5
 _PAUSES_TO_STORE_S: Final = (1, 2)
+_SHORTEST_WAIT_S: Final = 1
+_LONGEST_WAIT_S: Final = 15
 _GIVEN_UP: Final = QueryProblem(
     status=503,
     code="no_provider_available",
     title="Unavailable for now",
     detail="The query was tried too often without success.",
 )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Task:
+    """A query that was taken up, the message that told of it, and what it has met since."""
+
+    query: Query
+    delivery: Delivery
+    course: Course
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +63,7 @@ class Worker:
     queue: QueryQueue
     planner: Planner
     dispatcher: Dispatcher
+    answers: Answers
     records: Records
     journal: Journal
     clock: Clock
@@ -60,7 +76,9 @@ class Worker:
                 self._leave(delivery)
                 return
             self._hold(delivery, self._lease_s)
-            self._work(query, delivery)
+            now_s = self.clock.monotonic_s()
+            course = Course(since_s=now_s, deadline_s=now_s + query.request.timeout_s)
+            self._work(_Task(query=query, delivery=delivery, course=course))
         except DependencyUnavailable as error:
             # Longer from time to time: a message that is delivered too often is a dead letter.
             self._hold(delivery, self._lease_s * delivery.count)
@@ -88,65 +106,97 @@ class Worker:
             self._hold(delivery, self._lease_s)
             raise NotDone("Somebody else works on the query.")
 
-    def _work(self, query: Query, delivery: Delivery) -> None:
-        now_s = self.clock.monotonic_s()
-        course = Course(since_s=now_s, deadline_s=now_s + query.request.timeout_s)
-        keep_message = partial(self._hold, delivery, self._lease_s)
-        with holding(query, self.store, self.clock, lease=self.records.lease, also=keep_message) as hold:
-            course.cancelled = hold.is_lost
+    def _work(self, task: _Task) -> None:
+        keep_message = partial(self._hold, task.delivery, self._lease_s)
+        with holding(task.query, self.store, self.clock, lease=self.records.lease, also=keep_message) as hold:
+            task.course.cancelled = hold.is_lost
             try:
-                answered = self.dispatcher.ask(self.planner.plan(query.request), course)
+                ended = self._answered(task)
             except GatewayError as error:
-                error.attempts = tuple(course.attempts)
-                self._unanswered(query, error, course, delivery)
+                error.attempts = tuple(task.course.attempts)
+                self._unanswered(task, error)
                 return
             except Exception:
-                self.journal.spent(query, calls=course.attempts)
+                self.journal.spent(task.query, calls=task.course.attempts)
                 raise
-            self._end(self.records.succeeded(query, answered, course), course, delivery)
+            self._end(task, ended)
 
-    def _unanswered(self, query: Query, error: GatewayError, course: Course, delivery: Delivery) -> None:
+    def _answered(self, task: _Task) -> Query:
+        """The end of the query with its answer, from before or of a provider. Raises `QueryInProgress` where another query is
+        getting the same one, and what `Planner.plan` and `Dispatcher.ask` raise."""
+        plan = self.planner.plan(task.query.request)
+        task.place = self.answers.place(task.query, first_step(plan))
+        query = task.place.query if task.place else task.query
+        try:
+            cached = self._looked_up(task)
+            if cached is not None:
+                return self.answers.given_again(cached, query, task.course)
+            return self.records.succeeded(query, self.dispatcher.ask(plan, task.course), task.course)
+        except Exception:
+            self.answers.leave(task.place)
+            raise
+
+    def _looked_up(self, task: _Task) -> CachedAnswer | None:
+        """The answer from before. Where another query is getting it, this one waits: in the queue, until it is as old as it may
+        take itself, and then here. In the queue it waits as long again each time, so that it comes neither often nor late."""
+        if task.place is None:
+            return None
+        found = self.answers.look_up(task.place)
+        if not isinstance(found, Pending):
+            return found
+        age_s = (self.clock.now() - task.query.created_at).total_seconds()
+        if age_s >= task.query.request.timeout_s:
+            return self.answers.wait(task.place, task.course)
+        wait_s = min(max(age_s, _SHORTEST_WAIT_S), _LONGEST_WAIT_S)
+        raise QueryInProgress("Another query is getting the same answer.", retry_after_s=wait_s)
+
+    def _unanswered(self, task: _Task, error: GatewayError) -> None:
         match error:
             case CallCancelled():
-                self._end(self.records.cancelled(query, course), course, delivery)
-            case _ if _met_a_limit(error, course):
-                self._put_back(query, course, delivery, delay_s=error.retry_after_s or _FIRST_BACKOFF_S)
+                self._end(task, self.records.cancelled(task.query, task.course))
+            case _ if isinstance(error, QueryInProgress) or _met_a_limit(error, task.course):
+                self._put_back(task, delay_s=error.retry_after_s or _FIRST_BACKOFF_S)
             case _ if error.status < 500 or isinstance(error, DeadlineExceeded):
-                self._end(self.records.failed(query, error), course, delivery)
+                self._end(task, self.records.failed(task.query, error))
             case _:
-                self._try_again(query, error, course, delivery)
+                self._try_again(task, error)
 
-    def _put_back(self, query: Query, course: Course, delivery: Delivery, *, delay_s: float) -> None:
+    def _put_back(self, task: _Task, *, delay_s: float) -> None:
         """A provider's limit is no failure: the query starts over as a new message, however often."""
-        if self._requeued(query, None, course, delivery):
-            self.queue.send(query.id, delay_s=delay_s, priority=query.request.priority)
+        if self._requeued(task, None):
+            self.queue.send(task.query.id, delay_s=delay_s, priority=task.query.request.priority)
 
-    def _try_again(self, query: Query, error: GatewayError, course: Course, delivery: Delivery) -> None:
-        if not self._requeued(query, problem_of(error), course, delivery):
+    def _try_again(self, task: _Task, error: GatewayError) -> None:
+        if not self._requeued(task, problem_of(error)):
             return
-        wait_s = min(_FIRST_BACKOFF_S * 2 ** (delivery.count - 1), _LONGEST_BACKOFF_S)
-        self._hold(delivery, max(wait_s, error.retry_after_s or 0))
+        wait_s = min(_FIRST_BACKOFF_S * 2 ** (task.delivery.count - 1), _LONGEST_BACKOFF_S)
+        self._hold(task.delivery, max(wait_s, error.retry_after_s or 0))
         raise NotDone("No provider answered.") from error
 
-    def _requeued(self, query: Query, problem: QueryProblem | None, course: Course, delivery: Delivery) -> bool:
+    def _requeued(self, task: _Task, problem: QueryProblem | None) -> bool:
         """Gives the query back. One that is not wanted back any more is ended, if it has not been."""
-        with self._whatever_happens_counted(query, course):
-            requeued = self.store.requeue(query, problem=problem, counted=problem is not None)
+        with self._whatever_happens_counted(task.query, task.course):
+            requeued = self.store.requeue(task.query, problem=problem, counted=problem is not None)
         if requeued:
-            self.journal.spent(query, calls=course.attempts)
+            self.journal.spent(task.query, calls=task.course.attempts)
         else:
-            self._end(self.records.cancelled(query, course), course, delivery)
+            self._end(task, self.records.cancelled(task.query, task.course))
         return requeued
 
-    def _end(self, query: Query, course: Course, delivery: Delivery) -> None:
+    def _end(self, task: _Task, query: Query) -> None:
         """Stores what was paid for, trying hard. Raises `NotDone` where it cannot: then the query is asked again."""
-        with self._whatever_happens_counted(query, course):
-            ended, *_ = together(lambda: self._finished(query), *course.settlements)
+        with self._whatever_happens_counted(query, task.course):
+            ended, *_ = together(
+                lambda: self._finished(query),
+                *task.course.settlements,
+                lambda: self.answers.fill(task.place, query),
+            )
         if ended:
-            self.journal.ended(query, calls=course.attempts)
+            self.journal.ended(query, calls=task.course.attempts)
         else:
-            self.journal.spent(query, calls=course.attempts)
-            self._leave(delivery)
+            self.answers.take_back(task.place)
+            self.journal.spent(query, calls=task.course.attempts)
+            self._leave(task.delivery)
 
     @contextmanager
     def _whatever_happens_counted(self, query: Query, course: Course) -> Iterator[None]:
