@@ -8,7 +8,7 @@ from llm_gateway.ports import KeyStore
 
 
 class InMemoryKeyStore(KeyStore):
-    """`fault`, where it is set, is what reading meets."""
+    """`fault`, where it is set, is what whoever reads or adds meets."""
 
     def __init__(self) -> None:
         self.fault: Exception | None = None
@@ -16,6 +16,8 @@ class InMemoryKeyStore(KeyStore):
         self._writing = Lock()
 
     def add(self, key: ApiKey) -> None:
+        if self.fault is not None:
+            raise self.fault
         with self._writing:
             if key.id in self._keys:
                 raise AlreadyExists(f"The key id {key.id!r} is taken.")

@@ -123,10 +123,8 @@ def test_whatever_happens_at_once_a_query_ends_once_and_an_erased_one_is_gone(
 
 def test_of_many_that_end_a_query_one_is_told_so(contested: Stores) -> None:
     def end(number: int) -> bool:
-        if number % 2:
-            ending = contested.queries.cancel(query().id)
-        else:
-            ending = contested.queries.bury(query().id, problem=problem())
+        queries, query_id = contested.queries, query().id
+        ending = queries.cancel(query_id) if number % 2 else queries.bury(query_id, problem=problem())
         assert ending is not None
         assert ending.query.status.finished
         return ending.ended_now
