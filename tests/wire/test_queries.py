@@ -77,7 +77,7 @@ def test_tools_and_the_choice_of_one() -> None:
     asked = _asked(tools=tools, tool_choice={"type": "function", "function": {"name": "weather"}})
     assert asked.tools == (chat.Tool(name="weather", description="d", parameters=schema, strict=True),)
     assert asked.tool_choice == chat.NamedTool(name="weather")
-    assert _asked(tool_choice="required").tool_choice == "required"
+    assert _asked(tools=tools, tool_choice="required").tool_choice == "required"
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,6 @@
 """The only place that renders errors: every failure leaves as an RFC 9457 problem."""
 
 import math
-import re
-from collections.abc import Sequence
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -13,24 +10,20 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 
 from llm_gateway.endpoints import ENDPOINTS
+from llm_gateway.entrypoints.faults import validation_failed
 from llm_gateway.entrypoints.observe import log_unexpected
 from llm_gateway.errors import (
-    FieldError,
     GatewayError,
     MalformedRequest,
     MethodNotAllowed,
     ProviderFault,
     RouteNotFound,
     StoredProblem,
-    ValidationFailed,
 )
 from llm_gateway.wire.answers import AttemptShown
 from llm_gateway.wire.problems import MEDIA_TYPE, FieldProblem, Problem, problem_type
 
 _DEFAULT_RETRY_AFTER_S = 5
-_MOST_ERRORS = 100
-_LONGEST_FIELD = 200
-_LONGEST_MESSAGE = 500
 
 
 def render_framework_errors(app: FastAPI) -> None:
@@ -52,7 +45,7 @@ def as_gateway_error(error: Exception) -> GatewayError:
         case GatewayError():
             return error
         case RequestValidationError():
-            return _validation_failed(error.errors())
+            return validation_failed(error.errors())
         case ClientDisconnect():
             return MalformedRequest("The body did not arrive whole.")
         case HTTPException(status_code=404 | 405):
@@ -91,38 +84,3 @@ def render(request: Request, raised: Exception) -> Response:
     if error.retry_after_s is not None or error.status in (429, 503):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s or _DEFAULT_RETRY_AFTER_S)))
     return Response(problem.model_dump_json(exclude_none=True), error.status, headers, MEDIA_TYPE)
-
-
-def _validation_failed(faults: Sequence[dict[str, Any]]) -> GatewayError:
-    # An answer through Lambda holds 6 MB: a body of nothing but faults must not make one that is larger.
-    errors = [
-        FieldError(_field(fault["loc"])[:_LONGEST_FIELD], _message(fault)[:_LONGEST_MESSAGE])
-        for fault in faults[:_MOST_ERRORS]
-    ]
-    listed = "; ".join(f"{error.field}: {error.message}" for error in errors[:3])
-    return ValidationFailed(listed + (f"; and {len(faults) - 3} more" if len(faults) > 3 else ""), errors=errors)
-
-
-def _field(location: Sequence[str | int]) -> str:
-    """`("body", "messages", 0, "user", "content", "str")` as `messages[0].content`: without the names of union members."""
-    path, after_index = "", False
-    for step in location[1:] if location and location[0] in _PLACES else location:
-        if isinstance(step, int):
-            path += f"[{step}]"
-        elif _FIELD_NAME.fullmatch(step) and step != "str" and not (after_index and step in _TAGS):
-            path += f".{step}" if path else step
-        after_index = isinstance(step, int)
-    return path or "body"
-
-
-_PLACES = frozenset({"body", "query", "path", "header"})
-_TAGS = frozenset({"user", "assistant", "tool", "system", "developer", "text", "image_url"})
-_FIELD_NAME = re.compile(r"[a-z][a-zA-Z0-9_-]*")
-
-
-def _message(fault: dict[str, Any]) -> str:
-    if fault["type"] == "extra_forbidden":
-        return "is not a known field"
-    if fault["type"] == "missing":
-        return "is required"
-    return str(fault["msg"]).removeprefix("Value error, ")

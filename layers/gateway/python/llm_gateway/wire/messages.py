@@ -3,10 +3,10 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from llm_gateway.domain import chat
-from llm_gateway.wire.schema import Incoming
+from llm_gateway.wire.schema import Incoming, wrong
 
 _DATA_URL = re.compile(r"data:image/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]+=*")
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
@@ -63,8 +63,17 @@ class ImagePart(Incoming):
         )
 
 
+def _shape(content: Any) -> str | None:
+    return _TEXT if isinstance(content, str) else _PARTS if isinstance(content, list) else None
+
+
+# No field of a client's is called like this.
+_TEXT, _PARTS, _WORD, _TOOL = "[text]", "[parts]", "[word]", "[tool]"
+_SHAPE = Discriminator(_shape, custom_error_type="shape", custom_error_message="must be a string or a list of parts")
+Text = Annotated[str, Tag(_TEXT)]
 Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
-Content = str | Annotated[list[Part], Field(min_length=1)]
+Content = Annotated[Text | Annotated[list[Part], Field(min_length=1), Tag(_PARTS)], _SHAPE]
+TextContent = Annotated[Text | Annotated[list[TextPart], Field(min_length=1), Tag(_PARTS)], _SHAPE]
 
 
 class CalledFunction(Incoming):
@@ -89,7 +98,7 @@ class Instruction(Incoming):
     """An instruction in the middle of a conversation."""
 
     role: Literal["system", "developer"]
-    content: str | Annotated[list[TextPart], Field(min_length=1)]
+    content: TextContent
     name: str | None = None
 
     def to_domain(self) -> chat.Message:
@@ -111,10 +120,10 @@ class AssistantMessage(Incoming):
     """What the model said: text, tool calls or both."""
 
     role: Literal["assistant"]
-    content: str | Annotated[list[TextPart], Field(min_length=1)] | None = None
+    content: TextContent | None = None
     name: str | None = None
     refusal: None = None
-    tool_calls: list[ToolCall] = []
+    tool_calls: list[ToolCall] | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "AssistantMessage":
@@ -127,7 +136,7 @@ class AssistantMessage(Incoming):
             role=chat.MessageRole.ASSISTANT,
             content=_parts(self.content) if self.content is not None else (),
             name=self.name,
-            tool_calls=tuple(call.to_domain() for call in self.tool_calls),
+            tool_calls=tuple(call.to_domain() for call in self.tool_calls or ()),
         )
 
 
@@ -135,7 +144,7 @@ class ToolMessage(Incoming):
     """What a tool answered to the call `tool_call_id`."""
 
     role: Literal["tool"]
-    content: str | Annotated[list[TextPart], Field(min_length=1)]
+    content: TextContent
     tool_call_id: Annotated[str, Field(min_length=1)]
 
     def to_domain(self) -> chat.Message:
@@ -186,7 +195,18 @@ class ChosenTool(Incoming):
         return chat.NamedTool(name=self.function.name)
 
 
-ToolChoice = Literal["auto", "none", "required"] | ChosenTool
+def _choice(choice: Any) -> str | None:
+    return _WORD if isinstance(choice, str) else _TOOL if isinstance(choice, dict) else None
+
+
+ToolChoice = Annotated[
+    Annotated[Literal["auto", "none", "required"], Tag(_WORD)] | Annotated[ChosenTool, Tag(_TOOL)],
+    Discriminator(
+        _choice,
+        custom_error_type="choice",
+        custom_error_message="must be 'auto', 'none', 'required' or an object that names a tool",
+    ),
+]
 
 
 class OutputFormat(Incoming):
@@ -197,8 +217,10 @@ class OutputFormat(Incoming):
 
     @model_validator(mode="after")
     def _has_its_schema(self) -> "OutputFormat":
-        if (self.type == "json_schema") != (self.json_schema is not None):
-            raise ValueError("type json_schema needs a schema, the other types take none")
+        if self.type == "json_schema" and self.json_schema is None:
+            raise wrong("schema", "is required where type is 'json_schema'")
+        if self.type != "json_schema" and self.json_schema is not None:
+            raise wrong("schema", f"goes with type 'json_schema', not with {self.type!r}")
         return self
 
     def to_domain(self) -> chat.OutputFormat:

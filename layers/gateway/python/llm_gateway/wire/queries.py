@@ -3,11 +3,11 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from llm_gateway.domain import chat
 from llm_gateway.domain.queries import QueryRequest
-from llm_gateway.wire.messages import Message, OutputFormat, Tool, ToolChoice
+from llm_gateway.wire.messages import ChosenTool, Message, OutputFormat, Tool, ToolChoice
 from llm_gateway.wire.schema import Incoming, PositiveInt
 
 LONGEST_SYNC_S = 28
@@ -15,27 +15,38 @@ LONGEST_S = 840
 _DEFAULT_TIMEOUT_S = {"sync": 25.0, "async": 300.0, "stream": 300.0}
 
 
-def _not_yet(value: Any) -> Any:
-    if value is not None:
-        raise ValueError("is not available in this version: send the whole conversation as messages")
-    return value
+def _not_yet(instead: str) -> AfterValidator:
+    def refuse(value: Any) -> Any:
+        if value is not None:
+            raise ValueError(f"is not available in this version: {instead}")
+        return value
+
+    return AfterValidator(refuse)
 
 
 def _small(metadata: dict[str, Any]) -> dict[str, Any]:
-    if len(json.dumps(metadata)) > 16_384:
+    if len(json.dumps(metadata, ensure_ascii=False).encode()) > 16_384:
         raise ValueError("must not be longer than 16 KiB as JSON")
     return metadata
 
 
-NotYet = Annotated[Any, AfterValidator(_not_yet)]
+def _each_once(tools: list[Tool]) -> list[Tool]:
+    names = [tool.function.name for tool in tools]
+    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    if twice is not None:
+        raise ValueError(f"two tools are called {twice!r}: each needs a name of its own")
+    return tools
+
+
 Number = Annotated[float, Field(strict=True)]
+Timeout = Annotated[Number, Field(ge=1, le=LONGEST_S)]
 
 
 class System(Incoming):
     """Instructions that precede the conversation."""
 
     text: str
-    roles: NotYet = None
+    roles: Annotated[Any, _not_yet("write the instructions as text")] = None
 
 
 class Parameters(Incoming):
@@ -44,7 +55,7 @@ class Parameters(Incoming):
     temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
     max_output_tokens: PositiveInt | None = None
     top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
-    stop: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=4)] = []
+    stop: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=4)] | None = []
     seed: Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)] | None = None
 
     def to_domain(self) -> chat.Parameters:
@@ -52,7 +63,7 @@ class Parameters(Incoming):
             temperature=self.temperature,
             max_output_tokens=self.max_output_tokens,
             top_p=self.top_p,
-            stop=tuple(self.stop),
+            stop=tuple(self.stop or ()),
             seed=self.seed,
         )
 
@@ -60,22 +71,39 @@ class Parameters(Incoming):
 class QueryBase(Incoming):
     """What every way of asking has in common."""
 
-    prompt: NotYet = None
+    prompt: Annotated[Any, _not_yet("send the whole conversation as messages")] = None
     messages: Annotated[list[Message], Field(min_length=1, max_length=2000)]
     system: System | None = None
-    context: NotYet = None
+    context: Annotated[Any, _not_yet("put what the model is to know into messages")] = None
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     provider: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     fallback: Annotated[list[Annotated[str, Field(min_length=1, max_length=300)]], Field(max_length=20)] | None = None
     parameters: Parameters = Parameters()
-    tools: Annotated[list[Tool], Field(max_length=128)] = []
+    tools: Annotated[list[Tool], Field(max_length=128), AfterValidator(_each_once)] = []
     tool_choice: ToolChoice = "auto"
     output: OutputFormat = OutputFormat()
     cache: Literal["auto", "force", "bypass", "refresh"] = "auto"
-    timeout_s: Annotated[Number, Field(ge=1, le=LONGEST_S)] | None = None
     metadata: Annotated[dict[str, Any], AfterValidator(_small)] = {}
 
-    def _asked(self, mode: Literal["sync", "async", "stream"], *, priority: Literal["high", "normal"]) -> QueryRequest:
+    @field_validator("tool_choice")
+    @classmethod
+    def _names_a_tool(cls, choice: ToolChoice, info: ValidationInfo) -> ToolChoice:
+        tools: list[Tool] | None = info.data.get("tools")
+        if tools is None or choice in ("auto", "none"):
+            return choice
+        if not tools:
+            raise ValueError("asks for a tool to be called: send tools too")
+        if isinstance(choice, ChosenTool) and choice.function.name not in {tool.function.name for tool in tools}:
+            raise ValueError(f"names {choice.function.name!r}, which is none of tools")
+        return choice
+
+    def _asked(
+        self,
+        mode: Literal["sync", "async", "stream"],
+        *,
+        priority: Literal["high", "normal"],
+        timeout_s: float | None,
+    ) -> QueryRequest:
         return QueryRequest(
             messages=tuple(message.to_domain() for message in self.messages),
             system=self.system.text if self.system else None,
@@ -89,7 +117,7 @@ class QueryBase(Incoming):
             cache=self.cache,
             mode=mode,
             priority=priority,
-            timeout_s=self.timeout_s or _DEFAULT_TIMEOUT_S[mode],
+            timeout_s=timeout_s or _DEFAULT_TIMEOUT_S[mode],
             metadata=self.metadata,
         )
 
@@ -99,19 +127,23 @@ class QueryBody(QueryBase):
 
     mode: Literal["sync", "async"] = "sync"
     priority: Literal["high", "normal"] = "normal"
+    timeout_s: Timeout | None = None
 
-    @model_validator(mode="after")
-    def _waits_no_longer_than_the_api(self) -> "QueryBody":
-        if self.mode == "sync" and self.timeout_s is not None and self.timeout_s > LONGEST_SYNC_S:
-            raise ValueError(f"timeout_s: a sync query waits at most {LONGEST_SYNC_S} s; ask async or as a stream")
-        return self
+    @field_validator("timeout_s")
+    @classmethod
+    def _waits_no_longer_than_the_api(cls, timeout_s: float | None, info: ValidationInfo) -> float | None:
+        if timeout_s is not None and timeout_s > LONGEST_SYNC_S and info.data.get("mode") == "sync":
+            raise ValueError(f"a sync query waits at most {LONGEST_SYNC_S} s; ask async or as a stream")
+        return timeout_s
 
     def to_domain(self) -> QueryRequest:
-        return self._asked(self.mode, priority=self.priority)
+        return self._asked(self.mode, priority=self.priority, timeout_s=self.timeout_s)
 
 
 class StreamBody(QueryBase):
     """A query whose answer is read as it is written."""
 
+    timeout_s: Timeout | None = None
+
     def to_domain(self) -> QueryRequest:
-        return self._asked("stream", priority="normal")
+        return self._asked("stream", priority="normal", timeout_s=self.timeout_s)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Annotated, ClassVar, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic_core import PydanticCustomError
 
 from llm_gateway.domain.identifiers import SLUG_PATTERN
 from llm_gateway.domain.money import usd
@@ -24,6 +25,11 @@ class Incoming(BaseModel):
     """A part of a request. An unknown field is an error, so that a misspelt option never silently does nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, from_attributes=True)
+
+
+def wrong(field: str, message: str) -> PydanticCustomError:
+    """What a validator of a whole object raises of one `field` in it."""
+    return PydanticCustomError("wrong_field", "{message}", {"field": field, "message": message})
 
 
 class Outgoing(BaseModel):

@@ -1,0 +1,72 @@
+"""What a caller reads of a wrong request: which field, and what it must be."""
+
+from typing import Any
+
+import pytest
+
+from tests.entrypoints.conftest import PROVIDERS, QUERY, QUESTION, Api
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "message"),
+    [
+        ({"temprature": 1}, "temprature", "is not a known field"),
+        ({"messages": None}, "messages", "must be a list"),
+        ({"messages": []}, "messages", "must have at least 1 item(s)"),
+        ({"messages": ["hello"]}, "messages[0]", "must be an object"),
+        ({"messages": [{"content": "x"}]}, "messages[0].role", "is required"),
+        (
+            {"messages": [{"role": "king", "content": "x"}]},
+            "messages[0].role",
+            "must be one of 'system', 'developer', 'user', 'assistant', 'tool'",
+        ),
+        ({"messages": [{"role": "user"}]}, "messages[0].content", "is required"),
+        (
+            {"messages": [{"role": "user", "content": 5}]},
+            "messages[0].content",
+            "must be a string or a list of parts",
+        ),
+        ({"system": {"text": 5}}, "system.text", "must be a string"),
+        (
+            {"system": {"text": "x", "roles": []}},
+            "system.roles",
+            "is not available in this version: write the instructions as text",
+        ),
+        ({"model": ""}, "model", "must have at least 1 character(s)"),
+        ({"parameters": {"temperature": "hot"}}, "parameters.temperature", "must be a number"),
+        ({"parameters": {"temperature": 3}}, "parameters.temperature", "must be at most 2"),
+        ({"parameters": {"top_p": 0}}, "parameters.top_p", "must be more than 0"),
+        ({"parameters": {"max_output_tokens": 1.5}}, "parameters.max_output_tokens", "must be a whole number"),
+        ({"tools": [{"function": {"name": "f", "strict": 1}}]}, "tools[0].function.strict", "must be true or false"),
+        ({"tool_choice": "required"}, "tool_choice", "asks for a tool to be called: send tools too"),
+        ({"output": {"type": "json_schema"}}, "output.schema", "is required where type is 'json_schema'"),
+        ({"cache": "maybe"}, "cache", "must be 'auto', 'force', 'bypass' or 'refresh'"),
+        ({"timeout_s": 60}, "timeout_s", "a sync query waits at most 28 s; ask async or as a stream"),
+    ],
+)
+def test_a_fault_says_what_must_be(api: Api, changes: dict[str, Any], field: str, message: str) -> None:
+    problem = api.refused("POST", QUERY, QUESTION | changes, status=422, code="validation_failed")
+    assert problem["errors"] == [{"field": field, "message": message}]
+    assert problem["detail"] == f"{field}: {message}"
+
+
+@pytest.mark.parametrize("body", [[], "x", 5, None])
+def test_a_body_that_is_no_object_is_told_so(api: Api, body: Any) -> None:
+    problem = api.refused(
+        "POST", QUERY, body, content=b"null" if body is None else None, status=422, code="validation_failed"
+    )
+    assert problem["errors"] == [{"field": "body", "message": "must be an object"}]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"), [("limit=x", "must be a whole number"), ("limit=0", "must be at least 1")]
+)
+def test_a_parameter_is_named_without_its_place(api: Api, parameters: str, message: str) -> None:
+    problem = api.refused("GET", f"{PROVIDERS}?{parameters}", status=422, code="validation_failed")
+    assert problem["errors"] == [{"field": "limit", "message": message}]
+
+
+def test_the_first_faults_are_told_and_the_rest_counted(api: Api) -> None:
+    problem = api.refused("POST", QUERY, QUESTION | dict.fromkeys("abcde"), status=422, code="validation_failed")
+    assert len(problem["errors"]) == 5
+    assert problem["detail"].endswith("c: is not a known field; and 2 more")
