@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.adapters.gateway_processes import WorkerProcess
 from tests.adapters.upstream import Answer, Refusal
 from tests.adapters.upstream_wires import Said
 from tests.end_to_end.calling import Client, at_once, question, text_of
@@ -127,3 +128,71 @@ def test_an_erased_answer_is_not_given_again(client: Client, provider: Scripted)
     first = client.ask(asked)
     assert client.send("DELETE", f"/query/{first['id']}").status_code == 204
     assert client.ask(asked)["cache"]["hit"] is False
+
+
+# Queued
+
+
+def fetched(client: Client, query_id: str) -> dict:
+    """The answer to a queued query that must succeed."""
+    assert client.ended(query_id)["status"] == "succeeded"
+    return client.result(query_id)
+
+
+def test_an_answer_is_shared_between_now_and_later(client: Client, provider: Scripted, worker: WorkerProcess) -> None:
+    asked = question(provider=provider.id, **SURE)
+    first = client.ask(asked)
+    hit = fetched(client, client.accept(asked))
+    assert (hit["output"], hit["usage"]) == (first["output"], first["usage"])
+    assert (hit["cost_usd"], hit["attempts"]) == ("0", [])
+    assert (hit["cache"]["hit"], hit["cache"]["saved_usd"]) == (True, first["cost_usd"])
+    assert provider.calls == 1
+    other = question("Anything else?", provider=provider.id, **SURE)
+    assert fetched(client, client.accept(other))["cache"]["hit"] is False
+    assert client.ask(other)["cache"]["hit"] is True
+    assert provider.calls == 2
+
+
+def test_queued_misses_at_once_make_one_call(client: Client, provider: Scripted, worker: WorkerProcess) -> None:
+    provider.upstream.otherwise = Answer(delay_s=1.5)
+    query_ids = at_once(lambda _: client.accept(question(provider=provider.id, **SURE)), times=20)
+    answers = [fetched(client, query_id) for query_id in query_ids]
+    assert provider.calls == 1
+    assert {answer["output"]["text"] for answer in answers} == {"Hello there."}
+    assert sorted(answer["cache"]["hit"] for answer in answers) == [False, *[True] * 19]
+    assert sum(answer["cost_usd"] != "0" for answer in answers) == 1
+    assert {client.status(query_id)["attempts"] for query_id in query_ids} == {1}
+
+
+def test_misses_now_and_later_at_once_make_one_call(client: Client, provider: Scripted, worker: WorkerProcess) -> None:
+    provider.upstream.otherwise = Answer(delay_s=1.0)
+    asked = question(provider=provider.id, **SURE)
+
+    def answer(number: int) -> dict:
+        return client.ask(asked) if number % 2 else fetched(client, client.accept(asked))
+
+    answers = at_once(answer, times=16)
+    assert provider.calls == 1
+    assert sorted(answer["cache"]["hit"] for answer in answers) == [False, *[True] * 15]
+
+
+def test_those_who_wait_in_the_queue_for_a_miss_that_fails_ask_themselves(
+    client: Client, provider: Scripted, worker: WorkerProcess
+) -> None:
+    provider.upstream.otherwise = Answer(delay_s=0.5)
+    provider.upstream.script(Refusal(status=400))
+    asked = question(provider=provider.id, **SURE)
+    query_ids = at_once(lambda _: client.accept(asked), times=8)
+    statuses = sorted(client.ended(query_id)["status"] for query_id in query_ids)
+    assert statuses == ["failed", *["succeeded"] * 7]
+    assert provider.calls == 2
+
+
+def test_an_erased_answer_that_came_later_is_not_given_again(
+    client: Client, provider: Scripted, worker: WorkerProcess
+) -> None:
+    asked = question(provider=provider.id, **SURE)
+    first = fetched(client, client.accept(asked))
+    assert client.send("DELETE", f"/query/{first['id']}").status_code == 204
+    assert client.ask(asked)["cache"]["hit"] is False
+    assert provider.calls == 2

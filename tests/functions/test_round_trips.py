@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from httpx2 import Response
 from llm_gateway.bootstrap import Gateway
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.http import app_of
-from llm_gateway.ports import Providers
+from llm_gateway.ports import Delivery, Providers
 from llm_gateway.stores.connection import Aws
 from starlette.testclient import TestClient
 
@@ -106,8 +106,37 @@ class Deployment:
     line: Line
     secret: str
 
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.secret}"}
+
     def ask(self, path: str = QUERY, *, key: str | None = None, **changes: Any) -> Measured:
-        headers = {"Authorization": f"Bearer {self.secret}"} | ({"Idempotency-Key": key} if key else {})
+        headers = self.headers | ({"Idempotency-Key": key} if key else {})
+        return self._measured(lambda: self.client.post(path, json=QUESTION | changes, headers=headers))
+
+    def work(self, **changes: Any) -> Measured:
+        """What a worker does for a query that is accepted now; `response` is its result."""
+        promise = self.client.post(QUERY, json=QUESTION | changes | {"mode": "async"}, headers=self.headers).json()
+        sqs, url = self.gateway.aws.sqs, self.gateway.settings.queue_url
+        (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+        delivery = Delivery(
+            query_id=message["Body"],
+            receipt=message["ReceiptHandle"],
+            queue_arn=f":{url.rpartition('/')[2]}",
+            count=1,
+        )
+
+        def work() -> Response:
+            self.gateway.worker.process(delivery)
+            return Response(200)
+
+        assert delivery.query_id == promise["id"]
+        self.gateway.queries.planner.providers.all()
+        measured = self._measured(work)
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=delivery.receipt)
+        return replace(measured, response=self.client.get(promise["result_url"], headers=self.headers))
+
+    def _measured(self, do: Callable[[], Response]) -> Measured:
         asked_s: list[float] = []
 
         def said() -> str:
@@ -116,10 +145,10 @@ class Deployment:
 
         self.gateway.models.script[:] = [said]
         self.line.calls.clear()
-        response = self.client.post(path, json=QUESTION | changes, headers=headers)
+        response = do()
         assert response.status_code == 200, response.text
         (at_s,) = asked_s or [float("inf")]
-        calls = self.line.calls
+        calls = list(self.line.calls)
         return Measured(
             response=response,
             before=rounds([call for call in calls if call.ended_s <= at_s]),
@@ -154,8 +183,7 @@ def _register(deployment: Deployment) -> None:
         "default_model": "small",
         "limits": {"requests_per_minute": 600, "tokens_per_minute": 900_000, "burst": 300, "max_concurrent": 20},
     }
-    headers = {"Authorization": f"Bearer {deployment.secret}"}
-    response = deployment.client.post("/api/v1/llm/providers", json=provider, headers=headers)
+    response = deployment.client.post("/api/v1/llm/providers", json=provider, headers=deployment.headers)
     assert response.status_code == 201, response.text
 
 
@@ -226,3 +254,20 @@ def test_a_replay_takes_three_rounds(warm: Callable[..., Measured]) -> None:
     assert again.response.json() == first.response.json()
     assert [len(found) > 0 for found in again.before] == [True] * 3
     assert "queries" in again.before[2]
+
+
+def test_a_worker_asks_the_cache_before_it_asks_anybody(deployment: Deployment) -> None:
+    text = {"system": {"text": new_key()}}
+    first = deployment.work(**DETERMINISTIC, **text)
+    assert not first.response.json()["cache"]["hit"]
+    assert first.before == [{"queries"}, {"cache"}, {"limits"}]
+    assert first.after == [{"queries", "limits", "cache"}]
+    hit = deployment.work(**DETERMINISTIC, **text)
+    assert hit.response.json()["cache"]["hit"]
+    assert hit.before == [{"queries"}, {"cache"}, {"queries"}]
+
+
+def test_a_worker_leaves_the_cache_alone_where_it_is_not_wanted(deployment: Deployment) -> None:
+    measured = deployment.work(cache="bypass", **DETERMINISTIC)
+    assert measured.before == [{"queries"}, {"limits"}]
+    assert measured.after == [{"queries", "limits"}]

@@ -58,6 +58,18 @@ def test_a_holder_that_asks_again_still_has_its_place(cache: AnswerCache, clock:
     assert isinstance(cache.look_up(KEY, holder="qry_2", until=soon(clock)), Pending)
 
 
+@pytest.mark.parametrize("size", [100, LARGE])
+def test_a_holder_that_asks_again_after_it_has_answered_is_given_its_own(
+    cache: AnswerCache, clock: FakeClock, size: int
+) -> None:
+    """As a query is that is taken up again because only its end could not be stored."""
+    cache.look_up(KEY, holder="qry_1", until=soon(clock))
+    cache.put(KEY, cached(clock, size=size))
+    assert cache.look_up(KEY, holder="qry_1", until=soon(clock)) == cached(clock, size=size)
+    cache.release(KEY, holder="qry_1")
+    assert cache.peek(KEY) == cached(clock, size=size)
+
+
 def test_a_maker_that_was_killed_loses_its_place_when_its_time_is_over(cache: AnswerCache, clock: FakeClock) -> None:
     cache.look_up(KEY, holder="qry_1", until=soon(clock))
     clock.advance(LEASE_S - 0.001)
