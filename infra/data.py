@@ -72,6 +72,8 @@ class DataStack(Stack):
             "KMS_KEY_ID": self.key.key_id,
             "RETENTION_DAYS": str(self._deployment.retention_days),
             "CACHE_TTL_S": str(self._deployment.cache_ttl_s),
+            "LEASE_S": str(self._deployment.lease_s),
+            "KEEP_ALIVE_S": str(self._deployment.keep_alive_s),
             "ALLOW_PRIVATE_ADDRESSES": str(self._deployment.allow_private_addresses).lower(),
         }
 

@@ -59,6 +59,8 @@ class Deployment:
     local_model: LocalModel
     retention_days: int
     cache_ttl_s: int
+    lease_s: int
+    keep_alive_s: int
     log_retention: logs.RetentionDays
     allow_private_addresses: bool
     waf: bool
@@ -79,6 +81,8 @@ class Deployment:
             local_model=local_model,
             retention_days=_whole_number(node, "retentionDays"),
             cache_ttl_s=_whole_number(node, "cacheTtlSeconds"),
+            lease_s=_whole_number(node, "leaseSeconds", most=900),
+            keep_alive_s=_whole_number(node, "keepAliveSeconds", most=15),
             log_retention=_log_retention(_whole_number(node, "logRetentionDays")),
             # A model on Fargate answers on an address of its own network.
             allow_private_addresses=_is_on(node, "allowPrivateAddresses") or local_model is LocalModel.FARGATE,
@@ -145,11 +149,13 @@ def _is_on(node: Node, name: str) -> bool:
     return _choice(node, name, Switch) is Switch.ON
 
 
-def _whole_number(node: Node, name: str) -> int:
+def _whole_number(node: Node, name: str, *, most: int | None = None) -> int:
     text = _text(node, name)
-    if not text.isdecimal() or int(text) == 0:
-        raise ValueError(f"{name} must be a whole number from 1 up, not {text!r}.")
-    return int(text)
+    number = int(text) if text.isdecimal() else 0
+    if number < 1 or (most is not None and number > most):
+        bounds = "from 1 up" if most is None else f"from 1 to {most}"
+        raise ValueError(f"{name} must be a whole number {bounds}, not {text!r}.")
+    return number
 
 
 def _log_retention(days: int) -> logs.RetentionDays:

@@ -39,7 +39,7 @@ _ENCRYPTED_BY = ("dynamodb", "s3", "secretsmanager", "sqs")
 _VARIABLES = {
     Resource.KEYS: ("KEYS_TABLE",),
     Resource.PROVIDERS: ("PROVIDERS_TABLE",),
-    Resource.QUERIES: ("QUERIES_TABLE",),
+    Resource.QUERIES: ("QUERIES_TABLE", "LEASE_S"),
     Resource.LIMITS: ("LIMITS_TABLE",),
     Resource.CACHE: ("CACHE_TABLE", "CACHE_TTL_S"),
     Resource.BODIES: ("BODIES_BUCKET",),
@@ -76,7 +76,7 @@ def variables(row: Endpoint | Worker, data: DataStack) -> dict[str, str]:
     names = {name for resource in row.reads | row.writes for name in _VARIABLES[resource]}
     names |= {"RETENTION_DAYS", "ALLOW_PRIVATE_ADDRESSES"}
     if isinstance(row, Endpoint):
-        names |= {"KEYS_TABLE", "PEPPER_SECRET_ID"}
+        names |= {"KEYS_TABLE", "PEPPER_SECRET_ID"} | ({"KEEP_ALIVE_S"} if row.streams else set())
     return {name: data.variables[name] for name in sorted(names)}
 
 

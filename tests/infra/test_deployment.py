@@ -33,6 +33,10 @@ def test_figures_may_be_words_as_the_command_line_gives_them():
         ("waf", "true"),
         ("retentionDays", "0"),
         ("retentionDays", "-1"),
+        ("leaseSeconds", "0"),
+        ("leaseSeconds", "901"),
+        ("leaseSeconds", "1.5"),
+        ("keepAliveSeconds", "16"),
         ("logRetentionDays", "31"),
     ],
 )

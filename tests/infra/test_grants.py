@@ -31,7 +31,7 @@ NAMES = {
     "queue": {"QUEUE_URL", "HIGH_QUEUE_URL"},
 }
 TUNING = {
-    *("RETENTION_DAYS", "CACHE_TTL_S", "ALLOW_PRIVATE_ADDRESSES", "TIKTOKEN_CACHE_DIR"),
+    *("RETENTION_DAYS", "CACHE_TTL_S", "LEASE_S", "KEEP_ALIVE_S", "ALLOW_PRIVATE_ADDRESSES", "TIKTOKEN_CACHE_DIR"),
     *("AWS_LAMBDA_EXEC_WRAPPER", "AWS_LWA_INVOKE_MODE", "AWS_LWA_READINESS_CHECK_PROTOCOL", "PORT"),
 }
 PUBLIC = [row.name for row in ENDPOINTS if row.permission is None]
@@ -106,6 +106,22 @@ def test_a_function_knows_the_names_of_what_it_was_granted_and_no_others(row):
         assert knows(row.name) == set()
     else:
         assert knows(row.name) - TUNING == granted | {"KEYS_TABLE", "PEPPER_SECRET_ID"}
+
+
+@pytest.mark.parametrize(
+    ("row", "stack", "expected"),
+    [
+        ("stream_query", "api", {"LEASE_S": "60", "KEEP_ALIVE_S": "12"}),
+        ("resume_query_stream", "api", {"LEASE_S": "60", "KEEP_ALIVE_S": "12"}),
+        ("run_query", "api", {"LEASE_S": "60"}),
+        ("process_query", "worker", {"LEASE_S": "60"}),
+        ("bury_query", "worker", {"LEASE_S": "60"}),
+        ("list_providers", "api", {}),
+    ],
+)
+def test_who_holds_queries_knows_for_how_long_and_who_streams_how_long_to_be_silent(row, stack, expected):
+    variables = deployed().templates[stack].functions()[row]["Environment"]["Variables"]
+    assert {name: variables[name] for name in ("LEASE_S", "KEEP_ALIVE_S") if name in variables} == expected
 
 
 def test_tracing_is_granted_where_it_is_on():

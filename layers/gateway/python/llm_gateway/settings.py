@@ -10,8 +10,8 @@ from pathlib import Path
 class Settings:
     """Where things are, as the CDK stacks name them; a name is empty where a function was not granted the thing.
 
-    `lease_s` is how long whoever works on a query may be silent before somebody else takes it up, `keep_alive_s` how long a
-    stream may be.
+    `lease_s` is how long whoever works on a query may be silent before somebody else takes it up: at most what SQS can
+    delay a message. `keep_alive_s` is how long a stream may be silent: at most what its readers are promised.
     """
 
     keys_table: str
@@ -35,7 +35,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read `environment`. Raises ValueError naming a variable that is not a number."""
+        """Read `environment`. Raises ValueError naming a variable that has no such value."""
         return cls(
             keys_table=environment.get("KEYS_TABLE", ""),
             providers_table=environment.get("PROVIDERS_TABLE", ""),
@@ -51,15 +51,17 @@ class Settings:
             kms_key_id=environment.get("KMS_KEY_ID") or None,
             retention_days=_whole_number(environment, "RETENTION_DAYS", default=30),
             cache_ttl_s=_whole_number(environment, "CACHE_TTL_S", default=3600),
-            lease_s=_whole_number(environment, "LEASE_S", default=60),
-            keep_alive_s=_whole_number(environment, "KEEP_ALIVE_S", default=12),
+            lease_s=_whole_number(environment, "LEASE_S", default=60, most=900),
+            keep_alive_s=_whole_number(environment, "KEEP_ALIVE_S", default=12, most=15),
             allow_private_addresses=environment.get("ALLOW_PRIVATE_ADDRESSES", "") == "true",
             rank_files=Path(environment.get("TIKTOKEN_CACHE_DIR", "")),
         )
 
 
-def _whole_number(environment: Mapping[str, str], name: str, *, default: int) -> int:
+def _whole_number(environment: Mapping[str, str], name: str, *, default: int, most: int | None = None) -> int:
     text = environment.get(name) or str(default)
-    if not text.isdecimal():
-        raise ValueError(f"{name} must be a whole number, not {text!r}")
-    return int(text)
+    number = int(text) if text.isdecimal() else 0
+    if number < 1 or (most is not None and number > most):
+        bounds = "from 1 up" if most is None else f"from 1 to {most}"
+        raise ValueError(f"{name} must be a whole number {bounds}, not {text!r}")
+    return number
