@@ -6,6 +6,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 READY = @$(if $(PYTHON),$(PYTHON) -S -m workshop,echo "Python 3.11 or newer is needed, and none is on the PATH." >&2; exit 1; :)
 WITH_NODE = PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/cdk/node_modules/.bin:$$PATH"
+# A process for each processor, in the order of tests/shares.py.
+SHARED = --numprocesses=auto --maxprocesses=4 --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fix openapi synth deploy-local bench lock
@@ -24,7 +26,7 @@ deploy-local: ## Deploy the whole app, Lambdas and API Gateway, to a local AWS
 
 test: ## Run all tests with coverage; ARGS="tests/domain -k limits" runs some, without
 	$(READY) python model cdk
-	@exec $(BIN)/python -m pytest $(or $(ARGS),--cov --cov-report=term)
+	@exec $(BIN)/python -m pytest $(or $(ARGS),--cov --cov-report=term $(SHARED))
 
 check: ## Format, lint, types and the direction of imports
 	$(READY) python

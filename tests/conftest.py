@@ -1,4 +1,4 @@
-"""For every test: no network but loopback, and one event loop for what expects to find one."""
+"""For every test: no network but loopback, one event loop for what expects to find one, and a share of the processors."""
 
 import asyncio
 import socket
@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.shares import Shares
+
 # Mangum looks for a loop when a handler is made, and makes one where `asyncio.run` has left none: nobody would close that.
 _LOOP = asyncio.new_event_loop()
 asyncio.set_event_loop(_LOOP)
@@ -14,6 +16,10 @@ asyncio.set_event_loop(_LOOP)
 
 def pytest_unconfigure() -> None:
     _LOOP.close()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
+    return Shares(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -17,37 +17,37 @@ from tests.end_to_end.calling import Client
 from tests.end_to_end.stack import Scripted, Stack, deployed, register
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("end-to-end")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(folder: Path) -> Iterator[Stack]:
     with running_ministack(folder) as endpoint:
         yield deployed(connect(endpoint), endpoint=endpoint, name="e2e")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway_log(folder: Path) -> Path:
     return folder / "gateway.log"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def base_url(stack: Stack, gateway_log: Path) -> Iterator[str]:
     environment = environment_of(stack.settings, endpoint=stack.endpoint)
     with running_gateway(environment, log=gateway_log) as base_url:
         yield base_url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def http(base_url: str) -> Iterator[httpx2.Client]:
     limits = httpx2.Limits(max_connections=100)
     with httpx2.Client(base_url=base_url, trust_env=False, timeout=60, limits=limits) as http:
         yield http
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def admin(stack: Stack, http: httpx2.Client) -> Client:
     return stack.client(http, Role.ADMIN)
 
@@ -58,7 +58,7 @@ def client(stack: Stack, http: httpx2.Client) -> Client:
     return stack.client(http)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def worker_process(stack: Stack, folder: Path) -> Iterator[WorkerProcess]:
     environment = environment_of(stack.settings, endpoint=stack.endpoint)
     process = WorkerProcess(environment=environment, log=folder / "worker.log")

@@ -1,0 +1,24 @@
+"""Which tests stay together when several processes share them: those of a file, and files that need each other's quiet."""
+
+from typing import Final
+
+from xdist.scheduler import LoadScopeScheduling
+
+# Their tests start whole fleets of processes and mind the time, and some want the ports that a user's own run would have.
+END_TO_END: Final = ("tests/end_to_end/", "tests/local_aws/test_stack.py")
+# Templates are synthesized once for all of them.
+INFRA: Final = ("tests/infra/",)
+TOGETHER: Final = (END_TO_END, INFRA)
+
+
+def share_of(nodeid: str) -> str:
+    """The name of what a test is handed out with."""
+    path = nodeid.partition("::")[0]
+    return next((str(paths) for paths in TOGETHER if path.startswith(paths)), path)
+
+
+class Shares(LoadScopeScheduling):
+    """Hands out whole shares, in the order in which they were found."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return share_of(nodeid)
