@@ -1,6 +1,6 @@
-"""A process of its own that asks a gate for many calls at once: `python -m tests.stores.gate_process`, a task as JSON on stdin.
+"""A process of its own that asks gates for many calls at once: `python -m tests.stores.gate_process`, tasks as JSON on stdin.
 
-It says `ready`, waits for a line, lets all its threads go at one moment, and prints how many met what.
+For each it says `ready`, waits for a line, lets all its threads go at one moment, and prints how many met what.
 """
 
 import json
@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from threading import Barrier
 from typing import Any
 
@@ -21,6 +22,8 @@ from tests.adapters.clock import FakeClock
 from tests.stores.values import provider
 
 TIMEOUT_S = 30
+
+aws_at = cache(connect)
 
 
 def ask_at_once(
@@ -46,14 +49,15 @@ def ask_at_once(
 def main(task: dict[str, Any], wait_for_start: Callable[[], object]) -> None:
     clock = FakeClock()
     clock.advance(task["after_s"])
-    gates = dynamo_provider_gates(aws=connect(task["endpoint"]), table=task["table"], clock=clock, ids=RandomIds())
+    gates = dynamo_provider_gates(aws=aws_at(task["endpoint"]), table=task["table"], clock=clock, ids=RandomIds())
     gates.state(provider("somebody-else"))  # Connects.
     print("ready", flush=True)
     wait_for_start()
     config = provider(limits=ProviderLimits(**task["limits"]))
     met, wait_s = ask_at_once(gates, config, callers=task["callers"], tokens=task["tokens"])
-    print(json.dumps({"met": met, "wait_s": wait_s}))
+    print(json.dumps({"met": met, "wait_s": wait_s}), flush=True)
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.stdin.readline()), sys.stdin.readline)
+    while line := sys.stdin.readline():
+        main(json.loads(line), sys.stdin.readline)

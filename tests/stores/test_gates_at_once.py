@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -61,6 +63,51 @@ class OneAtATime:
         return self._items.read(keys)
 
 
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Processes that do what they are told at one moment."""
+
+    processes: "Sequence[subprocess.Popen[str]]"
+
+    def asks(self, task: dict[str, Any]) -> tuple[Counter[str], float]:
+        """What all of them met together that did this task, and the shortest wait that one was told."""
+        self._say(json.dumps(task))
+        assert self._heard() == ["ready"] * len(self.processes)
+        self._say("go")
+        reports = [json.loads(line) for line in self._heard()]
+        met: Counter[str] = Counter()
+        for report in reports:
+            met.update(report["met"])
+        return met, min(report["wait_s"] for report in reports)
+
+    def _say(self, line: str) -> None:
+        for process in self.processes:
+            assert process.stdin is not None
+            process.stdin.write(line + "\n")
+            process.stdin.flush()
+
+    def _heard(self) -> list[str]:
+        return [process.stdout.readline().strip() for process in self.processes if process.stdout is not None]
+
+
+@pytest.fixture(scope="module")
+def crowd() -> Iterator[Crowd]:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(PACKAGE)))}
+    command = [sys.executable, "-m", "tests.stores.gate_process"]
+    with ExitStack() as stack:
+        # They end when nobody tells them anything any more.
+        yield Crowd(
+            [
+                stack.enter_context(
+                    subprocess.Popen(
+                        command, cwd=ROOT, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                    )
+                )
+                for _ in range(PROCESSES)
+            ]
+        )
+
+
 @pytest.fixture(scope="module")
 def emulated_aws(emulator: str) -> Aws:
     return connect(emulator)
@@ -103,17 +150,19 @@ def test_threads(items: Items, clock: FakeClock, limits: dict[str, int], tokens:
 
 @CASES
 def test_processes(
-    emulator: str, emulated_table: str, limits: dict[str, int], tokens: int, passing: int, told: str
+    crowd: Crowd, emulator: str, emulated_table: str, limits: dict[str, int], tokens: int, passing: int, told: str
 ) -> None:
     task = {"endpoint": emulator, "table": emulated_table, "limits": limits, "tokens": tokens, "after_s": 0}
-    met, _ = processes_ask({**task, "callers": THREADS})
+    met, _ = crowd.asks({**task, "callers": THREADS})
     assert met == {"passed": passing, told: PROCESSES * THREADS - passing}
 
 
-def test_what_processes_are_told_to_wait_is_true(emulator: str, emulated_aws: Aws, emulated_table: str) -> None:
+def test_what_processes_are_told_to_wait_is_true(
+    crowd: Crowd, emulator: str, emulated_aws: Aws, emulated_table: str
+) -> None:
     limits = {"requests_per_minute": 100}
     task = {"endpoint": emulator, "table": emulated_table, "limits": limits, "tokens": 0, "after_s": 0}
-    _, wait_s = processes_ask({**task, "callers": 10})
+    _, wait_s = crowd.asks({**task, "callers": 10})
     assert wait_s == in_seconds(Limit.of(100).interval_ns)
     clock = FakeClock()
     clock.advance(wait_s)
@@ -123,7 +172,7 @@ def test_what_processes_are_told_to_wait_is_true(emulator: str, emulated_aws: Aw
 
 @pytest.mark.parametrize("limits", [{}, {"requests_per_minute": 18_000}])
 def test_of_many_that_meet_a_half_open_circuit_one_is_let_through(
-    emulator: str, emulated_aws: Aws, emulated_table: str, clock: FakeClock, limits: dict[str, int]
+    crowd: Crowd, emulator: str, emulated_aws: Aws, emulated_table: str, clock: FakeClock, limits: dict[str, int]
 ) -> None:
     config = limited(**limits)
     gates = dynamo_provider_gates(aws=emulated_aws, table=emulated_table, clock=clock, ids=RandomIds())
@@ -131,7 +180,7 @@ def test_of_many_that_meet_a_half_open_circuit_one_is_let_through(
         admitted = gates.admit(config, tokens=0, timeout_s=TIMEOUT_S)
         gates.settle(admitted, CallResult(latency_ms=1, usage=None, cost_usd=None, fault=ProviderFailed("500")))
     task = {"endpoint": emulator, "table": emulated_table, "limits": limits, "tokens": 0}
-    met, _ = processes_ask({**task, "callers": 13, "after_s": config.circuit.cooldown_s + 600})
+    met, _ = crowd.asks({**task, "callers": 13, "after_s": config.circuit.cooldown_s + 600})
     assert met == {"passed": 1, "CircuitOpen": PROCESSES * 13 - 1}
 
 
@@ -149,8 +198,9 @@ def test_threads_that_settle_at_once_lose_nothing(items: Items, clock: FakeClock
 
 @pytest.mark.parametrize("limits", [{"requests_per_minute": 6, "burst": 2}, {"requests_per_minute": 10, "burst": 10}])
 def test_over_hours_all_that_may_pass_does_and_nothing_more(items: Items, limits: dict[str, int]) -> None:
-    """Two processes, each of which comes back exactly when it was told to."""
-    hours, clock, limit = 2, FakeClock(), Limit.of(limits["requests_per_minute"], burst=limits.get("burst"))
+    """Two processes, each of which comes back exactly when it was told to; where items are really stored, for minutes."""
+    hours = 2 if isinstance(items, InMemoryItems) else 0.25
+    clock, limit = FakeClock(), Limit.of(limits["requests_per_minute"], burst=limits.get("burst"))
     processes, passed_s = [gates_on(items, clock), gates_on(items, clock)], []
     while True:
         try:
@@ -164,39 +214,3 @@ def test_over_hours_all_that_may_pass_does_and_nothing_more(items: Items, limits
     assert len(passed_s) == limit.burst + int(hours * 3600 * 1e9 / limit.interval_ns)
     counts = [sum(1 for at_s in passed_s if 0 <= at_s - from_s <= 60) for from_s in passed_s]
     assert max(counts) == limit.per_minute
-
-
-def processes_ask(task: dict[str, Any]) -> tuple[Counter[str], float]:
-    """What `PROCESSES` processes met together that did this task at one moment, and the shortest wait one was told."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(PACKAGE)))}
-    command = [sys.executable, "-m", "tests.stores.gate_process"]
-    with ExitStack() as stack:
-        asking = [
-            stack.enter_context(
-                subprocess.Popen(
-                    command, cwd=ROOT, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-                )
-            )
-            for _ in range(PROCESSES)
-        ]
-        for process in asking:
-            _say(process, json.dumps(task))
-        assert [_heard(process) for process in asking] == ["ready"] * PROCESSES
-        for process in asking:
-            _say(process, "go")
-        reports = [json.loads(_heard(process)) for process in asking]
-    met: Counter[str] = Counter()
-    for report in reports:
-        met.update(report["met"])
-    return met, min(report["wait_s"] for report in reports)
-
-
-def _say(process: "subprocess.Popen[str]", line: str) -> None:
-    assert process.stdin is not None
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-
-
-def _heard(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
