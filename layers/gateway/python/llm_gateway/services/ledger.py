@@ -70,8 +70,8 @@ class Ledger:
     def open(self, entry: Entry, *, stored: bool) -> Delivered | None:
         """Books in; an answer where there is one already, from the cache or by replay. `stored` keeps a record from the start.
 
-        Raises `IdempotencyConflict`, `QueryInProgress`, and `DependencyUnavailable` where an idempotency key cannot be kept;
-        a cache or a record that cannot be had is done without.
+        Raises `IdempotencyConflict`, `QueryInProgress`, and `DependencyUnavailable` where an idempotency key cannot be kept, or
+        what it stood for was lost; a cache or a record that cannot be had is done without.
         """
         entry.place = self.answers.place(entry.query, entry.first)
         entry.query = entry.place.query if entry.place else entry.query

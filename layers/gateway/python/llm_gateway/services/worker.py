@@ -162,7 +162,7 @@ class Worker:
                 self._try_again(task, error)
 
     def _put_back(self, task: _Task, *, delay_s: float) -> None:
-        """A provider's limit is no failure: the query starts over as a new message, however often."""
+        """A provider's limit is no failure, nor is another's work: the query starts over as a new message, however often."""
         if self._requeued(task, None):
             self.queue.send(task.query.id, delay_s=delay_s, priority=task.query.request.priority)
 
