@@ -52,7 +52,10 @@ class EmbeddedMetricsJournal:
     def _write(self, document: dict[str, Any]) -> None:
         # One write, so that lines of several threads do not mix. Whoever read the output may have gone.
         with suppress(OSError, ValueError):
-            (self._stream or sys.stdout).write(json.dumps(document) + "\n")
+            stream = self._stream or sys.stdout
+            stream.write(json.dumps(document) + "\n")
+            # Lambda may freeze the process once the answer is out.
+            stream.flush()
 
 
 def _measured(message: str, record: dict[str, Any], *, metrics: Iterable[str]) -> dict[str, Any]:
