@@ -67,6 +67,17 @@ def test_what_no_other_reader_would_take_is_malformed(api: Api, field: str, valu
     assert api.gateway.models.asked == []
 
 
+@pytest.mark.parametrize("value", ['{"a": 1, "a": 1}', '[{"b": {"a": 1, "b": 2, "a": 3}}]', r'{"a": 1, "\u0061": 2}'])
+def test_one_name_for_two_values_is_malformed(api: Api, value: str) -> None:
+    problem = api.refused("POST", QUERY, content=_asking("metadata", value), status=400, code="malformed_request")
+    assert "'a' twice" in problem["detail"]
+    twice = _asking("messages", json.dumps(QUESTION["messages"]))
+    assert (
+        "'messages' twice" in api.refused("POST", QUERY, content=twice, status=400, code="malformed_request")["detail"]
+    )
+    assert api.gateway.models.asked == []
+
+
 def test_pairs_of_surrogates_and_a_byte_order_mark_are_text(api: Api) -> None:
     api.register()
     content = b"\xef\xbb\xbf" + _asking("metadata", r'{"face": "\ud83d\ude00", "\u00e9": "\u0000 \\ud800"}')
@@ -120,6 +131,33 @@ def _padded(size: int) -> bytes:
 def _in_pieces(content: bytes) -> Iterator[bytes]:
     for start in range(0, len(content), 65_536):
         yield content[start : start + 65_536]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip", "x"])
+def test_a_packed_body_is_not_taken(api: Api, encoding: str) -> None:
+    problem = api.refused(
+        "POST", QUERY, QUESTION, headers={"Content-Encoding": encoding}, status=415, code="unsupported_media_type"
+    )
+    assert "Content-Encoding" in problem["detail"]
+
+
+def test_a_body_may_say_that_it_is_not_packed(api: Api) -> None:
+    api.register()
+    assert api.call("POST", QUERY, QUESTION, headers={"Content-Encoding": "Identity"}).status_code == 200
+
+
+@pytest.mark.parametrize("content", [b'{"reason": "x"}', b"[]", b"null", b"x"])
+@pytest.mark.parametrize("row", [row for row in ENDPOINTS if row.permission and row.method not in ("PUT", "PATCH")])
+def test_a_body_that_nobody_reads_is_refused(api: Api, row: Any, content: bytes) -> None:
+    if row.name in ("run_query", "stream_query", "create_provider"):
+        return
+    path = row.path.format(query_id="qry_1", provider_id="local")
+    problem = api.refused(row.method, path, content=content, status=422, code="validation_failed")
+    assert problem["errors"] == [{"field": "body", "message": "must be empty: this route takes none"}]
+
+
+def test_an_empty_object_is_no_body(api: Api) -> None:
+    api.refused("POST", f"{QUERY}/qry_1/cancel", {}, status=404, code="query_not_found")
 
 
 def test_four_megabytes_are_taken(api: Api) -> None:

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+from llm_gateway.endpoints import ENDPOINTS, Endpoint
 
-from tests.entrypoints.conftest import PROVIDERS, QUERY, QUESTION, Api
+from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Api
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,27 @@ def test_a_body_that_is_no_object_is_told_so(api: Api, body: Any) -> None:
 def test_a_parameter_is_named_without_its_place(api: Api, parameters: str, message: str) -> None:
     problem = api.refused("GET", f"{PROVIDERS}?{parameters}", status=422, code="validation_failed")
     assert problem["errors"] == [{"field": "limit", "message": message}]
+
+
+@pytest.mark.parametrize("row", [row for row in ENDPOINTS if row.permission])
+@pytest.mark.parametrize("parameter", ["wait", "Limit", "mode", "api_key", ""])
+def test_a_parameter_that_nobody_reads_is_refused(api: Api, row: Endpoint, parameter: str) -> None:
+    path = row.path.format(query_id="qry_1", provider_id="local")
+    body = {"run_query": QUESTION, "stream_query": QUESTION, "create_provider": PROVIDER, "update_provider": PROVIDER}
+    problem = api.refused(row.method, f"{path}?{parameter}=5", body.get(row.name), status=422, code="validation_failed")
+    assert problem["errors"] == [{"field": parameter or "query", "message": "is not a known parameter of this route"}]
+    assert api.gateway.provider_store.page(limit=10, cursor=None).items == ()
+    assert api.gateway.models.asked == []
+
+
+def test_a_parameter_has_one_value(api: Api) -> None:
+    problem = api.refused("GET", f"{PROVIDERS}?limit=1&limit=2", status=422, code="validation_failed")
+    assert problem["errors"] == [{"field": "limit", "message": "must be there once"}]
+
+
+@pytest.mark.parametrize("path", ["/health", "/docs", "/openapi.json"])
+def test_what_is_public_takes_any_parameter(api: Api, path: str) -> None:
+    assert api.call("GET", f"{path}?now=1", role=None).status_code == 200
 
 
 def test_the_first_faults_are_told_and_the_rest_counted(api: Api) -> None:

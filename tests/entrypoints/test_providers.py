@@ -188,6 +188,16 @@ def test_if_match_stops_any_other_revision(api: Api, method: str, tag: str) -> N
     assert api.gateway.credentials.get("local").api_key == CREDENTIAL  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("tags", ['"1", "2"', '"2","1"', '"1", *', '"1",'])
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_if_match_names_one_revision(api: Api, method: str, tags: str) -> None:
+    made = api.register()
+    body = PROVIDER | {"name": "Changed"} if method == "PUT" else None
+    problem = api.refused(method, ONE, body, headers={"If-Match": tags}, status=422, code="validation_failed")
+    assert problem["errors"][0]["field"] == "If-Match"
+    assert api.call("GET", ONE).json() == made
+
+
 def test_a_stale_revision_in_the_body_writes_nothing(api: Api) -> None:
     made = api.register()
     api.call("PUT", ONE, made)

@@ -103,4 +103,6 @@ async def _check_json(request: Request) -> None:
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise UnsupportedMediaType("Send the body as application/json.")
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType("Send the body as it is: no Content-Encoding is taken.")
     request._json = parsed_json(body)  # Where Starlette itself keeps it, so that it is parsed once.

@@ -1,7 +1,7 @@
 """The HTTP door: turns the handlers in `functions/` into FastAPI routes, as the endpoint table says."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Set
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import NoneType
@@ -9,9 +9,12 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 from fastapi import Depends, FastAPI, Header
 from fastapi import Query as FromQuery
-from fastapi.routing import APIRouter
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query as QueryParameter
+from fastapi.routing import APIRoute, APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
 
 from llm_gateway import bootstrap
 from llm_gateway.domain import keys
@@ -22,7 +25,7 @@ from llm_gateway.entrypoints.guard import guarded
 from llm_gateway.entrypoints.observe import Observed
 from llm_gateway.entrypoints.problems import render_framework_errors
 from llm_gateway.entrypoints.replies import Reply as Reply
-from llm_gateway.errors import PayloadTooLarge
+from llm_gateway.errors import PayloadTooLarge, ValidationFailed
 from llm_gateway.wire.problems import Problem
 from llm_gateway.wire.schema import Outgoing, Revised
 
@@ -56,7 +59,10 @@ def app_of(*mounted: Mounted, gateway: Callable[[], bootstrap.Gateway] = gateway
 
 def _mount(app: FastAPI, mounted: Mounted) -> None:
     row, handler = mounted.row, mounted.handler
-    router = APIRouter(route_class=guarded(row))
+    known: set[str] = set()
+    # Monitors and browsers add parameters of their own to what is public.
+    strict = [Depends(_leaving_nothing_unread(known))] if row.permission else None
+    router = APIRouter(route_class=guarded(row), dependencies=strict)
     router.add_api_route(
         row.path,
         _answering(handler, status=row.status),
@@ -69,7 +75,14 @@ def _mount(app: FastAPI, mounted: Mounted) -> None:
         summary=row.name.replace("_", " ").capitalize(),
         description=inspect.getdoc(handler),
     )
+    for route in router.routes:
+        known.update(_parameters_of(route))
     app.include_router(router)
+
+
+def _parameters_of(route: BaseRoute) -> set[str]:
+    fields = get_flat_params(route.dependant) if isinstance(route, APIRoute) else []
+    return {field.alias for field in fields if isinstance(field.field_info, QueryParameter)}
 
 
 def _answering(handler: Callable[..., Any], *, status: int) -> Callable[..., Response]:
@@ -147,10 +160,28 @@ async def _caller(request: Request) -> keys.Caller:
     return caller
 
 
+def _leaving_nothing_unread(known: Set[str]) -> Callable[[Request], Coroutine[Any, Any, None]]:
+    """Raises `ValidationFailed` for a parameter or a body that the route has no use for, so that none silently does nothing."""
+
+    async def check(request: Request) -> None:
+        given = [name for name, _ in request.query_params.multi_items()]
+        for name in given:
+            if name not in known:
+                raise ValidationFailed.of(name or "query", "is not a known parameter of this route")
+            if given.count(name) > 1:
+                raise ValidationFailed.of(name, "must be there once")
+        if request.scope["route"].body_field is None and (await request.body()).strip() not in (b"", b"{}"):
+            raise ValidationFailed.of("body", "must be empty: this route takes none")
+
+    return check
+
+
 async def _expected_revision(if_match: Annotated[str | None, Header()] = None) -> int | None:
     """The revision that `If-Match` names; one that no resource has (0) where it names none, `*` where any will do."""
     if if_match is None or if_match.strip() == "*":
         return None
+    if "," in if_match:
+        raise ValidationFailed.of("If-Match", "must name one revision, the one that was read, or be *")
     tag = if_match.strip().strip('"')
     return int(tag) if tag.isdecimal() and len(tag) < 19 else 0
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from llm_gateway.errors import MalformedRequest
 
 DEEPEST: Final = 100
+_LONGEST_NAME: Final = 100
 
 _HALF_A_PAIR: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -17,7 +18,7 @@ def parsed_json(body: bytes) -> Any:
     """The value of `body`. Raises `MalformedRequest` where it is not JSON, or holds what no other JSON reader would take."""
     try:
         text = body.decode("utf-8-sig")
-        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_object)
     except UnicodeDecodeError:
         raise MalformedRequest("The body is not UTF-8.") from None
     except json.JSONDecodeError as error:
@@ -32,6 +33,16 @@ def parsed_json(body: bytes) -> Any:
         raise _too_deep()
     if _HALF_A_PAIR.search(text):
         _check_text(value)
+    return value
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Readers differ in which of two members of one name they take: who signed or checked a body may have read the other."""
+    value = dict(members)
+    if len(value) < len(members):
+        names = [name for name, _ in members]
+        twice = next(name for number, name in enumerate(names) if name in names[:number])
+        raise MalformedRequest(f"The body has {twice[:_LONGEST_NAME]!r} twice in one object.")
     return value
 
 
