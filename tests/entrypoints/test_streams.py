@@ -94,6 +94,13 @@ def test_a_client_goes_on_where_it_stopped(api: Api, read: int, rest: str | None
     assert events[-1] == whole[-1]
 
 
+def test_the_opening_comes_once(api: Api) -> None:
+    api.register()
+    whole = _events(_ask(api))
+    assert [event.name for event in whole] == ["query", "delta", "done"]
+    assert _events(_resume(api, whole[0].data["id"], whole[0].id)) == whole[1:]
+
+
 def test_a_client_that_has_read_nothing_gets_the_whole(api: Api) -> None:
     api.register()
     whole = _events(_ask(api))

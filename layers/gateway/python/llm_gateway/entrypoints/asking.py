@@ -54,15 +54,25 @@ class _Resuming:
     request: Request
     caller: Caller
     gateway: Gateway
-    last_event_id: str
+    last_event_id: str | None
 
     def stream(self, query_id: str) -> EventStream:
         """What the client has not read yet. Raises `MalformedRequest` for an event id that no stream has."""
-        position = None if self.last_event_id == LAST_ID else Position.parse(self.last_event_id)
-        if position is None and self.last_event_id != LAST_ID:
+        last = self.last_event_id
+        position = Position() if last is None else None if last == LAST_ID else Position.parse(last)
+        if position is None and last != LAST_ID:
             raise MalformedRequest("Last-Event-ID is not an id of this stream: send the last one that was read.")
         items = self.gateway.queries.resume(query_id, position, caller=self.caller, left=self.request.state.left.is_set)
-        return event_stream(self.request, items, start=position or Position(), gateway=self.gateway)
+        unread = items if last is None else _after_the_opening(items)
+        return event_stream(self.request, unread, start=position or Position(), gateway=self.gateway)
+
+
+def _after_the_opening(items: Stream) -> Stream:
+    """Who names any event has read the first."""
+    with closing(items):
+        for item in items:
+            if not isinstance(item, Opened):
+                yield item
 
 
 def event_stream(request: Request, items: Stream, *, start: Position, gateway: Gateway) -> EventStream:
@@ -91,7 +101,7 @@ async def _asking(request: Request, caller: Caller, gateway: Gateway, idempotenc
 
 
 async def _resuming(
-    request: Request, caller: Caller, gateway: Gateway, last_event_id: Annotated[str, Header()] = "0"
+    request: Request, caller: Caller, gateway: Gateway, last_event_id: Annotated[str | None, Header()] = None
 ) -> _Resuming:
     return _Resuming(request=request, caller=caller, gateway=gateway, last_event_id=last_event_id)
 
