@@ -60,6 +60,7 @@ TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 def check(response: Response) -> None:
     """Fails where `response` breaks a promise that holds for all of them."""
     assert _REQUEST_ID.fullmatch(response.headers["X-Request-Id"])
+    assert response.headers["Cache-Control"] == "no-store"
     if response.status_code >= 400:
         check_problem(response)
     else:

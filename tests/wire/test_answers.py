@@ -61,6 +61,9 @@ def test_a_failure_is_shown_as_it_was_first_answered() -> None:
     assert shown["status"] == "failed"
     assert (error["status"], error["code"], error["query_id"]) == (problem().status, problem().code, failed.id)
     assert str(error["type"]).endswith(problem().code)
+    # As in a problem that is answered, what does not apply is not there.
+    assert None not in error.values()
+    assert "request_id" not in error
 
 
 def test_a_query_that_was_taken_on_tells_where_to_ask() -> None:

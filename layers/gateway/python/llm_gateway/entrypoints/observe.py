@@ -41,7 +41,10 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = state["request_id"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = state["request_id"]
+                # What is answered is for one caller, and may be another in a moment.
+                headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         try:

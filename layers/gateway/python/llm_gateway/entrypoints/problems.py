@@ -83,4 +83,4 @@ def render(request: Request, raised: Exception) -> Response:
     headers = dict(error.headers)
     if error.retry_after_s is not None or error.status in (429, 503):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s or _DEFAULT_RETRY_AFTER_S)))
-    return Response(problem.model_dump_json(exclude_none=True), error.status, headers, MEDIA_TYPE)
+    return Response(problem.model_dump_json(), error.status, headers, MEDIA_TYPE)

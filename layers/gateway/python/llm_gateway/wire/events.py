@@ -29,7 +29,7 @@ def events(items: Generator[Opened | Delta | Query, None, None], *, start: Posit
 
 def error_event(problem: Problem) -> bytes:
     """The end of a stream that failed after something was sent."""
-    return _raw("error", LAST_ID, problem.model_dump_json(exclude_none=True))
+    return _raw("error", LAST_ID, problem.model_dump_json())
 
 
 def _event_of(item: Opened | Delta | Query, event_id: str) -> bytes:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from llm_gateway.wire.schema import Outgoing
 
 MEDIA_TYPE = "application/problem+json"
@@ -28,6 +30,11 @@ class Problem(Outgoing):
     query_id: str | None = None
     provider: str | None = None
     attempts: list[dict[str, Any]] | None = None
+
+    # Without a return type, which would be published as the schema.
+    @model_serializer(mode="wrap")
+    def _what_applies(self, serialize: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]
+        return {name: value for name, value in serialize(self).items() if value is not None}
 
 
 def problem_type(code: str) -> str:
