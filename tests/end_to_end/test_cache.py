@@ -5,7 +5,7 @@ import pytest
 from tests.adapters.gateway_processes import WorkerProcess
 from tests.adapters.upstream import Answer, Refusal
 from tests.adapters.upstream_wires import Said
-from tests.end_to_end.calling import Client, at_once, question, text_of
+from tests.end_to_end.calling import Client, at_once, eventually, question, text_of
 from tests.end_to_end.stack import Scripted, Stack
 
 SURE = {"parameters": {"temperature": 0}}
@@ -185,6 +185,21 @@ def test_those_who_wait_in_the_queue_for_a_miss_that_fails_ask_themselves(
     query_ids = at_once(lambda _: client.accept(asked), times=8)
     statuses = sorted(client.ended(query_id)["status"] for query_id in query_ids)
     assert statuses == ["failed", *["succeeded"] * 7]
+    assert provider.calls == 2
+
+
+def test_a_worker_that_is_killed_while_others_wait_for_its_answer_gets_it_after_all(
+    client: Client, provider: Scripted, worker: WorkerProcess
+) -> None:
+    provider.upstream.otherwise = Answer(delay_s=2.0)
+    asked = question(provider=provider.id, **SURE)
+    query_ids = at_once(lambda _: client.accept(asked), times=6)
+    assert eventually(lambda: provider.calls == 1)
+    worker.kill()
+    worker.start()
+    answers = [fetched(client, query_id) for query_id in query_ids]
+    assert sorted(answer["cache"]["hit"] for answer in answers) == [False, *[True] * 5]
+    # The call that died with the worker, and its repetition.
     assert provider.calls == 2
 
 
