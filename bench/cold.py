@@ -9,7 +9,7 @@ from bench.built import Built
 from tests.end_to_end.runtime_api import running
 
 # Slow to import, and needed by some requests only.
-HEAVY: Final = ("anthropic", "genai_prices", "jsonschema", "openai", "tiktoken")
+HEAVY: Final = ("anthropic", "genai_prices", "jsonschema", "openai", "re2", "tiktoken")
 _IMPORT: Final = re.compile(r"^import time:\s+(\d+) \|\s+(\d+) \|(\s+)(\S+)$", re.MULTILINE)
 
 

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "layers/gateway/python/llm_gateway"
 DOCUMENT = PACKAGE / "wire/openapi.json"
 ROWS = {row.name: row for row in (*ENDPOINTS, *WORKERS)}
 # A cold start that needs them imports them then.
-HEAVY = ["openai", "anthropic", "tiktoken", "genai_prices", "jsonschema", "aws_cdk"]
+HEAVY = ["openai", "anthropic", "tiktoken", "genai_prices", "jsonschema", "re2", "aws_cdk"]
 
 
 def _module(path: Path) -> ast.Module:

@@ -29,7 +29,7 @@ from tests.end_to_end.table import FIRST_STATUSES, path_of
 ROWS = {row.name: row for row in (*ENDPOINTS, *WORKERS)}
 MOST_MB = 150
 # Slow to import, and needed by some requests only.
-HEAVY = {"anthropic", "genai_prices", "jsonschema", "openai", "tiktoken"}
+HEAVY = {"anthropic", "genai_prices", "jsonschema", "openai", "re2", "tiktoken"}
 SCHEMA = {
     "type": "object",
     "properties": {"city": {"type": "string"}},

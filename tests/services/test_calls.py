@@ -1,10 +1,11 @@
 """One call: let through, timed, priced, noted and settled once, however it ends."""
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from llm_gateway.domain.chat import OutputFormat, TextDelta, Usage
+from llm_gateway.domain.chat import ChatAnswer, OutputFormat, TextDelta, Usage
 from llm_gateway.domain.circuits import CircuitState
 from llm_gateway.domain.providers import CircuitPolicy, ModelConfig, ProviderLimits, RetryPolicy, Timeouts
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
@@ -20,6 +21,7 @@ from llm_gateway.errors import (
     UnsupportedParameter,
     ValidationFailed,
 )
+from llm_gateway.ports import Cancelled
 from llm_gateway.services.calls import Answered, Course, Items
 
 from tests.adapters.engine import Engine, provider, question, settle
@@ -228,16 +230,49 @@ def test_an_answer_of_the_wrong_form_is_billed(engine: Engine, course: Course) -
     assert course.attempts[0].cost_usd == BILLED
 
 
+# Its pattern would have to be followed through all of a thousand optional letters at each letter of an answer.
+SLOW = OutputFormat(type="json_schema", schema={"pattern": "(?:a?){1000}(?:a?){1000}b"})
+LONG = json.dumps("a" * 50_000)
+
+
 def test_an_answer_that_its_own_schema_makes_impossible_to_check_is_billed(engine: Engine, course: Course) -> None:
     engine.add(provider("a"))
-    endless = {"properties": {"a": {"$ref": "#/properties/a"}}}
-    engine.providers.script("a", Says(text='{"a": 1}'))
+    engine.providers.script("a", Says(text=LONG))
 
-    request = question(output=OutputFormat(type="json_schema", schema=endless))
-    failed(engine, course, ValidationFailed, request=request)
+    fault = failed(engine, course, ValidationFailed, request=question(output=SLOW))
 
+    assert [error.field for error in fault.errors] == ["output.schema"]
     assert course.attempts[0].cost_usd == BILLED
     assert engine.gates.all_ended_once
+
+
+def test_an_answer_that_cannot_be_checked_in_time_came_too_late(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    engine.providers.script("a", Says(text=LONG, after_s=25))
+
+    failed(engine, course, DeadlineExceeded, request=question(output=SLOW))
+
+    assert course.attempts[0].cost_usd == BILLED
+
+
+@pytest.mark.parametrize(("came_after_s", "given_s"), [(0, 5), (22, 3), (24.9, 0.5)])
+def test_checking_an_answer_is_given_a_few_seconds(
+    engine: Engine, course: Course, monkeypatch: pytest.MonkeyPatch, came_after_s: float, given_s: float
+) -> None:
+    engine.add(provider("a"))
+    engine.providers.script("a", Says(text="1", after_s=came_after_s))
+    waited: list[float] = []
+
+    def parsed_slowly(answer: ChatAnswer, output: OutputFormat, *, gives_up: Cancelled) -> None:
+        since_s = engine.clock.monotonic_s()
+        while not gives_up():
+            engine.clock.sleep(0.1)
+        waited.append(engine.clock.monotonic_s() - since_s)
+
+    monkeypatch.setattr("llm_gateway.services.calls.parsed_output", parsed_slowly)
+    list(call(engine, course, question(output=SLOW)))
+
+    assert waited == [pytest.approx(given_s, abs=0.11)]
 
 
 def test_whoever_made_the_mistake_the_place_is_free_again(engine: Engine, course: Course) -> None:

@@ -21,12 +21,16 @@ from llm_gateway.errors import (
     ProviderTimeout,
     ResponseValidationFailed,
     UnsupportedParameter,
+    ValidationFailed,
 )
 from llm_gateway.ports import Cancelled, Clock, Prices, Provider, ProviderGates, Providers, TokenCounter, never
+from llm_gateway.services.patterns import TooMuchWork
 from llm_gateway.services.planning import Step
 from llm_gateway.services.structured import InvalidOutput, parsed_output
 
 SHORTEST_CALL_S: Final = 0.05
+_SHORTEST_CHECK_S: Final = 0.5
+_LONGEST_CHECK_S: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +113,7 @@ class Calls:
             provider = self.providers.open(step.candidate.provider, credentials)
             items = _items(provider, step, timeouts, course.cancelled, whole=whole)
             answer = yield from _deltas(items, into=call.generated)
-            answered = Answered(candidate=step.candidate, answer=answer, json=_checked(answer, step))
+            answered = Answered(candidate=step.candidate, answer=answer, json=self._checked(answer, step, course))
         except (GeneratorExit, CallCancelled):
             course.broken_off = call
             self._end(call, course, AttemptOutcome.CANCELLED, usage=self._estimated(call))
@@ -171,6 +175,23 @@ class Calls:
         if isinstance(outcome, GatewayError):
             raise outcome
         return outcome
+
+    def _checked(self, answer: ChatAnswer, step: Step, course: Course) -> Any:
+        """The answer's JSON; see `parsed_output`. What takes longer than a few seconds is the schema's fault."""
+        now_s = self.clock.monotonic_s()
+        until_s = min(max(course.deadline_s, now_s + _SHORTEST_CHECK_S), now_s + _LONGEST_CHECK_S)
+        try:
+            return parsed_output(answer, step.output, gives_up=lambda: self.clock.monotonic_s() > until_s)
+        except InvalidOutput as fault:
+            detail = "The model's answer does not have the asked form."
+            raise ResponseValidationFailed(detail, answer=answer, complaint=str(fault)) from None
+        except TooMuchWork:
+            if self.clock.monotonic_s() >= course.deadline_s:
+                raise DeadlineExceeded("The query's timeout_s passed before its answer was validated.") from None
+            message = (
+                "takes too long to hold an answer against: simplify its patterns, and parts that refer to themselves"
+            )
+            raise ValidationFailed.of("output.schema", message) from None
 
     def _end_with(self, error: Exception, call: Call, course: Course, answer: ChatAnswer | None) -> None:
         """Ends a call that raised `error`, whatever it is; an `answer` that came before that is billed all the same."""
@@ -276,14 +297,6 @@ def _patience_s(candidate: Candidate) -> float:
 def _billed(error: Exception) -> Usage | None:
     usage: Usage | None = error.usage if isinstance(error, ProviderFault) else None
     return usage
-
-
-def _checked(answer: ChatAnswer, step: Step) -> Any:
-    try:
-        return parsed_output(answer, step.output)
-    except InvalidOutput as fault:
-        detail = "The model's answer does not have the asked form."
-        raise ResponseValidationFailed(detail, answer=answer, complaint=str(fault)) from None
 
 
 def skipped(step: Step, fault: GatewayError) -> Attempt:

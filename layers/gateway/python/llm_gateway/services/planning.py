@@ -22,7 +22,8 @@ from llm_gateway.errors import (
     ValidationFailed,
 )
 from llm_gateway.ports import ProviderStore, TokenCounter
-from llm_gateway.services.structured import check_schema, in_words
+from llm_gateway.services.schemas import check_schema
+from llm_gateway.services.structured import in_words
 
 # A reservation this small a part of the limit may be a generous one: it is not worth loading a tokenizer for.
 _SMALL_PART: Final = 20

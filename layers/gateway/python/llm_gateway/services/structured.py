@@ -2,9 +2,8 @@
 
 import json
 from dataclasses import replace
-from itertools import islice
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llm_gateway.domain.chat import (
     ChatAnswer,
@@ -16,41 +15,18 @@ from llm_gateway.domain.chat import (
     OutputFormat,
     TextPart,
 )
-from llm_gateway.errors import ValidationFailed
-
-if TYPE_CHECKING:
-    from referencing import Resource
-    from referencing._core import Resolver
-
-_MOST_FAULTS = 5
+from llm_gateway.ports import Cancelled, never
+from llm_gateway.services.conformity import faults
+from llm_gateway.services.schemas import DEEPEST, is_deeper
 
 
 class InvalidOutput(Exception):
     """The text is not what was asked for; the message says why, to the model."""
 
 
-def check_schema(schema: JsonObject) -> None:
-    """Raises `ValidationFailed` for a schema by which nothing can be validated: better now than after a paid answer."""
-    from jsonschema import Draft202012Validator, SchemaError
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
-    from referencing.jsonschema import DRAFT202012
-
-    resource = DRAFT202012.create_resource(schema)
-    try:
-        Draft202012Validator.check_schema(schema)
-        # An empty registry: a reference to another document is never fetched.
-        _look_up_references(resource, Registry().resolver_with_root(resource))
-    except SchemaError as error:
-        raise ValidationFailed.of("output.schema", f"is not a JSON schema: {error.message[:200]}") from None
-    except Unresolvable:
-        raise ValidationFailed.of("output.schema", "refers to something that is not in it") from None
-    except RecursionError:
-        raise ValidationFailed.of("output.schema", "is nested too deeply") from None
-
-
-def parsed_output(answer: ChatAnswer, output: OutputFormat) -> Any:
-    """The answer's text as JSON where JSON was asked for, else None. Raises `InvalidOutput`.
+def parsed_output(answer: ChatAnswer, output: OutputFormat, *, gives_up: Cancelled = never) -> Any:
+    """The answer's text as JSON where JSON was asked for, else None. Raises `InvalidOutput`, and `TooMuchWork` soon after
+    `gives_up` says so.
 
     An answer that calls tools, or that a filter stopped, has no output to hold against anything.
     """
@@ -59,7 +35,7 @@ def parsed_output(answer: ChatAnswer, output: OutputFormat) -> Any:
         return None
     value = _parsed(answer.text or "")
     if output.schema is not None:
-        _validate(value, output.schema)
+        _check(value, output.schema, gives_up)
     return value
 
 
@@ -92,6 +68,8 @@ def _parsed(text: str) -> Any:
         raise InvalidOutput(f"it is not JSON ({error.msg} at line {error.lineno}, column {error.colno})") from None
     except (RecursionError, ValueError):
         raise InvalidOutput("it is nested too deeply, or holds a number that is none in JSON") from None
+    if is_deeper(value, DEEPEST):
+        raise InvalidOutput(f"it is nested too deeply, in more than {DEEPEST} levels")
     return value
 
 
@@ -113,29 +91,12 @@ def _finite(number: str) -> float:
     return value if isfinite(value) else _refuse(number)
 
 
-def _look_up_references(resource: "Resource[Any]", resolver: "Resolver[Any]") -> None:
-    reference = resource.contents.get("$ref") if isinstance(resource.contents, dict) else None
-    if reference is not None:
-        resolver.lookup(reference)
-    for part in resource.subresources():
-        _look_up_references(part, resolver.in_subresource(part))
-
-
-def _validate(value: Any, schema: JsonObject) -> None:
-    from jsonschema import Draft202012Validator
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
-
-    # An empty registry: a reference to another document is never fetched.
-    validator = Draft202012Validator(schema, registry=Registry())
+def _check(value: Any, schema: JsonObject, gives_up: Cancelled) -> None:
     try:
-        found = islice(validator.iter_errors(value), _MOST_FAULTS)
-        faults = [f"{error.json_path}: {error.message[:300]}" for error in found]
-    except Unresolvable:
-        raise ValidationFailed.of("output.schema", "refers to something that is not in it") from None
+        found = faults(value, schema, gives_up=gives_up)
     except RecursionError:
-        raise ValidationFailed.of("output.schema", "refers to itself without end") from None
+        raise InvalidOutput("it is nested too deeply") from None
     except OverflowError:
         raise InvalidOutput("it holds a number that is too large") from None
-    if faults:
-        raise InvalidOutput("it does not match the schema (" + "; ".join(faults) + ")")
+    if found:
+        raise InvalidOutput("it does not match the schema (" + "; ".join(found) + ")")
