@@ -346,6 +346,18 @@ def test_half_of_a_minute_s_calls_open_the_circuit_without_a_row(deployment: Dep
     assert deployment.gates.state(config).circuit is CircuitState.OPEN
 
 
+def test_a_circuit_that_has_closed_again_forgets_what_failed_before(deployment: Deployment, clock: FakeClock) -> None:
+    config = limited()
+    for _ in range(10):
+        deployment.call(config)
+        deployment.call(config, ProviderFailed("500"))
+    assert deployment.gates.state(config).circuit is CircuitState.OPEN
+    clock.advance(20)
+    deployment.call(config)
+    deployment.call(config, ProviderFailed("500"))
+    assert deployment.gates.state(config).circuit is CircuitState.CLOSED
+
+
 def opened(deployment: Deployment, config: ProviderConfig) -> None:
     for _ in range(config.circuit.failure_threshold):
         if deployment.gates.state(config).circuit is CircuitState.CLOSED:
@@ -431,10 +443,13 @@ def test_a_provider_that_asks_for_a_pause_gets_it_from_every_process(deployment:
     config, other = limited(), deployment.process()
     other.settle(other.admit(config, tokens=0, timeout_s=TIMEOUT_S), ended())
     deployment.call(config, ProviderRateLimited("429", retry_after_s=7.5))
+    with refused(ProviderRateLimited, 7.5):
+        deployment.admit(config)
+    clock.advance(1)  # The other has looked a moment before, and looks again after a second.
     for gates in (deployment.gates, other):
-        with refused(ProviderRateLimited, 7.5):
+        with refused(ProviderRateLimited, 6.5):
             gates.admit(config, tokens=0, timeout_s=TIMEOUT_S)
-    clock.advance(7.5)
+    clock.advance(6.5)
     deployment.admit(config)
 
 
@@ -475,6 +490,15 @@ def test_the_status_tells_what_happened(deployment: Deployment, clock: FakeClock
     assert (state.metrics.input_tokens, state.metrics.output_tokens) == (2436, 285)
     assert state.metrics.cost_usd == Decimal("0.001179")
     assert state.metrics.latency_ms == LatencyMs(p50=97, p95=97, p99=97)
+
+
+def test_the_last_success_is_told_to_the_second_though_the_gate_is_told_once_a_minute(
+    deployment: Deployment, clock: FakeClock
+) -> None:
+    for _ in range(3):
+        deployment.call(limited())
+        clock.advance(7)
+    assert deployment.gates.state(limited()).last_success_at == clock.now() - timedelta(seconds=7)
 
 
 def test_metrics_look_back_five_minutes(deployment: Deployment, clock: FakeClock) -> None:
@@ -555,6 +579,23 @@ def test_a_success_takes_one_write_before_the_call_and_two_at_once_after_it(
         assert [verb for verb, _ in items.calls] == ["write"]
         deployment.gates.settle(admitted, ended())
         assert [verb for verb, _ in items.calls] == ["write"] * 3
+
+
+def test_without_limits_the_gate_is_looked_at_once_a_second_and_told_nothing_that_it_knows(
+    failing: tuple[Deployment, InMemoryItems], clock: FakeClock
+) -> None:
+    deployment, items = failing
+    deployment.call(limited())
+    items.calls.clear()
+    for second in range(3):
+        for _ in range(5):
+            deployment.call(limited())
+        counted, looked = ("write", "#minute#"), ("read", "#0")
+        assert [(verb, "#minute#" if "#minute#" in keys[0] else keys[0][-2:]) for verb, keys in items.calls] == (
+            [looked] * (second > 0) + [counted] * 5
+        )
+        items.calls.clear()
+        clock.advance(1)
 
 
 def test_an_open_circuit_and_a_pause_refuse_without_asking(

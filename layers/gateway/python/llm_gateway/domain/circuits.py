@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from llm_gateway.domain.limits import WINDOW_NS, duration_ns
+from llm_gateway.domain.limits import duration_ns
 from llm_gateway.domain.providers import CircuitPolicy
 from llm_gateway.domain.writes import (
     Above,
@@ -17,7 +17,6 @@ from llm_gateway.domain.writes import (
     Add,
     AtMost,
     Change,
-    Condition,
     Equal,
     Item,
     Put,
@@ -70,9 +69,6 @@ class Circuit:
     retry_at_ns: int | None = None
     trial: str | None = None
     trial_until_ns: int = 0
-    minute: int = 0
-    minute_calls: int = 0
-    minute_failures: int = 0
 
     @classmethod
     def of(cls, item: Item) -> "Circuit":
@@ -82,9 +78,6 @@ class Circuit:
             retry_at_ns=number(item, "retry_at"),
             trial=text(item, "trial"),
             trial_until_ns=number(item, "trial_until") or 0,
-            minute=number(item, "minute") or 0,
-            minute_calls=number(item, "minute_calls") or 0,
-            minute_failures=number(item, "minute_failures") or 0,
         )
 
     def state(self, *, now_ns: int) -> CircuitState:
@@ -96,11 +89,11 @@ class Circuit:
         """How long until a call may pass; 0 means now."""
         return max(0, max(self.retry_at_ns or 0, self.trial_until_ns if self.trial else 0) - now_ns)
 
-    def trips(self, policy: CircuitPolicy) -> bool:
-        """Whether so much has failed that the circuit has to open."""
-        in_a_row = self.failures >= policy.failure_threshold
-        by_ratio = self.minute_calls >= RATIO_CALLS and self.minute_failures >= RATIO * self.minute_calls
-        return self.retry_at_ns is None and (in_a_row or by_ratio)
+    def trips(self, policy: CircuitPolicy, tally: Item) -> bool:
+        """Whether so much has failed that the circuit has to open: in a row, or of a minute's calls as `tallying` counts them."""
+        calls, failures = (number(tally, name) or 0 for name in _tallies(self.generation))
+        mostly = calls >= RATIO_CALLS and failures >= RATIO * calls
+        return self.retry_at_ns is None and (self.failures >= policy.failure_threshold or mostly)
 
 
 def passing(circuit: Circuit, *, call_id: str, now_ns: int, until_ns: int) -> Write:
@@ -116,15 +109,26 @@ def passing(circuit: Circuit, *, call_id: str, now_ns: int, until_ns: int) -> Wr
 def recording(
     circuit: Circuit, verdict: Verdict, *, call_id: str, generation: int | None, policy: CircuitPolicy, now_ns: int
 ) -> Write:
-    """The write that notes how a call ended; `generation` is the circuit's when the call was let through."""
+    """The write that notes how a call ended; `generation` is the circuit's when the call was let through.
+
+    A success where no failure is known of says nothing new, and writes nothing.
+    """
     if circuit.trial == call_id:
         return Write((Equal("trial", call_id),), (*_after_trial(verdict, policy, now_ns), *_ended_trial()))
     if verdict is Verdict.SUCCESS:
-        return Write((), (Put("failures", 0),)) + _counting(circuit, now_ns=now_ns, failed=False)
+        return Write((), (Put("failures", 0),)) if circuit.failures else Write()
     if verdict is Verdict.FAILURE and circuit.generation == generation:
         same = Absent("generation") if generation is None else Equal("generation", generation)
-        return Write((same,), (Add("failures", 1),)) + _counting(circuit, now_ns=now_ns, failed=True)
+        return Write((same,), (Add("failures", 1),))
     return Write()
+
+
+def tallying(verdict: Verdict, *, generation: int | None) -> Write:
+    """The write that counts a call into its minute, apart from those of another generation."""
+    if verdict is Verdict.NOTHING:
+        return Write()
+    calls, failures = _tallies(generation)
+    return Write((), (Add(calls, 1), *([Add(failures, 1)] if verdict is Verdict.FAILURE else [])))
 
 
 def opening(*, policy: CircuitPolicy, now_ns: int) -> Write:
@@ -154,13 +158,8 @@ def _ended_trial() -> tuple[Change, ...]:
 
 
 def _next_generation() -> tuple[Change, ...]:
-    return Add("generation", 1), Put("failures", 0), Put("minute_calls", 0), Put("minute_failures", 0)
+    return Add("generation", 1), Put("failures", 0)
 
 
-def _counting(circuit: Circuit, *, now_ns: int, failed: bool) -> Write:
-    minute = now_ns // WINDOW_NS
-    if circuit.minute >= minute:
-        counted = (Add("minute_calls", 1), *((Add("minute_failures", 1),) if failed else ()))
-        return Write((Above("minute", minute - 1),), counted)
-    ended: Condition = AtMost("minute", minute - 1)
-    return Write((ended,), (Put("minute", minute), Put("minute_calls", 1), Put("minute_failures", int(failed))))
+def _tallies(generation: int | None) -> tuple[str, str]:
+    return f"circuit_calls_{generation or 0}", f"circuit_failures_{generation or 0}"

@@ -14,7 +14,7 @@ from typing import Final
 
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.circuits import Circuit, passing, recording, verdict_on
-from llm_gateway.domain.limits import NS_PER_S, Level, Reservation, duration_ns, in_seconds, to_ns
+from llm_gateway.domain.limits import NS_PER_S, WINDOW_NS, Level, Reservation, duration_ns, in_seconds, to_ns
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ProviderConfig
 from llm_gateway.domain.shards import Share, shares_of
@@ -146,7 +146,10 @@ def has_admitted(item: Item, call: Call) -> bool:
 
 
 def settlement(admitted: Admission, result: CallResult, item: Item, *, now_ns: int) -> Write:
-    """The write that notes the end of a call: what it used, its place freed, and what it says about the provider."""
+    """The write that notes the end of a call: what it used, its place freed, and what it says about the provider.
+
+    Without changes where the item tells all of that already: a success at a gate that limits nothing and knows of no failure.
+    """
     call, gate = admitted.call, admitted.gate
     write = recording(
         Circuit.of(item),
@@ -163,7 +166,8 @@ def settlement(admitted: Admission, result: CallResult, item: Item, *, now_ns: i
     until_ns = held_until_ns(result, now_ns=now_ns)
     if until_ns and (number(item, "hold_until") or 0) < until_ns:
         write += holding(until_ns)
-    return write + _noting(result, now_ns=now_ns) + release(admitted, item) + _kept(now_ns)
+    write += _noting(result, item, now_ns=now_ns) + release(admitted, item)
+    return write + (_kept(now_ns) if write.changes else Write())
 
 
 def withdrawal(admitted: Admission, item: Item, *, now_ns: int) -> Write:
@@ -265,9 +269,11 @@ def _tokens_used(result: CallResult, *, reserved: int) -> int:
     return reserved if unknown else 0
 
 
-def _noting(result: CallResult, *, now_ns: int) -> Write:
+def _noting(result: CallResult, item: Item, *, now_ns: int) -> Write:
     if result.answered:
-        return Write((), (Put("last_success_at", now_ns),))
+        # Once a minute: within it, the minute's counters tell.
+        noted = (number(item, "last_success_at") or 0) // WINDOW_NS == now_ns // WINDOW_NS
+        return Write() if noted else Write((), (Put("last_success_at", now_ns),))
     if result.fault is None or not result.is_error:
         return Write()
     return Write((), (Put("last_error_code", result.fault.code), Put("last_error_at", now_ns)))

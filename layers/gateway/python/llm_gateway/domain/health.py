@@ -9,7 +9,7 @@ from typing import Final
 from llm_gateway.domain.circuits import Circuit, CircuitState
 from llm_gateway.domain.gates import Gate
 from llm_gateway.domain.limits import Level, from_ns
-from llm_gateway.domain.metrics import LastError, ProviderMetrics
+from llm_gateway.domain.metrics import LastError, ProviderMetrics, combined
 from llm_gateway.domain.writes import Item, number, text
 
 DEGRADED_ERROR_RATE: Final = 0.1
@@ -26,7 +26,8 @@ class Health(StrEnum):
 class GateState:
     """A provider's gate as it stands. `retry_at` is when calls are next let through, None where they are now.
 
-    What remains is what may be taken at once; None where there is no limit.
+    What remains is what may be taken at once; None where there is no limit. A `last_success_at` from before the metrics'
+    window is the first of its minute.
     """
 
     circuit: CircuitState
@@ -46,8 +47,8 @@ class GateState:
         return Health.DEGRADED if troubled or self.circuit is CircuitState.HALF_OPEN else Health.HEALTHY
 
 
-def state_of(gates: Sequence[Gate], items: Mapping[str, Item], metrics: ProviderMetrics, *, now_ns: int) -> GateState:
-    """The state that the items of a provider's gates tell of, taken together."""
+def state_of(gates: Sequence[Gate], items: Mapping[str, Item], counters: Sequence[Item], *, now_ns: int) -> GateState:
+    """The state that the items of a provider's gates and the counters of the window's minutes tell of, taken together."""
     kept = [items[gate.scope] for gate in gates]
     circuit = Circuit.of(kept[0])
     held_ns = min(number(item, "hold_until") or 0 for item in kept)
@@ -56,11 +57,11 @@ def state_of(gates: Sequence[Gate], items: Mapping[str, Item], metrics: Provider
     return GateState(
         circuit=circuit.state(now_ns=now_ns),
         retry_at=from_ns(retry_at_ns) if retry_at_ns > now_ns else None,
-        last_success_at=_moment(max(number(item, "last_success_at") or 0 for item in kept)),
+        last_success_at=_moment(max(number(item, "last_success_at") or 0 for item in (*kept, *counters))),
         last_error=_last_error(failed),
         requests_remaining=_remaining(gates, items, "requests", now_ns=now_ns),
         tokens_remaining=_remaining(gates, items, "tokens", now_ns=now_ns),
-        metrics=metrics,
+        metrics=combined(counters, now_ns=now_ns),
     )
 
 

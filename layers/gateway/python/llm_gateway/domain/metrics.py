@@ -80,7 +80,7 @@ def minutes_of_window(now_ns: int) -> range:
 
 
 def counting(result: CallResult, *, now_ns: int) -> Write:
-    """The write that counts a call into its minute's item: additions only, so that no two calls disturb each other."""
+    """The write that counts a call into its minute's item: no two calls disturb each other in it."""
     usage = result.usage or Usage()
     counts: dict[str, int | Decimal] = {
         "requests": 1,
@@ -92,7 +92,8 @@ def counting(result: CallResult, *, now_ns: int) -> Write:
     if result.answered:
         counts[f"{_LATENCY}{_latency_class(result.latency_ms)}"] = 1
     added = tuple(Add(name, amount) for name, amount in counts.items() if amount)
-    return Write((), (*added, Put("expires_at", now_ns // NS_PER_S + KEPT_S)))
+    success = (Put("last_success_at", now_ns),) if result.answered else ()
+    return Write((), (*added, *success, Put("expires_at", now_ns // NS_PER_S + KEPT_S)))
 
 
 def combined(items: Iterable[Item], *, now_ns: int) -> ProviderMetrics:

@@ -1,10 +1,10 @@
 """Providers' gates over stored items: lets calls pass and notes how they end, each with one write in the normal case.
 
-Round trips of `admit`: 1 when the item is as this process last saw it (a read where nothing is limited); 0 while the circuit is
-open or the provider has asked for a pause; 2 when a bucket has turned since, and in a process's first call; never more than
-`TRIES`. Of `settle`: 1 write to the gate and, at the same time, 1 to the minute's counters; 2 when the circuit opens or a bucket
-has turned; and one for each further item of a sharded gate when the circuit turns or the provider asks for a pause. Counters
-have items of their own because a write is billed by the size of its item.
+Round trips of `admit`: 1 when the item is as this process last saw it; 0 while the circuit is open or the provider has asked for
+a pause, and where nothing is limited and the item was seen within a second; 2 when a bucket has turned since, and in a process's
+first call; never more than `TRIES`. Of `settle`: 1 write to the minute's counters and, at the same time, 1 to the gate if there
+is anything to tell it; 2 when the circuit opens or a bucket has turned; and one for each further item of a sharded gate when the
+circuit turns or the provider asks for a pause. Counters have items of their own because a write is billed by its item's size.
 
 A write that lets a call pass may be sent again when its answer is lost, and then take twice: the limit holds all the same.
 """
@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from llm_gateway.domain.circuits import Circuit, closing_copy, opening, opening_copy
+from llm_gateway.domain.circuits import Circuit, closing_copy, opening, opening_copy, tallying, verdict_on
 from llm_gateway.domain.gates import (
     UNSEEN,
     Admission,
@@ -35,8 +35,8 @@ from llm_gateway.domain.gates import (
     withdrawal,
 )
 from llm_gateway.domain.health import GateState, state_of
-from llm_gateway.domain.limits import duration_ns, to_ns
-from llm_gateway.domain.metrics import CallResult, combined, counting, minutes_of_window
+from llm_gateway.domain.limits import NS_PER_S, duration_ns, to_ns
+from llm_gateway.domain.metrics import CallResult, counting, minutes_of_window
 from llm_gateway.domain.providers import ProviderConfig
 from llm_gateway.domain.writes import Item, Write
 from llm_gateway.errors import DependencyUnavailable
@@ -45,6 +45,8 @@ from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.items import DynamoItems, Items
 
 TRIES: Final = 8
+TRUSTED_NS: Final = NS_PER_S
+"""For how long an item is taken to be as it was last seen, where a call takes nothing that would have to be counted."""
 
 _CALL_ID_LENGTH: Final = 12  # 60 random bits of a ULID: enough among the calls that run at once, and short to keep.
 
@@ -58,10 +60,12 @@ def dynamo_provider_gates(*, aws: Aws, table: str, clock: Clock, ids: Ids) -> "S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _View:
-    """The items of a gate as one `admit` knows them; `fresh` are the scopes that it has read or met itself."""
+    """The items of a gate as one `admit` knows them; `fresh` are the scopes that it has read or met itself, `recent` those that
+    another has a moment ago."""
 
     gates: tuple[Gate, ...]
     items: dict[str, Item]
+    recent: frozenset[str]
     fresh: set[str] = field(default_factory=set)
 
     def choose(self, call: Call) -> tuple[Gate, Write] | Refusal | None:
@@ -74,7 +78,8 @@ class _View:
             return _soonest([refusal for _, refusal in refused]) if known else None
         gate, write = passable[zlib.crc32(call.id.encode()) % len(passable)]
         # With nothing to take no condition would be checked; and once one shard has refused, guessing at others is slow.
-        must_look = gate.scope not in self.fresh and (not write.changes or self.fresh)
+        checked = write.changes or gate.scope in self.recent
+        must_look = gate.scope not in self.fresh and (not checked or self.fresh)
         return None if must_look else (gate, write)
 
     def learn(self, items: Mapping[str, Item]) -> None:
@@ -90,12 +95,23 @@ class _View:
         return [(gate, admission(gate, self.items[gate.scope], call, mended=mended)) for gate in asked]
 
 
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """An item as it was at a time."""
+
+    item: Item
+    at_ns: int
+
+
+_NEVER: Final = _Sight(UNSEEN, 0)
+
+
 class StoredProviderGates:
     def __init__(self, *, items: Items, clock: Clock, ids: Ids) -> None:
         self._items = items
         self._clock = clock
         self._ids = ids
-        self._seen: dict[str, Item] = {}
+        self._seen: dict[str, _Sight] = {}
         self._beside = ThreadPoolExecutor(max_workers=32, thread_name_prefix="metrics")
 
     def admit(self, provider: ProviderConfig, *, tokens: int, timeout_s: float) -> Admission:
@@ -108,7 +124,7 @@ class StoredProviderGates:
             until_ns=now_ns + duration_ns(timeout_s),
         )
         check_size(gates, call)
-        view = _View(gates=gates, items={gate.scope: self._seen.get(gate.scope, UNSEEN) for gate in gates})
+        view = self._view(gates, now_ns=now_ns)
         for _ in range(TRIES):
             choice = view.choose(call)
             if isinstance(choice, Refusal):
@@ -127,13 +143,17 @@ class StoredProviderGates:
 
     def settle(self, admission: Admission, result: CallResult) -> None:
         now_ns = to_ns(self._clock.now())
-        counted = self._beside.submit(self._count, admission, result, now_ns=now_ns)
+        news = settlement(admission, result, admission.item, now_ns=now_ns).changes
+        counted = self._beside.submit(self._count, admission, result, now_ns=now_ns) if news else None
         try:
-            self._note(admission, result, now_ns=now_ns)
+            met = item = admission.item
+            if news:
+                met, item = self._carry_out(admission, lambda met: settlement(admission, result, met, now_ns=now_ns))
+            tally = counted.result() if counted else self._count(admission, result, now_ns=now_ns)
+            self._pass_on(admission, result, met, item, tally, now_ns=now_ns)
         except Exception:
             # Whatever it was: the answer is there, and has been paid for.
             _log.warning("The end of a call to provider %s is not noted.", admission.call.provider.id, exc_info=True)
-        counted.result()
 
     def withdraw(self, admission: Admission) -> None:
         now_ns = to_ns(self._clock.now())
@@ -146,16 +166,23 @@ class StoredProviderGates:
         gates, now_ns = gates_of(provider), to_ns(self._clock.now())
         counters = [_counters(gate, minute) for gate in gates for minute in minutes_of_window(now_ns)]
         items = self._items.read([*(gate.scope for gate in gates), *counters])
-        metrics = combined((items[scope] for scope in counters), now_ns=now_ns)
-        return state_of(gates, items, metrics, now_ns=now_ns)
+        return state_of(gates, items, [items[scope] for scope in counters], now_ns=now_ns)
+
+    def _view(self, gates: tuple[Gate, ...], *, now_ns: int) -> _View:
+        sights = {gate.scope: self._seen.get(gate.scope, _NEVER) for gate in gates}
+        return _View(
+            gates=gates,
+            items={scope: sight.item for scope, sight in sights.items()},
+            recent=frozenset(scope for scope, sight in sights.items() if now_ns - sight.at_ns < TRUSTED_NS),
+        )
 
     def _learn(self, view: _View, items: Mapping[str, Item]) -> None:
         view.learn(items)
-        self._seen.update(items)
+        self._remember(items)
 
-    def _note(self, admission: Admission, result: CallResult, *, now_ns: int) -> None:
-        met, item = self._carry_out(admission, lambda met: settlement(admission, result, met, now_ns=now_ns))
-        self._pass_on(admission, result, met, item, now_ns=now_ns)
+    def _remember(self, items: Mapping[str, Item]) -> None:
+        at_ns = to_ns(self._clock.now())
+        self._seen.update((scope, _Sight(item, at_ns)) for scope, item in items.items())
 
     def _carry_out(self, admission: Admission, plan: Callable[[Item], Write]) -> tuple[Item, Item]:
         """Writes to the call's gate what `plan` says for its item; the item right before and right after."""
@@ -174,16 +201,18 @@ class StoredProviderGates:
             if freeing.changes:
                 self._items.write(scope, freeing)
             raise
-        self._seen[scope] = outcome.item
+        self._remember({scope: outcome.item})
         return met, outcome.item
 
-    def _pass_on(self, admission: Admission, result: CallResult, met: Item, item: Item, *, now_ns: int) -> None:
+    def _pass_on(
+        self, admission: Admission, result: CallResult, met: Item, item: Item, tally: Item, *, now_ns: int
+    ) -> None:
         """Opens the circuit if it is time to, and tells the other items of the gate what concerns them too."""
         call = admission.call
         home, *copies = gates_of(call.provider)
-        if Circuit.of(item).trips(call.provider.circuit):
+        if Circuit.of(item).trips(call.provider.circuit, tally):
             opened = self._items.write(home.scope, opening(policy=call.provider.circuit, now_ns=now_ns)).item
-            self._seen[home.scope] = opened
+            self._remember({home.scope: opened})
             retry_at_ns = Circuit.of(opened).retry_at_ns
             if retry_at_ns is not None:
                 self._tell(copies, opening_copy(retry_at_ns))
@@ -196,14 +225,18 @@ class StoredProviderGates:
 
     def _tell(self, gates: Sequence[Gate], write: Write) -> None:
         for gate in gates:
-            self._seen[gate.scope] = self._items.write(gate.scope, write).item
+            self._remember({gate.scope: self._items.write(gate.scope, write).item})
 
-    def _count(self, admission: Admission, result: CallResult, *, now_ns: int) -> None:
+    def _count(self, admission: Admission, result: CallResult, *, now_ns: int) -> Item:
+        """Counts a call into its minute; the minute's counters right after, nothing where that failed."""
         scope = _counters(admission.gate, minutes_of_window(now_ns)[-1])
+        verdict = verdict_on(result.fault, cancelled=result.cancelled)
+        write = counting(result, now_ns=now_ns) + tallying(verdict, generation=Circuit.of(admission.item).generation)
         try:
-            self._items.write(scope, counting(result, now_ns=now_ns), repeatable=False)
+            return self._items.write(scope, write, repeatable=False).item
         except Exception:
             _log.warning("A call to provider %s is not counted.", admission.call.provider.id, exc_info=True)
+            return {}
 
 
 def _too_contended(call: Call) -> DependencyUnavailable:
