@@ -48,7 +48,10 @@ def asked_in_every_way(client: Client, provider: Scripted, text: str) -> Iterato
     provider.upstream.otherwise = Answer(said=Said(pieces=(text, " and", " more")))
     yield client.ask(asked)["id"], "succeeded"
     yield client.stream(asked)[-1].data["id"], "succeeded"
-    yield client.accept(asked), "succeeded"
+    later = client.accept(asked)
+    # Before the script goes on: the worker asks when it likes.
+    client.ended(later)
+    yield later, "succeeded"
     provider.upstream.script(Refusal(status=400, body=json.dumps({"error": {"message": text}}).encode()))
     yield client.send("POST", "/query", asked).json()["query_id"], "failed"
     provider.upstream.script(Answer(said=Said(pieces=(text,) * 4), fault=StreamFault(kind="truncate", after=1)))
