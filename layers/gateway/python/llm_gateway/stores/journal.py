@@ -11,7 +11,6 @@ from typing import Any, Final, TextIO
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.money import usd
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, Query, QueryAnswer, QueryStatus, QuerySummary
-from llm_gateway.stores.bodies_line import bodies_line
 
 NAMESPACE: Final = "LlmGateway"
 
@@ -40,6 +39,8 @@ class EmbeddedMetricsJournal:
     def ended(self, query: QuerySummary, *, calls: Sequence[Attempt] = ()) -> None:
         self._write(_measured("query", _record(query, calls), metrics=_UNITS))
         if query.logs_bodies and isinstance(query, Query):
+            from llm_gateway.stores.bodies_line import bodies_line
+
             self._write(bodies_line(query))
 
     def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:
