@@ -63,7 +63,7 @@ def _within_bounds(keyword: Keyword, gives_up: Cancelled) -> Keyword:
             raise TooMuchWork
         for error in islice(keyword(validator, wanted, value, schema) or (), _MOST_FAULTS):
             if len(error.message) > _LONGEST_MESSAGE:
-                error.message = _brief(error.message, value)
+                error.message = brief(error.message, value)
             yield error
 
     return applied
@@ -115,11 +115,11 @@ def _told(error: "ValidationError") -> str:
     path = error.json_path
     if len(path) > _LONGEST_PATH:
         path = f"{path[: _LONGEST_PATH // 2]}…{path[-_LONGEST_PATH // 2 :]}"
-    return f"{path}: {_brief(error.message, error.instance)}"
+    return f"{path}: {brief(error.message, error.instance)}"
 
 
-def _brief(message: str, value: Any) -> str:
-    """Most messages begin with the whole value; what is wrong with it comes after."""
+def brief(message: str, value: Any) -> str:
+    """The message of a fault that `value` has. Most begin with the whole value; what is wrong with it comes after."""
     if len(message) <= _LONGEST_MESSAGE:
         return message
     whole = repr(value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llm_gateway.domain.chat import JsonObject
 from llm_gateway.errors import ValidationFailed
+from llm_gateway.services.conformity import brief
 from llm_gateway.services.patterns import InvalidPattern, check_pattern
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _fault(error: "SchemaError") -> str:
     if isinstance(pattern, InvalidPattern):
         expression = f"{_short(repr(error.instance))} at {place} is not a regular expression that RE2 has"
         return f"{expression} ({_short(str(pattern))}): do without look-arounds, back-references and large repetitions"
-    return f"is not a JSON schema: {_short(error.message)} at {place}"
+    return f"is not a JSON schema: {brief(error.message, error.instance)} at {place}"
 
 
 def _short(text: str) -> str:
