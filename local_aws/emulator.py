@@ -41,7 +41,8 @@ def start(processes: Processes, *, scratch: Path, certificate: Path | None = Non
         "S3_DATA_DIR": str(scratch / "s3"),
     }
     del environment["AWS_ENDPOINT_URL"]
-    return aws, processes.start("emulator", [sys.executable, "-m", "ministack"], env=environment, grace_s=GRACE_S)
+    command = [sys.executable, "-m", "local_aws.emulator_process"]
+    return aws, processes.start("emulator", command, env=environment, grace_s=GRACE_S)
 
 
 def _access(certificate: Path | None) -> dict[str, str]:

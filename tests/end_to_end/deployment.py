@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 import sys
 import tempfile
 import zipfile
@@ -32,7 +31,6 @@ from workshop.steps import Steps
 OUTPUT: Final = ROOT / ".cache" / "cdk.tests"
 NAME: Final = "llm-gateway-dev"
 TIMEOUT_S: Final = 60
-MEMORY_WANTED_BYTES: Final = 8_000_000_000
 REFUSALS: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 _KEYS: Final[Mapping[Resource, dict[str, Any]]] = {
     Resource.KEYS: {"key_id": {"S": "probe"}},
@@ -125,7 +123,7 @@ class Deployment:
 def running_deployment(logs: Path) -> Iterator[Deployment]:
     """Every stack, deployed as `make deploy-local` does it, to an emulator that ends with the block."""
     with (
-        tempfile.TemporaryDirectory(prefix="llm-gateway-", dir=_room_for_layers()) as scratch,
+        tempfile.TemporaryDirectory(prefix="llm-gateway-") as scratch,
         pytest.MonkeyPatch.context() as environment,
         Processes(logs=logs) as processes,
     ):
@@ -135,16 +133,6 @@ def running_deployment(logs: Path) -> Iterator[Deployment]:
         emulator.wait_for(aws, process)
         deployed = deploy_all(Steps(stream=io.StringIO()), processes, aws=aws, context={}, output=OUTPUT)
         yield Deployment(aws=aws, deployed=deployed, processes=processes)
-
-
-def _room_for_layers() -> str | None:
-    """Memory where there is enough: each Lambda process unzips 6,500 files, in a second there and in up to eight on a disk.
-
-    pytest's own directory would keep them all.
-    """
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and shutil.disk_usage(memory).free > MEMORY_WANTED_BYTES
-    return str(memory) if roomy else None
 
 
 def granted(row: Endpoint | Worker) -> dict[str, bool]:

@@ -1,0 +1,55 @@
+"""`python -m local_aws.emulator_process`: ministack, whose Lambda processes share a layer's files, as they do in AWS.
+
+By itself it unzips every layer anew for every process, and these layers have 6,500 files: seconds of a processor's time.
+"""
+
+import hashlib
+import tempfile
+import threading
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+
+_unzipping: Final = threading.Lock()
+_unzipped: Final[dict[str, Path]] = {}
+
+
+class SharedLayer(zipfile.ZipFile):
+    """An archive that is unzipped once, and linked from wherever it is wanted."""
+
+    filename: str
+
+    def namelist(self) -> list[str]:
+        """Its top level: what ministack checks is that no path leads out of a layer, and `extractall` sees to that itself."""
+        return sorted({name.partition("/")[0] for name in super().namelist()})
+
+    def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:  # noqa: ARG002 - ZipFile's
+        """Make the files appear in the directory `path`."""
+        for entry in self._files().iterdir():
+            (Path(path) / entry.name).symlink_to(entry)
+
+    def _files(self) -> Path:
+        digest = hashlib.sha256(Path(self.filename).read_bytes()).hexdigest()
+        with _unzipping:
+            if digest not in _unzipped:
+                # Where its owner told ministack to keep things, which are gone with it.
+                directory = Path(tempfile.mkdtemp(prefix="layer-"))
+                with zipfile.ZipFile(self.filename) as archive:
+                    archive.extractall(directory)
+                _unzipped[digest] = directory
+            return _unzipped[digest]
+
+
+def open_archive(file: str) -> zipfile.ZipFile:
+    """A layer's archive, or a function's own, which has a file or two."""
+    is_layer = Path(file).name.startswith("layer_")
+    return SharedLayer(file) if is_layer else zipfile.ZipFile(file)
+
+
+if __name__ == "__main__":
+    from ministack.app import main
+    from ministack.core import lambda_runtime
+
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": open_archive})
+    main()
