@@ -1,7 +1,7 @@
 """Answers in the words of the Chat Completions API, whole or in pieces, checked and normalised."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from llm_gateway.domain.chat import (
@@ -18,7 +18,7 @@ from llm_gateway.errors import ProviderResponseInvalid
 from llm_gateway.providers import untrusted
 from llm_gateway.providers.chat_completions.faults import failure_of_event
 from llm_gateway.providers.estimates import CountTokens, estimated_usage
-from llm_gateway.providers.faults import FaultTable
+from llm_gateway.providers.writing import Writing
 
 _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": FinishReason.STOP,
@@ -53,29 +53,11 @@ def whole_answer(data: object, request: ChatRequest, *, count_tokens: CountToken
 
 
 @dataclass(slots=True, kw_only=True)
-class _Call:
-    """A tool call that is being written, the `index`th of its answer."""
-
-    index: int
-    id: str
-    name: str
-    arguments: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
-class ChunkJoiner:
+class ChunkJoiner(Writing):
     """Puts a stream's chunks together; see `streaming.Joiner`."""
 
-    request: ChatRequest
-    count_tokens: CountTokens
-    faults: FaultTable
-    generating: bool = False
-    closed: bool = False
-    _text: list[str] = field(default_factory=list)
-    _calls: dict[int, _Call] = field(default_factory=dict)
     _reason: str | None = None
     _refused: bool = False
-    _model: str | None = None
     _usage: Usage | None = None
 
     @property
@@ -89,7 +71,7 @@ class ChunkJoiner:
         chunk = untrusted.record(untrusted.parsed(data), name="event")
         if chunk.get("error"):
             raise self.faults.of_event(failure_of_event(chunk["error"]))
-        self._model = self._model or untrusted.name_or(chunk.get("model"), self.request.model)
+        self.model = self.model or untrusted.name_or(chunk.get("model"), self.request.model)
         self._usage = _usage(chunk.get("usage")) or self._usage
         # The chunk with the usage has no choice, nor has one with a filter's notes.
         choices = untrusted.records(chunk.get("choices"), name="choices")
@@ -102,7 +84,7 @@ class ChunkJoiner:
         refusal = untrusted.optional_text(delta.get("refusal"), name="refusal")
         self._refused = self._refused or bool(refusal)
         pieces: list[Delta] = [TextDelta(text=text) for text in (content, refusal) if text]
-        self._text.extend(text for text in (content, refusal) if text)
+        self.text.extend(text for text in (content, refusal) if text)
         pieces += [self._call_piece(call) for call in untrusted.records(delta.get("tool_calls"), name="tool_calls")]
         # Not in OpenAI's API: what others name the reasoning that they show.
         thought = delta.get("reasoning_content") or delta.get("reasoning")
@@ -113,18 +95,15 @@ class ChunkJoiner:
         index = untrusted.index(piece.get("index"), name="tool_calls.index")
         function = untrusted.record(piece.get("function") or {}, name="tool_calls.function")
         arguments = untrusted.optional_text(function.get("arguments"), name="tool_calls.function.arguments") or ""
-        if (call := self._calls.get(index)) is not None:
+        if (call := self.calls.get(index)) is not None:
             call.arguments += arguments
             return ToolCallDelta(index=call.index, arguments=arguments)
-        # Not the provider's number: some servers leave numbers out, or begin with any.
-        call = _Call(
-            index=len(self._calls),
+        return self.begin_call(
+            index,
             id=untrusted.text(piece.get("id"), name="tool_calls.id"),
             name=untrusted.text(function.get("name"), name="tool_calls.function.name"),
             arguments=arguments,
         )
-        self._calls[index] = call
-        return ToolCallDelta(index=call.index, id=call.id, name=call.name, arguments=arguments)
 
     def filter(self) -> None:
         """The provider's content filter ended the answer, which some servers tell with an error."""
@@ -133,23 +112,12 @@ class ChunkJoiner:
     def answer(self) -> ChatAnswer:
         if self._reason is None:
             raise ProviderResponseInvalid("The provider ended its stream before its answer was whole.")
-        calls = tuple(ToolCall(id=call.id, name=call.name, arguments=call.arguments) for call in self._calls.values())
-        text = "".join(self._text)
-        reason = FinishReason.CONTENT_FILTER if self._refused else _finish_reason(self._reason, calls=bool(calls))
-        return ChatAnswer(
-            text=text or (None if calls else ""),
-            finish_reason=reason,
-            model=self._model or self.request.model,
-            usage=self._usage or self._estimate(),
-            tool_calls=calls,
-        )
+        if self._refused:
+            return self.ended(FinishReason.CONTENT_FILTER, self._usage)
+        return self.ended(_finish_reason(self._reason, calls=bool(self.calls)), self._usage)
 
     def usage_so_far(self) -> Usage | None:
-        return self._usage or (self._estimate() if self.generating else None)
-
-    def _estimate(self) -> Usage:
-        calls = (call.name + call.arguments for call in self._calls.values())
-        return estimated_usage(self.request, "".join([*self._text, *calls]), count_tokens=self.count_tokens)
+        return self._usage or (self.estimate() if self.generating else None)
 
 
 def _only_choice(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -18,8 +18,8 @@ from llm_gateway.domain.chat import (
 from llm_gateway.errors import ProviderResponseInvalid
 from llm_gateway.providers import untrusted
 from llm_gateway.providers.estimates import CountTokens, estimated_usage
-from llm_gateway.providers.faults import FaultTable
 from llm_gateway.providers.messages.faults import failure_of_event
+from llm_gateway.providers.writing import Writing, WrittenCall
 
 _STOP_REASONS: Final[Mapping[str, FinishReason]] = {
     "end_turn": FinishReason.STOP,
@@ -51,28 +51,10 @@ def whole_answer(data: object, request: ChatRequest, *, count_tokens: CountToken
 
 
 @dataclass(slots=True, kw_only=True)
-class _Call:
-    """A tool call that is being written, the `index`th of its answer."""
-
-    index: int
-    id: str
-    name: str
-    arguments: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
-class EventJoiner:
+class EventJoiner(Writing):
     """Puts a stream's events together; see `streaming.Joiner`."""
 
-    request: ChatRequest
-    count_tokens: CountTokens
-    faults: FaultTable
-    generating: bool = False
-    closed: bool = False
-    _text: list[str] = field(default_factory=list)
-    _calls: dict[int, _Call] = field(default_factory=dict)
     _reason: object = None
-    _model: str | None = None
     _counts: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -88,7 +70,7 @@ class EventJoiner:
 
     def _start(self, event: Mapping[str, Any]) -> list[Delta]:
         message = untrusted.record(event.get("message"), name="message")
-        self._model = untrusted.name_or(message.get("model"), self.request.model)
+        self.model = untrusted.name_or(message.get("model"), self.request.model)
         self._count(message.get("usage"))
         return []
 
@@ -98,14 +80,13 @@ class EventJoiner:
             return self._add_text(block.get("text"))
         if block.get("type") != "tool_use":
             return []
-        call = _Call(
-            index=len(self._calls),
+        begun = self.begin_call(
+            untrusted.index(event.get("index"), name="index"),
             id=untrusted.text(block.get("id"), name="tool_use.id"),
             name=untrusted.text(block.get("name"), name="tool_use.name"),
         )
-        self._calls[untrusted.index(event.get("index"), name="index")] = call
         self.generating = True
-        return [ToolCallDelta(index=call.index, id=call.id, name=call.name)]
+        return [begun]
 
     def _continue_block(self, event: Mapping[str, Any]) -> list[Delta]:
         delta = untrusted.record(event.get("delta"), name="delta")
@@ -115,7 +96,7 @@ class EventJoiner:
             case "text_delta":
                 return self._add_text(delta.get("text"))
             case "input_json_delta":
-                call = self._calls.get(untrusted.index(event.get("index"), name="index"))
+                call = self.calls.get(untrusted.index(event.get("index"), name="index"))
                 if call is None:
                     raise ProviderResponseInvalid("The provider continued a tool call that it had not begun.")
                 return self._add_arguments(call, untrusted.text(delta.get("partial_json"), name="partial_json"))
@@ -124,7 +105,7 @@ class EventJoiner:
 
     def _close_block(self, event: Mapping[str, Any]) -> list[Delta]:
         """A call without arguments may come without a piece of them; the gateway's answers always have a JSON text."""
-        call = self._calls.get(untrusted.index(event.get("index"), name="index"))
+        call = self.calls.get(untrusted.index(event.get("index"), name="index"))
         return self._add_arguments(call, "{}") if call and not call.arguments else []
 
     def _update(self, event: Mapping[str, Any]) -> list[Delta]:
@@ -144,10 +125,10 @@ class EventJoiner:
         if not text:
             return []
         self.generating = True
-        self._text.append(text)
+        self.text.append(text)
         return [TextDelta(text=text)]
 
-    def _add_arguments(self, call: _Call, piece: str) -> list[Delta]:
+    def _add_arguments(self, call: WrittenCall, piece: str) -> list[Delta]:
         call.arguments += piece
         return [ToolCallDelta(index=call.index, arguments=piece)] if piece else []
 
@@ -159,22 +140,14 @@ class EventJoiner:
     def answer(self) -> ChatAnswer:
         if not self.closed:
             raise ProviderResponseInvalid("The provider ended its stream before its answer was whole.")
-        text = "".join(self._text)
-        calls = tuple(ToolCall(id=call.id, name=call.name, arguments=call.arguments) for call in self._calls.values())
-        return ChatAnswer(
-            text=text or (None if calls else ""),
-            finish_reason=_finish_reason(self._reason),
-            model=self._model or self.request.model,
-            usage=_usage(self._counts) or self._estimate(),
-            tool_calls=calls,
-        )
+        return self.ended(_finish_reason(self._reason), _usage(self._counts))
 
     def usage_so_far(self) -> Usage | None:
         """The input as counted, where it was; the output by estimate, as the count of it comes last."""
         counted = _usage({"output_tokens": 0, **self._counts})
         if counted is None:
-            return self._estimate() if self.generating else None
-        estimate = self._estimate()
+            return self.estimate() if self.generating else None
+        estimate = self.estimate()
         return Usage(
             input_tokens=counted.input_tokens,
             output_tokens=max(counted.output_tokens, estimate.output_tokens),
@@ -184,10 +157,6 @@ class EventJoiner:
             reasoning_tokens=counted.reasoning_tokens,
             estimated=True,
         )
-
-    def _estimate(self) -> Usage:
-        calls = (call.name + call.arguments for call in self._calls.values())
-        return estimated_usage(self.request, "".join([*self._text, *calls]), count_tokens=self.count_tokens)
 
 
 _HANDLERS: Final[Mapping[str, Callable[[EventJoiner, Mapping[str, Any]], list[Delta]]]] = {
