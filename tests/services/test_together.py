@@ -21,8 +21,12 @@ def test_all_run_at_once_and_answer_in_their_order() -> None:
 
 
 def test_one_alone_needs_no_other_thread() -> None:
-    (thread,) = together(threading.current_thread)
-    assert thread is threading.current_thread()
+    found = together(None, threading.current_thread, None)
+    assert found == [None, threading.current_thread(), None]
+
+
+def test_nothing_to_do_is_nothing() -> None:
+    assert together(None, None) == [None, None]
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])

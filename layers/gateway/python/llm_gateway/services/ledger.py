@@ -96,8 +96,8 @@ class Ledger:
         stored, *_ = together(
             lambda: self._store_end(entry, query),
             *entry.course.settlements,
-            lambda: self.answers.fill(entry.place, query),
-            lambda: self._leave_idempotency(entry, query),
+            (lambda: self.answers.fill(entry.place, query)) if entry.place else None,
+            (lambda: self._leave_idempotency(entry, query)) if entry.asked.idempotency else None,
         )
         if entry.is_gone:
             self.answers.take_back(entry.place)
@@ -110,10 +110,12 @@ class Ledger:
         """Books out a query that was refused before it was accepted: nothing of it remains."""
         query_id, idempotency = entry.query.id, entry.asked.idempotency
         together(
-            lambda: self.calls.withdraw(entry.course),
-            lambda: self.answers.leave(entry.place),
-            lambda: _outcome(self.store.erase, query_id) if entry.is_stored else None,
-            lambda: _outcome(self.idempotency.release, idempotency.scope, reference=query_id) if idempotency else None,
+            (lambda: self.calls.withdraw(entry.course)) if entry.course.ahead else None,
+            (lambda: self.answers.leave(entry.place)) if entry.place else None,
+            (lambda: _outcome(self.store.erase, query_id)) if entry.is_stored else None,
+            (lambda: _outcome(self.idempotency.release, idempotency.scope, reference=query_id))
+            if idempotency
+            else None,
         )
 
     def complete(self, entry: Entry) -> None:
@@ -127,10 +129,10 @@ class Ledger:
         """Takes all that the query needs, and tells what others have: under its idempotency key, in its place of the cache."""
         ahead = stored or reads_cache(entry.asked.request) or entry.asked.idempotency is not None
         known, cached, *_ = together(
-            lambda: self._claim(entry),
-            lambda: self.answers.look_up(entry.place),
-            lambda: self.calls.admit_ahead(entry.first, entry.course) if ahead else None,
-            lambda: self._record(entry) if stored else None,
+            (lambda: self._claim(entry)) if entry.asked.idempotency else None,
+            (lambda: self.answers.look_up(entry.place)) if entry.place else None,
+            (lambda: self.calls.admit_ahead(entry.first, entry.course)) if ahead else None,
+            (lambda: self._record(entry)) if stored else None,
         )
         if known is None and entry.place is not None and isinstance(cached, Pending):
             self.calls.withdraw(entry.course)
