@@ -18,7 +18,8 @@ from llm_gateway.domain.providers import (
 )
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.ports import Clock, Prices, Providers
-from llm_gateway.services.calls import Answered, Calls, Course, Items
+from llm_gateway.services.calls import Calls
+from llm_gateway.services.course import Answered, Course, Items
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.planning import Planner
 

@@ -13,7 +13,7 @@ from llm_gateway.domain.providers import CircuitPolicy, ProviderConfig, RetryPol
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest, total_usd
 from llm_gateway.errors import GatewayError
 from llm_gateway.providers.registry import ProviderRegistry
-from llm_gateway.services.calls import Answered, Course
+from llm_gateway.services.course import Answered, Course
 from llm_gateway.stores.system import SystemClock
 
 from tests.adapters.engine import Engine, question, settle

@@ -17,7 +17,7 @@ from llm_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from llm_gateway.services.calls import Course
+from llm_gateway.services.course import Course
 
 from tests.adapters.engine import Engine, question, story
 

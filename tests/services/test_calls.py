@@ -22,7 +22,7 @@ from llm_gateway.errors import (
     ValidationFailed,
 )
 from llm_gateway.ports import Cancelled
-from llm_gateway.services.calls import Answered, Course, Items
+from llm_gateway.services.course import Answered, Course, Items
 
 from tests.adapters.engine import Engine, provider, question, settle
 from tests.adapters.prices import FlatPrices

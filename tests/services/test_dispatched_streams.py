@@ -9,7 +9,7 @@ from llm_gateway.errors import (
     ProviderUnreachable,
     ResponseValidationFailed,
 )
-from llm_gateway.services.calls import Answered, Course
+from llm_gateway.services.course import Answered, Course
 
 from tests.adapters.engine import Engine, question, settle
 from tests.adapters.scripted_providers import USAGE, Raises, Says

@@ -26,7 +26,7 @@ from llm_gateway.errors import (
     ProviderUnreachable,
 )
 from llm_gateway.providers.registry import ProviderRegistry
-from llm_gateway.services.calls import Answered
+from llm_gateway.services.course import Answered
 from llm_gateway.services.records import Asked
 from llm_gateway.stores.gates import StoredProviderGates
 from llm_gateway.stores.journal import EmbeddedMetricsJournal

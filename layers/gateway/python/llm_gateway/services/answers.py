@@ -14,7 +14,7 @@ from llm_gateway.domain.queries import CacheNote, Latency, Query, QueryRequest, 
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports import AnswerCache, Clock
 from llm_gateway.services.caching import cache_key, is_cacheable, reads_cache, writes_cache
-from llm_gateway.services.calls import Course
+from llm_gateway.services.course import Course
 from llm_gateway.services.planning import Step
 
 _SPARE: Final = timedelta(seconds=30)

@@ -1,8 +1,8 @@
 """Calls: one question to one provider, let through its gate, timed, priced and noted, however it ends."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -23,7 +23,8 @@ from llm_gateway.errors import (
     UnsupportedParameter,
     ValidationFailed,
 )
-from llm_gateway.ports import Cancelled, Clock, Prices, Provider, ProviderGates, Providers, TokenCounter, never
+from llm_gateway.ports import Cancelled, Clock, Prices, Provider, ProviderGates, Providers, TokenCounter
+from llm_gateway.services.course import Ahead, Answered, Call, Course, Items
 from llm_gateway.services.patterns import TooMuchWork
 from llm_gateway.services.planning import Step
 from llm_gateway.services.structured import InvalidOutput, parsed_output
@@ -31,61 +32,6 @@ from llm_gateway.services.structured import InvalidOutput, parsed_output
 SHORTEST_CALL_S: Final = 0.05
 _SHORTEST_CHECK_S: Final = 0.5
 _LONGEST_CHECK_S: Final = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """A whole answer that was found valid, and whose it is. `json` is its parsed form where JSON was asked for."""
-
-    candidate: Candidate
-    answer: ChatAnswer
-    json: Any
-
-
-Items = Generator[Delta | Answered, None, None]
-
-
-@dataclass(slots=True, kw_only=True)
-class Course:
-    """What a query has met on its way so far; times are of the monotonic clock.
-
-    `cancelled` tells whether its caller still wants an answer. `settlements` are the writes that can wait until the answer
-    is stored, and are then made beside that. `broken_off` is the call whose answer was cut short by the caller,
-    `candidate` whoever was called last. `kept_s` of the time are for those who are still to be asked.
-    """
-
-    since_s: float
-    deadline_s: float
-    kept_s: float = 0
-    cancelled: Cancelled = never
-    attempts: list[Attempt] = field(default_factory=list)
-    faults: list[GatewayError] = field(default_factory=list)
-    settlements: list[Callable[[], None]] = field(default_factory=list)
-    calls: int = 0
-    candidate: Candidate | None = None
-    provider_s: float = 0
-    waiting_s: float = 0
-    broken_off: "Call | None" = None
-    ahead: "Ahead | None" = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ahead:
-    """How the gate met a step that was let through (or not) before its turn."""
-
-    step: Step
-    outcome: Admission | GatewayError
-
-
-@dataclass(slots=True, kw_only=True)
-class Call:
-    """A call under way: what has come so far, and what that costs once it is known."""
-
-    step: Step
-    admission: Admission
-    started_s: float
-    generated: list[Delta] = field(default_factory=list)
-    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

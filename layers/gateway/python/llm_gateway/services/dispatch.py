@@ -28,7 +28,8 @@ from llm_gateway.errors import (
     UnsupportedParameter,
 )
 from llm_gateway.ports import Clock, CredentialStore
-from llm_gateway.services.calls import SHORTEST_CALL_S, Answered, Calls, Course, Items, skipped
+from llm_gateway.services.calls import SHORTEST_CALL_S, Calls, skipped
+from llm_gateway.services.course import Answered, Course, Items
 from llm_gateway.services.planning import Plan, Step
 from llm_gateway.services.structured import repairing
 

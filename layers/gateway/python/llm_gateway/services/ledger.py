@@ -17,7 +17,8 @@ from llm_gateway.errors import AlreadyExists, DependencyUnavailable, GatewayErro
 from llm_gateway.ports import Clock, IdempotencyStore, Journal, QueryStore
 from llm_gateway.services.answers import Answers, Place, lifetime
 from llm_gateway.services.caching import reads_cache
-from llm_gateway.services.calls import Calls, Course
+from llm_gateway.services.calls import Calls
+from llm_gateway.services.course import Course
 from llm_gateway.services.once import REMEMBERED, still_runs
 from llm_gateway.services.planning import Plan, Step, first_step
 from llm_gateway.services.records import Asked

@@ -12,8 +12,8 @@ from llm_gateway.domain.queries import Query, QueryStatus, QuerySummary
 from llm_gateway.domain.streams import Opened, Position, rest_of
 from llm_gateway.errors import CallCancelled, GatewayError, QueryCancelled, QueryExpired, QueryNotFound, StoredProblem
 from llm_gateway.ports import AnswerCache, Cancelled, Clock, IdempotencyStore, Journal, QueryQueue, QueryStore, never
-from llm_gateway.services.calls import Answered, Course, Items
 from llm_gateway.services.cancelling import cancel
+from llm_gateway.services.course import Answered, Course, Items
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.holding import holding
 from llm_gateway.services.ledger import Delivered, Entry, Ledger

@@ -21,7 +21,7 @@ from llm_gateway.domain.queries import (
 )
 from llm_gateway.errors import GatewayError, ProviderFault
 from llm_gateway.ports import Cancelled, Clock, Ids, never
-from llm_gateway.services.calls import Answered, Course
+from llm_gateway.services.course import Answered, Course
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

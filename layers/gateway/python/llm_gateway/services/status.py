@@ -12,7 +12,7 @@ from llm_gateway.domain.routing import Candidate
 from llm_gateway.endpoints import Permission
 from llm_gateway.errors import Forbidden, GatewayError
 from llm_gateway.ports import Clock, ProviderGates, ProviderStore
-from llm_gateway.services.calls import Course
+from llm_gateway.services.course import Course
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.planning import Step
 

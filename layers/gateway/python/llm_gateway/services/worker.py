@@ -24,8 +24,8 @@ from llm_gateway.errors import (
 )
 from llm_gateway.ports import Clock, Delivery, Journal, QueryQueue, QueryStore
 from llm_gateway.services.answers import Answers, Place
-from llm_gateway.services.calls import Course
 from llm_gateway.services.cancelling import cancel
+from llm_gateway.services.course import Course
 from llm_gateway.services.dispatch import Dispatcher
 from llm_gateway.services.holding import holding
 from llm_gateway.services.planning import Planner, first_step
