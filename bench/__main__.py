@@ -72,7 +72,9 @@ def _concurrent(scratch: Path) -> None:
     )
     print(f"\n{HEADER}")
     with concurrent.plain_process(scratch) as api:
-        _show("python -m functions, 20 a second", concurrent.steady(api, per_second=20, queries=200))
+        for per_second in (20, 50):
+            steady = concurrent.steady(api, per_second=per_second, queries=10 * per_second)
+            _show(f"python -m functions, {per_second} a second", steady)
         _show("python -m functions, 100 at once", concurrent.burst(api, rounds=5))
     with concurrent.deployed_app(scratch) as api:
         # Once: the emulator starts a process for each call at the same time, which takes it a minute.
