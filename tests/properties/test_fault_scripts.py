@@ -215,7 +215,7 @@ def check_end(ask: Ask, course: Course, end: Answered | GatewayError | None) -> 
             assert course.attempts[-1].outcome is AttemptOutcome.CANCELLED
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_whatever_providers_do(data: st.DataObject) -> None:
     book = data.draw(configs(), label="providers")
