@@ -90,8 +90,14 @@ def test_what_the_provider_cuts_short_is_an_error_and_never_done(kind, client: C
     query_id = events[0].data["id"]
     assert problem["query_id"] == query_id
     assert client.status(query_id)["status"] == "failed"
+    result = client.send("GET", f"/query/{query_id}/result").json()
+    assert (result["status"], result["error"]["code"], result["finish_reason"]) == ("failed", problem["code"], None)
+    assert result["output"]["text"] == text_of(events)
     again = client.send("GET", f"/query/{query_id}/stream", headers={"Last-Event-ID": events[-2].id})
     assert (again.status_code, again.json()["code"]) == (problem["status"], problem["code"])
+    rest = client.resumed(query_id, events[1].id)
+    assert text_of(events[:2]) + text_of(rest) == text_of(events)
+    assert (rest[-1].name, rest[-1].data["code"]) == ("error", problem["code"])
 
 
 def test_another_provider_answers_when_the_first_fails_before_a_word(client: Client, scripted: Make) -> None:

@@ -156,6 +156,26 @@ def test_a_failure_after_the_first_word_is_raised_after_it(engine: QueryEngine) 
     assert engine.cache.port.peek(engine.place_of(asking())) is None
 
 
+def test_what_a_failed_one_said_is_kept_and_told_again(engine: QueryEngine) -> None:
+    engine.providers.script("a", Raises(fault=lambda: ProviderResponseInvalid("cut short"), words=("Hel", "lo")))
+    items = stream(engine)
+    opened = next(items)
+    with pytest.raises(ProviderResponseInvalid):
+        list(items)
+    answer = stored(engine, opened.query_id).answer
+    assert answer is not None
+    assert (answer.output.text, answer.finish_reason) == ("Hello", None)
+    assert answer.usage.estimated
+    assert answer.usage.output_tokens > 0
+    assert answer.cost_usd is None  # Nobody says what it was billed.
+    for position, told in ((Position(), ["Hello"]), (Position(text=4), ["o"]), (Position(text=5), []), (None, [])):
+        again = engine.service.resume(opened.query_id, position, caller=ALICE)
+        seen: list[Any] = []
+        with pytest.raises(StoredProblem):
+            seen.extend(iter(lambda again=again: next(again), None))  # type: ignore[misc]
+        assert texts(seen) == told
+
+
 def test_what_nobody_foresaw_is_an_end_too(engine: QueryEngine) -> None:
     engine.providers.script("a", Raises(fault=lambda: ZeroDivisionError(), words=("Hello",)))
     items = stream(engine, idempotency=idempotency())
@@ -249,6 +269,18 @@ def test_a_stream_that_is_cancelled_by_its_id_stops_soon(slow: QueryEngine) -> N
     assert ended.answer.output.text == "Hello"
     assert slow.journal.story == [(ended.id, "cancelled")]
     assert slow.keys.count("release") == 1
+
+
+def test_a_cancellation_is_heard_of_long_before_the_lease_is_over() -> None:
+    engine = QueryEngine(real_providers=Slow(), lease=timedelta(minutes=15)).add(provider("a"))  # type: ignore[arg-type]
+    items = stream(engine)  # type: ignore[arg-type]
+    opened = next(items)
+    next(items)
+    engine.service.cancel(opened.query_id, caller=ALICE)  # type: ignore[attr-defined]
+    started = time.monotonic()
+    with pytest.raises(QueryCancelled):
+        next(items)
+    assert time.monotonic() - started < 10
 
 
 def test_a_stream_that_is_erased_stops_soon_and_leaves_nothing(slow: QueryEngine) -> None:
@@ -385,6 +417,17 @@ def test_a_cancelled_one_tells_what_it_got_and_that_it_was_cancelled(engine: Que
     assert next(told) == TextDelta(text="Hello")
     with pytest.raises(QueryCancelled):
         next(told)
+
+
+def test_one_that_was_cancelled_before_a_word_has_nothing_to_tell(engine: QueryEngine) -> None:
+    engine.providers.script("a", CallCancelled("Nobody wants it."))
+    with pytest.raises(QueryCancelled) as caught:
+        next(stream(engine))
+    query = stored(engine, caught.value.query_id or "")
+    assert query.answer is not None
+    assert query.answer.output.is_empty
+    with pytest.raises(QueryCancelled):
+        next(engine.service.resume(query.id, Position(), caller=ALICE))
 
 
 @pytest.mark.parametrize("role", [Role.CALLER, Role.PROMPT_EDITOR, Role.AUDITOR])

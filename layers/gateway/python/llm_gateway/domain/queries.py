@@ -94,6 +94,10 @@ class Output:
     json: Any = None
     tool_calls: tuple[ToolCall, ...] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.text and not self.tool_calls
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheNote:
@@ -119,10 +123,10 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryAnswer:
-    """What came of a query that succeeded."""
+    """What came of a query; `finish_reason` is None where its end never came."""
 
     output: Output
-    finish_reason: FinishReason
+    finish_reason: FinishReason | None
     provider: str
     model: str
     usage: Usage
@@ -181,7 +185,7 @@ class QuerySummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query(QuerySummary):
-    """A query whole: what was asked, where it stands, and what came of it; a cancelled one keeps what it got until then."""
+    """A query whole: what was asked, where it stands, and what came of it; one cut short keeps what it got until then."""
 
     request: QueryRequest
     answer: QueryAnswer | None = None

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from llm_gateway.domain.queries import Query
 from llm_gateway.services.ledger import Delivered
-from llm_gateway.wire.answers import AcceptedShown, AnswerShown, ResultShown, StatusShown
+from llm_gateway.wire.answers import AcceptedShown, AnswerShown, CutShortShown, ResultShown, StatusShown
 
 B = TypeVar("B", covariant=True)
 
@@ -40,7 +40,8 @@ def answered(delivered: Delivered) -> QueryReply:
 def result_of(query: Query) -> Reply[ResultShown]:
     """The answer; where there is none, the status: as 202 while there may still be one."""
     if query.answer is not None:
-        return Reply(AnswerShown.of(query, query.answer))
+        shown = AnswerShown.of(query, query.answer)
+        return Reply(shown if query.problem is None else CutShortShown.cut_by(query.problem, shown))
     if query.status.finished:
         return Reply(StatusShown.of(query))
     return Reply(StatusShown.of(query), status=202, headers={"Retry-After": str(_POLL_AFTER_S)})

@@ -66,6 +66,7 @@ class Calls:
             raise
         except Exception as error:
             self._end_with(error, call, course, answer)
+            self._note_cut(call, course)
             if isinstance(error, ProviderTimeout):
                 self._left_s(course)
             raise
@@ -194,6 +195,12 @@ class Calls:
             usage=usage,
             at=self.clock.now(),
         )
+
+    def _note_cut(self, call: Call, course: Course) -> None:
+        """Notes what there is of an answer that was cut short: its tokens can be told, what they cost cannot."""
+        course.broken_off = call if call.generated else None
+        if call.generated and call.usage is None:
+            call.usage = self._estimated(call)
 
     def _estimated(self, call: Call) -> Usage:
         """What a call that was broken off is probably billed: nobody says."""

@@ -49,7 +49,7 @@ class Course:
     """What a query has met on its way so far; times are of the monotonic clock.
 
     `cancelled` tells whether its caller still wants an answer. `settlements` are the writes that can wait until the answer
-    is stored, and are then made beside that. `broken_off` is the call whose answer was cut short by the caller,
+    is stored, and are then made beside that. `broken_off` is the call whose answer was cut short, by the caller or on its way,
     `candidate` whoever was called last. `kept_s` of the time are for those who are still to be asked.
     """
 

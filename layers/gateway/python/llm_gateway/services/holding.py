@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
+from math import ceil
 from typing import Final
 
-from llm_gateway.domain.queries import Query
+from llm_gateway.domain.queries import Query, QuerySummary
 from llm_gateway.errors import GatewayError
 from llm_gateway.ports import Clock, QueryStore
 
 _RENEWALS: Final = 12
+_LOOK_EVERY_S: Final = 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,19 +34,29 @@ def holding(
 ) -> Iterator[Hold]:
     """Renews the query's lease in the background, and does `also` what else has to be kept alive, until the block ends.
 
-    It is renewed so often that it outlives several failures to.
+    It is renewed so often that it outlives several failures to, and looked at every second in between.
     """
     every_s = lease.total_seconds() / _RENEWALS
+    looks = ceil(every_s / _LOOK_EVERY_S)
     hold = Hold()
 
+    def is_still_ours(look: int) -> bool:
+        if look % looks:
+            # A read costs a fraction of a write, and tells of a cancellation as well.
+            return _is_held(store.summary(query.id), query)
+        renewed = store.renew(query, until=clock.now() + lease)
+        if renewed and also is not None:
+            also()
+        return renewed
+
     def keep() -> None:
-        while not hold._over.wait(every_s):
+        for look in count(1):
+            if hold._over.wait(every_s / looks):
+                return
             try:
-                if not store.renew(query, until=clock.now() + lease):
+                if not is_still_ours(look):
                     hold._lost.set()
                     return
-                if also is not None:
-                    also()
             except GatewayError:
                 # A lease outlasts several failed renewals.
                 continue
@@ -55,3 +68,9 @@ def holding(
     finally:
         hold._over.set()
         thread.join()
+
+
+def _is_held(now: QuerySummary | None, query: Query) -> bool:
+    if now is None or now.lease is None or query.lease is None:
+        return False
+    return now.lease.holder == query.lease.holder and not now.cancel_requested

@@ -180,7 +180,7 @@ class QueryService:
         """Books the query out as failed, and tells so in the error, if it is one of ours."""
         known = error if isinstance(error, GatewayError) else GatewayError("Something unforeseen happened.")
         known.query_id, known.attempts = entry.query.id, tuple(entry.course.attempts)
-        self.ledger.close(entry, self.records.failed(entry.query, known))
+        self.ledger.close(entry, self.records.failed(entry.query, known, entry.course))
 
     def _cancelled(self, entry: Entry) -> GatewayError:
         self.ledger.close(entry, self.records.cancelled(entry.query, entry.course))
@@ -214,12 +214,12 @@ def _passed_on(items: Items, entry: Entry) -> Generator[StreamItem, None, Answer
 
 def _told(query: Query, position: Position | None, *, replayed: bool = False) -> Stream:
     """A stored answer as a stream, from `position` on; only its end where that is None."""
-    answer = query.answer
-    if answer is not None and position is not None:
+    answer, done = query.answer, query.status is QueryStatus.SUCCEEDED
+    if answer is not None and position is not None and (done or not answer.output.is_empty):
         if position == Position():
             yield Opened(query_id=query.id, provider=answer.provider, model=answer.model, replayed=replayed)
         yield from rest_of(answer.output, position)
-    if query.status is QueryStatus.SUCCEEDED:
+    if done:
         yield query
     elif query.problem is not None:
         raise StoredProblem(query.problem, query_id=query.id)

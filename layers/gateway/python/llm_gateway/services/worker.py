@@ -157,7 +157,7 @@ class Worker:
             case _ if isinstance(error, QueryInProgress) or _met_a_limit(error, task.course):
                 self._put_back(task, delay_s=error.retry_after_s or _FIRST_BACKOFF_S)
             case _ if error.status < 500 or isinstance(error, DeadlineExceeded):
-                self._end(task, self.records.failed(task.query, error))
+                self._end(task, self.records.failed(task.query, error, task.course))
             case _:
                 self._try_again(task, error)
 

@@ -98,7 +98,7 @@ class AnswerShown(Outgoing):
     created_at: Timestamp
     completed_at: Timestamp | None
     output: OutputShown
-    finish_reason: FinishReason
+    finish_reason: FinishReason | None
     provider: str
     model: str
     usage: UsageShown
@@ -138,6 +138,16 @@ class AnswerShown(Outgoing):
         )
 
 
+class CutShortShown(AnswerShown):
+    """What there was of an answer when its query failed."""
+
+    error: Problem
+
+    @classmethod
+    def cut_by(cls, problem: QueryProblem, shown: AnswerShown) -> "CutShortShown":
+        return cls(**dict(shown), error=problem_shown(problem, query_id=shown.id))
+
+
 class AcceptedShown(Outgoing):
     """A query that was taken on; where to ask for its end."""
 
@@ -152,7 +162,7 @@ class AcceptedShown(Outgoing):
         return cls(id=query.id, status=QueryStatus.QUEUED, status_url=f"{at}/status", result_url=f"{at}/result")
 
 
-ResultShown = AnswerShown | StatusShown
+ResultShown = CutShortShown | AnswerShown | StatusShown
 
 
 def problem_shown(problem: QueryProblem, *, query_id: str) -> Problem:
