@@ -1,14 +1,20 @@
-"""Which tests stay together when several processes share them: those of a file, and files that need each other's quiet."""
+"""Which tests stay together when several processes share them: those of a file, and files that share more than code."""
 
 from typing import Final
 
 from xdist.scheduler import LoadScopeScheduling
 
-# Their tests start whole fleets of processes and mind the time, and some want the ports that a user's own run would have.
-END_TO_END: Final = ("tests/end_to_end/", "tests/local_aws/test_stack.py")
+# They want the ports that a user's own run would have.
+PORTS: Final = (
+    "tests/end_to_end/test_deployed.py",
+    "tests/end_to_end/test_local_run.py",
+    "tests/local_aws/test_stack.py",
+)
+# One emulator, one gateway and one worker serve all of them.
+END_TO_END: Final = ("tests/end_to_end/",)
 # Templates are synthesized once for all of them.
 INFRA: Final = ("tests/infra/",)
-TOGETHER: Final = (END_TO_END, INFRA)
+TOGETHER: Final = (PORTS, END_TO_END, INFRA)
 
 
 def share_of(nodeid: str) -> str:
