@@ -42,30 +42,31 @@ def lines(logs: list[Path], message: str, query_id: str) -> list[dict[str, Any]]
     return [line for line in map(json.loads, found) if line["message"] == message and line["query_id"] == query_id]
 
 
-def asked_in_every_way(client: Client, provider: Scripted, text: str) -> Iterator[tuple[str, str]]:
-    """Queries with `text` in question and answer: the id of each, and the status it ends with."""
+def asked_in_every_way(client: Client, provider: Scripted, text: str) -> Iterator[tuple[str, str, str | None]]:
+    """Queries with `text` in question and answer: the id of each, the status it ends with, and what was answered by then."""
+    whole = f"{text} and more"
     asked = question(text, provider=provider.id, system={"text": text}, metadata={"m": text})
     provider.upstream.otherwise = Answer(said=Said(pieces=(text, " and", " more")))
-    yield client.ask(asked)["id"], "succeeded"
-    yield client.stream(asked)[-1].data["id"], "succeeded"
+    yield client.ask(asked)["id"], "succeeded", whole
+    yield client.stream(asked)[-1].data["id"], "succeeded", whole
     later = client.accept(asked)
     # Before the script goes on: the worker asks when it likes.
     client.ended(later)
-    yield later, "succeeded"
+    yield later, "succeeded", whole
     provider.upstream.script(Refusal(status=400, body=json.dumps({"error": {"message": text}}).encode()))
-    yield client.send("POST", "/query", asked).json()["query_id"], "failed"
+    yield client.send("POST", "/query", asked).json()["query_id"], "failed", None
     provider.upstream.script(Answer(said=Said(pieces=(text,) * 4), fault=StreamFault(kind="truncate", after=1)))
-    yield client.stream(asked)[-1].data["query_id"], "failed"
+    yield client.stream(asked)[-1].data["query_id"], "failed", text
     provider.upstream.script(Answer(said=Said(pieces=(text,))))
     wrong = asked | {"output": {"type": "json"}}
-    yield client.send("POST", "/query", wrong).json()["query_id"], "failed"
+    yield client.send("POST", "/query", wrong).json()["query_id"], "failed", None
 
 
 def test_every_end_is_written_down_once_and_not_a_word_of_the_query(
     client: Client, provider: Scripted, logs: list[Path], canary: str
 ) -> None:
     ends = list(asked_in_every_way(client, provider, canary))
-    for query_id, status in ends:
+    for query_id, status, _ in ends:
         client.ended(query_id)
         assert eventually(lambda query_id=query_id: lines(logs, "query", query_id))  # type: ignore[misc]
         (record,) = lines(logs, "query", query_id)
@@ -77,14 +78,14 @@ def test_every_end_is_written_down_once_and_not_a_word_of_the_query(
 def test_a_key_may_say_that_the_words_are_logged_but_never_credentials(
     logged: Client, provider: Scripted, logs: list[Path], canary: str
 ) -> None:
-    for query_id, status in asked_in_every_way(logged, provider, f"{canary} {SECRET}"):
+    for query_id, _, answered in asked_in_every_way(logged, provider, f"{canary} {SECRET}"):
         logged.ended(query_id)
         assert eventually(lambda query_id=query_id: lines(logs, "query_bodies", query_id))  # type: ignore[misc]
         (line,) = lines(logs, "query_bodies", query_id)
         assert [message["text"] for message in line["messages"]] == [f"{canary} [redacted]"]
         assert line["system"] == f"{canary} [redacted]"
-        assert (line["answer"] is not None) == (status == "succeeded")
-        assert line["answer"] is None or line["answer"]["text"] == f"{canary} [redacted] and more"
+        said = line["answer"] and line["answer"]["text"]
+        assert said == (answered and answered.replace(SECRET, "[redacted]"))
     for log in logs:
         assert SECRET not in log.read_text()
 
