@@ -598,6 +598,16 @@ def test_without_limits_the_gate_is_looked_at_once_a_second_and_told_nothing_tha
         clock.advance(1)
 
 
+def test_a_call_that_is_not_made_costs_nothing_where_nothing_was_taken(
+    failing: tuple[Deployment, InMemoryItems],
+) -> None:
+    deployment, items = failing
+    admitted = deployment.admit(limited())
+    items.calls.clear()
+    deployment.gates.withdraw(admitted)
+    assert items.calls == []
+
+
 def test_an_open_circuit_and_a_pause_refuse_without_asking(
     failing: tuple[Deployment, InMemoryItems], clock: FakeClock
 ) -> None:

@@ -146,14 +146,16 @@ class StoredProviderGates:
         news = settlement(admission, result, admission.item, now_ns=now_ns).changes
         counted = self._beside.submit(self._count, admission, result, now_ns=now_ns) if news else None
         try:
-            met = item = admission.item
-            if news:
-                met, item = self._carry_out(admission, lambda met: settlement(admission, result, met, now_ns=now_ns))
+            met, item = self._carry_out(admission, lambda met: settlement(admission, result, met, now_ns=now_ns))
             tally = counted.result() if counted else self._count(admission, result, now_ns=now_ns)
             self._pass_on(admission, result, met, item, tally, now_ns=now_ns)
         except Exception:
             # Whatever it was: the answer is there, and has been paid for.
             _log.warning("The end of a call to provider %s is not noted.", admission.call.provider.id, exc_info=True)
+        finally:
+            if counted:
+                # Lambda freezes what is left running.
+                counted.result()
 
     def withdraw(self, admission: Admission) -> None:
         now_ns = to_ns(self._clock.now())
@@ -185,11 +187,14 @@ class StoredProviderGates:
         self._seen.update((scope, _Sight(item, at_ns)) for scope, item in items.items())
 
     def _carry_out(self, admission: Admission, plan: Callable[[Item], Write]) -> tuple[Item, Item]:
-        """Writes to the call's gate what `plan` says for its item; the item right before and right after."""
+        """Writes to the call's gate what `plan` says for its item, if anything; the item right before and right after."""
         scope, met = admission.gate.scope, admission.item
         try:
             for _ in range(TRIES):
-                outcome = self._items.write(scope, plan(met), repeatable=False)
+                write = plan(met)
+                if not write.changes:
+                    return met, met
+                outcome = self._items.write(scope, write, repeatable=False)
                 if outcome.done:
                     break
                 met = outcome.item
