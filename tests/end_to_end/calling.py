@@ -53,6 +53,10 @@ class Client:
     http: httpx2.Client
     key: str | None
 
+    @property
+    def credentials(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"} if self.key else {}
+
     def send(
         self,
         method: str,
@@ -123,8 +127,7 @@ class Client:
             return list(reader)
 
     def _headers(self, more: dict[str, str] | None) -> dict[str, str]:
-        credentials = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        return {"Content-Type": "application/json", **credentials, **(more or {})}
+        return {"Content-Type": "application/json", **self.credentials, **(more or {})}
 
 
 def question(text: str = "What is new?", **more: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from llm_gateway.endpoints import Endpoint, Resource, Worker
 from local_aws import emulator, gateway
 from local_aws.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, LocalAws
 from local_aws.deploy import Deployed, deploy_all
+from local_aws.ports import LOOPBACK
 from local_aws.processes import Processes
 from tests.adapters.certificates import self_signed
 from tests.end_to_end.calling import Client
@@ -57,11 +58,15 @@ class Deployment:
     processes: Processes
 
     @contextmanager
-    def http(self) -> Iterator[httpx2.Client]:
-        """Connections to the API's address, as anybody may make them."""
+    def http(self, *, as_at_aws: bool = False) -> Iterator[httpx2.Client]:
+        """Connections to the API's address, as anybody may make them; `as_at_aws` it is a host of the API's own."""
         tls = self.aws.tls()
         assert tls is not None
-        with httpx2.Client(base_url=self.deployed.base_url, verify=tls, trust_env=False, timeout=TIMEOUT_S) as http:
+        base_url, headers = self.deployed.base_url, {}
+        if as_at_aws:
+            api_id = base_url.split("/")[-2]
+            base_url, headers = self.aws.url, {"Host": f"{api_id}.execute-api.{LOOPBACK}"}
+        with httpx2.Client(base_url=base_url, headers=headers, verify=tls, trust_env=False, timeout=TIMEOUT_S) as http:
             yield http
 
     def client(self, http: httpx2.Client, role: Role) -> Client:

@@ -141,7 +141,7 @@ def rest_api_event(
         "multiValueHeaders": {name: [value] for name, value in (headers or {}).items()},
         "queryStringParameters": {name: values[-1] for name, values in parameters.items()} or None,
         "multiValueQueryStringParameters": parameters or None,
-        "pathParameters": None,
+        "pathParameters": {"proxy": bare_path[1:]},
         "stageVariables": None,
         "requestContext": {
             "accountId": "000000000000",

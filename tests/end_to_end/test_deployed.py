@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx2
 import pytest
@@ -87,7 +88,7 @@ def test_what_is_public_is_served_whole(first_answers: dict[str, httpx2.Response
     assert first_answers["get_docs"].headers["content-type"].startswith("text/html")
 
 
-def test_a_provider_from_its_creation_to_its_end(admin: Client, caller: Client) -> None:
+def test_a_provider_from_its_creation_to_its_end(deployment: Deployment, admin: Client, caller: Client) -> None:
     with ScriptedUpstream() as upstream:
         body: dict[str, Any] = {
             "id": "briefly",
@@ -102,7 +103,9 @@ def test_a_provider_from_its_creation_to_its_end(admin: Client, caller: Client) 
         )
         assert (created.status_code, again.status_code) == (201, 201), again.text
         assert again.headers["idempotent-replayed"] == "true"
-        assert created.headers["location"] == f"{BASE_PATH}{path}"
+        assert created.headers["location"] == f"/dev{BASE_PATH}{path}"
+        with deployment.http(as_at_aws=True) as http:
+            assert http.get(created.headers["location"], headers=admin.credentials).json()["id"] == "briefly"
         assert created.json()["credentials"]["hint"].endswith("1f3a")
         assert "briefly" in [shown["id"] for shown in caller.send("GET", "/providers").json()["items"]]
 
@@ -150,6 +153,26 @@ def test_the_worker_answers_later(caller: Client, provider: Scripted) -> None:
         query_id = caller.accept(question(f"Later, {priority}?", provider=provider.id, priority=priority))
         assert caller.ended(query_id)["status"] == "succeeded"
         assert caller.result(query_id)["output"]["text"] == "Hello there."
+
+
+def test_the_addresses_in_answers_lead_there(deployment: Deployment, caller: Client, provider: Scripted) -> None:
+    """From the address that the API has at AWS, where its stage is the first step of every path."""
+    with deployment.http(as_at_aws=True) as http:
+        asking = http.post(
+            f"/dev{BASE_PATH}/query", json=question(provider=provider.id, mode="async"), headers=caller.credentials
+        )
+        accepted = asking.json()
+        assert asking.headers["location"] == accepted["status_url"]
+        assert caller.ended(accepted["id"])["status"] == "succeeded"
+        for url in (accepted["status_url"], accepted["result_url"]):
+            found = http.get(url, headers=caller.credentials)
+            assert (found.status_code, found.json()["id"]) == (200, accepted["id"]), found.text
+
+        document = http.get("/dev/openapi.json")
+        (server,) = document.json()["servers"]
+        api = urljoin(str(document.url), server["url"]).rstrip("/")
+        shown = http.get(f"{api}{BASE_PATH}/providers/{provider.id}", headers=caller.credentials)
+        assert (shown.status_code, shown.json()["id"]) == (200, provider.id), shown.text
 
 
 def test_dead_letters_are_told_of(deployment: Deployment, caller: Client, provider: Scripted) -> None:

@@ -35,7 +35,7 @@ def proxy_event(
         "multiValueHeaders": {name: [value] for name, value in stamped.items()},
         "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
         "multiValueQueryStringParameters": query or None,
-        "pathParameters": None,
+        "pathParameters": {"proxy": parts.path[1:]},
         "stageVariables": None,
         "requestContext": {
             "resourcePath": "/{proxy+}",

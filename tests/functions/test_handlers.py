@@ -63,7 +63,7 @@ def test_a_provider_from_its_making_to_its_end(deployed: Deployed) -> None:
     one = f"{PROVIDERS}/lifecycle"
     made = deployed.invoke("create_provider", "POST", PROVIDERS, _provider("lifecycle"))
     assert made["statusCode"] == 201
-    assert made["headers"]["location"] == one
+    assert made["headers"]["location"] == f"/v1{one}"
     assert made["headers"]["etag"] == '"1"'
     assert made["headers"]["content-type"] == "application/json"
     taken = deployed.invoke("create_provider", "POST", PROVIDERS, _provider("lifecycle"))

@@ -67,6 +67,6 @@ def test_a_failure_is_shown_as_it_was_first_answered() -> None:
 
 
 def test_a_query_that_was_taken_on_tells_where_to_ask() -> None:
-    shown = _json(AcceptedShown.of(query("qry_1")))
-    at = "/api/v1/llm/query/qry_1"
+    at = "/dev/api/v1/llm/query/qry_1"
+    shown = _json(AcceptedShown.of(query("qry_1"), at=at))
     assert shown == {"id": "qry_1", "status": "queued", "status_url": f"{at}/status", "result_url": f"{at}/result"}

@@ -31,7 +31,8 @@ class _Asking:
     def run(self, query: QueryRequest) -> QueryReply:
         """The answer, or for an asynchronous query the promise of one."""
         queries = self.gateway.queries
-        return answered((queries.accept if query.mode == "async" else queries.run)(self._asked(query)))
+        run = queries.accept if query.mode == "async" else queries.run
+        return answered(run(self._asked(query)), request=self.request)
 
     def stream(self, query: QueryRequest) -> EventStream:
         """The answer as it comes."""

@@ -1,10 +1,17 @@
-"""The Lambda door, and all that a handler file needs of the doors: how to declare itself, and what it may ask for."""
+"""The Lambda doors, and all that a handler file needs of them: how to declare itself, and what it may ask for."""
 
-from fastapi import FastAPI
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
 from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
+from mangum.handlers import APIGateway
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from llm_gateway.entrypoints.http import Caller, Cursor, Gateway, IfMatch, Limit, Mounted, Reply, Wait, app_of, endpoint
+from llm_gateway.entrypoints.mounting import mount
 from llm_gateway.wire.problems import MEDIA_TYPE
 
 __all__ = [
@@ -21,7 +28,8 @@ __all__ = [
 ]
 
 # What is not text Mangum encodes as base64, and a REST API without binary media types passes that on as it is.
-_TEXT = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE]
+_TEXT: Final = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE]
+_REQUEST_CONTEXT: Final = "x-amzn-request-context"
 
 
 def lambda_handler(mounted: Mounted) -> Mangum:
@@ -29,8 +37,56 @@ def lambda_handler(mounted: Mounted) -> Mangum:
     return app_and_handler(mounted)[1]
 
 
-def app_and_handler(mounted: Mounted) -> tuple[FastAPI, Mangum]:
+def app_and_handler(mounted: Mounted) -> tuple[ASGIApp, Mangum]:
     """For an endpoint that streams: the app for the Lambda Web Adapter, the handler for where answers are buffered."""
     app = app_of(mounted)
     # Without lifespan, which would run on every invocation.
-    return app, Mangum(app, lifespan="off", text_mime_types=_TEXT)
+    return BehindWebAdapter(app), Mangum(app, lifespan="off", custom_handlers=[RestApi], text_mime_types=_TEXT)
+
+
+class RestApi(APIGateway):
+    """A REST API's event as a request. Mangum's own knows nothing of stages, and makes one header of several."""
+
+    @property
+    def scope(self) -> Scope:
+        scope, event = super().scope, self.event
+        lines: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
+        if lines:
+            scope["headers"] = [[name.lower().encode(), line.encode()] for name in lines for line in lines[name]]
+        called = event["requestContext"].get("path") or event["path"]
+        depth = _depth(event["resource"], event.get("pathParameters") or {})
+        mount(scope, called=called, path=event["path"], depth=depth)
+        return scope
+
+
+class BehindWebAdapter:
+    """ASGI middleware: reads of each request what API Gateway told the adapter of it.
+
+    The adapter puts its own header in the place of a client's, so this is for the adapter's requests alone.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        context = _request_context(Headers(scope=scope)) if scope["type"] == "http" else None
+        if context:
+            path = scope["raw_path"].decode("latin-1")
+            mount(scope, called=context["path"], path=path, depth=_depth(context["resourcePath"], {}))
+        await self.app(scope, receive, send)
+
+
+def _request_context(headers: Headers) -> dict[str, Any] | None:
+    """None where there is none of a REST API: a function URL has no such paths."""
+    try:
+        context = json.loads(headers.get(_REQUEST_CONTEXT, ""))
+    except ValueError:
+        return None
+    told = isinstance(context, dict) and all(isinstance(context.get(name), str) for name in ("path", "resourcePath"))
+    return context if told else None
+
+
+def _depth(resource: str, parameters: Mapping[str, str]) -> int:
+    """How many steps the API's own path has: those of the resource, whose last may stand for several."""
+    path = resource.replace("{proxy+}", parameters.get("proxy", "{proxy+}"))
+    return len([step for step in path.split("/") if step])

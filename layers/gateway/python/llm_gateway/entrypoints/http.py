@@ -22,6 +22,7 @@ from llm_gateway.endpoints import BASE_PATH, Endpoint
 from llm_gateway.endpoints import endpoint as row_named
 from llm_gateway.entrypoints.composition import gateway, gateway_behind
 from llm_gateway.entrypoints.guard import guarded
+from llm_gateway.entrypoints.mounting import address
 from llm_gateway.entrypoints.observe import Observed
 from llm_gateway.entrypoints.problems import render_framework_errors
 from llm_gateway.entrypoints.replies import Reply as Reply
@@ -88,30 +89,33 @@ def _parameters_of(route: BaseRoute) -> set[str]:
 def _answering(handler: Callable[..., Any], *, status: int) -> Callable[..., Response]:
     """`handler` with its return value made a response, once: FastAPI need not look at it again."""
 
-    def answer(*args: Any, **kwargs: Any) -> Response:
+    def answer(*args: Any, asked: Request, **kwargs: Any) -> Response:
         returned = handler(*args, **kwargs)
         reply = returned if isinstance(returned, Reply) else Reply(returned)
-        return _response(reply, status=reply.status or status)
+        return _response(reply, status=reply.status or status, asked=asked)
 
-    answer.__signature__ = inspect.signature(handler, eval_str=True)  # type: ignore[attr-defined]
+    signature = inspect.signature(handler, eval_str=True)
+    asked = inspect.Parameter("asked", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+    parameters = [*signature.parameters.values(), asked]
+    answer.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return answer
 
 
-def _response(reply: Reply[Any], *, status: int) -> Response:
+def _response(reply: Reply[Any], *, status: int, asked: Request) -> Response:
     match reply.body:
         case Response():
             return reply.body
         case Outgoing():
             content = reply.body.model_dump_json(by_alias=True)
-            _check_length(content, reply.body)
-            return Response(content, status, _headers(reply.body, status) | reply.headers, "application/json")
+            _check_length(content, reply.body, asked)
+            return Response(content, status, _headers(reply.body, status, asked) | reply.headers, "application/json")
         case None:
             return Response(status_code=status, headers=reply.headers)
         case _:
             return JSONResponse(reply.body, status, reply.headers)
 
 
-def _check_length(content: str, body: Outgoing) -> None:
+def _check_length(content: str, body: Outgoing, asked: Request) -> None:
     """Raises `PayloadTooLarge` for what Lambda cannot return at once: everywhere, so that a move to Lambda breaks nothing."""
     # Lambda's answer is JSON once more, around this one.
     length = len(content.encode()) + content.count('"') + content.count("\\")
@@ -120,17 +124,18 @@ def _check_length(content: str, body: Outgoing) -> None:
     query_id = getattr(body, "id", "{query_id}")
     too_large = PayloadTooLarge(
         f"The answer is stored, but longer than the {MOST_ANSWER_BYTES} bytes that can be sent at once: "
-        f"read it as a stream at {BASE_PATH}/query/{query_id}/stream."
+        f"read it as a stream at {address(asked, f'{BASE_PATH}/query/{query_id}/stream')}."
     )
     too_large.query_id = query_id
     raise too_large
 
 
-def _headers(body: Outgoing, status: int) -> dict[str, str]:
+def _headers(body: Outgoing, status: int, asked: Request) -> dict[str, str]:
     """What a resource says of itself: its revision, and where it is once it was made."""
     if not isinstance(body, Revised):
         return {}
-    return {"ETag": body.etag()} | ({"Location": body.location()} if status == HTTPStatus.CREATED else {})
+    made = {"Location": address(asked, body.location())} if status == HTTPStatus.CREATED else {}
+    return {"ETag": body.etag()} | made
 
 
 def _schema(handler: Callable[..., Any]) -> Any:

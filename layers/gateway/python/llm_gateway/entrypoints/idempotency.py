@@ -8,6 +8,7 @@ from fastapi import Depends, Header
 from starlette.requests import Request
 
 from llm_gateway.entrypoints.http import Caller, Gateway
+from llm_gateway.entrypoints.mounting import own_path
 from llm_gateway.entrypoints.replies import Reply
 from llm_gateway.errors import ValidationFailed
 from llm_gateway.services.caching import digest
@@ -25,7 +26,7 @@ async def _idempotency(
         return None
     if not (0 < len(idempotency_key) <= _LONGEST_KEY and idempotency_key.isascii() and idempotency_key.isprintable()):
         raise ValidationFailed.of("Idempotency-Key", f"must have 1 to {_LONGEST_KEY} printable characters")
-    scope = [caller.key_id, request.method, request.scope["path"], idempotency_key]
+    scope = [caller.key_id, request.method, own_path(request), idempotency_key]
     return Idempotency(scope=digest(scope), fingerprint=digest(request._json))
 
 

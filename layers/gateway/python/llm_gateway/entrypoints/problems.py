@@ -11,6 +11,7 @@ from starlette.routing import compile_path
 
 from llm_gateway.endpoints import ENDPOINTS
 from llm_gateway.entrypoints.faults import validation_failed
+from llm_gateway.entrypoints.mounting import own_path
 from llm_gateway.entrypoints.observe import log_unexpected
 from llm_gateway.errors import (
     GatewayError,
@@ -77,7 +78,7 @@ def render(request: Request, raised: Exception) -> Response:
     """The response for whatever a request met."""
     error = as_gateway_error(raised)
     if isinstance(error, RouteNotFound):
-        error = _misrouted(request.url.path, error)
+        error = _misrouted(own_path(request), error)
     request.state.error_code = error.code
     problem = problem_of(error, request_id=request.state.request_id)
     headers = dict(error.headers)

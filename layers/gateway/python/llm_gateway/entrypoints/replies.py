@@ -3,7 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from starlette.requests import Request
+
 from llm_gateway.domain.queries import Query
+from llm_gateway.endpoints import BASE_PATH
+from llm_gateway.entrypoints.mounting import address
 from llm_gateway.services.ledger import Delivered
 from llm_gateway.wire.answers import AcceptedShown, AnswerShown, CutShortShown, ResultShown, StatusShown
 
@@ -24,12 +28,12 @@ class Reply(Generic[B]):
 QueryReply = Reply[AnswerShown | AcceptedShown]
 
 
-def answered(delivered: Delivered) -> QueryReply:
+def answered(delivered: Delivered, *, request: Request) -> QueryReply:
     """The answer to a query, or the promise of one."""
     query = delivered.query
     replayed = {"Idempotent-Replayed": "true"} if delivered.replayed else {}
     if query.request.mode == "async":
-        accepted = AcceptedShown.of(query)
+        accepted = AcceptedShown.of(query, at=address(request, f"{BASE_PATH}/query/{query.id}"))
         return Reply(accepted, status=202, headers={"Location": accepted.status_url, **replayed})
     if query.answer is None:
         raise ValueError("a query that was waited for has an answer")

@@ -40,6 +40,8 @@ def openapi_json(mounted: Iterable[Mounted]) -> str:
         version="1",
         summary="One API in front of OpenAI, Anthropic and a model of your own.",
         routes=app.routes,
+        # Relative to the document's own address: behind a stage or a base path the API is beside it.
+        servers=[{"url": "."}],
     )
     document.setdefault("components", {})["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},

@@ -6,7 +6,6 @@ from pydantic import Field
 
 from llm_gateway.domain.chat import FinishReason
 from llm_gateway.domain.queries import AttemptOutcome, Query, QueryAnswer, QueryProblem, QueryStatus, QuerySummary
-from llm_gateway.endpoints import BASE_PATH
 from llm_gateway.wire.problems import Problem, problem_type
 from llm_gateway.wire.schema import Outgoing, Timestamp, Usd
 
@@ -157,8 +156,8 @@ class AcceptedShown(Outgoing):
     result_url: str
 
     @classmethod
-    def of(cls, query: QuerySummary) -> "AcceptedShown":
-        at = f"{BASE_PATH}/query/{query.id}"
+    def of(cls, query: QuerySummary, *, at: str) -> "AcceptedShown":
+        """`at` is where the query is for the client who sent it."""
         return cls(id=query.id, status=QueryStatus.QUEUED, status_url=f"{at}/status", result_url=f"{at}/result")
 
 

@@ -1,0 +1,25 @@
+"""Where a client finds the API: at its host's root, or under what API Gateway puts before it, a stage or a base path."""
+
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.types import Scope
+
+
+def mount(scope: Scope, *, called: str, path: str, depth: int) -> None:
+    """Note in ASGI's words that a client asked for `called`, and that the last `depth` steps of it and of `path` are the
+    API's own: behind a custom domain's base path API Gateway gives `path` like `called`, behind a stage without it."""
+    root = "/".join(called.split("/")[:-depth]) if depth else called.rstrip("/")
+    scope["root_path"] = root
+    scope["path"] = root + unquote("/" + "/".join(path.split("/")[-depth:] if depth else ()))
+
+
+def address(request: Request, path: str) -> str:
+    """What leads to the API's own `path` from the host that the client called."""
+    return f"{request.scope['root_path']}{path}"
+
+
+def own_path(request: Request) -> str:
+    """The path of the request as the table of endpoints has it."""
+    path: str = request.scope["path"]
+    return path.removeprefix(request.scope["root_path"])

@@ -1,0 +1,99 @@
+"""Behind API Gateway: addresses in answers begin where the client's did, and a header's lines arrive one by one."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from llm_gateway.domain.keys import Role
+from llm_gateway.entrypoints.aws import BehindWebAdapter, RestApi
+from mangum import Mangum
+from starlette.testclient import TestClient
+
+from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Api
+
+_CONTEXT = SimpleNamespace(aws_request_id="1", function_name="f", get_remaining_time_in_millis=lambda: 29_000)
+# What a client put before the API's own path, by how it called; and what API Gateway then gives as path.
+ROOTS = {"/dev": "", "": "", "/llm": "/llm", "/a/b": "/a/b", "/api": "/api", "/llm/dev": "/llm/dev"}
+
+
+def event(api: Api, method: str, path: str, body: Any = None, *, root: str, **changes: Any) -> dict[str, Any]:
+    """A REST API's, for a route of its own."""
+    headers = {"X-Api-Key": api.secret(Role.ADMIN), "Content-Type": "application/json"}
+    return {
+        "resource": path,
+        "path": ROOTS[root] + path,
+        "httpMethod": method,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "pathParameters": None,
+        "requestContext": {"path": root + path, "resourcePath": path, "stage": "dev", "identity": {}},
+        "body": json.dumps(body) if body else None,
+        "isBase64Encoded": False,
+        **changes,
+    }
+
+
+@pytest.fixture
+def function(app: FastAPI) -> Mangum:
+    """Every endpoint as one function."""
+    return Mangum(app, lifespan="off", custom_handlers=[RestApi])
+
+
+@pytest.fixture
+def adapted(app: FastAPI) -> TestClient:
+    """Every endpoint as the web adapter calls it."""
+    return TestClient(BehindWebAdapter(app), base_url="http://127.0.0.1:8080")
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_addresses_begin_where_the_client_began(api: Api, function: Mangum, root: str) -> None:
+    made = function(event(api, "POST", PROVIDERS, PROVIDER, root=root), _CONTEXT)  # type: ignore[arg-type]
+    assert (made["statusCode"], made["headers"]["location"]) == (201, f"{root}{PROVIDERS}/local"), made["body"]
+    later = function(event(api, "POST", QUERY, QUESTION | {"mode": "async"}, root=root), _CONTEXT)  # type: ignore[arg-type]
+    accepted = json.loads(later["body"])
+    assert later["headers"]["location"] == accepted["status_url"] == f"{root}{QUERY}/{accepted['id']}/status"
+    assert accepted["result_url"] == f"{root}{QUERY}/{accepted['id']}/result"
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_what_no_route_has_is_told_from_a_wrong_method(api: Api, function: Mangum, root: str) -> None:
+    for path, status in (("/nope", 404), ("/nope/at/all", 404), (PROVIDERS, 405), (f"{PROVIDERS}/local", 405)):
+        missed = event(api, "PATCH", path, root=root, resource="/{proxy+}", pathParameters={"proxy": path[1:]})
+        answer = function(missed, _CONTEXT)  # type: ignore[arg-type]
+        assert answer["statusCode"] == status
+    bare = event(api, "GET", "/", root=root)
+    assert function(bare, _CONTEXT)["statusCode"] == 404  # type: ignore[arg-type]
+
+
+def test_a_key_is_the_same_one_under_each_address(api: Api, function: Mangum) -> None:
+    """A client that moves from the stage's address to a domain's repeats nothing that it did."""
+    answers = []
+    for root in ("/dev", "/llm"):
+        asked = event(api, "POST", PROVIDERS, PROVIDER, root=root)
+        asked["multiValueHeaders"]["Idempotency-Key"] = ["once"]
+        answers.append(function(asked, _CONTEXT))  # type: ignore[arg-type]
+    assert [answer["statusCode"] for answer in answers] == [201, 201]
+    assert answers[1]["headers"]["idempotent-replayed"] == "true"
+    assert answers[1]["headers"]["location"] == f"/llm{PROVIDERS}/local"
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_the_web_adapters_requests_are_told_the_same(api: Api, adapted: TestClient, root: str) -> None:
+    context = {"path": root + PROVIDERS, "resourcePath": PROVIDERS, "stage": "dev"}
+    headers = {"X-Api-Key": api.secret(Role.ADMIN), "x-amzn-request-context": json.dumps(context)}
+    made = adapted.post(ROOTS[root] + PROVIDERS, json=PROVIDER, headers=headers)
+    assert (made.status_code, made.headers["location"]) == (201, f"{root}{PROVIDERS}/local"), made.text
+
+
+@pytest.mark.parametrize("context", ["", "{", "[]", "5", "{}", '{"path": 5, "resourcePath": "/x"}', '{"path": "/x"}'])
+def test_another_context_tells_nothing(api: Api, adapted: TestClient, context: str) -> None:
+    headers = {"X-Api-Key": api.secret(Role.ADMIN), "x-amzn-request-context": context}
+    made = adapted.post(PROVIDERS, json=PROVIDER, headers=headers)
+    assert (made.status_code, made.headers["location"]) == (201, f"{PROVIDERS}/local")
+
+
+def test_elsewhere_a_client_cannot_say_where_the_api_is(api: Api) -> None:
+    headers = {"x-amzn-request-context": json.dumps({"path": f"/x{PROVIDERS}", "resourcePath": PROVIDERS})}
+    assert api.call("POST", PROVIDERS, PROVIDER, headers=headers).headers["location"] == f"{PROVIDERS}/local"
