@@ -52,6 +52,13 @@ class Lines(logging.Handler):
         return [line for line in lines if line["message"] == message]
 
 
+def _lines(sent: dict[str, Any], own: dict[str, Any] | list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """A test's own headers in the place of what would be sent; of a list each line is sent."""
+    lines = list(own.items()) if isinstance(own, dict) else own
+    named = {name.lower() for name, _ in lines}
+    return [*((name, line) for name, line in sent.items() if name.lower() not in named), *lines]
+
+
 @dataclass
 class Api:
     """Calls the API as whom a test says; no response passes that breaks the contract."""
@@ -72,7 +79,7 @@ class Api:
         body: Any = None,
         *,
         role: Role | None = Role.ADMIN,
-        headers: dict[str, Any] | None = None,
+        headers: dict[str, Any] | list[tuple[str, Any]] | None = None,
         content: Any = None,
     ) -> Response:
         """`body` is sent as JSON, `content` as it is."""
@@ -83,7 +90,7 @@ class Api:
             sent["Content-Type"] = "application/json"
         raw = content if body is None else json.dumps(body).encode()
         response = self.client.request(
-            method, path, headers=sent | (headers or {}), content=raw, follow_redirects=False
+            method, path, headers=_lines(sent, headers or {}), content=raw, follow_redirects=False
         )
         check(response)
         return response

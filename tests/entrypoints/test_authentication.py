@@ -88,6 +88,16 @@ def test_two_different_keys_are_none(api: Api) -> None:
     api.refused("GET", PROVIDERS, role=None, headers=headers, status=401, code="unauthenticated")
 
 
+@pytest.mark.parametrize(("name", "form"), [("Authorization", "Bearer {}"), ("X-Api-Key", "{}")])
+def test_one_header_with_two_different_keys_is_none(api: Api, name: str, form: str) -> None:
+    mine, other = form.format(api.secret(Role.ADMIN)), form.format(api.secret(Role.CALLER))
+    for lines in ([mine, other], [other, mine], [mine, "nonsense"], ["", mine], [mine, other, mine]):
+        headers = [(name, line) for line in lines]
+        problem = api.refused("GET", PROVIDERS, role=None, headers=headers, status=401, code="unauthenticated")
+        assert problem["detail"].startswith(f"{name} ")
+    assert api.call("GET", PROVIDERS, role=None, headers=[(name, mine)] * 2).status_code == 200
+
+
 @pytest.mark.parametrize("authorization", ["Basic {}", "Token {}", "{}", "Bearer", "Bearer ", "", "Digest x"])
 def test_another_scheme_is_no_key(api: Api, authorization: str) -> None:
     headers = {"Authorization": authorization.format(api.secret(Role.ADMIN))}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from llm_gateway.domain.keys import Role
-from llm_gateway.entrypoints.aws import BehindWebAdapter, RestApi
+from llm_gateway.entrypoints.aws import BehindWebAdapter, handler_of
 from mangum import Mangum
 from starlette.testclient import TestClient
 
@@ -38,7 +38,7 @@ def event(api: Api, method: str, path: str, body: Any = None, *, root: str, **ch
 @pytest.fixture
 def function(app: FastAPI) -> Mangum:
     """Every endpoint as one function."""
-    return Mangum(app, lifespan="off", custom_handlers=[RestApi])
+    return handler_of(app)
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def adapted(app: FastAPI) -> TestClient:
 
 @pytest.mark.parametrize("root", ROOTS)
 def test_addresses_begin_where_the_client_began(api: Api, function: Mangum, root: str) -> None:
-    made = function(event(api, "POST", PROVIDERS, PROVIDER, root=root), _CONTEXT)  # type: ignore[arg-type]
+    made = function(event(api, "POST", PROVIDERS, PROVIDER, root=root), _CONTEXT)
     assert (made["statusCode"], made["headers"]["location"]) == (201, f"{root}{PROVIDERS}/local"), made["body"]
-    later = function(event(api, "POST", QUERY, QUESTION | {"mode": "async"}, root=root), _CONTEXT)  # type: ignore[arg-type]
+    later = function(event(api, "POST", QUERY, QUESTION | {"mode": "async"}, root=root), _CONTEXT)
     accepted = json.loads(later["body"])
     assert later["headers"]["location"] == accepted["status_url"] == f"{root}{QUERY}/{accepted['id']}/status"
     assert accepted["result_url"] == f"{root}{QUERY}/{accepted['id']}/result"
@@ -61,10 +61,10 @@ def test_addresses_begin_where_the_client_began(api: Api, function: Mangum, root
 def test_what_no_route_has_is_told_from_a_wrong_method(api: Api, function: Mangum, root: str) -> None:
     for path, status in (("/nope", 404), ("/nope/at/all", 404), (PROVIDERS, 405), (f"{PROVIDERS}/local", 405)):
         missed = event(api, "PATCH", path, root=root, resource="/{proxy+}", pathParameters={"proxy": path[1:]})
-        answer = function(missed, _CONTEXT)  # type: ignore[arg-type]
+        answer = function(missed, _CONTEXT)
         assert answer["statusCode"] == status
     bare = event(api, "GET", "/", root=root)
-    assert function(bare, _CONTEXT)["statusCode"] == 404  # type: ignore[arg-type]
+    assert function(bare, _CONTEXT)["statusCode"] == 404
 
 
 def test_a_key_is_the_same_one_under_each_address(api: Api, function: Mangum) -> None:
@@ -73,10 +73,19 @@ def test_a_key_is_the_same_one_under_each_address(api: Api, function: Mangum) ->
     for root in ("/dev", "/llm"):
         asked = event(api, "POST", PROVIDERS, PROVIDER, root=root)
         asked["multiValueHeaders"]["Idempotency-Key"] = ["once"]
-        answers.append(function(asked, _CONTEXT))  # type: ignore[arg-type]
+        answers.append(function(asked, _CONTEXT))
     assert [answer["statusCode"] for answer in answers] == [201, 201]
     assert answers[1]["headers"]["idempotent-replayed"] == "true"
     assert answers[1]["headers"]["location"] == f"/llm{PROVIDERS}/local"
+
+
+def test_a_headers_lines_arrive_one_by_one(api: Api, function: Mangum) -> None:
+    asked = event(api, "POST", PROVIDERS, PROVIDER, root="/dev")
+    asked["multiValueHeaders"]["Idempotency-Key"] = ["one", "two"]
+    answer = function(asked, _CONTEXT)
+    assert (answer["statusCode"], json.loads(answer["body"])["errors"][0]["field"]) == (422, "Idempotency-Key")
+    asked["multiValueHeaders"] |= {"Idempotency-Key": ["one"], "X-Api-Key": [api.secret(Role.ADMIN), "other"]}
+    assert function(asked, _CONTEXT)["statusCode"] == 401
 
 
 @pytest.mark.parametrize("root", ROOTS)

@@ -116,6 +116,18 @@ def test_a_key_is_short_printable_text(api: Api, path: str, body: dict[str, Any]
     assert api.gateway.models.asked == []
 
 
+@CREATING
+def test_two_keys_are_none(api: Api, path: str, body: dict[str, Any]) -> None:
+    for lines in (["one", "two"], ["one", ""], ["one", "two", "one"]):
+        headers = [("Idempotency-Key", line) for line in lines]
+        problem = api.refused("POST", path, body, headers=headers, status=422, code="validation_failed")
+        assert problem["errors"][0]["field"] == "Idempotency-Key"
+    assert api.gateway.models.asked == []
+    twice = [("Idempotency-Key", "one")] * 2
+    first, again = _send(api, path, body, headers=twice), _send(api, path, body)
+    assert (first.status_code < 300, _replayed(again)) == (True, True)
+
+
 @pytest.mark.parametrize("key", ["x", "x" * 255, "a b", "!~"])
 def test_keys_that_are_taken(api: Api, key: str) -> None:
     assert _send(api, QUERY, QUESTION, headers={"Idempotency-Key": key}).status_code == 200

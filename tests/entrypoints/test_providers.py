@@ -193,8 +193,9 @@ def test_if_match_stops_any_other_revision(api: Api, method: str, tag: str) -> N
 def test_if_match_names_one_revision(api: Api, method: str, tags: str) -> None:
     made = api.register()
     body = PROVIDER | {"name": "Changed"} if method == "PUT" else None
-    problem = api.refused(method, ONE, body, headers={"If-Match": tags}, status=422, code="validation_failed")
-    assert problem["errors"][0]["field"] == "If-Match"
+    for headers in ([("If-Match", tags)], [("If-Match", tag) for tag in tags.split(",")]):
+        problem = api.refused(method, ONE, body, headers=headers, status=422, code="validation_failed")
+        assert problem["errors"][0]["field"] == "If-Match"
     assert api.call("GET", ONE).json() == made
 
 

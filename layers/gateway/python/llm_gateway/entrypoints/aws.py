@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from fastapi import FastAPI
 from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from mangum.handlers import APIGateway
@@ -40,8 +41,13 @@ def lambda_handler(mounted: Mounted) -> Mangum:
 def app_and_handler(mounted: Mounted) -> tuple[ASGIApp, Mangum]:
     """For an endpoint that streams: the app for the Lambda Web Adapter, the handler for where answers are buffered."""
     app = app_of(mounted)
+    return BehindWebAdapter(app), handler_of(app)
+
+
+def handler_of(app: FastAPI) -> Mangum:
+    """The handler that answers a REST API's events with `app`."""
     # Without lifespan, which would run on every invocation.
-    return BehindWebAdapter(app), Mangum(app, lifespan="off", custom_handlers=[RestApi], text_mime_types=_TEXT)
+    return Mangum(app, lifespan="off", custom_handlers=[RestApi], text_mime_types=_TEXT)
 
 
 class RestApi(APIGateway):

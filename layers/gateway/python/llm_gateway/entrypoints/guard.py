@@ -63,8 +63,8 @@ def _authorised(request: Request, row: Endpoint) -> Caller:
 
 
 def _secret(request: Request) -> str:
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    header = request.headers.get("X-Api-Key", "")
+    scheme, _, bearer = _only(request, "Authorization").partition(" ")
+    header = _only(request, "X-Api-Key")
     if scheme and scheme.lower() != "bearer":
         raise Unauthenticated("The Authorization header must have the form `Bearer <api key>`.")
     bearer = bearer.strip()
@@ -73,6 +73,13 @@ def _secret(request: Request) -> str:
     if not bearer and not header:
         raise Unauthenticated("No API key was sent. Send it as `Authorization: Bearer <key>` or as `X-Api-Key`.")
     return bearer or header
+
+
+def _only(request: Request, name: str) -> str:
+    lines = set(request.headers.getlist(name))
+    if len(lines) > 1:
+        raise Unauthenticated(f"{name} is there with different values: send one of them.")
+    return lines.pop() if lines else ""
 
 
 async def _read_body(request: Request) -> None:

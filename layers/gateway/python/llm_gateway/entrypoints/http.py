@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 from fastapi import Depends, FastAPI, Header
 from fastapi import Query as FromQuery
 from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Header as HeaderParameter
 from fastapi.params import Query as QueryParameter
 from fastapi.routing import APIRoute, APIRouter
 from starlette.requests import Request
@@ -60,9 +61,9 @@ def app_of(*mounted: Mounted, gateway: Callable[[], bootstrap.Gateway] = gateway
 
 def _mount(app: FastAPI, mounted: Mounted) -> None:
     row, handler = mounted.row, mounted.handler
-    known: set[str] = set()
+    known, headers = set[str](), set[str]()
     # Monitors and browsers add parameters of their own to what is public.
-    strict = [Depends(_leaving_nothing_unread(known))] if row.permission else None
+    strict = [Depends(_leaving_nothing_unread(known, headers))] if row.permission else None
     router = APIRouter(route_class=guarded(row), dependencies=strict)
     router.add_api_route(
         row.path,
@@ -77,13 +78,14 @@ def _mount(app: FastAPI, mounted: Mounted) -> None:
         description=inspect.getdoc(handler),
     )
     for route in router.routes:
-        known.update(_parameters_of(route))
+        known.update(_parameters_of(route, QueryParameter))
+        headers.update(_parameters_of(route, HeaderParameter))
     app.include_router(router)
 
 
-def _parameters_of(route: BaseRoute) -> set[str]:
+def _parameters_of(route: BaseRoute, kind: type[QueryParameter | HeaderParameter]) -> set[str]:
     fields = get_flat_params(route.dependant) if isinstance(route, APIRoute) else []
-    return {field.alias for field in fields if isinstance(field.field_info, QueryParameter)}
+    return {field.alias for field in fields if isinstance(field.field_info, kind)}
 
 
 def _answering(handler: Callable[..., Any], *, status: int) -> Callable[..., Response]:
@@ -165,8 +167,9 @@ async def _caller(request: Request) -> keys.Caller:
     return caller
 
 
-def _leaving_nothing_unread(known: Set[str]) -> Callable[[Request], Coroutine[Any, Any, None]]:
-    """Raises `ValidationFailed` for a parameter or a body that the route has no use for, so that none silently does nothing."""
+def _leaving_nothing_unread(known: Set[str], headers: Set[str]) -> Callable[[Request], Coroutine[Any, Any, None]]:
+    """Raises `ValidationFailed` for a parameter, a header's second line or a body that the route has no use for, so that none
+    silently does nothing."""
 
     async def check(request: Request) -> None:
         given = [name for name, _ in request.query_params.multi_items()]
@@ -175,6 +178,9 @@ def _leaving_nothing_unread(known: Set[str]) -> Callable[[Request], Coroutine[An
                 raise ValidationFailed.of(name or "query", "is not a known parameter of this route")
             if given.count(name) > 1:
                 raise ValidationFailed.of(name, "must be there once")
+        for name in headers:
+            if len(set(request.headers.getlist(name))) > 1:
+                raise ValidationFailed.of(name.title(), "must be there once, or each time with the same value")
         if request.scope["route"].body_field is None and (await request.body()).strip() not in (b"", b"{}"):
             raise ValidationFailed.of("body", "must be empty: this route takes none")
 
