@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from llm_gateway.endpoints import ENDPOINTS, WORKERS
+from llm_gateway.entrypoints.composition import gateway_at_start
 from llm_gateway.entrypoints.http import Mounted
 from llm_gateway.entrypoints.poller import poll
 from llm_gateway.entrypoints.server import openapi_json, serve
@@ -33,7 +34,9 @@ def main() -> None:
     chosen = arguments.parse_args()
     if chosen.print_openapi:
         print(openapi_json(every_endpoint()), end="")
-    elif chosen.worker:
+        return
+    gateway_at_start()
+    if chosen.worker:
         poll(every_worker())
     else:
         serve(every_endpoint(), host=chosen.host, port=chosen.port)

@@ -1,5 +1,6 @@
 """Behind API Gateway: addresses in answers begin where the client's did, and a header's lines arrive one by one."""
 
+import asyncio
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from llm_gateway.domain.keys import Role
+from llm_gateway.entrypoints import composition
 from llm_gateway.entrypoints.aws import BehindWebAdapter, handler_of
 from mangum import Mangum
 from starlette.testclient import TestClient
@@ -106,3 +108,26 @@ def test_another_context_tells_nothing(api: Api, adapted: TestClient, context: s
 def test_elsewhere_a_client_cannot_say_where_the_api_is(api: Api) -> None:
     headers = {"x-amzn-request-context": json.dumps({"path": f"/x{PROVIDERS}", "resourcePath": PROVIDERS})}
     assert api.call("POST", PROVIDERS, PROVIDER, headers=headers).headers["location"] == f"{PROVIDERS}/local"
+
+
+@pytest.mark.parametrize("lease_s", ["60", "soon"])
+def test_the_web_adapters_app_reads_its_settings_at_the_start(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch, lease_s: str
+) -> None:
+    monkeypatch.setenv("LEASE_S", lease_s)
+    composition.gateway.cache_clear()
+    told: list[Any] = []
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    async def receive() -> Any:
+        return {"type": "lifespan.shutdown" if told else "lifespan.startup"}
+
+    asyncio.run(BehindWebAdapter(app)({"type": "lifespan"}, receive, send))
+    composition.gateway.cache_clear()
+    if lease_s == "60":
+        assert [message["type"] for message in told] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    else:
+        message = "LEASE_S must be a whole number from 1 to 900, not 'soon'"
+        assert told == [{"type": "lifespan.startup.failed", "message": message}]

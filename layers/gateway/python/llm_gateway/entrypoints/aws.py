@@ -11,6 +11,7 @@ from mangum.handlers import APIGateway
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from llm_gateway.entrypoints.composition import gateway
 from llm_gateway.entrypoints.http import Caller, Cursor, Gateway, IfMatch, Limit, Mounted, Reply, Wait, app_of, endpoint
 from llm_gateway.entrypoints.mounting import mount
 from llm_gateway.wire.problems import MEDIA_TYPE
@@ -66,7 +67,7 @@ class RestApi(APIGateway):
 
 
 class BehindWebAdapter:
-    """ASGI middleware: reads of each request what API Gateway told the adapter of it.
+    """ASGI middleware: reads the settings at the start, and of each request what API Gateway told the adapter of it.
 
     The adapter puts its own header in the place of a client's, so this is for the adapter's requests alone.
     """
@@ -75,11 +76,26 @@ class BehindWebAdapter:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        context = _request_context(Headers(scope=scope)) if scope["type"] == "http" else None
+        if scope["type"] == "lifespan":
+            await _start(receive, send)
+            return
+        context = _request_context(Headers(scope=scope))
         if context:
             path = scope["raw_path"].decode("latin-1")
             mount(scope, called=context["path"], path=path, depth=_depth(context["resourcePath"], {}))
         await self.app(scope, receive, send)
+
+
+async def _start(receive: Receive, send: Send) -> None:
+    await receive()
+    try:
+        gateway()
+    except ValueError as error:
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        return
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
 
 
 def _request_context(headers: Headers) -> dict[str, Any] | None:

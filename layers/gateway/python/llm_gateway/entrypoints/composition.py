@@ -14,6 +14,14 @@ def gateway() -> Gateway:
     return Gateway(Settings.from_environment())
 
 
+def gateway_at_start() -> Gateway:
+    """The gateway of a process that begins, or its end: with the sentence that names the variable which cannot be so."""
+    try:
+        return gateway()
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
+
+
 def gateway_behind(request: Request) -> Gateway:
     """The gateway that the request's app was made for."""
     behind: Gateway = request.app.state.gateway()

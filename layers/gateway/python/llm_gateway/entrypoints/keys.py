@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 from llm_gateway.bootstrap import Gateway
 from llm_gateway.domain.keys import Role
-from llm_gateway.entrypoints.composition import gateway
+from llm_gateway.entrypoints.composition import gateway_at_start
 from llm_gateway.errors import GatewayError
 
 
-def main(arguments: Sequence[str] | None = None, *, gateway: Callable[[], Gateway] = gateway) -> int:
+def main(arguments: Sequence[str] | None = None, *, gateway: Callable[[], Gateway] = gateway_at_start) -> int:
     """Creates a key in the deployed table and prints it as JSON; its secret is shown this once."""
     parser = argparse.ArgumentParser(prog="python -m llm_gateway.entrypoints.keys", description=main.__doc__)
     create = parser.add_subparsers(required=True).add_parser("create", help="make a new key")
