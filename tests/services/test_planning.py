@@ -222,6 +222,20 @@ def test_what_the_named_one_cannot_take_is_refused(engine: Engine, capability, a
     assert "a-model" in caught.value.detail
 
 
+def test_a_longer_answer_than_the_model_writes_is_refused_with_its_maximum(engine: Engine) -> None:
+    engine.add(provider("a", models=without(Capability.SEED, name="a-model", max_output_tokens=700)))
+
+    with pytest.raises(UnsupportedParameter) as caught:
+        planned(engine, parameters=Parameters(max_output_tokens=701, seed=1))
+
+    assert {error.field: error.message for error in caught.value.errors} == {
+        "parameters.max_output_tokens": "a-model writes at most 700 tokens: ask for no more of them, or for another model",
+        "parameters.seed": "a-model cannot take this: leave it out or ask for another model",
+    }
+    assert "at most 700 tokens" in caught.value.detail
+    assert planned(engine, parameters=Parameters(max_output_tokens=700)) == ["a/a-model"]
+
+
 @pytest.mark.parametrize(("capability", "asked", "field"), UNABLE, ids=lambda value: str(value)[:20])
 def test_what_the_only_one_cannot_take_is_refused(engine: Engine, capability, asked: dict, field: str) -> None:
     engine.add(unable("a", capability))

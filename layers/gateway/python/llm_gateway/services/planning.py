@@ -86,12 +86,9 @@ class Planner:
         if not candidate.provider.enabled:
             raise ProviderDisabled(f"The provider {candidate.provider.id!r} is disabled.")
         chat = chat_request(request, candidate)
-        fields = unsupported(chat, candidate.profile)
-        if fields:
-            message = f"{candidate.model.name} cannot take this: leave it out or ask for another model"
-            raise UnsupportedParameter(
-                f"{', '.join(fields)}: {message}.", errors=[FieldError(field, message) for field in fields]
-            )
+        errors = [_refused(field, candidate) for field in unsupported(chat, candidate.profile)]
+        if errors:
+            raise UnsupportedParameter("; ".join(f"{error.field}: {error.message}" for error in errors), errors=errors)
         return Step(candidate=candidate, chat=chat, output=request.output, tokens=self._room(chat, candidate))
 
     def _room(self, chat: ChatRequest, candidate: Candidate) -> int:
@@ -127,6 +124,14 @@ def chat_request(request: QueryRequest, candidate: Candidate) -> ChatRequest:
     )
     wanted = {"json": Capability.JSON, "json_schema": Capability.JSON_SCHEMA}.get(request.output.type)
     return chat if wanted is None or wanted in candidate.profile.capabilities else in_words(chat)
+
+
+def _refused(field: str, candidate: Candidate) -> FieldError:
+    message = "cannot take this: leave it out or ask for another model"
+    if field == "parameters.max_output_tokens":
+        most = candidate.profile.max_output_tokens
+        message = f"writes at most {most} tokens: ask for no more of them, or for another model"
+    return FieldError(field, f"{candidate.model.name} {message}")
 
 
 def _skipped(candidate: Candidate, error: GatewayError) -> Attempt:
