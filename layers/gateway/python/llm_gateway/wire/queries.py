@@ -38,7 +38,14 @@ def _each_once(tools: list[Tool]) -> list[Tool]:
     return tools
 
 
+def _with_a_model(name: str) -> str:
+    if name.endswith("/"):
+        raise ValueError("has nothing after the slash: name a model there, or leave the slash out")
+    return name
+
+
 Number = Annotated[float, Field(strict=True)]
+Fallback = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_with_a_model)]
 Timeout = Annotated[Number, Field(ge=1, le=LONGEST_S)]
 
 
@@ -75,9 +82,9 @@ class QueryBase(Incoming):
     messages: Annotated[list[Message], Field(min_length=1, max_length=2000)]
     system: System | None = None
     context: Annotated[Any, _not_yet("put what the model is to know into messages")] = None
-    model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    model: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_with_a_model)] | None = None
     provider: Annotated[str, Field(min_length=1, max_length=63)] | None = None
-    fallback: Annotated[list[Annotated[str, Field(min_length=1, max_length=300)]], Field(max_length=20)] | None = None
+    fallback: Annotated[list[Fallback], Field(max_length=20)] | None = None
     parameters: Parameters = Parameters()
     tools: Annotated[list[Tool], Field(max_length=128), AfterValidator(_each_once)] = []
     tool_choice: ToolChoice = "auto"
