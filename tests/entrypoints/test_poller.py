@@ -17,6 +17,7 @@ from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import Aws
 
 from tests.adapters.aws import ENVIRONMENT, connect
+from tests.adapters.faulty_aws import REFUSED, FaultyAws
 from tests.adapters.gateway import FakeGateway
 from tests.adapters.ministack import running_ministack
 from tests.entrypoints.conftest import Lines
@@ -169,3 +170,70 @@ def test_messages_are_dealt_with_as_lambda_would(queues: Queues, lines: Lines) -
     (unexpected,) = lines.named("unexpected_error")
     assert unexpected["error_type"] == "ZeroDivisionError"
     assert "UNSEEN" not in "".join(lines.written)
+
+
+def test_an_outage_is_told_once_and_its_end_too(
+    endpoint: str, queues: Queues, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = Handler()
+
+    def told(message: str, *, times: int) -> Callable[[], bool]:
+        return lambda: len(lines.named(message)) == times
+
+    with FaultyAws(endpoint) as aws:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+        monkeypatch.setattr(poller, "_WAIT_S", 1)
+
+        def until() -> None:
+            for outage in (1, 2):
+                with aws.failing("sqs/*", REFUSED):
+                    eventually(told("queue_unreachable", times=3 * outage))
+                    queues.send("meanwhile")
+                    # Every thread tries again, some more than once.
+                    time.sleep(3)
+                eventually(lambda: queues.left() == 0, within_s=8)
+                eventually(told("queue_reached_again", times=3 * outage))
+
+        work(process, until=until)
+    reasons = lines.named("queue_unreachable")
+    assert sorted(line["queue"] for line in reasons) == sorted(["high", "normal", "dead_letters"] * 2)
+    assert {line["level"] for line in reasons} == {"WARNING"}
+    assert all("Connection was closed" in line["reason"] for line in reasons)
+    assert lines.named("unexpected_error") == []
+    assert process.bodies == ["meanwhile"] * 2
+
+
+def test_a_pause_grows_to_some_seconds(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poller, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(poller, "_LONGEST_PAUSE_S", 0.05)
+    outage, waited_s = poller._Outage("normal"), []
+    for tries in range(6):
+        since_s = time.monotonic()
+        outage.meet(ConnectionError("away"), since_s=since_s, tries=tries)
+        waited_s.append(time.monotonic() - since_s)
+    for waited, pause in zip(waited_s, [0.01, 0.02, 0.04, 0.05, 0.05, 0.05], strict=True):
+        assert pause <= waited
+    (told,) = lines.named("queue_unreachable")
+    assert told["reason"] == "away"
+
+
+def test_what_was_sent_before_an_outage_does_not_end_it(lines: Lines) -> None:
+    outage = poller._Outage("normal")
+    before_s = time.monotonic()
+    threads = [
+        threading.Thread(
+            target=outage.meet, args=(ConnectionError(),), kwargs={"since_s": time.monotonic(), "tries": 9}
+        )
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: lines.named("queue_unreachable"))
+    outage.end(since_s=before_s)
+    assert lines.named("queue_reached_again") == []
+    outage.end(since_s=time.monotonic())
+    for thread in threads:
+        thread.join(2)
+        assert not thread.is_alive(), "it waits on, though another has got through"
+    outage.meet(ConnectionError(), since_s=before_s, tries=9)
+    assert (len(lines.named("queue_unreachable")), len(lines.named("queue_reached_again"))) == (1, 1)

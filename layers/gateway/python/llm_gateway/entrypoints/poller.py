@@ -4,11 +4,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_gateway.entrypoints.composition import gateway
-from llm_gateway.entrypoints.observe import log_unexpected
+from llm_gateway.entrypoints.observe import log_unexpected, logger
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _WAIT_S: Final = 5
 _PAUSE_S: Final = 1
+_LONGEST_PAUSE_S: Final = 5
 _TICK_S: Final = 0.2
 # How many messages of a queue are dealt with at once.
 _AT_ONCE: Final = {"high": 4, "normal": 8, "dead_letters": 1}
@@ -23,11 +24,45 @@ _AT_ONCE: Final = {"high": 4, "normal": 8, "dead_letters": 1}
 Handler = Callable[[dict[str, Any], Any], Any]
 
 
+@dataclass(slots=True)
+class _Outage:
+    """What the threads of one queue share of its being out of reach, so that its beginning and its end are told once each."""
+
+    queue: str
+    _lasts: bool = False
+    _changed_s: float = 0.0
+    _over: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def meet(self, reason: Exception, *, since_s: float, tries: int) -> None:
+        """Waits, longer from try to try, but not past the moment when another thread gets through."""
+        with self._lock:
+            if self._turns(to=True, since_s=since_s):
+                self._over.clear()
+                logger().warning("queue_unreachable", extra={"queue": self.queue, "reason": str(reason)})
+        self._over.wait(min(_PAUSE_S * 2**tries, _LONGEST_PAUSE_S))
+
+    def end(self, *, since_s: float) -> None:
+        """Somebody has got through."""
+        with self._lock:
+            if self._turns(to=False, since_s=since_s):
+                self._over.set()
+                logger().info("queue_reached_again", extra={"queue": self.queue})
+
+    def _turns(self, *, to: bool, since_s: float) -> bool:
+        # What was sent before the last turn says nothing of what came after it: a poll takes seconds.
+        if self._lasts is to or since_s < self._changed_s:
+            return False
+        self._lasts, self._changed_s = to, time.monotonic()
+        return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Queue:
     url: str
     handler: Handler
     hidden_s: int
+    outage: _Outage
 
 
 def poll(handlers: Mapping[str, Handler]) -> None:
@@ -35,15 +70,19 @@ def poll(handlers: Mapping[str, Handler]) -> None:
     import boto3
     from botocore.config import Config
 
-    # A client of its own: the gateway's would not wait as long as a queue does. A connection for each thread.
-    settings, config = gateway().settings, Config(max_pool_connections=sum(_AT_ONCE.values()))
+    settings = gateway().settings
+    # A client of its own: the gateway's would not wait as long as a queue does. A connection for each thread. Tried again at
+    # once only, because the SDK's longer pauses would not end with the outage.
+    config = Config(max_pool_connections=sum(_AT_ONCE.values()), retries={"total_max_attempts": 2})
     sqs = boto3.client("sqs", config=config)
+    sources = {
+        "high": (settings.high_queue_url, handlers["process_query"]),
+        "normal": (settings.queue_url, handlers["process_query"]),
+        "dead_letters": (settings.dead_letters_url, handlers["bury_query"]),
+    }
     queues = {
-        "high": _Queue(url=settings.high_queue_url, handler=handlers["process_query"], hidden_s=settings.lease_s),
-        "normal": _Queue(url=settings.queue_url, handler=handlers["process_query"], hidden_s=settings.lease_s),
-        "dead_letters": _Queue(
-            url=settings.dead_letters_url, handler=handlers["bury_query"], hidden_s=settings.lease_s
-        ),
+        name: _Queue(url=url, handler=handler, hidden_s=settings.lease_s, outage=_Outage(name))
+        for name, (url, handler) in sources.items()
     }
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -62,21 +101,30 @@ def poll(handlers: Mapping[str, Handler]) -> None:
 
 
 def _work(queue: _Queue, sqs: "SQSClient", stopping: threading.Event, begun: threading.Lock) -> None:
-    arn = ""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    arn, tries = "", 0
     while not stopping.is_set():
+        since_s = time.monotonic()
         try:
-            arn = (
-                arn
-                or sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-            )
-            for message in _received(queue, sqs):
+            arn = arn or _arn(queue, sqs)
+            messages = _received(queue, sqs)
+            queue.outage.end(since_s=since_s)
+            since_s, tries = time.monotonic(), 0
+            for message in messages:
                 with begun:
                     if not stopping.is_set():
                         _deal_with(message, queue, sqs, arn)
+        except (BotoCoreError, ClientError) as error:
+            queue.outage.meet(error, since_s=since_s, tries=tries)
+            tries += 1
         except Exception as error:
-            # A queue that cannot be reached now may be in a moment.
             log_unexpected(error)
             time.sleep(_PAUSE_S)
+
+
+def _arn(queue: _Queue, sqs: "SQSClient") -> str:
+    return sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
 
 def _received(queue: _Queue, sqs: "SQSClient") -> "list[MessageTypeDef]":
