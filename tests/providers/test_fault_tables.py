@@ -1,6 +1,7 @@
 """Every exception of a vendor's SDK has a row, or is one that calling a model never raises."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import anthropic
 import httpx2
@@ -14,6 +15,7 @@ from llm_gateway.errors import (
     ProviderRejected,
 )
 from llm_gateway.providers.chat_completions import faults as chat_completions_faults
+from llm_gateway.providers.faults import Failure
 from llm_gateway.providers.messages import faults as messages_faults
 from llm_gateway.stores.system import SystemClock
 
@@ -102,6 +104,31 @@ def test_a_mistake_of_the_gateways_own_is_no_fault_of_the_provider() -> None:
     for table in TABLES.values():
         with pytest.raises(KeyError), table.raised():
             raise KeyError("ours")
+
+
+@pytest.mark.parametrize(
+    ("param", "field"),
+    [
+        ("messages[2].name", "messages[1].name"),
+        ("messages.[2].name", "messages[1].name"),
+        ("messages.2.name", "messages[1].name"),
+        ("messages.1.content.0.image_url", "messages[0].content"),
+        ("messages[1].content[0].image_url", "messages[0].content"),
+        ("messages[1]", "messages[0]"),
+        ("messages[1].secret", "messages[0]"),
+        ("messages.0.content", "system"),
+        ("max_tokens", "parameters.max_output_tokens"),
+        ("messages.name", None),
+        ("messages[1] of sk-secret", None),
+        ("messages[999999].name", None),
+        ("organization", None),
+        (None, None),
+    ],
+)
+def test_a_parameter_is_called_as_the_client_calls_it(param: str | None, field: str | None) -> None:
+    table = replace(TABLES[openai.OpenAIError], preceding=1)
+    fault = table.of_event(Failure(code="unsupported_parameter", param=param))
+    assert [error.field for error in fault.errors] == ([] if field is None else [field])
 
 
 @pytest.mark.parametrize(

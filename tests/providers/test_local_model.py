@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from llm_gateway.domain.chat import FinishReason, OutputFormat, Parameters, TextDelta, Tool
+from llm_gateway.domain.chat import (
+    FinishReason,
+    Message,
+    MessageRole,
+    OutputFormat,
+    Parameters,
+    TextDelta,
+    TextPart,
+    Tool,
+)
 from llm_gateway.domain.providers import ProviderKind, Timeouts
 from llm_gateway.errors import ContextWindowExceeded, ProviderRefused, UnsupportedParameter
 from llm_gateway.ports import Provider
@@ -97,3 +106,15 @@ def test_says_when_a_request_is_too_long(provider: Provider) -> None:
 def test_does_not_know_other_models(provider: Provider) -> None:
     with pytest.raises(ProviderRefused):
         provider.complete(asking(model="another"), timeouts=TIMEOUTS)
+
+
+@pytest.mark.parametrize("system", [None, "Be brief."])
+@pytest.mark.parametrize("way", ["complete", "stream"])
+def test_a_name_is_refused_where_the_client_wrote_it(provider: Provider, way: str, system: str | None) -> None:
+    said = [Message(role=MessageRole.USER, content=(TextPart(text="Hi."),), name=name) for name in (None, "bob")]
+    request = replace(asking(model=MODEL_NAME, parameters=SHORT), messages=tuple(said), system=system)
+
+    with pytest.raises(UnsupportedParameter) as caught:
+        list(getattr(provider, way)(request, timeouts=TIMEOUTS))
+
+    assert [error.field for error in caught.value.errors] == ["messages[1].name"]

@@ -4,6 +4,7 @@ A fault's detail is the gateway's own: a vendor's may hold the credential, the p
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,6 +75,10 @@ _FIELDS: Final[Mapping[str, str]] = {
     "tool_choice": "tool_choice",
     "response_format": "output",
 }
+# OpenAI writes `messages[0].name`, others `messages.0.name`.
+_MESSAGE: Final = re.compile(
+    r"messages(?:\.?\[(\d{1,5})\]|\.(\d{1,5}))(?:\.(name|role|content|tool_calls))?(?:[.\[].*)?"
+)
 
 
 def status_fault(status: int) -> FaultType:
@@ -115,22 +120,42 @@ def transport_rows() -> Mapping[type[Exception], FaultType]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultTable:
-    """One vendor's rows: by error code, then by HTTP status, then by exception; an error event after a 200 has only its type."""
+    """One vendor's rows: by error code, then by HTTP status, then by exception; an error event after a 200 has only its type.
+
+    `preceding` is how many messages the adapter put before the client's: a vendor counts them too.
+    """
 
     codes: Mapping[str, FaultType]
     types: Mapping[str, FaultType]
     exceptions: Mapping[type[Exception], FaultType]
     failure_of: Callable[[Exception], Failure]
+    preceding: int = 0
 
     def of_event(self, failure: Failure) -> GatewayError:
         kind = self._by_code_or_status(failure) or self.types.get(failure.type or "", ProviderFailed)
-        return _fault(kind, failure)
+        return self._fault(kind, failure)
 
     def of_exception(self, error: Exception) -> GatewayError | None:
         """None for an exception that is not in the table: a mistake of the gateway's own."""
         failure = self.failure_of(error)
         kind = self._by_code_or_status(failure) or self._row_of(error.__cause__) or self._row_of(error)
-        return _fault(kind, failure) if kind else None
+        return self._fault(kind, failure) if kind else None
+
+    def _fault(self, kind: FaultType, failure: Failure) -> GatewayError:
+        detail = _DETAILS[kind] if failure.status is None else f"{_DETAILS[kind]} It answered {failure.status}."
+        if issubclass(kind, ProviderFault):
+            return kind(detail, retry_after_s=failure.retry_after_s)
+        field = self._field(failure.param or "") if kind is UnsupportedParameter else None
+        return kind(detail, errors=[FieldError(field, "this model does not take it")] if field else ())
+
+    def _field(self, param: str) -> str | None:
+        """What a client of the gateway calls `param`, which is a vendor's text: of an unknown one nothing is told."""
+        found = _MESSAGE.fullmatch(param)
+        if found is None:
+            return _FIELDS.get(param)
+        number = int(found[1] or found[2]) - self.preceding
+        part = f".{found[3]}" if found[3] else ""
+        return "system" if number < 0 else f"messages[{number}]{part}"
 
     def _row_of(self, error: BaseException | None) -> FaultType | None:
         """By the nearest of its types. An SDK's own exception says less than the cause that it wraps."""
@@ -157,14 +182,6 @@ class FaultTable:
             error.args = ()
             _bill(fault, usage())
             raise fault from error
-
-
-def _fault(kind: FaultType, failure: Failure) -> GatewayError:
-    detail = _DETAILS[kind] if failure.status is None else f"{_DETAILS[kind]} It answered {failure.status}."
-    if issubclass(kind, ProviderFault):
-        return kind(detail, retry_after_s=failure.retry_after_s)
-    field = _FIELDS.get(failure.param or "") if kind is UnsupportedParameter else None
-    return kind(detail, errors=[FieldError(field, "this model does not take it")] if field else ())
 
 
 def _bill(error: GatewayError, usage: Usage | None) -> None:

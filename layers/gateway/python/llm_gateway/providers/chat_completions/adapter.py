@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +36,11 @@ class ChatCompletions:
         deadline = Deadline.of_whole_answer(timeouts, self.clock, cancelled)
         arguments = self._arguments(request, timeouts, deadline)
         try:
-            with self._faults.raised(), deadline.enforced():
+            with self._faults_of(request, arguments).raised(), deadline.enforced():
                 response = self._client.chat.completions.with_raw_response.create(**arguments)
                 data = response.http_response.json()
         except ContentFiltered:
-            return self._filtered(self._joiner(request))
+            return self._filtered(self._joiner(request, self._faults))
         return whole_answer(data, request, count_tokens=self.count_tokens)
 
     def stream(
@@ -48,9 +48,10 @@ class ChatCompletions:
     ) -> Generator[Delta | ChatAnswer, None, None]:
         deadline = Deadline.of_stream(timeouts, self.clock, cancelled)
         arguments = self._arguments(request, timeouts, deadline)
-        joiner = self._joiner(request)
+        faults = self._faults_of(request, arguments)
+        joiner = self._joiner(request, faults)
         try:
-            yield from read_stream(lambda: self._opened(arguments), joiner, deadline=deadline, faults=self._faults)
+            yield from read_stream(lambda: self._opened(arguments), joiner, deadline=deadline, faults=faults)
         except ContentFiltered:
             yield self._filtered(joiner)
 
@@ -75,12 +76,15 @@ class ChatCompletions:
             "timeout": http_timeout(timeouts, deadline),
         }
 
-    def _joiner(self, request: ChatRequest) -> ChunkJoiner:
-        return ChunkJoiner(request=request, count_tokens=self.count_tokens, faults=self._faults)
+    def _joiner(self, request: ChatRequest, faults: FaultTable) -> ChunkJoiner:
+        return ChunkJoiner(request=request, count_tokens=self.count_tokens, faults=faults)
 
     def _filtered(self, joiner: ChunkJoiner) -> ChatAnswer:
         joiner.filter()
         return joiner.answer()
+
+    def _faults_of(self, request: ChatRequest, arguments: dict[str, Any]) -> FaultTable:
+        return replace(self._faults, preceding=len(arguments["messages"]) - len(request.messages))
 
     @cached_property
     def _faults(self) -> FaultTable:
