@@ -12,11 +12,16 @@ from infra.data import KEYS_INDEX, DataStack
 _Actions = dict[str, tuple[str, ...]]
 # Named one by one: CDK's own grants add Scan, stream reads and more that no function needs.
 _TABLE: Final[_Actions] = {
-    "reads": ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
-    "writes": ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"),
+    "reads": ("dynamodb:GetItem",),
+    "writes": ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
 }
+_LISTED_TABLE: Final[_Actions] = {**_TABLE, "reads": ("dynamodb:GetItem", "dynamodb:Query")}
 _ACTIONS: Final[dict[Resource, _Actions]] = {
-    **dict.fromkeys((Resource.KEYS, Resource.PROVIDERS, Resource.QUERIES, Resource.LIMITS, Resource.CACHE), _TABLE),
+    **dict.fromkeys((Resource.KEYS, Resource.PROVIDERS), _LISTED_TABLE),
+    Resource.QUERIES: _TABLE,
+    # Several at once, and never but by a condition on what is there.
+    Resource.LIMITS: {"reads": ("dynamodb:BatchGetItem",), "writes": ("dynamodb:UpdateItem",)},
+    Resource.CACHE: _TABLE,
     # Without ListBucket S3 calls a body that is gone forbidden instead of missing.
     Resource.BODIES: {"reads": ("s3:GetObject", "s3:ListBucket"), "writes": ("s3:PutObject", "s3:DeleteObject")},
     Resource.CREDENTIALS: {
@@ -25,7 +30,8 @@ _ACTIONS: Final[dict[Resource, _Actions]] = {
     },
     Resource.QUEUE: {"reads": (), "writes": ("sqs:SendMessage",)},
 }
-_AUTHENTICATION = ("dynamodb:GetItem", "dynamodb:UpdateItem")
+# To read alone: whoever could write a key could give itself any role.
+_AUTHENTICATION = ("dynamodb:GetItem",)
 _KEY_ACTIONS = (
     "kms:Decrypt",
     "kms:DescribeKey",

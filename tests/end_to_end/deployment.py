@@ -111,8 +111,12 @@ class Deployment:
         found = {}
         for resource, key in _KEYS.items():
             table = variables[f"{resource.upper()}_TABLE"]
-            found[f"{resource} reads"] = _works(dynamodb.get_item, TableName=table, Key=key)
-            found[f"{resource} writes"] = _works(dynamodb.put_item, TableName=table, Item=key)
+            item = {"TableName": table, "Key": key}
+            several = {"RequestItems": {table: {"Keys": [key]}}}
+            found[f"{resource} reads"] = _works(dynamodb.get_item, **item) or _works(dynamodb.batch_get_item, **several)
+            found[f"{resource} writes"] = _works(dynamodb.update_item, **item) or _works(
+                dynamodb.put_item, TableName=table, Item=key
+            )
             found[f"{resource} scans"] = _works(dynamodb.scan, TableName=table)
         body = {"Bucket": variables["BODIES_BUCKET"], "Key": "probe"}
         found["bodies reads"] = _works(s3.get_object, **body)

@@ -7,21 +7,23 @@ from llm_gateway.endpoints import ENDPOINTS, WORKERS
 
 from tests.infra.deployments import deployed
 
-READ_TABLE = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"]
-WRITE_TABLE = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"]
+READ_ITEMS = "dynamodb:GetItem"
+LIST_ITEMS = ["dynamodb:GetItem", "dynamodb:Query"]
+WRITE_ITEMS = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+READ_AND_WRITE_ITEMS = [READ_ITEMS, *WRITE_ITEMS]
 USE_KEY = ["Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo"]
 WRITE_LOG = ["logs:CreateLogStream", "logs:PutLogEvents"]
 READ_SECRET = "secretsmanager:GetSecretValue"
 WRITE_SECRET = ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret"]
 CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
 EVERYWHERE = {"Log": WRITE_LOG, "Key": [f"kms:{action}" for action in USE_KEY]}
-AUTHENTICATED = {**EVERYWHERE, "Authentication": ["dynamodb:GetItem", "dynamodb:UpdateItem"], "Pepper": READ_SECRET}
+AUTHENTICATED = {**EVERYWHERE, "Authentication": READ_ITEMS, "Pepper": READ_SECRET}
 ASKING = {
-    "Providers": READ_TABLE,
+    "Providers": LIST_ITEMS,
     "Credentials": READ_SECRET,
-    "Queries": READ_TABLE + WRITE_TABLE,
-    "Limits": READ_TABLE + WRITE_TABLE,
-    "Cache": READ_TABLE + WRITE_TABLE,
+    "Queries": READ_AND_WRITE_ITEMS,
+    "Limits": ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"],
+    "Cache": READ_AND_WRITE_ITEMS,
     "Bodies": ["s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject"],
 }
 NAMES = {
@@ -59,13 +61,13 @@ def test_public_functions_may_nothing_but_log(row):
 @pytest.mark.parametrize(
     ("row", "stack", "expected"),
     [
-        ("list_providers", "api", {**AUTHENTICATED, "Providers": READ_TABLE}),
-        ("create_provider", "api", {**AUTHENTICATED, "Providers": WRITE_TABLE, "Credentials": WRITE_SECRET}),
-        ("get_query_status", "api", {**AUTHENTICATED, "Queries": READ_TABLE}),
+        ("list_providers", "api", {**AUTHENTICATED, "Providers": LIST_ITEMS}),
+        ("create_provider", "api", {**AUTHENTICATED, "Providers": WRITE_ITEMS, "Credentials": WRITE_SECRET}),
+        ("get_query_status", "api", {**AUTHENTICATED, "Queries": READ_ITEMS}),
         (
             "get_query_result",
             "api",
-            {**AUTHENTICATED, "Queries": READ_TABLE, "Bodies": ["s3:GetObject", "s3:ListBucket"]},
+            {**AUTHENTICATED, "Queries": READ_ITEMS, "Bodies": ["s3:GetObject", "s3:ListBucket"]},
         ),
         ("run_query", "api", {**AUTHENTICATED, **ASKING}),
         ("process_query", "worker", {**EVERYWHERE, **ASKING, "Consumption": CONSUME}),
