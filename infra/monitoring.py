@@ -23,23 +23,32 @@ class MonitoringStack(Stack):
         super().__init__(scope, f"{deployment.prefix}-monitoring", description="LLM gateway: alarms and dashboard")
         self._deployment = deployment
         topic = self._topic(data)
-        waiting = data.normal_queue.metric_approximate_age_of_oldest_message(period=_WINDOW)
+        waiting, urgent = (
+            queue.metric_approximate_age_of_oldest_message(period=_WINDOW)
+            for queue in (data.normal_queue, data.high_queue)
+        )
         # Counted as they come: the worker that takes note of them leaves none behind to be counted.
         dead = data.dead_letters.metric_number_of_messages_received(period=_WINDOW)
         alarms = [
             self._alarm("ServerErrors", self._api("5XXError"), 5, "The API answers with 5xx."),
             self._alarm("QueriesWait", waiting, 900, "Async queries have waited for more than 15 minutes."),
+            self._alarm("UrgentQueriesWait", urgent, 900, "Async queries of high priority have waited that long."),
             self._alarm("DeadLetters", dead, 1, "An async query failed for good."),
             *(self._alarm(row.name, self._errors(row), 1, f"{row.name} raises errors.") for row in WORKERS),
         ]
         for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(topic))
         if deployment.dashboards:
-            self._dashboard(waiting, dead)
+            self._dashboard([waiting, urgent], dead)
 
     def _topic(self, data: DataStack) -> sns.Topic:
         topic = sns.Topic(self, "Alarms", master_key=data.key, enforce_ssl=True)
-        topic.grant_publish(iam.ServicePrincipal("cloudwatch.amazonaws.com"))
+        # CloudWatch works for everybody: only the alarms of this account are told here.
+        topic.grant_publish(
+            iam.ServicePrincipal(
+                "cloudwatch.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
+            )
+        )
         if self._deployment.alarm_email:
             topic.add_subscription(subscriptions.EmailSubscription(self._deployment.alarm_email))
         return topic
@@ -56,7 +65,7 @@ class MonitoringStack(Stack):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
-    def _dashboard(self, waiting: cloudwatch.Metric, dead: cloudwatch.Metric) -> None:
+    def _dashboard(self, waiting: list[cloudwatch.Metric], dead: cloudwatch.Metric) -> None:
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._deployment.prefix)
         requests = [self._api(name) for name in ("Count", "4XXError", "5XXError")]
         latencies = [self._api("Latency", statistic) for statistic in ("p50", "p95", "p99")]
@@ -64,7 +73,7 @@ class MonitoringStack(Stack):
         dashboard.add_widgets(
             cloudwatch.GraphWidget(title="Requests", left=requests, width=12),
             cloudwatch.GraphWidget(title="Latency, ms", left=latencies, width=12),
-            cloudwatch.GraphWidget(title="Queues", left=[dead], right=[waiting], width=12),
+            cloudwatch.GraphWidget(title="Queues", left=[dead], right=waiting, width=12),
             cloudwatch.GraphWidget(title="Errors by function", left=functions, width=12),
         )
 

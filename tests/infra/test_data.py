@@ -1,5 +1,7 @@
 """What is kept, and how it is protected."""
 
+import json
+
 import pytest
 from llm_gateway.settings import Settings
 
@@ -51,6 +53,12 @@ def test_everything_is_encrypted_under_the_stacks_own_key(stage):
     (bucket,) = data.properties("AWS::S3::Bucket")
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["ServerSideEncryptionByDefault"] == {"KMSMasterKeyID": arn, "SSEAlgorithm": "aws:kms"}
+
+
+def test_the_key_does_for_alarms_what_an_encrypted_notice_needs():
+    (key,) = deployed().data.properties("AWS::KMS::Key")
+    granted = {json.dumps(given["Principal"]): given["Action"] for given in key["KeyPolicy"]["Statement"]}
+    assert granted[json.dumps({"Service": "cloudwatch.amazonaws.com"})] == ["kms:Decrypt", "kms:GenerateDataKey*"]
 
 
 def test_bodies_are_private_and_live_as_long_as_queries():

@@ -7,13 +7,23 @@ from tests.infra.deployments import deployed
 
 def test_what_a_caller_would_notice_rings():
     alarms = {alarm["AlarmName"]: alarm for alarm in deployed().monitoring.properties("AWS::CloudWatch::Alarm")}
-    names = {"ServerErrors", "QueriesWait", "DeadLetters", *(row.name for row in WORKERS)}
+    names = {"ServerErrors", "QueriesWait", "UrgentQueriesWait", "DeadLetters", *(row.name for row in WORKERS)}
     assert set(alarms) == {f"llm-gateway-dev-{name}" for name in names}
     for alarm in alarms.values():
         assert alarm["AlarmActions"]
         assert alarm["TreatMissingData"] == "notBreaching"
         # Emulators know no metric math, which a label or an expression would need.
         assert "Metrics" not in alarm
+
+
+def test_no_other_accounts_alarms_are_told_of():
+    (policy,) = deployed().monitoring.properties("AWS::SNS::TopicPolicy")
+    (publishing,) = (
+        statement
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    )
+    assert publishing["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 def test_an_address_is_told_of_alarms_if_there_is_one():
