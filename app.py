@@ -5,7 +5,7 @@ from aws_cdk import App, Tags
 
 from infra.api import ApiStack
 from infra.data import DataStack
-from infra.deployment import Deployment, LocalModel
+from infra.deployment import Deployment, LocalModel, WrongSetting
 from infra.local_model import LocalModelStack
 from infra.monitoring import MonitoringStack
 from infra.security import SecurityStack, check
@@ -28,5 +28,8 @@ def add_stacks(app: App) -> None:
 
 if __name__ == "__main__":
     app = App()
-    add_stacks(app)
+    try:
+        add_stacks(app)
+    except WrongSetting as wrong:
+        raise SystemExit(str(wrong)) from None
     app.synth()

@@ -10,6 +10,10 @@ from aws_cdk import aws_logs as logs
 from constructs import Node
 
 
+class WrongSetting(ValueError):
+    """A setting that is missing, or has no such value; the message names it."""
+
+
 class Stage(StrEnum):
     """How much is at stake. `prod` keeps its data, protects it, and shifts traffic to new code step by step."""
 
@@ -70,7 +74,7 @@ class Deployment:
 
     @classmethod
     def from_context(cls, node: Node) -> "Deployment":
-        """Read the app's context. Raises ValueError naming a setting that is missing or has no such value."""
+        """Read the app's context. Raises WrongSetting."""
         local_model = _choice(node, "localModel", LocalModel)
         return cls(
             name=_text(node, "name"),
@@ -134,14 +138,14 @@ _RETENTION_DAYS = {
 def _text(node: Node, name: str) -> str:
     value = node.try_get_context(name)
     if value is None:
-        raise ValueError(f"The context has no {name!r}: cdk.json sets it, -c {name}=… changes it.")
+        raise WrongSetting(f"The context has no {name!r}: cdk.json sets it, -c {name}=… changes it.")
     return str(value)
 
 
 def _choice(node: Node, name: str, choices: type[_Choice]) -> _Choice:
     value = _text(node, name)
     if value not in list(choices):
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+        raise WrongSetting(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
     return choices(value)
 
 
@@ -154,11 +158,11 @@ def _whole_number(node: Node, name: str, *, most: int | None = None) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1 or (most is not None and number > most):
         bounds = "from 1 up" if most is None else f"from 1 to {most}"
-        raise ValueError(f"{name} must be a whole number {bounds}, not {text!r}.")
+        raise WrongSetting(f"{name} must be a whole number {bounds}, not {text!r}.")
     return number
 
 
 def _log_retention(days: int) -> logs.RetentionDays:
     if days not in _RETENTION_DAYS:
-        raise ValueError(f"logRetentionDays must be one of {', '.join(map(str, _RETENTION_DAYS))}, not {days}.")
+        raise WrongSetting(f"logRetentionDays must be one of {', '.join(map(str, _RETENTION_DAYS))}, not {days}.")
     return _RETENTION_DAYS[days]

@@ -1,6 +1,9 @@
 """Settings from the context."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from aws_cdk import App
@@ -49,3 +52,11 @@ def test_a_setting_that_is_missing_is_named():
     context = {name: value for name, value in SETTINGS.items() if name != "python"}
     with pytest.raises(ValueError, match="'python'"):
         Deployment.from_context(App(context=context).node)
+
+
+def test_the_app_says_what_is_wrong_in_a_sentence():
+    environment = {**os.environ, "CDK_CONTEXT_JSON": json.dumps({**SETTINGS, "stage": "production"})}
+    command = [sys.executable, "app.py"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "stage must be one of dev, staging, prod, not 'production'.\n"
