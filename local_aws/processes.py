@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from local_aws import tether
 from workshop.places import ROOT
-from workshop.steps import Failure
+from workshop.steps import Ended, Failure
 
 TAIL_LINES: Final = 20
 POLL_S: Final = 0.03
@@ -30,6 +30,7 @@ class Process:
     popen: subprocess.Popen[bytes]
     log: Path
     grace_s: float = GRACE_S
+    _asked_to_end: bool = False
 
     @property
     def pid(self) -> int:
@@ -41,7 +42,9 @@ class Process:
         return self.log.read_text(errors="replace")
 
     def failure(self, what: str) -> Failure:
-        """A Failure that says `what` and shows the end of the output."""
+        """A Failure that says `what` and shows the end of the output; an Ended where it was asked to."""
+        if self._asked_to_end:
+            return Ended(f"{self.name}: was asked to end")
         tail = "\n".join(self.output().splitlines()[-TAIL_LINES:])
         return Failure(f"{self.name}: {what}. The end of {self.log}:\n\n{tail}")
 
@@ -58,6 +61,7 @@ class Process:
 
     def ask_to_end(self) -> None:
         """Send SIGTERM to the process and its group."""
+        self._asked_to_end = True
         self._signal(signal.SIGTERM)
 
     def end(self) -> None:
@@ -112,7 +116,7 @@ class Processes:
         log = self.logs / f"{name}.log"
         with self._lock, log.open("wb") as output:
             if self._stopped:
-                raise Failure(f"{name}: not started, because all is being stopped.")
+                raise Ended(f"{name}: not started, because all is being stopped.")
             popen = subprocess.Popen(
                 [sys.executable, "-ISE", tether.__file__, str(os.getpid()), *map(str, command)],
                 env=env,

@@ -18,6 +18,10 @@ class Failure(Exception):
     """A step that could not be done; its text says what happened and what to do about it."""
 
 
+class Ended(Failure):
+    """A step that was not done because somebody made an end of it."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Step:
     """One thing being done. `detail` is shown behind its title; `fraction` says how much is done, or None if nobody knows."""
@@ -66,7 +70,8 @@ class Steps:
         try:
             yield step
         except BaseException as error:
-            self._finish(step, mark="failed" if isinstance(error, Exception) else "ended")
+            failed = isinstance(error, Exception) and not isinstance(error, Ended)
+            self._finish(step, mark="failed" if failed else "ended")
             raise
         self._finish(step, mark="done")
 

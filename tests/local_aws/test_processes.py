@@ -12,7 +12,7 @@ import pytest
 
 from local_aws.processes import Processes
 from workshop.places import ROOT
-from workshop.steps import Failure
+from workshop.steps import Ended, Failure
 
 # Starts a child of its own, and says so. Only the first of them minds SIGTERM.
 FAMILY = """
@@ -118,8 +118,16 @@ def test_a_child_that_breaks_down_ends_the_wait(tmp_path: Path) -> None:
             processes.wait_for_end()
 
 
+def test_a_child_that_was_asked_to_end_did_not_fail(tmp_path: Path) -> None:
+    with Processes(logs=tmp_path) as processes:
+        process = processes.start("model", [sys.executable, "-c", "import time; time.sleep(60)"], env={})
+        process.ask_to_end()
+        with pytest.raises(Ended, match="model"):
+            process.wait_until(lambda: False, timeout_s=10)
+
+
 def test_starts_nothing_once_it_stops(tmp_path: Path) -> None:
     with Processes(logs=tmp_path) as processes:
         processes.stop()
-        with pytest.raises(Failure, match="being stopped"):
+        with pytest.raises(Ended, match="being stopped"):
             processes.start("late", [sys.executable, "-c", ""], env={})

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from workshop.steps import Failure, Steps
+from workshop.steps import Ended, Failure, Steps
 
 
 class Terminal(io.StringIO):
@@ -36,10 +36,11 @@ def test_a_failed_step_says_so_and_raises_on() -> None:
     assert stream.getvalue().split()[:2] == ["failed", "llama.cpp"]
 
 
-def test_a_step_that_somebody_ended_did_not_fail() -> None:
+@pytest.mark.parametrize("end", [KeyboardInterrupt, Ended])
+def test_a_step_that_somebody_ended_did_not_fail(end: type[BaseException]) -> None:
     stream = io.StringIO()
-    with pytest.raises(KeyboardInterrupt), Steps(stream=stream).step("llama.cpp"):
-        raise KeyboardInterrupt
+    with pytest.raises(end), Steps(stream=stream).step("llama.cpp"):
+        raise end
     assert stream.getvalue().split()[:2] == ["ended", "llama.cpp"]
 
 
