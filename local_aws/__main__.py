@@ -9,8 +9,6 @@ from types import FrameType
 from typing import NoReturn
 
 from local_aws import tether
-from local_aws.deploy import deploy_local
-from local_aws.run import run
 from workshop.places import ROOT
 from workshop.steps import Failure
 
@@ -32,9 +30,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=ROOT / ".local", help="where gateway.json and the logs go")
     parser.add_argument("--exit-when-ready", action="store_true", help="stop again once all works")
     parser.add_argument(
-        "--context", action="append", default=[], metavar="NAME=VALUE", help="with deploy: a CDK setting"
+        "--context", action="append", default=[], type=_setting, metavar="NAME=VALUE", help="with deploy: a CDK setting"
     )
     return parser.parse_args()
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
 
 
 def main() -> int:
@@ -46,10 +51,15 @@ def main() -> int:
         tether.end_with_parent()
     folder, stay = arguments.folder.resolve(), not arguments.exit_when_ready
     try:
+        # Imported once signals are minded: it takes long enough for one to come.
         if arguments.verb == "run":
+            from local_aws.run import run
+
             run(folder=folder, stay=stay)
         else:
-            deploy_local(folder=folder, stay=stay, context=dict(item.split("=", 1) for item in arguments.context))
+            from local_aws.deploy import deploy_local
+
+            deploy_local(folder=folder, stay=stay, context=dict(arguments.context))
     except Failure as failure:
         print(f"\n{failure}", file=sys.stderr)
         return 1

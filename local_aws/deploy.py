@@ -50,7 +50,7 @@ def deploy_local(*, folder: Path, stay: bool, context: Mapping[str, str]) -> Non
         with gateway_file.written(
             folder / "gateway.json", base_url=deployed.base_url, api_key=key, aws_endpoint_url=aws.url
         ):
-            steps.say("\n  Ctrl-C stops everything.")
+            steps.say(summary.END)
             processes.wait_for_end()
 
 

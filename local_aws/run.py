@@ -44,6 +44,7 @@ def run(*, folder: Path, stay: bool) -> None:
         ):
             steps.say(summary.text(base_url=api.base_url, key=api.key, answer=answer, aws_url=aws_url))
             if stay:
+                steps.say(summary.END)
                 running.processes.wait_for_end()
 
 

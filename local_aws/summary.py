@@ -8,6 +8,7 @@ from local_aws.api import BASE_PATH
 
 QUESTION: Final = "What is photosynthesis? Answer in one sentence."
 NEXT_QUESTION: Final = "Name three fruits."
+END: Final = "\n  Ctrl-C stops everything."
 
 
 def query(question: str) -> dict[str, Any]:
@@ -33,9 +34,7 @@ def text(*, base_url: str, key: str, answer: dict[str, Any], aws_url: str) -> st
   Try
     {_curl(base_url, key, "/query", query(NEXT_QUESTION))}
     {_curl(base_url, key, f"/query/{answer['id']}/result")}
-    {_curl(base_url, key, "/providers")}
-
-  Ctrl-C stops everything."""
+    {_curl(base_url, key, "/providers")}"""
 
 
 def deployed_text(*, base_url: str, key: str, aws_url: str) -> str:
