@@ -25,7 +25,10 @@ def main() -> int:
     arguments = parser.parse_args()
     # Ended from outside, it still ends what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    names = arguments.functions or [row.name for row in (*ENDPOINTS, *WORKERS)]
+    every = [row.name for row in (*ENDPOINTS, *WORKERS)]
+    if unknown := set(arguments.functions).difference(every):
+        parser.error(f"no such function: {', '.join(sorted(unknown))} (there are {', '.join(every)})")
+    names = arguments.functions or every
     with tempfile.TemporaryDirectory(prefix="llm-gateway-bench-") as folder:
         try:
             built = build()
@@ -35,6 +38,8 @@ def main() -> int:
         except Failure as failure:
             print(f"\n{failure}", file=sys.stderr)
             return 1
+        except KeyboardInterrupt:
+            return 130
     return 0
 
 
