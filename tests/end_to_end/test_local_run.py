@@ -56,6 +56,8 @@ class Run:
 def started(folder: Path) -> Iterator[Run]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LOCALSTACK_"))}
     command = [sys.executable, "-m", "local_aws", "run", "--folder", str(folder)]
+    environment["TMPDIR"] = str(folder / "scratch")
+    (folder / "scratch").mkdir()
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
@@ -111,6 +113,7 @@ def test_answers_on_other_ports_when_its_own_are_taken_and_leaves_nothing(tmp_pa
         assert run.process.wait(STOP_TIMEOUT_S) == 0, run.output
         assert [child for child in children if runs(child)] == []
         assert not run.gateway_file.exists()
+        assert list((tmp_path / "scratch").iterdir()) == []
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
