@@ -30,7 +30,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=ROOT / ".local", help="where gateway.json and the logs go")
     parser.add_argument("--exit-when-ready", action="store_true", help="stop again once all works")
     parser.add_argument(
-        "--context", action="append", default=[], type=_setting, metavar="NAME=VALUE", help="with deploy: a CDK setting"
+        *("-c", "--context"),
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="NAME=VALUE",
+        help="with deploy: a CDK setting",
     )
     return parser.parse_args()
 

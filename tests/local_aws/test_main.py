@@ -12,7 +12,7 @@ def said(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_a_setting_without_a_value_is_named() -> None:
-    refused = said("deploy", "--context", "stage")
+    refused = said("deploy", "-c", "stage")
     assert refused.returncode == 2
     assert "'stage' is not NAME=VALUE" in refused.stderr
 
