@@ -331,6 +331,36 @@ def test_a_success_ends_the_row(deployment: Deployment) -> None:
     assert deployment.gates.state(config).circuit is CircuitState.CLOSED
 
 
+@pytest.mark.parametrize("minutes", [0, 1])
+def test_a_success_ends_a_row_that_began_after_its_call_did(
+    deployment: Deployment, clock: FakeClock, minutes: int
+) -> None:
+    """Answers take long: what a call knew of the gate when it passed is old when it ends."""
+    config, other = limited(), deployment.process()
+    deployment.call(config)
+    running = [deployment.admit(config) for _ in range(4)]
+    clock.advance(60 * minutes)
+    for admitted in running:
+        other.settle(other.admit(config, tokens=0, timeout_s=TIMEOUT_S), ended(ProviderFailed("500")))
+        deployment.gates.settle(admitted, ended())
+    assert deployment.gates.state(config).circuit is CircuitState.CLOSED
+
+
+def test_a_success_from_before_the_circuit_opened_does_not_open_it_again(
+    deployment: Deployment, clock: FakeClock
+) -> None:
+    config, other = limited(), deployment.process()
+    deployment.call(config)
+    late = deployment.admit(config)
+    for admitted in [other.admit(config, tokens=0, timeout_s=TIMEOUT_S) for _ in range(20)]:
+        other.settle(admitted, ended(ProviderFailed("500")))
+    assert deployment.gates.state(config).circuit is CircuitState.OPEN
+    clock.advance(20)
+    other.settle(other.admit(config, tokens=0, timeout_s=TIMEOUT_S), ended())
+    deployment.gates.settle(late, ended())
+    assert deployment.gates.state(config).circuit is CircuitState.CLOSED
+
+
 def test_half_of_a_minute_s_calls_open_the_circuit_without_a_row(deployment: Deployment, clock: FakeClock) -> None:
     config = limited()
     for _ in range(9):

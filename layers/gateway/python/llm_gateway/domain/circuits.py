@@ -107,16 +107,24 @@ def passing(circuit: Circuit, *, call_id: str, now_ns: int, until_ns: int) -> Wr
 
 
 def recording(
-    circuit: Circuit, verdict: Verdict, *, call_id: str, generation: int | None, policy: CircuitPolicy, now_ns: int
+    circuit: Circuit,
+    verdict: Verdict,
+    *,
+    call_id: str,
+    generation: int | None,
+    policy: CircuitPolicy,
+    now_ns: int,
+    heard: bool,
 ) -> Write:
     """The write that notes how a call ended; `generation` is the circuit's when the call was let through.
 
-    A success where no failure is known of says nothing new, and writes nothing.
+    A success where no failure is known of, and one was `heard` of in this minute, says nothing new, and writes nothing. Whether
+    something failed since the circuit was looked at, the minute's tally tells: see `ends_row`.
     """
     if circuit.trial == call_id:
         return Write((Equal("trial", call_id),), (*_after_trial(verdict, policy, now_ns), *_ended_trial()))
     if verdict is Verdict.SUCCESS:
-        return Write((), (Put("failures", 0),)) if circuit.failures else Write()
+        return Write() if heard and not circuit.failures else ending_row()
     if verdict is Verdict.FAILURE and circuit.generation == generation:
         same = Absent("generation") if generation is None else Equal("generation", generation)
         return Write((same,), (Add("failures", 1),))
@@ -129,6 +137,17 @@ def tallying(verdict: Verdict, *, generation: int | None) -> Write:
         return Write()
     calls, failures = _tallies(generation)
     return Write((), (Add(calls, 1), *([Add(failures, 1)] if verdict is Verdict.FAILURE else [])))
+
+
+def ends_row(tally: Item, *, generation: int | None) -> bool:
+    """Whether a success has failures before it that count as a row until `ending_row` is written."""
+    _, failures = _tallies(generation)
+    return bool(number(tally, failures))
+
+
+def ending_row() -> Write:
+    """The write that a success ends a row of failures with."""
+    return Write((), (Put("failures", 0),))
 
 
 def opening(*, policy: CircuitPolicy, now_ns: int) -> Write:

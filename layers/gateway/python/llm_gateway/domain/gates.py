@@ -148,7 +148,8 @@ def has_admitted(item: Item, call: Call) -> bool:
 def settlement(admitted: Admission, result: CallResult, item: Item, *, now_ns: int) -> Write:
     """The write that notes the end of a call: what it used, its place freed, and what it says about the provider.
 
-    Without changes where the item tells all of that already: a success at a gate that limits nothing and knows of no failure.
+    Without changes where the item tells all of that already: a success at a gate that limits nothing, knows of no failure, and
+    has heard of a success in this minute.
     """
     call, gate = admitted.call, admitted.gate
     write = recording(
@@ -158,6 +159,7 @@ def settlement(admitted: Admission, result: CallResult, item: Item, *, now_ns: i
         generation=Circuit.of(admitted.item).generation,
         policy=call.provider.circuit,
         now_ns=now_ns,
+        heard=_has_heard(item, now_ns=now_ns),
     )
     if gate.share.tokens:
         reserved = Reservation(amount=call.tokens, level=Level.of(admitted.item, "tokens"))
@@ -272,11 +274,15 @@ def _tokens_used(result: CallResult, *, reserved: int) -> int:
 def _noting(result: CallResult, item: Item, *, now_ns: int) -> Write:
     if result.answered:
         # Once a minute: within it, the minute's counters tell.
-        noted = (number(item, "last_success_at") or 0) // WINDOW_NS == now_ns // WINDOW_NS
-        return Write() if noted else Write((), (Put("last_success_at", now_ns),))
+        return Write() if _has_heard(item, now_ns=now_ns) else Write((), (Put("last_success_at", now_ns),))
     if result.fault is None or not result.is_error:
         return Write()
     return Write((), (Put("last_error_code", result.fault.code), Put("last_error_at", now_ns)))
+
+
+def _has_heard(item: Item, *, now_ns: int) -> bool:
+    """Whether the item knows of a success in this minute."""
+    return (number(item, "last_success_at") or 0) // WINDOW_NS == now_ns // WINDOW_NS
 
 
 def _kept(now_ns: int) -> Write:

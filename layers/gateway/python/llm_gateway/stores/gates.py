@@ -3,8 +3,8 @@
 Round trips of `admit`: 1 when the item is as this process last saw it; 0 while the circuit is open or the provider has asked for
 a pause, and where nothing is limited and the item was seen within a second; 2 when a bucket has turned since, and in a process's
 first call; never more than `TRIES`. Of `settle`: 1 write to the minute's counters and, at the same time, 1 to the gate if there
-is anything to tell it; 2 when the circuit opens or a bucket has turned; and one for each further item of a sharded gate when the
-circuit turns or the provider asks for a pause. Counters have items of their own because a write is billed by its item's size.
+is anything to tell it; 2 when the circuit opens or a bucket has turned, and for a success in a minute that failures are known of;
+and one for each further item of a sharded gate when the circuit turns or the provider asks for a pause. Counters have items of their own because a write is billed by its item's size.
 
 A write that lets a call pass may be sent again when its answer is lost, and then take twice: the limit holds all the same.
 """
@@ -16,7 +16,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from llm_gateway.domain.circuits import Circuit, closing_copy, opening, opening_copy, tallying, verdict_on
+from llm_gateway.domain.circuits import (
+    Circuit,
+    Verdict,
+    closing_copy,
+    ending_row,
+    ends_row,
+    opening,
+    opening_copy,
+    tallying,
+    verdict_on,
+)
 from llm_gateway.domain.gates import (
     UNSEEN,
     Admission,
@@ -213,9 +223,12 @@ class StoredProviderGates:
         self, admission: Admission, result: CallResult, met: Item, item: Item, tally: Item, *, now_ns: int
     ) -> None:
         """Opens the circuit if it is time to, and tells the other items of the gate what concerns them too."""
-        call = admission.call
+        call, verdict = admission.call, verdict_on(result.fault, cancelled=result.cancelled)
         home, *copies = gates_of(call.provider)
-        if Circuit.of(item).trips(call.provider.circuit, tally):
+        if verdict is Verdict.SUCCESS and self._is_in_a_row(admission, met, item, tally):
+            self._tell([admission.gate], ending_row())
+        # What failed has just seen the item; what succeeded may know an old one, and the circuit of then.
+        if verdict is Verdict.FAILURE and Circuit.of(item).trips(call.provider.circuit, tally):
             opened = self._items.write(home.scope, opening(policy=call.provider.circuit, now_ns=now_ns)).item
             self._remember({home.scope: opened})
             retry_at_ns = Circuit.of(opened).retry_at_ns
@@ -227,6 +240,12 @@ class StoredProviderGates:
         until_ns = held_until_ns(result, now_ns=now_ns)
         if until_ns is not None:
             self._tell([gate for gate in (home, *copies) if gate != admission.gate], holding(until_ns))
+
+    def _is_in_a_row(self, admission: Admission, met: Item, item: Item, tally: Item) -> bool:
+        """Whether failures are counted as if this success had not come: it knew of none when it was let through."""
+        if item is met:
+            return ends_row(tally, generation=Circuit.of(admission.item).generation)
+        return Circuit.of(item).failures > 0
 
     def _tell(self, gates: Sequence[Gate], write: Write) -> None:
         for gate in gates:
