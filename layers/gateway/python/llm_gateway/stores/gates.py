@@ -3,8 +3,9 @@
 Round trips of `admit`: 1 when the item is as this process last saw it; 0 while the circuit is open or the provider has asked for
 a pause, and where nothing is limited and the item was seen within a second; 2 when a bucket has turned since, and in a process's
 first call; never more than `TRIES`. Of `settle`: 1 write to the minute's counters and, at the same time, 1 to the gate if there
-is anything to tell it; 2 when the circuit opens or a bucket has turned, and for a success in a minute that failures are known of;
-and one for each further item of a sharded gate when the circuit turns or the provider asks for a pause. Counters have items of their own because a write is billed by its item's size.
+is anything to tell it; 2 when the circuit opens or a bucket has turned, and for a success in a minute with failures; and one for
+each further item of a sharded gate when the circuit turns or the provider asks for a pause. Counters have items of their own
+because a write is billed by its item's size.
 
 A write that lets a call pass may be sent again when its answer is lost, and then take twice: the limit holds all the same.
 """
