@@ -1,5 +1,6 @@
 """Queued queries and the cache: the same question is asked once, and nobody waits for an answer that does not come."""
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -322,6 +323,23 @@ def test_an_erasure_erases_the_copy(engine: QueryEngine) -> None:
 def test_what_is_erased_while_it_ends_leaves_no_copy(engine: QueryEngine) -> None:
     query = queued(engine)
     engine.queries.first["finish"] = lambda: engine.service.erase(query.id, caller=ALICE)
+    assert process(engine, query)
+    assert engine.queries.port.get(query.id) is None
+    assert place(engine) is None
+
+
+def test_what_is_erased_as_soon_as_it_has_ended_leaves_no_copy(engine: QueryEngine) -> None:
+    """Who waits for the end may erase the query before its answer has come to the cache."""
+    query = queued(engine)
+    has_ended = threading.Event()
+
+    def erase() -> None:
+        has_ended.wait(0.2)
+        engine.service.erase(query.id, caller=ALICE)
+
+    finish = engine.queries.port.finish
+    engine.queries.port.finish = lambda ended: (finish(ended), has_ended.set())[0]
+    engine.cache.first["put"] = erase
     assert process(engine, query)
     assert engine.queries.port.get(query.id) is None
     assert place(engine) is None

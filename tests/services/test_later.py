@@ -1,5 +1,6 @@
 """Queries that are asked now and answered later: accepted whole or not at all, read by whom they are for, cancelled, erased."""
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -334,6 +335,38 @@ def test_an_end_that_comes_while_a_query_is_erased_leaves_no_copy(engine: QueryE
     engine.service.erase(opened.query_id, caller=ALICE)
     assert engine.queries.port.get(opened.query_id) is None
     assert engine.cache.port.peek(engine.place_of(question(parameters=parameters))) is None
+
+
+def test_a_stream_that_is_erased_as_soon_as_it_has_ended_leaves_no_copy(engine: QueryEngine) -> None:
+    parameters = Parameters(temperature=0, max_output_tokens=100)
+    items = engine.service.stream(engine.asked(question(mode="stream", parameters=parameters)))
+    opened: Any = next(items)
+    has_ended = threading.Event()
+
+    def erase() -> None:
+        has_ended.wait(0.2)
+        engine.service.erase(opened.query_id, caller=ALICE)
+
+    finish = engine.queries.port.finish
+    engine.queries.port.finish = lambda ended: (finish(ended), has_ended.set())[0]
+    engine.cache.first["put"] = erase
+    list(items)
+    assert engine.queries.port.get(opened.query_id) is None
+    assert engine.cache.port.peek(engine.place_of(question(parameters=parameters))) is None
+
+
+def test_what_was_stored_though_the_answer_to_that_was_lost_is_not_left(engine: QueryEngine) -> None:
+    engine.queries.late["add"] = AWAY
+    with pytest.raises(DependencyUnavailable):
+        accept(engine, key=idempotency())
+    assert engine.queries.port._stored == {}
+
+
+def test_a_key_that_was_taken_though_the_answer_to_that_was_lost_is_free_again(engine: QueryEngine) -> None:
+    engine.keys.late["claim"] = AWAY
+    with pytest.raises(DependencyUnavailable):
+        accept(engine, key=idempotency())
+    assert accept(engine, key=idempotency()).status is QueryStatus.QUEUED
 
 
 def test_an_erased_one_is_none_of_the_workers_business(engine: QueryEngine) -> None:

@@ -82,8 +82,9 @@ class QueryService:
         if known is not None:
             return known
         try:
-            self.store.add(entry.query)
+            # Perhaps so even where that fails: its answer may be lost.
             entry.is_stored = True
+            self.store.add(entry.query)
             self.queue.send(entry.query.id, priority=asked.request.priority)
         except Exception:
             self.ledger.forget(entry)
