@@ -8,7 +8,9 @@ HEADER: Final = f"{'':<44}{'min':>9}{'median':>9}{'p95':>9}   ms"
 
 
 def line(name: str, figures_ms: Sequence[float]) -> str:
-    """`name` with the least, the middle and the 95th percentile of `figures_ms`."""
+    """`name` with the least, the middle and the 95th percentile of `figures_ms`, if there are any."""
+    if not figures_ms:
+        return f"{name:<44}{'-':>9}{'-':>9}{'-':>9}"
     ordered = sorted(figures_ms)
     return f"{name:<44}{ordered[0]:9.1f}{statistics.median(ordered):9.1f}{percentile(ordered, 95):9.1f}"
 

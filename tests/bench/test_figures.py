@@ -18,3 +18,7 @@ def test_a_line_shows_least_middle_and_tail() -> None:
 def test_packages_are_named_without_what_is_inside_them() -> None:
     modules = {"fastapi.routing": 90.0, "fastapi": 180.0, "mangum": 30.0, "six": 1.0}
     assert slowest(modules, count=2) == [("fastapi", 180.0), ("mangum", 30.0)]
+
+
+def test_a_line_without_figures_says_so() -> None:
+    assert line("refused", []).split() == ["refused", "-", "-", "-"]
