@@ -1,6 +1,9 @@
 """The command line for keys."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,3 +59,18 @@ def test_a_store_that_is_away_is_told_in_words(gateway: FakeGateway, capsys: pyt
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "The keys cannot be reached." in captured.err
+
+
+def test_a_variable_that_is_not_set_is_named() -> None:
+    package = Path(__file__).parents[2] / "layers" / "gateway" / "python"
+    ended = subprocess.run(
+        [sys.executable, "-m", "llm_gateway.entrypoints.keys", "create", "--role", "admin", "--name", "me"],
+        env={"PYTHONPATH": str(package), "KEYS_TABLE": "keys"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Not set: PEPPER_SECRET_ID. ")
+    assert ended.stdout == ""

@@ -11,7 +11,17 @@ from llm_gateway.entrypoints.composition import gateway_at_start
 from llm_gateway.errors import GatewayError
 
 
-def main(arguments: Sequence[str] | None = None, *, gateway: Callable[[], Gateway] = gateway_at_start) -> int:
+def gateway_with_keys() -> Gateway:
+    """The gateway of this process, or its end: with the variables that are not set."""
+    gateway = gateway_at_start()
+    needed = {"KEYS_TABLE": gateway.settings.keys_table, "PEPPER_SECRET_ID": gateway.settings.pepper_secret_id}
+    missing = [name for name, value in needed.items() if not value]
+    if missing:
+        raise SystemExit(f"Not set: {', '.join(missing)}. The data stack's outputs say what to set them to.")
+    return gateway
+
+
+def main(arguments: Sequence[str] | None = None, *, gateway: Callable[[], Gateway] = gateway_with_keys) -> int:
     """Creates a key in the deployed table and prints it as JSON; its secret is shown this once."""
     parser = argparse.ArgumentParser(prog="python -m llm_gateway.entrypoints.keys", description=main.__doc__)
     create = parser.add_subparsers(required=True).add_parser("create", help="make a new key")
