@@ -23,7 +23,8 @@ def compile_tree(directory: Path, *, python: str) -> None:
     executable = interpreter(python)
     if executable is None:
         print(  # noqa: T201
-            f"note: no Python {python} on this machine, so the layer carries no bytecode and starts more slowly.",
+            f"note: no Python {python} on this machine, so the layer carries no bytecode and starts more slowly; "
+            f"`uv python install {python}` brings one.",
             file=sys.stderr,
         )
         return

@@ -27,4 +27,6 @@ def test_where_that_python_is_missing_it_says_so(tmp_path, capfd):
     assert interpreter("3.99") is None
     compile_tree(tmp_path, python="3.99")
     assert [path.name for path in tmp_path.iterdir()] == ["module.py"]
-    assert "no Python 3.99" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "no Python 3.99" in said
+    assert "uv python install 3.99" in said
