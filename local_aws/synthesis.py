@@ -32,11 +32,6 @@ class Assembly:
 
     path: Path
 
-    def stack_names(self) -> list[str]:
-        """The stacks in it."""
-        artifacts = json.loads((self.path / "manifest.json").read_text())["artifacts"]
-        return [name for name, artifact in artifacts.items() if artifact["type"] == "aws:cloudformation:stack"]
-
     def template(self, stack_name: str) -> dict[str, Any]:
         """A stack's template."""
         template: dict[str, Any] = json.loads((self.path / f"{stack_name}.template.json").read_text())
