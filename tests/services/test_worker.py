@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from llm_gateway.domain.chat import ChatAnswer
@@ -350,11 +351,12 @@ def test_a_queue_that_is_away_does_not_stop_the_work(engine: QueryEngine) -> Non
 
 @dataclass
 class Waiting(Provider):
-    """Answers when `answer` says so, or breaks off once nobody wants the answer."""
+    """Answers (or raises `fault`) when `answer` says so, or breaks off once nobody wants the answer."""
 
     began: threading.Event = field(default_factory=threading.Event)
     broken_off: threading.Event = field(default_factory=threading.Event)
     answer: threading.Event = field(default_factory=threading.Event)
+    fault: Exception | None = None
 
     def open(self, *_: object) -> Provider:
         return self
@@ -365,6 +367,8 @@ class Waiting(Provider):
             if cancelled():
                 self.broken_off.set()
                 raise CallCancelled("The call was broken off.")
+        if self.fault:
+            raise self.fault
         return ChatAnswer(text="Late.", finish_reason="stop", model="a-model", usage=USAGE)  # type: ignore[arg-type]
 
 
@@ -418,6 +422,32 @@ def test_query_and_message_are_kept_while_the_work_goes_on(slow: QueryEngine, wa
     assert len(slow.queue.held) >= 3
     assert {held.duration_s for held in slow.queue.held} == {SHORT.total_seconds()}
     assert stored(slow, query).status is QueryStatus.SUCCEEDED
+
+
+def test_a_renewal_under_way_does_not_undo_the_pause_before_the_next_try(slow: QueryEngine, waiting: Waiting) -> None:
+    query, renewed = queued(slow), threading.Event()
+    renew, hold, seen_to = slow.queries.port.renew, slow.queue.hold, threading.Event()
+
+    def slowly(*given: Any, **named: Any) -> bool:
+        done: bool = renew(*given, **named)
+        renewed.set()
+        seen_to.wait(0.2)
+        return done
+
+    def noted(delivery: Delivery, *, duration_s: float) -> None:
+        hold(delivery, duration_s=duration_s)
+        if duration_s != SHORT.total_seconds():
+            seen_to.set()
+
+    slow.queries.port.renew, slow.queue.hold = slowly, noted  # type: ignore[method-assign]
+    waiting.fault = ProviderRefused("403")
+
+    def fail() -> None:
+        assert renewed.wait(5)
+        waiting.answer.set()
+
+    assert meanwhile(slow, query, waiting, fail) == [False]
+    assert hidden_s(slow) == 5
 
 
 def test_a_query_that_is_cancelled_stops_its_call(slow: QueryEngine, waiting: Waiting) -> None:

@@ -107,19 +107,26 @@ class Worker:
             raise NotDone("Somebody else works on the query.")
 
     def _work(self, task: _Task) -> None:
+        failure = self._tried(task)
+        if failure is not None:
+            # Held no more: a renewal under way must not have the last word on when the message comes back.
+            failure.attempts = tuple(task.course.attempts)
+            self._unanswered(task, failure)
+
+    def _tried(self, task: _Task) -> GatewayError | None:
+        """Answers and ends the query, or tells what kept it from that; query and message are held meanwhile."""
         keep_message = partial(self._hold, task.delivery, self._lease_s)
         with holding(task.query, self.store, self.clock, lease=self.records.lease, also=keep_message) as hold:
             task.course.cancelled = hold.is_lost
             try:
                 ended = self._answered(task)
             except GatewayError as error:
-                error.attempts = tuple(task.course.attempts)
-                self._unanswered(task, error)
-                return
+                return error
             except Exception:
                 self.journal.spent(task.query, calls=task.course.attempts)
                 raise
             self._end(task, ended)
+            return None
 
     def _answered(self, task: _Task) -> Query:
         """The end of the query with its answer, from before or of a provider. Raises `QueryInProgress` where another query is
