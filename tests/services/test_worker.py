@@ -201,6 +201,16 @@ def test_a_limit_puts_it_back_uncounted(
     assert stored(engine, query).attempts == 1
 
 
+@pytest.mark.parametrize(("age_s", "delay_s"), [(0, 5), (4, 5), (60, 60), (3600, 300)])
+def test_a_limit_that_says_no_time_is_met_ever_more_seldom(engine: QueryEngine, age_s: float, delay_s: float) -> None:
+    """An account without credit answers 429 for days."""
+    query = queued(engine)
+    engine.clock.sleep(age_s)
+    engine.providers.script("a", ProviderRateLimited("Full."))
+    assert process(engine, query)
+    assert [sent.delay_s for sent in engine.queue.sent] == [delay_s]
+
+
 def test_a_limit_of_the_gates_puts_it_back_too(engine: QueryEngine) -> None:
     query = queued(engine)
     engine.gates.refusals["a"] = [ProviderRateLimited("Full.", retry_after_s=42.5)]

@@ -145,24 +145,31 @@ class Worker:
 
     def _looked_up(self, task: _Task) -> CachedAnswer | None:
         """The answer from before. Where another query is getting it, this one waits: in the queue, until it is as old as it may
-        take itself, and then here. In the queue it waits as long again each time, so that it comes neither often nor late."""
+        take itself, and then here."""
         if task.place is None:
             return None
         found = self.answers.look_up(task.place)
         if not isinstance(found, Pending):
             return found
-        age_s = (self.clock.now() - task.query.created_at).total_seconds()
-        if age_s >= task.query.request.timeout_s:
+        if self._age_s(task.query) >= task.query.request.timeout_s:
             return self.answers.wait(task.place, task.course)
-        wait_s = min(max(age_s, _SHORTEST_WAIT_S), _LONGEST_WAIT_S)
+        wait_s = self._as_long_again_s(task.query, least=_SHORTEST_WAIT_S, most=_LONGEST_WAIT_S)
         raise QueryInProgress("Another query is getting the same answer.", retry_after_s=wait_s)
+
+    def _as_long_again_s(self, query: Query, *, least: float, most: float) -> float:
+        """How long to wait for whom nobody told: as long as it has been waiting, so that it comes neither often nor late."""
+        return min(max(self._age_s(query), least), most)
+
+    def _age_s(self, query: Query) -> float:
+        return (self.clock.now() - query.created_at).total_seconds()
 
     def _unanswered(self, task: _Task, error: GatewayError) -> None:
         match error:
             case CallCancelled():
                 self._end(task, self.records.cancelled(task.query, task.course))
             case _ if isinstance(error, QueryInProgress) or _met_a_limit(error, task.course):
-                self._put_back(task, delay_s=error.retry_after_s or _FIRST_BACKOFF_S)
+                untold_s = self._as_long_again_s(task.query, least=_FIRST_BACKOFF_S, most=_LONGEST_BACKOFF_S)
+                self._put_back(task, delay_s=error.retry_after_s or untold_s)
             case _ if error.status < 500 or isinstance(error, DeadlineExceeded):
                 self._end(task, self.records.failed(task.query, error, task.course))
             case _:
