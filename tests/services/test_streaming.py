@@ -21,6 +21,7 @@ from llm_gateway.errors import (
     ProviderRejected,
     ProviderResponseInvalid,
     QueryCancelled,
+    QueryInProgress,
     QueryNotFound,
     StoredProblem,
 )
@@ -391,10 +392,19 @@ def test_a_reader_who_leaves_waits_no_longer(engine: QueryEngine) -> None:
     opened = next(items)
     left: list[bool] = []
     engine.events.append(lambda: left.append(True))
-    with pytest.raises(QueryCancelled):
+    with pytest.raises(QueryInProgress):
         resume(engine, opened.query_id, Position(), left=lambda: bool(left))
     assert engine.clock.slept_s == [0.5]  # type: ignore[attr-defined]
     items.close()
+
+
+def test_a_reader_of_one_that_is_queued_for_long_is_told_so(engine: QueryEngine) -> None:
+    """Before its Lambda is killed, and the stream ends without a word."""
+    query = engine.service.accept(engine.asked(question(mode="async"))).query
+    began_s = engine.clock.monotonic_s()
+    with pytest.raises(QueryInProgress):
+        resume(engine, query.id, Position(), left=lambda: engine.clock.monotonic_s() - began_s > 900)
+    assert engine.clock.monotonic_s() - began_s == 870
 
 
 def test_the_problem_of_a_failed_one_is_told_again(engine: QueryEngine) -> None:

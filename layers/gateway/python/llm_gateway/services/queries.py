@@ -10,7 +10,15 @@ from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.queries import Query, QueryStatus, QuerySummary
 from llm_gateway.domain.streams import Opened, Position, rest_of
-from llm_gateway.errors import CallCancelled, GatewayError, QueryCancelled, QueryExpired, QueryNotFound, StoredProblem
+from llm_gateway.errors import (
+    CallCancelled,
+    GatewayError,
+    QueryCancelled,
+    QueryExpired,
+    QueryInProgress,
+    QueryNotFound,
+    StoredProblem,
+)
 from llm_gateway.ports import AnswerCache, Cancelled, Clock, IdempotencyStore, Journal, QueryQueue, QueryStore, never
 from llm_gateway.services.cancelling import cancel
 from llm_gateway.services.course import Answered, Course, Items
@@ -25,6 +33,8 @@ StreamItem = Opened | Delta | Query
 Stream = Generator[StreamItem, None, None]
 
 _POLL_S: Final = 0.5
+# As long as a stream may take, and less than a Lambda may.
+_LONGEST_RESUMPTION_S: Final = 870
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +123,18 @@ class QueryService:
     def resume(self, query_id: str, position: Position | None, *, caller: Caller, left: Cancelled = never) -> Stream:
         """What a reader at `position` (None: at the very end) has not seen of a streamed answer, from what is stored.
 
-        Waits for one that still runs. Raises as `summary` does, and the query's own problem where it failed.
+        Waits for one that still runs. Raises as `summary` does, the query's own problem where it failed, and `QueryInProgress`
+        where it has not ended in time: it may be queued for longer than anybody can wait.
         """
-        query = self.get(query_id, caller=caller)
+        query, until_s = self.get(query_id, caller=caller), self.clock.monotonic_s() + _LONGEST_RESUMPTION_S
         if not query.status.finished:
-            while not left() and not self.summary(query_id, caller=caller).status.finished:
+            while not left() and self.clock.monotonic_s() < until_s:
+                if self.summary(query_id, caller=caller).status.finished:
+                    break
                 self.clock.sleep(_POLL_S)
             query = self.get(query_id, caller=caller)
+        if not query.status.finished:
+            raise QueryInProgress("The query has not ended yet: ask for the rest of its stream again.", retry_after_s=1)
         yield from _told(query, position)
 
     def cancel(self, query_id: str, *, caller: Caller) -> QuerySummary:
