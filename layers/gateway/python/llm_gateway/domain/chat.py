@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-Json = Any
 JsonObject = Mapping[str, Any]
 
 

@@ -28,10 +28,6 @@ class Share:
     tokens: Limit | None
     places: int | None
 
-    @property
-    def is_free(self) -> bool:
-        return self.requests is None and self.tokens is None and self.places is None
-
 
 def shares_of(limits: ProviderLimits) -> tuple[Share, ...]:
     """The shares of `limits`, whose rates, bursts and places add up to exactly those of the whole.
