@@ -14,6 +14,7 @@ class InMemoryAnswerCache(AnswerCache):
         self.fault: Exception | None = None
         self._clock = clock
         self._places: dict[str, CachedAnswer | Pending] = {}
+        self._emptied: set[tuple[str, str]] = set()
         self._writing = Lock()
 
     def look_up(self, key: str, *, holder: str, until: datetime) -> CachedAnswer | Pending | None:
@@ -31,7 +32,9 @@ class InMemoryAnswerCache(AnswerCache):
 
     def put(self, key: str, answer: CachedAnswer) -> None:
         self._reach()
-        self._places[key] = answer
+        with self._writing:
+            if (key, answer.query_id) not in self._emptied:
+                self._places[key] = answer
 
     def release(self, key: str, *, holder: str) -> None:
         self._reach()
@@ -42,7 +45,9 @@ class InMemoryAnswerCache(AnswerCache):
 
     def delete(self, key: str, *, query_id: str) -> None:
         self._reach()
-        self._places.pop(key, None)
+        with self._writing:
+            self._emptied.add((key, query_id))
+            self._places.pop(key, None)
 
     def _reach(self) -> None:
         if self.fault:

@@ -207,7 +207,7 @@ def test_one_that_has_waited_long_takes_what_comes_meanwhile(engine: QueryEngine
     kept = place(engine)
     assert isinstance(kept, CachedAnswer)
     key = engine.place_of(asking())
-    engine.cache.port.delete(key, query_id=made.id)
+    engine.cache.port.delete(key, query_id="qry_erased")
     somebody_is_at_it(engine)
     query = queued(engine, timeout_s=20)
     engine.clock.sleep(20)

@@ -148,7 +148,7 @@ def somebody_holds(engine: QueryEngine, request: QueryRequest) -> str:
 
 def answered_meanwhile(engine: QueryEngine, request: QueryRequest) -> None:
     made = in_the_cache(engine, request)
-    engine.cache.port.delete(engine.place_of(request), query_id=made.query_id)
+    engine.cache.port.delete(engine.place_of(request), query_id="qry_erased")
     key = somebody_holds(engine, request)
     engine.events.extend([lambda: None, lambda: engine.cache.port.put(key, made)])
 

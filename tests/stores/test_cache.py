@@ -146,6 +146,31 @@ def test_a_deleted_answer_is_a_miss(cache: AnswerCache, clock: FakeClock, size: 
     cache.delete("nothing there", query_id="qry_1")
 
 
+@pytest.mark.parametrize("size", [100, LARGE])
+@pytest.mark.parametrize("looked_up", [False, True])
+def test_an_answer_that_comes_after_it_was_deleted_stays_away(
+    cache: AnswerCache, clock: FakeClock, size: int, looked_up: bool
+) -> None:
+    cache.look_up(KEY, holder="qry_1", until=soon(clock))
+    cache.delete(KEY, query_id="qry_1")
+    if looked_up:
+        assert cache.look_up(KEY, holder="qry_2", until=soon(clock)) is None
+    cache.put(KEY, cached(clock, size=size))
+    assert not isinstance(cache.peek(KEY), CachedAnswer)
+    another = cached(clock, query_id="qry_2", size=size)
+    cache.put(KEY, another)
+    assert cache.peek(KEY) == another
+
+
+def test_a_place_that_was_emptied_is_soon_forgotten(aws, settings, clock: FakeClock, ids) -> None:
+    cache = stores_on_aws(aws, settings, clock, ids).cache
+    cache.put(KEY, cached(clock))
+    cache.delete(KEY, query_id="qry_1")
+    (item,) = aws.dynamodb.scan(TableName=settings.cache_table)["Items"]
+    assert set(item) == {"cache_key", "holder", "erased", "taken_until", "expires_at"}
+    assert int(item["expires_at"]["N"]) == int(clock.now().timestamp()) + 900
+
+
 def test_deleting_leaves_no_body_behind_however_the_place_was_used_since(aws, settings, clock: FakeClock, ids) -> None:
     cache = stores_on_aws(aws, settings, clock, ids).cache
 

@@ -96,7 +96,7 @@ def test_the_cache_and_the_keys_are_asked_once(on_aws: Stores, clock: FakeClock,
     assert asks(lambda: cache.put("k", made)) == [*put, "UpdateItem"]
     assert asks(lambda: cache.look_up("k", holder="qry_2", until=until)) == ["UpdateItem", *got]
     assert asks(lambda: cache.peek("k")) == ["GetItem", *got]
-    assert asks(lambda: cache.delete("k", query_id="qry_1")) == ["DeleteItem", "DeleteObject"]
+    assert asks(lambda: cache.delete("k", query_id="qry_1")) == ["UpdateItem", "DeleteObject"]
     for reference in ("qry_1", "qry_2"):
         claim = lambda reference=reference: keys.claim("s", fingerprint="f", reference=reference, until=until)  # noqa: E731
         assert asks(claim) == ["UpdateItem"]

@@ -239,7 +239,7 @@ class AnswerCache(Protocol):
         ...
 
     def put(self, key: str, answer: CachedAnswer) -> None:
-        """Fills the place, whoever holds it, until `answer.expires_at`."""
+        """Fills the place, whoever holds it, until `answer.expires_at`; not where it was emptied of that very query's answer."""
         ...
 
     def release(self, key: str, *, holder: str) -> None:
@@ -247,7 +247,10 @@ class AnswerCache(Protocol):
         ...
 
     def delete(self, key: str, *, query_id: str) -> None:
-        """Empties the place, and deletes whatever was kept of query `query_id`'s answer under this key."""
+        """Empties the place, and deletes whatever was kept of query `query_id`'s answer under this key.
+
+        A `put` of that answer that is still on its way comes too late.
+        """
         ...
 
 

@@ -101,7 +101,7 @@ class Ledger:
         stored, *_ = together(
             lambda: self._store_end(entry, query),
             *entry.course.settlements,
-            (lambda: self.answers.fill(entry.place, query)) if entry.place and not entry.is_stored else None,
+            (lambda: self.answers.fill(entry.place, query)) if entry.place else None,
             (lambda: self._leave_idempotency(entry, query)) if entry.asked.idempotency else None,
         )
         if entry.is_gone:
@@ -185,9 +185,6 @@ class Ledger:
     def _store_end(self, entry: Entry, query: Query) -> bool:
         # An answer that was paid for goes out even where it cannot be kept.
         try:
-            if entry.is_stored:
-                # First: whoever waits for the end in order to erase the query must find the copy there.
-                self.answers.fill(entry.place, query)
             if entry.is_stored or not self._added(query):
                 entry.is_gone = not self.store.finish(query)
         except DependencyUnavailable:

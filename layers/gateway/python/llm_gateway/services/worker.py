@@ -200,7 +200,11 @@ class Worker:
     def _end(self, task: _Task, query: Query) -> None:
         """Stores what was paid for, trying hard. Raises `NotDone` where it cannot: then the query is asked again."""
         with self._whatever_happens_counted(query, task.course):
-            ended, *_ = together(lambda: self._stored(task, query), *task.course.settlements)
+            ended, *_ = together(
+                lambda: self._finished(query),
+                *task.course.settlements,
+                lambda: self.answers.fill(task.place, query),
+            )
         if ended:
             self.journal.ended(query, calls=task.course.attempts)
         else:
@@ -216,11 +220,6 @@ class Worker:
         except DependencyUnavailable:
             self.journal.spent(query, calls=course.attempts)
             raise
-
-    def _stored(self, task: _Task, query: Query) -> bool:
-        # The cache comes first: whoever waits for the end in order to erase the query must find the copy there.
-        self.answers.fill(task.place, query)
-        return self._finished(query)
 
     def _finished(self, query: Query) -> bool:
         """False where it had ended already, was taken up by somebody else, or is erased."""

@@ -31,7 +31,7 @@ class DynamoAnswerCache:
         self._places.release(key, holder=holder)
 
     def delete(self, key: str, *, query_id: str) -> None:
-        self._places.delete(key, holder=query_id, if_held=False)
+        self._places.empty(key, holder=query_id)
 
 
 def _found(place: Place | None) -> CachedAnswer | Pending | None:

@@ -34,4 +34,4 @@ class DynamoIdempotencyStore:
         self._places.release(scope, holder=reference)
 
     def delete(self, scope: str, *, reference: str) -> None:
-        self._places.delete(scope, holder=reference, if_held=True)
+        self._places.delete(scope, holder=reference)

@@ -6,7 +6,7 @@ conditional write tells a free place from all others.
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
@@ -21,10 +21,15 @@ from llm_gateway.stores.documents import Documents, Kept
 from llm_gateway.stores.tables import Item, MillisecondsAttribute, Outcome, bind
 
 TRIES: Final = 4
+MARKED: Final = timedelta(minutes=15)
+"""For how long an emptied place knows whose document must not come any more: longer than one is on its way."""
 
 
 class PlaceItem(Item):
-    """`holder` is who took the place or, from then on, filled it. A free one may be deleted: `expires_at` is for the TTL."""
+    """`holder` is who took the place or, from then on, filled it. A free one may be deleted: `expires_at` is for the TTL.
+
+    `erased` is for whom the place was emptied last: a document of theirs that is still on its way comes too late.
+    """
 
     cache_key = UnicodeAttribute(hash_key=True)
     holder = UnicodeAttribute()
@@ -32,6 +37,7 @@ class PlaceItem(Item):
     taken_until = MillisecondsAttribute()
     expires_at = NumberAttribute()
     filled = BooleanAttribute(null=True)
+    erased = UnicodeAttribute(null=True)
     document = BinaryAttribute(legacy_encoding=False, null=True)
     document_key = UnicodeAttribute(null=True)
 
@@ -85,9 +91,10 @@ class Places:
         return self._place(item) if item.taken_until > self._clock.now() else None
 
     def fill(self, key: str, document: bytes | None, *, holder: str, until: datetime, if_held: bool) -> bool:
-        """Whether it was filled: always, unless that takes a place that `holder` still has."""
+        """Whether it was filled: if `holder` still has the place where that is asked for, else unless it was emptied for them."""
         kept = self._documents.keep(document, key=self._document_key(key, holder))
-        condition = PlaceItem.holder == holder if if_held else None
+        not_emptied = PlaceItem.erased.does_not_exist() | (PlaceItem.erased != holder)
+        condition = PlaceItem.holder == holder if if_held else not_emptied
         done = self._change(key, _filling(holder, kept, until=until), condition=condition).done
         if not done:
             self._documents.discard(kept)
@@ -95,14 +102,28 @@ class Places:
 
     def release(self, key: str, *, holder: str) -> None:
         """Deletes the place, if it is `holder`'s and not filled."""
-        self._erase(key, condition=(PlaceItem.holder == holder) & PlaceItem.filled.does_not_exist())
+        held = (PlaceItem.holder == holder) & PlaceItem.filled.does_not_exist()
+        with reaching(self._holding):
+            self._items.erase(self._prefix + key, condition=held)
 
-    def delete(self, key: str, *, holder: str, if_held: bool) -> None:
-        """Deletes the place (unless it must be `holder`'s and is not), and what `holder` once filled it with."""
-        outcome = self._erase(key, condition=PlaceItem.holder == holder if if_held else None)
-        found = outcome.item.document_key if outcome.done and outcome.item is not None else None
+    def delete(self, key: str, *, holder: str) -> None:
+        """Deletes the place, if it is `holder`'s, and what `holder` once filled it with."""
+        with reaching(self._holding):
+            outcome = self._items.erase(self._prefix + key, condition=PlaceItem.holder == holder)
+        self._delete_documents(key, holder, outcome.item if outcome.done else None)
+
+    def empty(self, key: str, *, holder: str) -> None:
+        """Frees the place, whosever it is, and deletes what it was filled with, and what `holder` once did.
+
+        What `holder` is about to fill it with comes too late.
+        """
+        with reaching(self._holding):
+            outcome = self._items.swap(self._prefix + key, *_emptying(holder, now=self._clock.now()))
+        self._delete_documents(key, holder, outcome.item)
+
+    def _delete_documents(self, key: str, holder: str, deleted: PlaceItem | None) -> None:
         # Even where the place is another's by now: this one's document may have outlived it.
-        self._documents.delete(*{self._document_key(key, holder), found})
+        self._documents.delete(*{self._document_key(key, holder), deleted.document_key if deleted else None})
 
     def _place(self, item: PlaceItem) -> Place | None:
         """None where it is filled with a document that has been deleted."""
@@ -121,10 +142,6 @@ class Places:
         with reaching(self._holding):
             return self._items.change(self._prefix + key, *actions, condition=condition)
 
-    def _erase(self, key: str, *, condition: Condition | None) -> Outcome[PlaceItem]:
-        with reaching(self._holding):
-            return self._items.erase(self._prefix + key, condition=condition)
-
     def _document_key(self, key: str, holder: str) -> str:
         """Each holder's own: a late one cannot overwrite what another has filled the place with."""
         return f"cache/{self._prefix}{key}/{holder}"
@@ -135,9 +152,7 @@ def _taking(holder: str, *, until: datetime, fingerprint: str | None) -> list[Ac
         PlaceItem.holder.set(holder),
         PlaceItem.fingerprint.set(fingerprint) if fingerprint else PlaceItem.fingerprint.remove(),
         *_until(until),
-        PlaceItem.filled.remove(),
-        PlaceItem.document.remove(),
-        PlaceItem.document_key.remove(),
+        *_nothing(),
     ]
 
 
@@ -149,6 +164,20 @@ def _filling(holder: str, kept: Kept, *, until: datetime) -> list[Action]:
         PlaceItem.document.set(kept.packed) if kept.packed is not None else PlaceItem.document.remove(),
         PlaceItem.document_key.set(kept.key) if kept.key is not None else PlaceItem.document_key.remove(),
     ]
+
+
+def _emptying(holder: str, *, now: datetime) -> list[Action]:
+    return [
+        PlaceItem.holder.set(holder),
+        PlaceItem.erased.set(holder),
+        PlaceItem.taken_until.set(now),
+        PlaceItem.expires_at.set(math.ceil((now + MARKED).timestamp())),
+        *_nothing(),
+    ]
+
+
+def _nothing() -> list[Action]:
+    return [PlaceItem.filled.remove(), PlaceItem.document.remove(), PlaceItem.document_key.remove()]
 
 
 def _until(time: datetime) -> list[Action]:

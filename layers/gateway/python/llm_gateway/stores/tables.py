@@ -39,7 +39,7 @@ class MillisecondsAttribute(Attribute[datetime]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome(Generic[I]):
-    """Whether a conditional write was done, and the item: after an update, else as the write met it. None where there is none."""
+    """Whether a conditional write was done, and the item: after a change, else as the write met it. None where there is none."""
 
     done: bool
     item: I | None
@@ -61,6 +61,11 @@ class Item(Model):
     @classmethod
     def change(cls, key: str, *actions: Action, condition: Condition | None) -> "Outcome[Self]":
         return cls._write("UpdateItem", key, actions=actions, condition=condition, return_values="ALL_NEW")
+
+    @classmethod
+    def swap(cls, key: str, *actions: Action) -> "Outcome[Self]":
+        """Changes the item, whatever it is; the outcome has it as it was."""
+        return cls._write("UpdateItem", key, actions=actions, condition=None, return_values="ALL_OLD")
 
     @classmethod
     def erase(cls, key: str, *, condition: Condition | None = None) -> "Outcome[Self]":
