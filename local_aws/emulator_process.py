@@ -1,16 +1,25 @@
-"""`python -m local_aws.emulator_process`: ministack, whose Lambda processes share a layer's files, as they do in AWS.
+"""`python -m local_aws.emulator_process`: ministack, whose Lambda processes share a layer's files, as they do in AWS, and start
+one after the other.
 
-By itself it unzips every layer anew for every process, and these layers have 6,500 files: seconds of a processor's time.
+By itself it unzips every layer anew for every process, and these layers have 6,500 files: seconds of a processor's time. And a
+hundred processes that start at once leave each other, and the emulator that all of them wait for, no time to answer in.
 """
 
 import hashlib
+import os
 import tempfile
 import threading
+import time
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
+# What a function takes of a processor until it has answered its first request, among as many as there are.
+START_S: Final = 1 / (os.cpu_count() or 1)
+
+_starting: Final = threading.Lock()
+_starts: Final = SimpleNamespace(after_s=0.0)
 _unzipping: Final = threading.Lock()
 _unzipped: Final[dict[str, Path]] = {}
 
@@ -42,9 +51,13 @@ class SharedLayer(zipfile.ZipFile):
 
 
 def open_archive(file: str) -> zipfile.ZipFile:
-    """A layer's archive, or a function's own, which has a file or two."""
-    is_layer = Path(file).name.startswith("layer_")
-    return SharedLayer(file) if is_layer else zipfile.ZipFile(file)
+    """A layer's archive; or a function's own, which is what a process's start begins with, when it is its turn to."""
+    if Path(file).name.startswith("layer_"):
+        return SharedLayer(file)
+    with _starting:
+        time.sleep(max(0, _starts.after_s - time.monotonic()))
+        _starts.after_s = time.monotonic() + START_S
+    return zipfile.ZipFile(file)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """Lambda processes of the emulator share the files of a layer, and have their own function's to themselves."""
 
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from local_aws.emulator_process import open_archive
+from local_aws.emulator_process import START_S, open_archive
 
 
 @pytest.fixture(autouse=True)
@@ -46,3 +47,10 @@ def test_a_functions_own_files_are_its_own(tmp_path: Path) -> None:
     for name in ("one", "other"):
         directory = extracted(tmp_path / "code.zip", tmp_path / name / "code", {"handler.py": "one"})
         assert not (directory / "handler.py").is_symlink()
+
+
+def test_processes_start_one_after_the_other(tmp_path: Path) -> None:
+    began = time.monotonic()
+    for number in range(3):
+        extracted(tmp_path / "code.zip", tmp_path / str(number), {"handler.py": "one"})
+    assert time.monotonic() - began >= 2 * START_S
