@@ -47,7 +47,8 @@ def _install_cdk() -> None:
     for name in LOCK_FILES:
         (CDK_CLI / name).write_bytes((CDK_CLI_SOURCE / name).read_bytes())
     commands.run(
-        ["npm", "ci", "--no-audit", "--no-fund"],
+        # npm by itself waits five minutes for an answer before it asks again.
+        ["npm", "ci", "--no-audit", "--no-fund", "--fetch-timeout=30000"],
         cwd=CDK_CLI,
         env={"PATH": search_path()},
         advice="The CDK comes from the npm registry, or from the one that npm is configured for; is it within reach?",

