@@ -65,7 +65,7 @@ def test_a_large_question_waits_in_s3(client: Client, provider: Scripted, worker
     assert any(key.startswith(f"queries/{query_id}/request/") for key in stack.bodies())
 
 
-def test_erasing_leaves_nothing_anywhere(client: Client, provider: Scripted, stack: Stack) -> None:
+def test_erasing_leaves_nothing_anywhere_but_a_mark(client: Client, provider: Scripted, stack: Stack) -> None:
     provider.upstream.otherwise = answer_of(600_000)
     before = stack.stored()
     asked: dict[str, Any] = question(text_of_size(700_000), provider=provider.id, cache="force")
@@ -76,9 +76,14 @@ def test_erasing_leaves_nothing_anywhere(client: Client, provider: Scripted, sta
 
     assert client.send("DELETE", f"/query/{answer['id']}").status_code == 204
 
-    after = stack.stored()
-    for place in (stack.settings.queries_table, stack.settings.cache_table, "bodies"):
+    after, cache = stack.stored(), stack.settings.cache_table
+    for place in (stack.settings.queries_table, "bodies"):
         assert after[place] == before[place]
+    # Where the answer was, something says for a while that it is not to come back.
+    (mark,) = [item for item in after[cache] if item not in before[cache]]
+    assert [item for item in after[cache] if item != mark] == before[cache]
+    assert set(mark) == {"cache_key", "holder", "taken_until", "expires_at", "erased"}
+    assert mark["erased"] == mark["holder"] == {"S": answer["id"]}
     for path in ("status", "result", "stream"):
         assert client.send("GET", f"/query/{answer['id']}/{path}").status_code == 404
     assert client.send("DELETE", f"/query/{answer['id']}").status_code == 404
