@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from bench import load
+from bench import data, load
 from bench.upstream import DELAY_S
-from local_aws import deploy, emulator, gateway, stack, synthesis
+from local_aws import deploy, emulator, gateway
 from local_aws.api import Api
 from local_aws.ports import LOOPBACK, free_port
 from local_aws.processes import Processes
@@ -24,12 +24,7 @@ PREFERRED_PORT: Final = 8100
 def plain_process(scratch: Path) -> Iterator[Api]:
     """`python -m functions`, its provider registered, over an emulator's DynamoDB."""
     with Processes(logs=scratch / "logs") as processes:
-        aws, process = emulator.start(processes, scratch=scratch)
-        context = synthesis.local_context({})
-        name = synthesis.data_stack_name(context)
-        assembly = synthesis.data_assembly(processes, context=context, env=aws.environment())
-        emulator.wait_for(aws, process)
-        variables = stack.as_variables(stack.deploy(aws, name, assembly.template(name)))
+        aws, variables = data.deployed(processes, scratch=scratch)
         env, port = gateway.environment(aws, variables), free_port(PREFERRED_PORT)
         server = gateway.serve(processes, port=port, env=env)
         api = Api(base_url=f"http://{LOOPBACK}:{port}", key=gateway.create_admin_key(processes, env=env))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import data
 from bench.built import Built
-from local_aws import emulator, gateway, stack, synthesis
+from local_aws import gateway
 from local_aws.processes import Processes
 from tests.end_to_end.runtime_api import rest_api_event, running
 
@@ -29,12 +30,7 @@ def health(*, built: Built, scratch: Path, calls: int) -> Calls:
 def authenticated(*, built: Built, scratch: Path, calls: int) -> Calls:
     """Calls with a key to a list, with DynamoDB played by an emulator on this machine."""
     with Processes(logs=scratch / "logs") as processes:
-        aws, process = emulator.start(processes, scratch=scratch)
-        context = synthesis.local_context({})
-        name = synthesis.data_stack_name(context)
-        assembly = synthesis.data_assembly(processes, context=context, env=aws.environment())
-        emulator.wait_for(aws, process)
-        variables = stack.as_variables(stack.deploy(aws, name, assembly.template(name)))
+        aws, variables = data.deployed(processes, scratch=scratch)
         key = gateway.create_admin_key(processes, env=gateway.environment(aws, variables))
         event = rest_api_event("GET", "/api/v1/llm/providers", headers={"X-Api-Key": key})
         environment = {**variables, "AWS_ENDPOINT_URL": aws.url}

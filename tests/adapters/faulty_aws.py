@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import count
 from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-_POLL_S: Final = 0.02
+from tests.adapters.loopback_server import POLL_S, LoopbackServer
+
 _OF_THE_CONNECTION: Final = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
 )
@@ -58,23 +59,17 @@ class FaultyAws:
         self._rules: list[_Rule] = []
         self._lock = threading.Lock()
         self._server = _Server(self)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": _POLL_S}, daemon=True
-        )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.stopping.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.stop()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://{self._server.address}"
 
     @contextmanager
     def failing(self, place: str, fault: Fault) -> Iterator[None]:
@@ -97,18 +92,10 @@ class FaultyAws:
         return None
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
+class _Server(LoopbackServer):
     def __init__(self, aws: FaultyAws) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.aws = aws
-        self.stopping = threading.Event()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that leaves, and one that is hung up on."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -185,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _wait_for_the_end(self, rule: _Rule | None) -> None:
         while rule is not None and not rule.over.is_set() and not self.server.stopping.is_set():
-            readable, _, _ = select.select([self.connection], [], [], _POLL_S)
+            readable, _, _ = select.select([self.connection], [], [], POLL_S)
             if readable and not self.connection.recv(1, socket.MSG_PEEK):
                 return
 

@@ -9,13 +9,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal, Self
 
+from tests.adapters.loopback_server import POLL_S, LoopbackServer
 from tests.adapters.upstream_rules import Complaint, check_chat_completions, check_messages
 from tests.adapters.upstream_wires import CHAT_COMPLETIONS, MESSAGES, Counts, Said, Wire
-
-_POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,23 +99,17 @@ class ScriptedUpstream:
         self._script: deque[Behavior] = deque()
         self._lock = threading.Lock()
         self._server = _Server(self, tls)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": _POLL_S}, daemon=True
-        )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.stopping.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.stop()
 
     @property
     def url(self) -> str:
-        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://{self._server.address}"
 
     @property
     def openai_base_url(self) -> str:
@@ -143,20 +136,12 @@ class ScriptedUpstream:
             return self._script.popleft() if self._script else self.otherwise
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
+class _Server(LoopbackServer):
     def __init__(self, upstream: ScriptedUpstream, tls: ssl.SSLContext | None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.upstream = upstream
-        self.stopping = threading.Event()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that leaves is part of the script."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -240,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
                 until = time.monotonic() + fault.lasting_s
                 while time.monotonic() < until:
                     self._chunk(wire.keep_alive)
-                    self._wait(_POLL_S)
+                    self._wait(POLL_S)
                 return True
             case "malformed":
                 self._chunk(b'data: {"half of an ev\n\n')
@@ -272,7 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Waits, unless the client leaves or the server stops."""
         until = time.monotonic() + duration_s
         while (left_s := until - time.monotonic()) > 0 and not self.server.stopping.is_set():
-            readable, _, _ = select.select([self.connection], [], [], min(left_s, _POLL_S))
+            readable, _, _ = select.select([self.connection], [], [], min(left_s, POLL_S))
             if readable and not self.connection.recv(1, socket.MSG_PEEK):
                 self._request.left.set()
                 raise ConnectionAbortedError

@@ -157,7 +157,9 @@ class StoredProviderGates:
         news = settlement(admission, result, admission.item, now_ns=now_ns).changes
         counted = self._beside.submit(self._count, admission, result, now_ns=now_ns) if news else None
         try:
-            met, item = self._carry_out(admission, lambda met: settlement(admission, result, met, now_ns=now_ns))
+            met = item = admission.item
+            if news:
+                met, item = self._carry_out(admission, lambda met: settlement(admission, result, met, now_ns=now_ns))
             tally = counted.result() if counted else self._count(admission, result, now_ns=now_ns)
             self._pass_on(admission, result, met, item, tally, now_ns=now_ns)
         except Exception:
