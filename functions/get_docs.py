@@ -1,7 +1,7 @@
 """GET /docs: the API's description as a page to read and try."""
 
 from llm_gateway.entrypoints.aws import endpoint, lambda_handler
-from llm_gateway.wire.documents import docs_page
+from llm_gateway.wire.api_docs import docs_page
 from starlette.responses import HTMLResponse
 
 

@@ -1,7 +1,7 @@
 """GET /health: whether this gateway answers at all; it touches nothing slow."""
 
 from llm_gateway.entrypoints.aws import endpoint, lambda_handler
-from llm_gateway.wire.documents import Alive
+from llm_gateway.wire.api_docs import Alive
 
 
 @endpoint

@@ -1,7 +1,7 @@
 """GET /openapi.json: the whole API as an OpenAPI document."""
 
 from llm_gateway.entrypoints.aws import endpoint, lambda_handler
-from llm_gateway.wire.documents import openapi_document
+from llm_gateway.wire.api_docs import openapi_document
 from starlette.responses import Response
 
 

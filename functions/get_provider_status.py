@@ -1,7 +1,7 @@
 """GET /api/v1/llm/providers/{provider_id}/status: how a provider is doing."""
 
 from llm_gateway.entrypoints.aws import Caller, Gateway, endpoint, lambda_handler
-from llm_gateway.wire.status import ProviderStatus
+from llm_gateway.wire.provider_status import ProviderStatus
 
 
 @endpoint

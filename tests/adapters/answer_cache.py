@@ -4,7 +4,8 @@ from datetime import datetime
 from threading import Lock
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
-from llm_gateway.ports import AnswerCache, Clock
+from llm_gateway.ports.queries import AnswerCache
+from llm_gateway.ports.system import Clock
 
 
 class InMemoryAnswerCache(AnswerCache):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, FinishReason, TextDelta, Usage
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, Timeouts
-from llm_gateway.ports import Provider, Providers
+from llm_gateway.ports.providers import Provider, Providers
 
 Said = str | ChatAnswer | Exception
 

@@ -1,6 +1,6 @@
 """Large bodies in memory."""
 
-from llm_gateway.ports import BodyStore
+from llm_gateway.ports.queries import BodyStore
 
 
 class InMemoryBodyStore(BodyStore):

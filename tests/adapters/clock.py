@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from llm_gateway.ports import Clock
+from llm_gateway.ports.system import Clock
 
 
 class FakeClock(Clock):

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from llm_gateway.domain.providers import ProviderCredentials
-from llm_gateway.ports import CredentialStore
+from llm_gateway.ports.providers import CredentialStore
 
 
 class InMemoryCredentialStore(CredentialStore):

@@ -17,11 +17,12 @@ from llm_gateway.domain.providers import (
     Timeouts,
 )
 from llm_gateway.domain.queries import QueryRequest
-from llm_gateway.ports import Clock, Prices, Providers
-from llm_gateway.services.calls import Calls
-from llm_gateway.services.course import Answered, Course, Items
-from llm_gateway.services.dispatch import Dispatcher
-from llm_gateway.services.planning import Planner
+from llm_gateway.ports.providers import Prices, Providers
+from llm_gateway.ports.system import Clock
+from llm_gateway.services.queries.calls import Calls
+from llm_gateway.services.queries.dispatch import Dispatcher
+from llm_gateway.services.queries.planning import Planner
+from llm_gateway.services.queries.progress import Answered, Course, Items
 
 from tests.adapters.clock import FakeClock
 from tests.adapters.credential_store import InMemoryCredentialStore

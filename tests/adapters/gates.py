@@ -1,6 +1,6 @@
 """Provider gates over items in memory: the same rules, and nothing behind them."""
 
-from llm_gateway.ports import Clock, Ids
+from llm_gateway.ports.system import Clock, Ids
 from llm_gateway.stores.gates import StoredProviderGates
 
 from tests.adapters.items import InMemoryItems

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from llm_gateway.bootstrap import Gateway
 from llm_gateway.domain.keys import ApiKey, Role
-from llm_gateway.ports import Prices, ProviderGates, TokenCounter
+from llm_gateway.ports.providers import Prices, ProviderGates, TokenCounter
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import Aws
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from threading import Lock
 
 from llm_gateway.domain.idempotency import IdempotencyRecord
-from llm_gateway.ports import Clock, IdempotencyStore
+from llm_gateway.ports.replay import IdempotencyStore
+from llm_gateway.ports.system import Clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from llm_gateway.ports import Clock, Ids
+from llm_gateway.ports.system import Clock, Ids
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 

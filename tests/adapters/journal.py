@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from llm_gateway.domain.queries import Attempt, Query, QuerySummary
-from llm_gateway.ports import Journal
+from llm_gateway.ports.queries import Journal
 
 
 class RecordingJournal(Journal):

@@ -4,7 +4,7 @@ from threading import Lock
 
 from llm_gateway.domain.keys import ApiKey
 from llm_gateway.errors import AlreadyExists
-from llm_gateway.ports import KeyStore
+from llm_gateway.ports.keys import KeyStore
 
 
 class InMemoryKeyStore(KeyStore):

@@ -1,6 +1,6 @@
 """A pepper that a test knows."""
 
-from llm_gateway.ports import Pepper
+from llm_gateway.ports.keys import Pepper
 
 
 class FixedPepper(Pepper):

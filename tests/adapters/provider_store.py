@@ -4,7 +4,8 @@ from threading import Lock
 
 from llm_gateway.domain.providers import ProviderConfig
 from llm_gateway.errors import AlreadyExists, ProviderNotFound, RevisionConflict
-from llm_gateway.ports import Page, ProviderStore
+from llm_gateway.ports.providers import ProviderStore
+from llm_gateway.ports.system import Page
 from llm_gateway.stores.cursors import from_cursor, to_cursor
 
 

@@ -8,14 +8,15 @@ from typing import Any
 
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.queries import QueryRequest
-from llm_gateway.ports import Cancelled, Clock, Delivery, never
-from llm_gateway.services.answers import Answers
-from llm_gateway.services.caching import cache_key
-from llm_gateway.services.ledger import Ledger
-from llm_gateway.services.planning import first_step
-from llm_gateway.services.queries import QueryService
-from llm_gateway.services.records import Asked, Idempotency, Records
-from llm_gateway.services.worker import Worker
+from llm_gateway.ports.queries import Delivery
+from llm_gateway.ports.system import Cancelled, Clock, never
+from llm_gateway.services.queries.asking import QueryService
+from llm_gateway.services.queries.booking import Ledger
+from llm_gateway.services.queries.cache import Answers
+from llm_gateway.services.queries.cache_key import cache_key
+from llm_gateway.services.queries.planning import first_step
+from llm_gateway.services.queries.states import Asked, Idempotency, Records
+from llm_gateway.services.queries.worker import Worker
 
 from tests.adapters.answer_cache import InMemoryAnswerCache
 from tests.adapters.clock import FakeClock

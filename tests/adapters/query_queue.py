@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from llm_gateway.ports import Delivery, Priority, QueryQueue
+from llm_gateway.ports.queries import Delivery, Priority, QueryQueue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

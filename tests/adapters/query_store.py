@@ -8,7 +8,8 @@ from threading import RLock
 
 from llm_gateway.domain.queries import Ending, Lease, Query, QueryProblem, QueryStatus, QuerySummary, as_told
 from llm_gateway.errors import AlreadyExists
-from llm_gateway.ports import Clock, QueryStore
+from llm_gateway.ports.queries import QueryStore
+from llm_gateway.ports.system import Clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

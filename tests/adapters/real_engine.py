@@ -5,8 +5,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from llm_gateway.domain.providers import ProviderConfig, ProviderKind
+from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers.registry import ProviderRegistry
-from llm_gateway.stores.system import SystemClock
 
 from tests.adapters.engine import Engine, with_key
 from tests.adapters.upstream import ScriptedUpstream

@@ -7,7 +7,7 @@ from llm_gateway.domain.gates import Admission
 from llm_gateway.domain.health import GateState
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ProviderConfig
-from llm_gateway.ports import ProviderGates
+from llm_gateway.ports.providers import ProviderGates
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, FinishReason, TextDelta, Usage
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, Timeouts
 from llm_gateway.errors import ProviderFault, ProviderTimeout
-from llm_gateway.ports import Cancelled, Provider, Providers, never
+from llm_gateway.ports.providers import Provider, Providers
+from llm_gateway.ports.system import Cancelled, never
 
 from tests.adapters.clock import FakeClock
 

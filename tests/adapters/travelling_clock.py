@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 
-from llm_gateway.ports import Clock
+from llm_gateway.ports.system import Clock
 
 
 class TravellingClock(Clock):

@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx2
 from llm_gateway.domain.keys import Role, key_id_of
-from llm_gateway.services.keys import Keys
+from llm_gateway.instruments.system import RandomIds, SystemClock
+from llm_gateway.services.keys.authentication import Keys
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.keys import DynamoKeyStore
 from llm_gateway.stores.secrets import SecretsManagerPepper
-from llm_gateway.stores.system import RandomIds, SystemClock
 
 from tests.adapters.aws import deploy
 from tests.adapters.upstream import ScriptedUpstream

@@ -14,7 +14,8 @@ from httpx2 import Response
 from llm_gateway.bootstrap import Gateway
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.http import app_of
-from llm_gateway.ports import Delivery, Providers
+from llm_gateway.ports.providers import Providers
+from llm_gateway.ports.queries import Delivery
 from llm_gateway.stores.connection import Aws
 from starlette.testclient import TestClient
 

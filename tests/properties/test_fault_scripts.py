@@ -29,7 +29,7 @@ from llm_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from llm_gateway.services.course import Answered, Course
+from llm_gateway.services.queries.progress import Answered, Course
 
 from tests.adapters.credential_store import InMemoryCredentialStore
 from tests.adapters.engine import Engine, question, settle, with_key

@@ -12,9 +12,9 @@ from llm_gateway.domain.chat import OutputFormat, Parameters
 from llm_gateway.domain.providers import CircuitPolicy, ProviderConfig, RetryPolicy, Timeouts
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest, total_usd
 from llm_gateway.errors import GatewayError
+from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers.registry import ProviderRegistry
-from llm_gateway.services.course import Answered, Course
-from llm_gateway.stores.system import SystemClock
+from llm_gateway.services.queries.progress import Answered, Course
 
 from tests.adapters.engine import Engine, question, settle
 from tests.adapters.real_engine import KINDS, calling, real_engine, upstreams

@@ -15,9 +15,9 @@ from llm_gateway.domain.providers import (
     RetryPolicy,
     Timeouts,
 )
-from llm_gateway.ports import Provider
+from llm_gateway.instruments.system import SystemClock
+from llm_gateway.ports.providers import Provider
 from llm_gateway.providers.registry import ProviderRegistry
-from llm_gateway.stores.system import SystemClock
 
 from tests.adapters.upstream import ScriptedUpstream
 

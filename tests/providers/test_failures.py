@@ -26,7 +26,7 @@ from llm_gateway.errors import (
     ProviderUnreachable,
     UnsupportedParameter,
 )
-from llm_gateway.ports import Provider
+from llm_gateway.ports.providers import Provider
 from llm_gateway.providers.registry import ProviderRegistry
 
 from tests.adapters.upstream import Answer, HangUp, Raw, Refusal, StreamFault

@@ -14,10 +14,10 @@ from llm_gateway.errors import (
     ProviderRefused,
     ProviderRejected,
 )
+from llm_gateway.instruments.system import SystemClock
+from llm_gateway.providers.anthropic_messages import faults as messages_faults
 from llm_gateway.providers.chat_completions import faults as chat_completions_faults
 from llm_gateway.providers.faults import Failure
-from llm_gateway.providers.messages import faults as messages_faults
-from llm_gateway.stores.system import SystemClock
 
 TABLES = {
     openai.OpenAIError: chat_completions_faults.fault_table(SystemClock()),

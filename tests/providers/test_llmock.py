@@ -11,7 +11,7 @@ from llm_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from llm_gateway.ports import Provider
+from llm_gateway.ports.providers import Provider
 from llm_gateway.providers.registry import ProviderRegistry
 
 from tests.providers.conftest import asking, config

@@ -17,7 +17,7 @@ from llm_gateway.domain.chat import (
 )
 from llm_gateway.domain.providers import ProviderKind, Timeouts
 from llm_gateway.errors import ContextWindowExceeded, ProviderRefused, UnsupportedParameter
-from llm_gateway.ports import Provider
+from llm_gateway.ports.providers import Provider
 from llm_gateway.providers.registry import ProviderRegistry
 
 from tests.adapters.local_model import MODEL_NAME, local_model_server, missing_for_local_model

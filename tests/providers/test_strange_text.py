@@ -5,7 +5,7 @@ import json
 import pytest
 from llm_gateway.domain.chat import ChatAnswer, OutputFormat, TextDelta, ToolCall, ToolCallDelta
 from llm_gateway.domain.providers import Timeouts
-from llm_gateway.services.structured import InvalidOutput, parsed_output
+from llm_gateway.services.output.structured import InvalidOutput, parsed_output
 
 from tests.adapters.upstream import Answer
 from tests.adapters.upstream_wires import Said, SaidCall

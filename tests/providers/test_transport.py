@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from llm_gateway.domain.providers import ProviderKind, Timeouts
 from llm_gateway.errors import ProviderUnreachable
+from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers.registry import ProviderRegistry
 from llm_gateway.providers.transport import _ssl_context, callable_addresses
-from llm_gateway.stores.system import SystemClock
 
 from tests.adapters.certificates import self_signed
 from tests.adapters.upstream import ScriptedUpstream

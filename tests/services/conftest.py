@@ -3,7 +3,7 @@
 import pytest
 
 from tests.adapters.engine import Engine, provider
-from tests.services.dispatching import PATIENT
+from tests.services.queries.dispatching import PATIENT
 
 
 @pytest.fixture

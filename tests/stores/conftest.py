@@ -5,18 +5,11 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
-from llm_gateway.ports import (
-    AnswerCache,
-    BodyStore,
-    Clock,
-    CredentialStore,
-    IdempotencyStore,
-    Ids,
-    KeyStore,
-    Pepper,
-    ProviderStore,
-    QueryStore,
-)
+from llm_gateway.ports.keys import KeyStore, Pepper
+from llm_gateway.ports.providers import CredentialStore, ProviderStore
+from llm_gateway.ports.queries import AnswerCache, BodyStore, QueryStore
+from llm_gateway.ports.replay import IdempotencyStore
+from llm_gateway.ports.system import Clock, Ids
 from llm_gateway.settings import Settings
 from llm_gateway.stores.bodies import S3BodyStore
 from llm_gateway.stores.cache import DynamoAnswerCache

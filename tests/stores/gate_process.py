@@ -14,8 +14,8 @@ from typing import Any
 
 from llm_gateway.domain.providers import ProviderConfig, ProviderLimits
 from llm_gateway.errors import ProviderFault
+from llm_gateway.instruments.system import RandomIds
 from llm_gateway.stores.gates import StoredProviderGates, dynamo_provider_gates
-from llm_gateway.stores.system import RandomIds
 
 from tests.adapters.aws import connect
 from tests.adapters.clock import FakeClock

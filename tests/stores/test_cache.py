@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from llm_gateway.domain.caching import CachedAnswer, Pending
-from llm_gateway.ports import AnswerCache
+from llm_gateway.ports.queries import AnswerCache
 
 from tests.adapters.clock import FakeClock
 from tests.stores.conftest import Stores, stores_on_aws

@@ -31,7 +31,7 @@ from llm_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from llm_gateway.ports import Clock, Ids
+from llm_gateway.ports.system import Clock, Ids
 from llm_gateway.stores.gates import TRIES, StoredProviderGates
 from llm_gateway.stores.items import DynamoItems, Items, Outcome
 

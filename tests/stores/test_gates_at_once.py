@@ -22,10 +22,10 @@ from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ProviderConfig, ProviderLimits
 from llm_gateway.domain.writes import Write
 from llm_gateway.errors import ProviderFailed, ProviderRateLimited
+from llm_gateway.instruments.system import RandomIds
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.gates import StoredProviderGates, dynamo_provider_gates
 from llm_gateway.stores.items import DynamoItems, Items, Outcome
-from llm_gateway.stores.system import RandomIds
 
 from tests.adapters.aws import connect, deploy
 from tests.adapters.clock import FakeClock

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from llm_gateway.domain.idempotency import IdempotencyRecord
-from llm_gateway.ports import IdempotencyStore
+from llm_gateway.ports.replay import IdempotencyStore
 
 from tests.adapters.clock import FakeClock
 from tests.stores.conftest import Stores, stores_on_aws

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 from llm_gateway.domain.queries import LOST_AFTER_S, Ending, Lease, Query, QueryProblem, QueryStatus, QuerySummary
-from llm_gateway.ports import QueryStore
+from llm_gateway.ports.queries import QueryStore
 
 from tests.adapters.clock import FakeClock
 from tests.stores.conftest import Stores, stores_on_aws

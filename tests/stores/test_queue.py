@@ -1,7 +1,7 @@
 """What a query queue promises."""
 
 import pytest
-from llm_gateway.ports import Priority
+from llm_gateway.ports.queries import Priority
 from llm_gateway.stores.queue import SqsQueryQueue
 
 from tests.adapters.query_queue import RecordingQueryQueue, Sent

@@ -4,39 +4,26 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
-from llm_gateway.ports import (
-    AnswerCache,
-    BodyStore,
-    Clock,
-    CredentialStore,
-    IdempotencyStore,
-    Ids,
-    Journal,
-    KeyStore,
-    Pepper,
-    Prices,
-    ProviderGates,
-    Providers,
-    ProviderStore,
-    QueryQueue,
-    QueryStore,
-    TokenCounter,
-)
-from llm_gateway.services.answers import Answers
-from llm_gateway.services.calls import Calls
-from llm_gateway.services.dispatch import Dispatcher
-from llm_gateway.services.keys import Keys
-from llm_gateway.services.ledger import Ledger
-from llm_gateway.services.once import Once
-from llm_gateway.services.planning import Planner
+from llm_gateway.instruments.system import RandomIds, SystemClock
+from llm_gateway.ports.keys import KeyStore, Pepper
+from llm_gateway.ports.providers import CredentialStore, Prices, ProviderGates, Providers, ProviderStore, TokenCounter
+from llm_gateway.ports.queries import AnswerCache, BodyStore, Journal, QueryQueue, QueryStore
+from llm_gateway.ports.replay import IdempotencyStore
+from llm_gateway.ports.system import Clock, Ids
+from llm_gateway.services.keys.authentication import Keys
+from llm_gateway.services.provider_status import StatusService
 from llm_gateway.services.providers import ProviderService
-from llm_gateway.services.queries import QueryService
-from llm_gateway.services.records import Records
-from llm_gateway.services.status import StatusService
-from llm_gateway.services.worker import Worker
+from llm_gateway.services.queries.asking import QueryService
+from llm_gateway.services.queries.booking import Ledger
+from llm_gateway.services.queries.cache import Answers
+from llm_gateway.services.queries.calls import Calls
+from llm_gateway.services.queries.dispatch import Dispatcher
+from llm_gateway.services.queries.planning import Planner
+from llm_gateway.services.queries.states import Records
+from llm_gateway.services.queries.worker import Worker
+from llm_gateway.services.replay import Once
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import Aws
-from llm_gateway.stores.system import RandomIds, SystemClock
 
 
 @dataclass(frozen=True)
@@ -146,7 +133,7 @@ class Gateway:
 
     @cached_property
     def _prices(self) -> Prices:
-        from llm_gateway.stores.prices import PublishedPrices
+        from llm_gateway.instruments.prices import PublishedPrices
 
         return PublishedPrices()
 
@@ -158,7 +145,7 @@ class Gateway:
 
     @cached_property
     def _counter(self) -> TokenCounter:
-        from llm_gateway.stores.tokens import TiktokenCounter
+        from llm_gateway.instruments.tokens import TiktokenCounter
 
         return TiktokenCounter(self.settings.rank_files)
 
@@ -227,7 +214,7 @@ class Gateway:
 
     @cached_property
     def _journal(self) -> Journal:
-        from llm_gateway.stores.journal import EmbeddedMetricsJournal
+        from llm_gateway.instruments.journal import EmbeddedMetricsJournal
 
         return EmbeddedMetricsJournal()
 

@@ -16,8 +16,8 @@ from llm_gateway.entrypoints.replies import QueryReply as QueryReply
 from llm_gateway.entrypoints.replies import answered
 from llm_gateway.entrypoints.sse import EventStream as EventStream
 from llm_gateway.errors import MalformedRequest
-from llm_gateway.services.queries import Stream
-from llm_gateway.services.records import Asked, Idempotency
+from llm_gateway.services.queries.asking import Stream
+from llm_gateway.services.queries.states import Asked, Idempotency
 from llm_gateway.wire.events import LAST_ID, error_event, events
 
 

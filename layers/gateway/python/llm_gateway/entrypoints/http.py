@@ -23,8 +23,8 @@ from llm_gateway.endpoints import BASE_PATH, Endpoint
 from llm_gateway.endpoints import endpoint as row_named
 from llm_gateway.entrypoints.composition import gateway, gateway_behind
 from llm_gateway.entrypoints.guard import guarded
-from llm_gateway.entrypoints.mounting import address
 from llm_gateway.entrypoints.observe import Observed
+from llm_gateway.entrypoints.prefix import address
 from llm_gateway.entrypoints.problems import render_framework_errors
 from llm_gateway.entrypoints.replies import Reply as Reply
 from llm_gateway.errors import PayloadTooLarge, ValidationFailed

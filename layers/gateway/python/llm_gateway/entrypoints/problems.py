@@ -10,9 +10,9 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 
 from llm_gateway.endpoints import ENDPOINTS
-from llm_gateway.entrypoints.faults import validation_failed
-from llm_gateway.entrypoints.mounting import own_path
 from llm_gateway.entrypoints.observe import log_unexpected
+from llm_gateway.entrypoints.prefix import own_path
+from llm_gateway.entrypoints.validation import validation_failed
 from llm_gateway.errors import (
     GatewayError,
     MalformedRequest,

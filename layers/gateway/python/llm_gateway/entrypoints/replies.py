@@ -7,8 +7,8 @@ from starlette.requests import Request
 
 from llm_gateway.domain.queries import Query
 from llm_gateway.endpoints import BASE_PATH
-from llm_gateway.entrypoints.mounting import address
-from llm_gateway.services.ledger import Delivered
+from llm_gateway.entrypoints.prefix import address
+from llm_gateway.services.queries.booking import Delivered
 from llm_gateway.wire.answers import AcceptedShown, AnswerShown, CutShortShown, ResultShown, StatusShown
 
 B = TypeVar("B", covariant=True)

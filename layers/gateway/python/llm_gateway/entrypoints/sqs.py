@@ -13,7 +13,7 @@ from llm_gateway.endpoints import WORKERS
 from llm_gateway.entrypoints.composition import gateway
 from llm_gateway.entrypoints.observe import log_unexpected, logger
 from llm_gateway.errors import NotDone
-from llm_gateway.ports import Delivery
+from llm_gateway.ports.queries import Delivery
 
 __all__ = ["Delivery", "Gateway", "QueueHandler", "delivery_of", "worker"]
 

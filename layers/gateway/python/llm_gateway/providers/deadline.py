@@ -6,7 +6,7 @@ from contextvars import ContextVar
 
 from llm_gateway.domain.providers import Timeouts
 from llm_gateway.errors import CallCancelled
-from llm_gateway.ports import Cancelled, Clock, never
+from llm_gateway.ports.system import Cancelled, Clock, never
 
 _enforced: ContextVar["Deadline | None"] = ContextVar("enforced_deadline", default=None)
 

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from llm_gateway.ports import Clock, Provider
+from llm_gateway.ports.providers import Provider
+from llm_gateway.ports.system import Clock
 from llm_gateway.providers.chat_completions.adapter import ChatCompletions
 from llm_gateway.providers.chat_completions.request import Dialect
 from llm_gateway.providers.estimates import CountTokens

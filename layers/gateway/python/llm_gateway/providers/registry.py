@@ -6,8 +6,10 @@ from functools import lru_cache
 from typing import Final
 
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, ProviderKind
-from llm_gateway.ports import Clock, Provider
-from llm_gateway.providers import anthropic, llama_cpp, openai
+from llm_gateway.ports.providers import Provider
+from llm_gateway.ports.system import Clock
+from llm_gateway.providers import llama_cpp, openai
+from llm_gateway.providers.anthropic_messages import adapter as anthropic
 from llm_gateway.providers.estimates import CountTokens, quarter_of_bytes
 from llm_gateway.providers.upstream import Upstream
 

@@ -18,7 +18,8 @@ from llm_gateway.domain.providers import (
     hint_of,
 )
 from llm_gateway.errors import GatewayError, RevisionConflict, ValidationFailed
-from llm_gateway.ports import Clock, CredentialStore, Page, ProviderStore
+from llm_gateway.ports.providers import CredentialStore, ProviderStore
+from llm_gateway.ports.system import Clock, Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from llm_gateway.errors import DependencyUnavailable
-from llm_gateway.ports import BodyStore
+from llm_gateway.ports.queries import BodyStore
 from llm_gateway.stores.codec import pack, unpack
 
 MAX_INLINE_BYTES: Final = 150_000

@@ -51,7 +51,7 @@ from llm_gateway.domain.metrics import CallResult, counting, minutes_of_window
 from llm_gateway.domain.providers import ProviderConfig
 from llm_gateway.domain.writes import Item, Write
 from llm_gateway.errors import DependencyUnavailable
-from llm_gateway.ports import Clock, Ids
+from llm_gateway.ports.system import Clock, Ids
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.items import DynamoItems, Items
 

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from llm_gateway.domain.idempotency import IdempotencyRecord
-from llm_gateway.ports import BodyStore, Clock
+from llm_gateway.ports.queries import BodyStore
+from llm_gateway.ports.system import Clock
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.places import Places
 

@@ -5,7 +5,7 @@ from pynamodb.exceptions import DoesNotExist
 
 from llm_gateway.domain.keys import ApiKey
 from llm_gateway.errors import AlreadyExists
-from llm_gateway.ports import Ids
+from llm_gateway.ports.system import Ids
 from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.connection import Aws, ConditionFailed, reaching
 from llm_gateway.stores.tables import Item, bind, is_key

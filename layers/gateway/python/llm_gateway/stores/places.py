@@ -15,7 +15,8 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from llm_gateway.errors import DependencyUnavailable
-from llm_gateway.ports import BodyStore, Clock
+from llm_gateway.ports.queries import BodyStore
+from llm_gateway.ports.system import Clock
 from llm_gateway.stores.connection import Aws, reaching
 from llm_gateway.stores.documents import Documents, Kept
 from llm_gateway.stores.tables import Item, MillisecondsAttribute, Outcome, bind

@@ -9,7 +9,7 @@ from pynamodb.exceptions import DoesNotExist
 
 from llm_gateway.domain.providers import ProviderConfig
 from llm_gateway.errors import AlreadyExists, ProviderNotFound, RevisionConflict
-from llm_gateway.ports import Clock, Ids, Page
+from llm_gateway.ports.system import Clock, Ids, Page
 from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.connection import Aws, ConditionFailed, reaching
 from llm_gateway.stores.cursors import from_cursor, to_cursor

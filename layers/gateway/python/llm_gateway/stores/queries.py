@@ -20,7 +20,8 @@ from llm_gateway.domain.queries import (
     QuerySummary,
 )
 from llm_gateway.errors import AlreadyExists, DependencyUnavailable
-from llm_gateway.ports import BodyStore, Clock, Ids
+from llm_gateway.ports.queries import BodyStore
+from llm_gateway.ports.system import Clock, Ids
 from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.connection import Aws, ConditionFailed, reaching
 from llm_gateway.stores.documents import Documents, Kept

@@ -3,7 +3,7 @@
 from math import ceil
 from typing import Final
 
-from llm_gateway.ports import Delivery, Priority
+from llm_gateway.ports.queries import Delivery, Priority
 from llm_gateway.stores.connection import Aws, reaching
 
 MAX_DELAY_S: Final = 900

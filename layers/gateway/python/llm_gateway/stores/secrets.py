@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from llm_gateway.domain.providers import ProviderCredentials
 from llm_gateway.errors import DependencyUnavailable
-from llm_gateway.ports import Clock
+from llm_gateway.ports.system import Clock
 from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.connection import Aws, error_code, reaching
 

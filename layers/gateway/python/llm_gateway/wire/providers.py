@@ -18,7 +18,7 @@ from llm_gateway.domain.providers import (
     Timeouts,
 )
 from llm_gateway.endpoints import BASE_PATH
-from llm_gateway.ports import Page
+from llm_gateway.ports.system import Page
 from llm_gateway.services.providers import ProviderDraft
 from llm_gateway.wire.schema import Flag, Incoming, Name, Outgoing, PageOf, PositiveInt, Revised, Slug, Timestamp, Usd
 

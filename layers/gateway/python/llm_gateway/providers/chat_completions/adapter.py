@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta
 from llm_gateway.domain.providers import Timeouts
-from llm_gateway.ports import Cancelled, Clock, never
+from llm_gateway.ports.system import Cancelled, Clock, never
 from llm_gateway.providers.chat_completions.answer import ChunkJoiner, whole_answer
 from llm_gateway.providers.chat_completions.faults import fault_table
 from llm_gateway.providers.chat_completions.request import Dialect, request_body
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ChatCompletions:
-    """See `ports.Provider`. The SDK sends; what comes back is read as plain JSON, because it checks no field of an answer."""
+    """A `Provider`. The SDK sends; what comes back is read as plain JSON, because it checks no field of an answer."""
 
     upstream: Upstream
     dialect: Dialect

@@ -15,7 +15,7 @@ from llm_gateway.errors import (
     ProviderUnreachable,
     UnsupportedParameter,
 )
-from llm_gateway.ports import Clock
+from llm_gateway.ports.system import Clock
 from llm_gateway.providers.faults import ContentFiltered, Failure, FaultTable, FaultType, transport_rows
 from llm_gateway.providers.retry_after import retry_after_s
 

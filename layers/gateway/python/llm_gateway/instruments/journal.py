@@ -1,0 +1,109 @@
+"""The journal: one line for each query, which CloudWatch reads both as a log record and, in its embedded format, as metrics."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any, Final, TextIO
+
+from llm_gateway.domain.chat import Usage
+from llm_gateway.domain.money import usd
+from llm_gateway.domain.queries import Attempt, AttemptOutcome, Query, QueryAnswer, QueryStatus, QuerySummary
+
+NAMESPACE: Final = "LlmGateway"
+
+_BILLED: Final = (AttemptOutcome.OK, AttemptOutcome.CANCELLED)
+
+_UNITS: Final = {
+    "Queries": "Count",
+    "FailedQueries": "Count",
+    "CacheHits": "Count",
+    "UnpricedCalls": "Count",
+    "InputTokens": "Count",
+    "OutputTokens": "Count",
+    "OverheadMs": "Milliseconds",
+    "ProviderMs": "Milliseconds",
+    "CostUsd": "None",
+}
+_SPENT: Final = ("UnpricedCalls", "InputTokens", "OutputTokens", "CostUsd")
+
+
+class EmbeddedMetricsJournal:
+    """Writes to standard output, which Lambda sends to CloudWatch."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+
+    def ended(self, query: QuerySummary, *, calls: Sequence[Attempt] = ()) -> None:
+        self._write(_measured("query", _record(query, calls), metrics=_UNITS))
+        if query.logs_bodies and isinstance(query, Query):
+            from llm_gateway.instruments.words import bodies_line
+
+            self._write(bodies_line(query))
+
+    def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:
+        record = _record(query, calls)
+        if record["CostUsd"] or record["UnpricedCalls"]:
+            # The query itself is counted where it ends.
+            kept = {name: value for name, value in record.items() if name not in _UNITS or name in _SPENT}
+            self._write(_measured("query_calls", kept, metrics=_SPENT))
+
+    def _write(self, document: dict[str, Any]) -> None:
+        # One write, so that lines of several threads do not mix. Whoever read the output may have gone.
+        with suppress(OSError, ValueError):
+            stream = self._stream or sys.stdout
+            stream.write(json.dumps(document) + "\n")
+            # Lambda may freeze the process once the answer is out.
+            stream.flush()
+
+
+def _measured(message: str, record: dict[str, Any], *, metrics: Iterable[str]) -> dict[str, Any]:
+    """`record` as a line whose `metrics` CloudWatch takes."""
+    directive = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [[], ["provider"]],
+        # Nothing, rather than a zero that would pull the average down.
+        "Metrics": [{"Name": name, "Unit": _UNITS[name]} for name in metrics if record[name] is not None],
+    }
+    stamp = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    return {"_aws": stamp, "message": message, **record}
+
+
+def _record(query: QuerySummary, calls: Sequence[Attempt]) -> dict[str, Any]:
+    """What is told of a query, and of the `calls` that are to be counted with it."""
+    answer, problem = query.answer if isinstance(query, Query) else None, query.problem
+    # Those of an earlier try, where nobody was called this time; they were counted then.
+    attempts = calls or (problem.attempts if problem else ())
+    called = [attempt for attempt in calls if attempt.outcome is not AttemptOutcome.SKIPPED]
+    # A hit shows the first answer's usage, which was counted then.
+    usage = answer.usage if answer and not answer.cache.hit else Usage()
+    costs = [attempt.cost_usd for attempt in called if attempt.cost_usd is not None]
+    return {
+        "query_id": query.id,
+        "key_id": query.owner,
+        "mode": query.mode,
+        "status": query.status,
+        "error_code": problem.code if problem else None,
+        "provider": _provider(answer, attempts),
+        "model": answer.model if answer else None,
+        "finish_reason": answer.finish_reason if answer else None,
+        "attempts": [f"{attempt.provider}:{attempt.error_code or attempt.outcome}" for attempt in attempts],
+        "cost_usd": usd(answer.cost_usd) if answer and answer.cost_usd is not None else None,
+        "Queries": 1,
+        "FailedQueries": int(query.status is QueryStatus.FAILED),
+        "CacheHits": int(answer is not None and answer.cache.hit),
+        "UnpricedCalls": sum(attempt.outcome in _BILLED and attempt.cost_usd is None for attempt in called),
+        "InputTokens": usage.input_tokens,
+        "OutputTokens": usage.output_tokens,
+        "OverheadMs": answer.latency.overhead_ms if answer else None,
+        "ProviderMs": sum(attempt.latency_ms for attempt in called) if called else None,
+        "CostUsd": float(sum(costs, Decimal(0))),
+    }
+
+
+def _provider(answer: QueryAnswer | None, attempts: Sequence[Attempt]) -> str:
+    """Whose the query is in the metrics: who answered it, or else who was asked last."""
+    asked = [attempt.provider for attempt in attempts if attempt.outcome is not AttemptOutcome.SKIPPED]
+    return answer.provider if answer else asked[-1] if asked else "none"

@@ -1,0 +1,171 @@
+"""A request in the words of Anthropic's Messages API."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, assert_never
+
+from llm_gateway.domain.chat import (
+    CacheControl,
+    ChatRequest,
+    ImagePart,
+    Message,
+    MessageRole,
+    NamedTool,
+    Part,
+    TextPart,
+    Tool,
+    ToolCall,
+)
+from llm_gateway.errors import FieldError, ProviderRejected, UnsupportedParameter
+from llm_gateway.providers.anthropic_messages.output_schema import output_schema
+from llm_gateway.providers.instructions import ANY_JSON, json_of_schema
+
+JsonDict = dict[str, Any]
+
+_DEFAULT_MAX_TOKENS: Final = 4096
+_INSTRUCTING: Final = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
+_ACTORS: Final = {MessageRole.USER: "user", MessageRole.TOOL: "user", MessageRole.ASSISTANT: "assistant"}
+# Later versions of the API refuse sampling parameters, for every model.
+_SAMPLING_VERSION: Final = "2023-06-01"
+
+
+def request_arguments(request: ChatRequest) -> JsonDict:
+    """Arguments for the SDK's `messages.create`. Raises `UnsupportedParameter` for what this wire has no word for.
+
+    System and developer turns are joined, in their order, into the system prompt, wherever in the conversation they stood.
+    """
+    _refuse_unsupported(request)
+    schema = output_schema(request.output.schema) if request.output.type == "json_schema" else None
+    arguments = {
+        "model": request.model,
+        "max_tokens": request.parameters.max_output_tokens or _DEFAULT_MAX_TOKENS,
+        "system": list(_system(request, native_schema=schema is not None)),
+        "messages": _turns(request.messages),
+        "stop_sequences": list(request.parameters.stop),
+        "tools": [_tool(tool) for tool in request.tools],
+        "tool_choice": _tool_choice(request),
+        "output_config": {"format": {"type": "json_schema", "schema": schema}} if schema is not None else None,
+        "extra_body": _sampling(request),
+    }
+    return {name: value for name, value in arguments.items() if value}
+
+
+def request_headers(request: ChatRequest) -> dict[str, str]:
+    return {"anthropic-version": _SAMPLING_VERSION} if _sampling(request) else {}
+
+
+def _refuse_unsupported(request: ChatRequest) -> None:
+    parameters = request.parameters
+    if parameters.seed is not None:
+        raise _unsupported("parameters.seed", "Anthropic's API takes no seed")
+    if parameters.temperature is not None and parameters.temperature > 1:
+        raise _unsupported("parameters.temperature", "Anthropic's API takes no temperature above 1")
+    for number, message in enumerate(request.messages):
+        if message.name is not None and message.role is not MessageRole.TOOL:
+            raise _unsupported(f"messages[{number}].name", "Anthropic's API has no names for participants")
+        images = [part for part in message.content if isinstance(part, ImagePart)]
+        if images and message.role in _INSTRUCTING:
+            raise _unsupported(f"messages[{number}].content", "Anthropic's API takes no image in the system prompt")
+        if any(image.detail in ("low", "high") for image in images):
+            raise _unsupported(f"messages[{number}].content", "Anthropic's API takes no detail of an image")
+
+
+def _unsupported(field: str, reason: str) -> UnsupportedParameter:
+    return UnsupportedParameter(f"{field}: {reason}.", errors=[FieldError(field, reason)])
+
+
+def _sampling(request: ChatRequest) -> JsonDict:
+    wished = {"temperature": request.parameters.temperature, "top_p": request.parameters.top_p}
+    return {name: value for name, value in wished.items() if value is not None}
+
+
+def _system(request: ChatRequest, *, native_schema: bool) -> Iterator[JsonDict]:
+    if request.system:
+        yield {"type": "text", "text": request.system}
+    for message in request.messages:
+        if message.role in _INSTRUCTING:
+            yield from _blocks(message.content)
+    if request.output.type == "json":
+        yield {"type": "text", "text": ANY_JSON}
+    if request.output.type == "json_schema" and not native_schema:
+        yield {"type": "text", "text": json_of_schema(request.output.schema or {})}
+
+
+def _turns(messages: Iterable[Message]) -> list[JsonDict]:
+    """Turns that take turns: what one actor says in a row, tool results among it, is one turn."""
+    turns: list[JsonDict] = []
+    for message in messages:
+        if message.role in _INSTRUCTING:
+            continue
+        role = _ACTORS[message.role]
+        if not turns or turns[-1]["role"] != role:
+            turns.append({"role": role, "content": []})
+        turns[-1]["content"] += _turn_blocks(message)
+    return turns
+
+
+def _turn_blocks(message: Message) -> list[JsonDict]:
+    blocks = list(_blocks(message.content))
+    if message.role is MessageRole.TOOL:
+        return [{"type": "tool_result", "tool_use_id": message.tool_call_id, "content": blocks}]
+    return [*blocks, *(_tool_use(call) for call in message.tool_calls)]
+
+
+def _blocks(content: Iterable[Part]) -> Iterator[JsonDict]:
+    for part in content:
+        match part:
+            case TextPart(text=""):
+                # The API refuses empty texts, which OpenAI's clients send beside tool calls.
+                continue
+            case TextPart():
+                block: JsonDict = {"type": "text", "text": part.text}
+            case ImagePart():
+                block = {"type": "image", "source": _image_source(part.url)}
+            case _:
+                assert_never(part)
+        yield {**block, **_cache_mark(part.cache_control)}
+
+
+def _cache_mark(control: CacheControl | None) -> JsonDict:
+    return {"cache_control": {"type": "ephemeral", "ttl": control.ttl}} if control else {}
+
+
+def _image_source(url: str) -> JsonDict:
+    if not url.startswith("data:"):
+        return {"type": "url", "url": url}
+    kind, comma, data = url.removeprefix("data:").partition(",")
+    media_type, semicolon, encoding = kind.partition(";")
+    if not comma or not semicolon or encoding != "base64":
+        raise ProviderRejected("An image is neither an address nor data in base64.")
+    return {"type": "base64", "media_type": media_type, "data": data}
+
+
+def _tool_use(call: ToolCall) -> JsonDict:
+    try:
+        arguments = json.loads(call.arguments or "{}")
+    except ValueError as error:
+        raise ProviderRejected(f"The arguments of the tool call {call.id!r} are not JSON.") from error
+    return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments}
+
+
+def _tool(tool: Tool) -> JsonDict:
+    wire = {
+        "name": tool.name,
+        "description": tool.description,
+        "input_schema": {"type": "object", **tool.parameters},
+        "strict": tool.strict,
+    }
+    return {name: value for name, value in wire.items() if value is not None}
+
+
+def _tool_choice(request: ChatRequest) -> JsonDict | None:
+    """None where it goes without saying; a choice among no tools at all is left to the provider to refuse."""
+    match request.tool_choice:
+        case NamedTool(name=name):
+            return {"type": "tool", "name": name}
+        case "required":
+            return {"type": "any"}
+        case "auto" | "none" as choice:
+            return {"type": choice} if request.tools else None
+        case _:
+            assert_never(request.tool_choice)

@@ -1,0 +1,1 @@
+"""The life of a query: asked, answered, read, cancelled and erased."""

@@ -1,0 +1,275 @@
+"""The journal's line: a record that tells what a query cost and how it went, metrics that CloudWatch takes, and no content."""
+
+import io
+import json
+import time
+from contextlib import redirect_stdout
+from dataclasses import fields, replace
+from decimal import Decimal
+from threading import Thread
+from typing import Any
+
+import pytest
+from llm_gateway.domain.chat import Usage
+from llm_gateway.domain.queries import (
+    Attempt,
+    AttemptOutcome,
+    CacheNote,
+    Latency,
+    Query,
+    QueryAnswer,
+    QueryStatus,
+    QuerySummary,
+)
+from llm_gateway.instruments.journal import NAMESPACE, EmbeddedMetricsJournal
+
+from tests.stores.values import answer, problem, query, question
+
+UNSEEN = "A WORD OF NOBODY ELSE'S"
+
+
+def attempt(outcome: AttemptOutcome = AttemptOutcome.OK, cost: str | None = "0.000393", **changes: Any) -> Attempt:
+    fields: dict[str, Any] = {"provider": "openai", "model": "gpt", "latency_ms": 640}
+    return Attempt(outcome=outcome, cost_usd=None if cost is None else Decimal(cost), **{**fields, **changes})
+
+
+def answered(*attempts: Attempt, **changes: Any) -> Query:
+    fields: dict[str, Any] = {"attempts": attempts or (attempt(),), "cache": CacheNote()}
+    return query(status=QueryStatus.SUCCEEDED, answer=replace(answer(UNSEEN), **{**fields, **changes}))
+
+
+def failed(**changes: Any) -> Query:
+    return query(status=QueryStatus.FAILED, problem=replace(problem(), **changes))
+
+
+def calls_of(ended: Query) -> tuple[Attempt, ...]:
+    told = ended.answer or ended.problem
+    return told.attempts if told else ()
+
+
+def read(stream: io.StringIO) -> list[dict[str, Any]]:
+    text = stream.getvalue()
+    assert not text or text.endswith("\n")
+    return [json.loads(line, parse_constant=lambda constant: pytest.fail(constant)) for line in text.splitlines()]
+
+
+def line(ended: Query) -> dict[str, Any]:
+    stream = io.StringIO()
+    EmbeddedMetricsJournal(stream).ended(ended, calls=calls_of(ended))
+    (document,) = read(stream)
+    return document
+
+
+def spent(query: Query, *calls: Attempt) -> list[dict[str, Any]]:
+    stream = io.StringIO()
+    EmbeddedMetricsJournal(stream).spent(query, calls=calls)
+    return read(stream)
+
+
+ENDS = {
+    "answered": answered(),
+    "hit": answered(attempts=(), cost_usd=Decimal(0), cache=CacheNote(hit=True, age_s=3)),
+    "unpriced": answered(attempt(cost=None), cost_usd=None),
+    "failed": failed(),
+    "failed before anybody was asked": failed(attempts=(), provider=None),
+    "cancelled": query(status=QueryStatus.CANCELLED),
+    "cancelled on the way": replace(answered(attempt(AttemptOutcome.CANCELLED)), status=QueryStatus.CANCELLED),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_the_line_is_what_cloudwatch_reads_as_metrics(end: str) -> None:
+    document = line(ENDS[end])
+    stamp = document["_aws"]
+    assert stamp["Timestamp"] == pytest.approx(time.time() * 1000, abs=60_000)
+    (directive,) = stamp["CloudWatchMetrics"]
+    assert directive["Namespace"] == NAMESPACE
+    assert directive["Dimensions"] == [[], ["provider"]]
+    for dimension in directive["Dimensions"][1]:
+        assert isinstance(document[dimension], str)
+        assert document[dimension]
+    names = [metric["Name"] for metric in directive["Metrics"]]
+    assert len(names) == len(set(names)) <= 100
+    for name in names:
+        assert isinstance(document[name], int | float)
+        assert not isinstance(document[name], bool)
+    assert {metric["Unit"] for metric in directive["Metrics"]} <= {"Count", "Milliseconds", "None"}
+    assert document["Queries"] == 1
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_no_word_of_question_or_answer_is_in_it(end: str) -> None:
+    ended = replace(ENDS[end], request=question(system=UNSEEN, metadata={"x": UNSEEN}))
+    text = json.dumps(line(ended))
+    for word in (UNSEEN, "What is this?", "Be brief.", "an owl", "look", "iVBOR"):
+        assert word not in text
+
+
+def test_an_answer_in_all_its_figures() -> None:
+    failed_over = attempt(
+        AttemptOutcome.ERROR, "0.0001", provider="local", error_code="provider_timeout", latency_ms=50
+    )
+    passed_by = attempt(AttemptOutcome.SKIPPED, None, provider="full", error_code="provider_rate_limited")
+    document = line(
+        answered(
+            passed_by,
+            failed_over,
+            attempt(),
+            cost_usd=Decimal("0.000493"),
+            latency=Latency(total_ms=755, provider_ms=690, waiting_ms=40),
+        )
+    )
+    document.pop("_aws")
+    assert document == {
+        "message": "query",
+        "query_id": query().id,
+        "key_id": query().owner,
+        "mode": "sync",
+        "status": "succeeded",
+        "error_code": None,
+        "provider": "openai",
+        "model": "gpt-4.1-mini-2025-04-14",
+        "finish_reason": "stop",
+        "attempts": ["full:provider_rate_limited", "local:provider_timeout", "openai:ok"],
+        "cost_usd": "0.000493",
+        "Queries": 1,
+        "FailedQueries": 0,
+        "CacheHits": 0,
+        "UnpricedCalls": 0,
+        "InputTokens": 812,
+        "OutputTokens": 95,
+        "OverheadMs": 25,
+        "ProviderMs": 690,
+        "CostUsd": 0.000493,
+    }
+
+
+def test_money_is_what_all_calls_cost() -> None:
+    calls = [attempt(AttemptOutcome.ERROR, "0.1"), attempt(AttemptOutcome.ERROR, None), attempt(cost="0.2")]
+    document = line(answered(*calls, cost_usd=Decimal("0.3")))
+    # Added as decimals: floats would make 0.30000000000000004 of it.
+    assert document["CostUsd"] == 0.3
+    assert document["cost_usd"] == "0.3"
+
+
+def test_a_very_small_amount_is_still_plain() -> None:
+    assert line(answered(cost_usd=Decimal("0.00000001")))["cost_usd"] == "0.00000001"
+
+
+def test_a_failure_costs_what_its_calls_did() -> None:
+    calls = (attempt(AttemptOutcome.ERROR, "0.25", provider="a"), attempt(AttemptOutcome.ERROR, None, provider="b"))
+    document = line(failed(attempts=calls))
+    assert document["CostUsd"] == 0.25
+    assert document["cost_usd"] is None
+    assert (document["FailedQueries"], document["status"], document["error_code"]) == (1, "failed", "provider_error")
+    assert document["provider"] == "b"
+    assert document["ProviderMs"] == 1280
+
+
+@pytest.mark.parametrize("outcome", [AttemptOutcome.OK, AttemptOutcome.CANCELLED])
+def test_a_call_without_a_price_is_counted(outcome: AttemptOutcome) -> None:
+    document = line(answered(attempt(outcome, None), cost_usd=None))
+    assert document["UnpricedCalls"] == 1
+    assert document["cost_usd"] is None
+    assert document["CostUsd"] == 0
+
+
+def test_a_hit_costs_nothing_and_counts_its_tokens_no_second_time() -> None:
+    document = line(ENDS["hit"])
+    assert (document["CacheHits"], document["CostUsd"], document["cost_usd"]) == (1, 0, "0")
+    assert (document["InputTokens"], document["OutputTokens"]) == (0, 0)
+
+
+def test_one_that_somebody_else_had_worked_on_counts_no_call_again() -> None:
+    """A dead letter keeps the problem of its last try, whose calls were counted when it was given back."""
+    given_up = failed(attempts=(attempt(AttemptOutcome.ERROR, "0.25", provider="a"),))
+    summary = QuerySummary(**{field.name: getattr(given_up, field.name) for field in fields(QuerySummary)})
+    stream = io.StringIO()
+    EmbeddedMetricsJournal(stream).ended(summary)
+    (document,) = read(stream)
+    assert (document["Queries"], document["FailedQueries"], document["error_code"]) == (1, 1, "provider_error")
+    assert (document["provider"], document["attempts"]) == ("a", ["a:error"])
+    assert (document["CostUsd"], document["ProviderMs"], document["mode"]) == (0, None, "sync")
+
+
+def test_calls_of_one_that_was_cancelled_between_them_are_counted() -> None:
+    stream = io.StringIO()
+    calls = (attempt(AttemptOutcome.ERROR, "0.25", provider="a"),)
+    EmbeddedMetricsJournal(stream).ended(query(status=QueryStatus.CANCELLED), calls=calls)
+    (document,) = read(stream)
+    assert (document["status"], document["CostUsd"], document["provider"]) == ("cancelled", 0.25, "a")
+
+
+# Calls that did not end their query
+
+
+def test_what_was_spent_without_an_end_counts_no_query() -> None:
+    (document,) = spent(answered(), attempt(AttemptOutcome.ERROR, "0.25"), attempt(AttemptOutcome.CANCELLED, None))
+    assert document["message"] == "query_calls"
+    assert document["query_id"] == query().id
+    assert (document["CostUsd"], document["UnpricedCalls"]) == (0.25, 1)
+    assert (document["InputTokens"], document["OutputTokens"]) == (812, 95)
+    assert _metrics(document) == {"UnpricedCalls", "InputTokens", "OutputTokens", "CostUsd"}
+    assert not {"Queries", "FailedQueries", "CacheHits", "ProviderMs"} & document.keys()
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [(), (attempt(AttemptOutcome.SKIPPED, None),), (attempt(AttemptOutcome.ERROR, None),), (attempt(cost="0"),)],
+    ids=["no call", "skipped", "refused", "free"],
+)
+def test_nothing_spent_is_no_line(calls: tuple[Attempt, ...]) -> None:
+    assert spent(query(), *calls) == []
+
+
+def _metrics(document: dict[str, Any]) -> set[str]:
+    return {metric["Name"] for metric in document["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+
+
+def test_what_there_was_none_of_does_not_pull_averages_down() -> None:
+    assert "OverheadMs" not in _metrics(line(ENDS["failed"]))
+    assert "ProviderMs" not in _metrics(line(ENDS["hit"]))
+    assert {"OverheadMs", "ProviderMs", "CostUsd"} <= _metrics(line(ENDS["answered"]))
+
+
+def test_one_that_nobody_was_asked_for_is_nobodys() -> None:
+    document = line(ENDS["failed before anybody was asked"])
+    assert document["provider"] == "none"
+    assert document["attempts"] == []
+
+
+def test_it_goes_to_standard_output_as_it_is_at_the_time() -> None:
+    journal = EmbeddedMetricsJournal()
+    with redirect_stdout(io.StringIO()) as output:
+        journal.ended(answered())
+    assert json.loads(output.getvalue())["message"] == "query"
+
+
+def test_lines_of_several_threads_do_not_mix() -> None:
+    stream = io.StringIO()
+    journal = EmbeddedMetricsJournal(stream)
+    threads = [Thread(target=lambda: [journal.ended(answered()) for _ in range(50)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [json.loads(text)["Queries"] for text in stream.getvalue().splitlines()] == [1] * 400
+
+
+class Broken(io.StringIO):
+    def write(self, _: str) -> int:
+        raise BrokenPipeError
+
+
+def test_an_output_that_is_gone_is_no_fault_of_the_query() -> None:
+    EmbeddedMetricsJournal(Broken()).ended(answered())
+    closed = io.StringIO()
+    closed.close()
+    EmbeddedMetricsJournal(closed).ended(answered())
+
+
+def test_usage_that_is_estimated_counts() -> None:
+    used = Usage(input_tokens=7, output_tokens=3, estimated=True)
+    ended: QueryAnswer = replace(answer(), usage=used, cache=CacheNote())
+    document = line(query(status=QueryStatus.CANCELLED, answer=ended))
+    assert (document["InputTokens"], document["OutputTokens"]) == (7, 3)

@@ -1,0 +1,451 @@
+"""One call: let through, timed, priced, noted and settled once, however it ends."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from llm_gateway.domain.chat import ChatAnswer, OutputFormat, TextDelta, Usage
+from llm_gateway.domain.circuits import CircuitState
+from llm_gateway.domain.providers import CircuitPolicy, ModelConfig, ProviderLimits, RetryPolicy, Timeouts
+from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
+from llm_gateway.errors import (
+    CallCancelled,
+    CircuitOpen,
+    DeadlineExceeded,
+    GatewayError,
+    ProviderFailed,
+    ProviderRateLimited,
+    ProviderTimeout,
+    ResponseValidationFailed,
+    UnsupportedParameter,
+    ValidationFailed,
+)
+from llm_gateway.ports.system import Cancelled
+from llm_gateway.services.queries.progress import Answered, Course, Items
+
+from tests.adapters.engine import Engine, provider, question, settle
+from tests.adapters.prices import FlatPrices
+from tests.adapters.scripted_providers import USAGE, Raises, Says, failing
+
+BILLED = Decimal(USAGE.total_tokens) / 1_000_000
+
+
+def call(engine: Engine, course: Course, request: QueryRequest | None = None, *, whole: bool = True) -> Items:
+    (step, *_) = engine.planner.plan(request or question())
+    return engine.calls.call(step, course, None, whole=whole)
+
+
+@pytest.fixture
+def course(engine: Engine) -> Course:
+    return engine.course(question())
+
+
+def failed(engine: Engine, course: Course, kind: type[Exception] = GatewayError, **asked) -> Exception:
+    with pytest.raises(kind) as caught:
+        list(call(engine, course, **asked))
+    return caught.value
+
+
+# --- Answers
+
+
+def test_an_answer_is_timed_priced_and_noted(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    engine.providers.script("a", Says(text="Hello!", after_s=1.25, model="a-model-2026"))
+
+    (answered,) = call(engine, course)
+
+    assert isinstance(answered, Answered)
+    assert (answered.answer.text, answered.answer.model) == ("Hello!", "a-model-2026")
+    assert answered.candidate.provider.id == "a"
+    assert course.attempts == [
+        Attempt(provider="a", model="a-model", outcome=AttemptOutcome.OK, latency_ms=1250, cost_usd=BILLED)
+    ]
+    assert (course.calls, course.provider_s, course.waiting_s) == (1, 1.25, 0)
+
+
+def test_the_end_of_an_answered_call_is_settled_beside_its_storing(engine: Engine, course: Course) -> None:
+    engine.add(provider("a", limits=ProviderLimits(max_concurrent=1)))
+
+    list(call(engine, course))
+
+    assert engine.gates.settled == []
+    settle(course)
+    assert engine.gates.all_ended_once
+    (result,) = engine.gates.results
+    assert result.answered
+    assert (result.usage, result.cost_usd, result.latency_ms) == (USAGE, BILLED, 0)
+
+
+def test_a_stream_gives_its_pieces_and_then_the_answer(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+
+    *deltas, last = call(engine, course, whole=False)
+
+    assert deltas == [TextDelta(text="Hello"), TextDelta(text="there.")]
+    assert isinstance(last, Answered)
+    assert [attempt.outcome for attempt in course.attempts] == [AttemptOutcome.OK]
+
+
+def test_what_a_model_costs_nobody_knows(course: Course) -> None:
+    engine = Engine(prices=FlatPrices("a-model")).add(provider("a"))
+
+    list(call(engine, course))
+
+    assert course.attempts[0].cost_usd is None
+
+
+def test_zero_tokens_cost_nothing_which_is_not_unknown(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    engine.providers.script("a", Says(usage=Usage()))
+
+    list(call(engine, course))
+
+    assert course.attempts[0].cost_usd == 0
+
+
+def test_the_price_is_that_of_the_model_that_answered(course: Course) -> None:
+    asked_for: list[tuple[str, str]] = []
+
+    class Prices(FlatPrices):
+        def cost(self, kind, model: ModelConfig, *, answered_model: str, usage, at):
+            asked_for.append((model.name, answered_model))
+            return super().cost(kind, model, answered_model=answered_model, usage=usage, at=at)
+
+    engine = Engine(prices=Prices()).add(provider("a"))
+    engine.providers.script("a", Says(text="No JSON", model="a-2026"), Says(model="a-2026"))
+
+    failed(engine, course, request=question(output=OutputFormat(type="json")))
+    list(call(engine, course))
+
+    assert asked_for == [("a-model", "a-2026")] * 2
+
+
+# --- Time
+
+
+def test_a_call_has_what_is_left_of_the_query(engine: Engine) -> None:
+    engine.add(provider("a", timeouts=Timeouts(connect_s=1, first_token_s=2, total_s=60)))
+    course = engine.course(question(timeout_s=25))
+    engine.clock.advance(5)
+
+    list(call(engine, course))
+
+    assert engine.providers.called[0].timeouts == Timeouts(connect_s=1, first_token_s=2, total_s=20)
+
+
+def test_a_call_has_no_more_than_its_provider_allows(engine: Engine, course: Course) -> None:
+    engine.add(provider("a", timeouts=Timeouts(total_s=3)))
+    engine.providers.script("a", Says(after_s=4))
+
+    assert type(failed(engine, course)) is ProviderTimeout
+    assert course.attempts[0].latency_ms == 3000
+
+
+def test_nobody_is_asked_when_the_time_is_up(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    engine.clock.advance(24.96)
+
+    failed(engine, course, DeadlineExceeded)
+
+    assert engine.providers.called == []
+    assert engine.gates.admitted == []
+    assert course.attempts == []
+
+
+def test_a_call_that_the_querys_own_time_ended(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    engine.providers.script("a", Says(after_s=30))
+
+    failed(engine, course, DeadlineExceeded)
+
+    assert engine.clock.monotonic_s() == course.deadline_s
+    assert [attempt.error_code for attempt in course.attempts] == ["provider_timeout"]
+    assert engine.gates.all_ended_once
+
+
+def circuit_after(engine: Engine, request: QueryRequest) -> CircuitState:
+    config = engine.store.get("a")
+    failed(engine, engine.course(request), request=request)
+    return engine.gates.state(config).circuit
+
+
+def test_a_caller_in_a_hurry_does_not_open_the_circuit(engine: Engine) -> None:
+    engine.add(provider("a", circuit=CircuitPolicy(failure_threshold=1), timeouts=Timeouts(first_token_s=10)))
+    engine.providers.otherwise = Says(after_s=100)
+
+    assert circuit_after(engine, question(timeout_s=2)) is CircuitState.CLOSED
+    assert engine.gates.results[0].cancelled
+    assert circuit_after(engine, question(timeout_s=11)) is CircuitState.OPEN
+
+
+def test_a_provider_that_takes_longer_than_it_may_fails(engine: Engine) -> None:
+    engine.add(provider("a", circuit=CircuitPolicy(failure_threshold=1), timeouts=Timeouts(total_s=2)))
+    engine.providers.otherwise = Says(after_s=100)
+
+    assert circuit_after(engine, question()) is CircuitState.OPEN
+
+
+# --- Faults
+
+
+def test_a_fault_is_noted_and_settled_at_once(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    engine.providers.script("a", failing(ProviderFailed, after_s=0.5))
+
+    fault = failed(engine, course, ProviderFailed)
+
+    assert fault.provider == "a"
+    assert course.attempts == [
+        Attempt(
+            provider="a", model="a-model", outcome=AttemptOutcome.ERROR, error_code="provider_error", latency_ms=500
+        )
+    ]
+    assert engine.gates.all_ended_once
+    assert engine.gates.results[0].fault is fault
+    assert course.settlements == []
+
+
+def test_what_a_failed_call_is_billed_all_the_same_is_known(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    engine.providers.script("a", failing(ProviderTimeout, usage=USAGE))
+
+    failed(engine, course)
+
+    assert course.attempts[0].cost_usd == BILLED
+    assert engine.gates.results[0].usage == USAGE
+
+
+def test_an_answer_of_the_wrong_form_is_billed(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    engine.providers.script("a", Says(text="Ada"))
+
+    fault = failed(engine, course, ResponseValidationFailed, request=question(output=OutputFormat(type="json")))
+
+    assert fault.answer.text == "Ada"
+    assert "not JSON" in fault.complaint
+    assert "Ada" not in fault.detail
+    assert course.attempts[0].error_code == "response_validation_failed"
+    assert course.attempts[0].cost_usd == BILLED
+
+
+# Its pattern would have to be followed through all of a thousand optional letters at each letter of an answer.
+SLOW = OutputFormat(type="json_schema", schema={"pattern": "(?:a?){1000}(?:a?){1000}b"})
+LONG = json.dumps("a" * 50_000)
+
+
+def test_an_answer_that_its_own_schema_makes_impossible_to_check_is_billed(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    engine.providers.script("a", Says(text=LONG))
+
+    fault = failed(engine, course, ValidationFailed, request=question(output=SLOW))
+
+    assert [error.field for error in fault.errors] == ["output.schema"]
+    assert course.attempts[0].cost_usd == BILLED
+    assert engine.gates.all_ended_once
+
+
+def test_an_answer_that_cannot_be_checked_in_time_came_too_late(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    engine.providers.script("a", Says(text=LONG, after_s=25))
+
+    failed(engine, course, DeadlineExceeded, request=question(output=SLOW))
+
+    assert course.attempts[0].cost_usd == BILLED
+
+
+@pytest.mark.parametrize(("came_after_s", "given_s"), [(0, 5), (22, 3), (24.9, 0.5)])
+def test_checking_an_answer_is_given_a_few_seconds(
+    engine: Engine, course: Course, monkeypatch: pytest.MonkeyPatch, came_after_s: float, given_s: float
+) -> None:
+    engine.add(provider("a"))
+    engine.providers.script("a", Says(text="1", after_s=came_after_s))
+    waited: list[float] = []
+
+    def parsed_slowly(answer: ChatAnswer, output: OutputFormat, *, gives_up: Cancelled) -> None:
+        since_s = engine.clock.monotonic_s()
+        while not gives_up():
+            engine.clock.sleep(0.1)
+        waited.append(engine.clock.monotonic_s() - since_s)
+
+    monkeypatch.setattr("llm_gateway.services.queries.calls.parsed_output", parsed_slowly)
+    list(call(engine, course, question(output=SLOW)))
+
+    assert waited == [pytest.approx(given_s, abs=0.11)]
+
+
+def test_whoever_made_the_mistake_the_place_is_free_again(engine: Engine, course: Course) -> None:
+    engine.add(provider("a", limits=ProviderLimits(max_concurrent=1), circuit=CircuitPolicy(failure_threshold=1)))
+    engine.providers.script("a", KeyError("ours"))
+
+    failed(engine, course, KeyError)
+    assert course.attempts[0].error_code == "internal_error"
+    list(call(engine, course))
+    settle(course)
+
+    assert engine.gates.all_ended_once
+
+
+def test_a_request_that_the_adapter_cannot_put_in_its_wires_words_was_skipped(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    engine.providers.script("a", UnsupportedParameter("It takes no seed."))
+
+    failed(engine, course, UnsupportedParameter)
+
+    assert [attempt.outcome for attempt in course.attempts] == [AttemptOutcome.SKIPPED]
+    assert engine.gates.all_ended_once
+
+
+def test_half_a_stream_raises_after_its_pieces(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    broken = Raises(fault=lambda: ProviderFailed("It broke.", usage=USAGE), words=("Hel", "lo"))
+    engine.providers.script("a", broken)
+
+    items = call(engine, course, whole=False)
+
+    assert [next(items), next(items)] == [TextDelta(text="Hel"), TextDelta(text="lo")]
+    with pytest.raises(ProviderFailed):
+        next(items)
+    assert course.attempts[0].cost_usd == BILLED
+    assert engine.gates.all_ended_once
+
+
+# --- The gate
+
+
+def test_a_gate_that_lets_nothing_through(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    engine.gates.refusals["a"] = [ProviderRateLimited("At its limit.", retry_after_s=3)]
+
+    fault = failed(engine, course, ProviderRateLimited)
+
+    assert (fault.provider, fault.retry_after_s) == ("a", 3)
+    assert course.attempts == [
+        Attempt(provider="a", model="a-model", outcome=AttemptOutcome.SKIPPED, error_code="provider_rate_limited")
+    ]
+    assert course.calls == 0
+    assert engine.providers.called == []
+
+
+def test_the_gate_is_told_how_many_tokens_and_how_long(engine: Engine, course: Course) -> None:
+    config = provider("a", limits=ProviderLimits(tokens_per_minute=1_000_000), timeouts=Timeouts(total_s=7))
+    engine.add(config)
+
+    list(call(engine, course))
+
+    admitted = engine.gates.admitted[0].call
+    (step,) = engine.planner.plan(question())
+    assert admitted.tokens == step.tokens > 0
+    assert admitted.until_ns - admitted.now_ns == 7_000_000_000
+
+
+def test_an_admission_ahead_is_taken_up(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    (step,) = engine.planner.plan(question())
+
+    engine.calls.admit_ahead(step, course)
+    list(engine.calls.call(step, course, None, whole=True))
+    engine.calls.withdraw(course)
+    settle(course)
+
+    assert len(engine.gates.admitted) == 1
+    assert engine.gates.withdrawn == []
+    assert engine.gates.all_ended_once
+
+
+def test_an_admission_ahead_is_given_back(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    (step,) = engine.planner.plan(question())
+
+    engine.calls.admit_ahead(step, course)
+    engine.calls.withdraw(course)
+    engine.calls.withdraw(course)
+
+    assert len(engine.gates.withdrawn) == 1
+    assert engine.gates.all_ended_once
+
+
+def test_a_refusal_ahead_counts_when_its_turn_comes(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    engine.gates.refusals["a"] = [CircuitOpen("Left alone.", retry_after_s=9)]
+    (step,) = engine.planner.plan(question())
+
+    engine.calls.admit_ahead(step, course)
+    assert course.attempts == []
+
+    with pytest.raises(CircuitOpen):
+        list(engine.calls.call(step, course, None, whole=True))
+    assert [attempt.error_code for attempt in course.attempts] == ["circuit_open"]
+    list(engine.calls.call(step, course, None, whole=True))
+    assert [attempt.outcome for attempt in course.attempts] == [AttemptOutcome.SKIPPED, AttemptOutcome.OK]
+
+
+# --- Leaving
+
+
+def test_closing_a_stream_ends_the_providers_work_and_is_billed_by_estimate(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    items = call(engine, course, whole=False)
+
+    next(items)
+    items.close()
+
+    assert engine.providers.left == ["a"]
+    (attempt,) = course.attempts
+    assert (attempt.outcome, attempt.error_code) == (AttemptOutcome.CANCELLED, None)
+    assert attempt.cost_usd > 0
+    (result,) = engine.gates.results
+    assert result.cancelled
+    assert result.usage.estimated
+    assert engine.gates.all_ended_once
+    assert course.settlements == []
+    assert course.broken_off.generated == [TextDelta(text="Hello")]
+
+
+def test_a_call_that_is_cancelled_from_elsewhere(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    engine.providers.script("a", CallCancelled("Nobody wants it."))
+
+    failed(engine, course, CallCancelled)
+
+    assert [attempt.outcome for attempt in course.attempts] == [AttemptOutcome.CANCELLED]
+    assert engine.gates.all_ended_once
+
+
+def test_closing_after_the_end_changes_nothing(engine: Engine, course: Course) -> None:
+    engine.add(provider("a"))
+    items = call(engine, course, whole=False)
+    while not isinstance(next(items), Answered):
+        pass
+
+    items.close()
+    settle(course)
+
+    assert [attempt.outcome for attempt in course.attempts] == [AttemptOutcome.OK]
+    assert engine.gates.all_ended_once
+
+
+def test_a_call_that_never_began_takes_nothing(engine: Engine, course: Course) -> None:
+    engine.add(provider("a", retry=RetryPolicy(max_attempts=1)))
+
+    call(engine, course).close()
+
+    assert engine.gates.admitted == []
+
+
+def test_places_come_back(engine: Engine) -> None:
+    engine.add(provider("a", limits=ProviderLimits(max_concurrent=1)))
+    engine.providers.script("a", failing(ProviderFailed), Says(), Says(), Says(after_s=99))
+
+    course = engine.course(question())
+    failed(engine, course, ProviderFailed)
+    list(call(engine, course))
+    settle(course)
+    items = call(engine, replace(course, settlements=[]), whole=False)
+    next(items)
+    items.close()
+    failed(engine, course, DeadlineExceeded)
+
+    assert len(engine.gates.admitted) == 4
+    assert engine.gates.all_ended_once
