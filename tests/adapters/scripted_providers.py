@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, FinishReason, TextDelta, Usage
+from llm_gateway.domain.faults import ProviderFault, ProviderTimeout
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, Timeouts
-from llm_gateway.errors import ProviderFault, ProviderTimeout
 from llm_gateway.ports.providers import Provider, Providers
 from llm_gateway.ports.system import Cancelled, never
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_gateway.domain.chat import Usage
+from llm_gateway.domain.faults import ProviderFailed, ProviderRateLimited, ProviderRejected
 from llm_gateway.domain.limits import NS_PER_S, WINDOW_NS
 from llm_gateway.domain.metrics import (
     CallResult,
@@ -17,7 +18,6 @@ from llm_gateway.domain.metrics import (
     counting,
     minutes_of_window,
 )
-from llm_gateway.errors import ProviderFailed, ProviderRateLimited, ProviderRejected
 
 from tests.adapters.items import InMemoryItems
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import uvicorn
 from llm_gateway.domain.chat import TextDelta
+from llm_gateway.domain.faults import ProviderResponseInvalid
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.http import app_of
 from llm_gateway.entrypoints.sse import EventStream
-from llm_gateway.errors import ProviderResponseInvalid
 from mangum import Mangum
 from starlette.applications import Starlette
 from starlette.requests import Request

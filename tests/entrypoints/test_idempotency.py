@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from httpx2 import Response
-from llm_gateway import errors
+from llm_gateway.domain import faults
 from llm_gateway.domain.keys import Role
 
 from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Api
@@ -99,7 +99,7 @@ def test_a_provider_that_is_taken_does_not_use_the_key_up(api: Api) -> None:
     assert _send(api, PROVIDERS, PROVIDER).status_code == 201
 
 
-@pytest.mark.parametrize("fault", [errors.ProviderFailed("It failed."), RuntimeError("unforeseen")])
+@pytest.mark.parametrize("fault", [faults.ProviderFailed("It failed."), RuntimeError("unforeseen")])
 def test_a_failure_of_ours_does_not_use_the_key_up(api: Api, fault: Exception) -> None:
     api.gateway.models.script.append(fault)
     assert _send(api, QUERY, QUESTION).status_code >= 500

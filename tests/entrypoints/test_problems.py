@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from llm_gateway import errors
+from llm_gateway.domain import faults
 from llm_gateway.domain.chat import ChatAnswer, FinishReason, Usage
 from llm_gateway.domain.keys import Role
 from llm_gateway.endpoints import ENDPOINTS
@@ -30,7 +31,7 @@ _BEYOND_THE_CONTRACT = {"query_cancelled"}
 
 @pytest.mark.parametrize("kind", _all_below(errors.GatewayError), ids=lambda kind: kind.__name__)
 def test_every_error_has_a_code_that_the_contract_knows(kind: type[errors.GatewayError]) -> None:
-    if kind in (errors.GatewayError, errors.ProviderFault) or "code" in vars(kind) or not kind.__subclasses__():
+    if kind in (errors.GatewayError, faults.ProviderFault) or "code" in vars(kind) or not kind.__subclasses__():
         assert kind.code in CODES.get(kind.status, set()) | _IN_ATTEMPTS_ONLY | _BEYOND_THE_CONTRACT
     assert kind.title
     assert 400 <= kind.status <= 504
@@ -91,14 +92,14 @@ def _answer(**changes: Any) -> ChatAnswer:
 
 
 _FAULTS: list[tuple[Callable[[], Exception], int, str]] = [
-    (lambda: errors.ProviderUnreachable("It is away."), 502, "provider_error"),
-    (lambda: errors.ProviderFailed("It failed."), 502, "provider_error"),
-    (lambda: errors.ProviderRefused("It refused."), 502, "provider_error"),
-    (lambda: errors.ProviderAuthFailed("Its key is wrong."), 502, "provider_auth_failed"),
-    (lambda: errors.ProviderResponseInvalid("It said nothing."), 502, "provider_response_invalid"),
-    (lambda: errors.ProviderRateLimited("It is busy.", retry_after_s=7.2), 429, "provider_rate_limited"),
-    (lambda: errors.ProviderTimeout("It took too long."), 504, "provider_timeout"),
-    (lambda: errors.ProviderRejected("It did not take that."), 422, "validation_failed"),
+    (lambda: faults.ProviderUnreachable("It is away."), 502, "provider_error"),
+    (lambda: faults.ProviderFailed("It failed."), 502, "provider_error"),
+    (lambda: faults.ProviderRefused("It refused."), 502, "provider_error"),
+    (lambda: faults.ProviderAuthFailed("Its key is wrong."), 502, "provider_auth_failed"),
+    (lambda: faults.ProviderResponseInvalid("It said nothing."), 502, "provider_response_invalid"),
+    (lambda: faults.ProviderRateLimited("It is busy.", retry_after_s=7.2), 429, "provider_rate_limited"),
+    (lambda: faults.ProviderTimeout("It took too long."), 504, "provider_timeout"),
+    (lambda: faults.ProviderRejected("It did not take that."), 422, "validation_failed"),
     (lambda: RuntimeError(WORDS), 500, "internal_error"),
     (lambda: KeyError(WORDS), 500, "internal_error"),
     (lambda: RecursionError(WORDS), 500, "internal_error"),
@@ -135,7 +136,7 @@ def test_the_only_candidates_fault_is_the_answer(
 def test_several_candidates_fail_as_one(api: Api) -> None:
     api.register()
     api.register(id="second", name="Second")
-    api.gateway.models.script += [errors.ProviderFailed("It failed."), errors.ProviderTimeout("It took too long.")]
+    api.gateway.models.script += [faults.ProviderFailed("It failed."), faults.ProviderTimeout("It took too long.")]
     response = _ask(api)
     assert (response.status_code, response.json()["code"]) == (503, "no_provider_available")
     assert [attempt["outcome"] for attempt in response.json()["attempts"]] == ["error", "error"]
@@ -201,7 +202,7 @@ def test_the_querys_own_time_is_up(api: Api) -> None:
     api.register(priority=1)
     api.register(id="second", name="Second")
 
-    class Slow(errors.ProviderFailed):
+    class Slow(faults.ProviderFailed):
         def __init__(self) -> None:
             super().__init__("It failed slowly.")
             time.sleep(1)
@@ -231,7 +232,7 @@ def test_after_retry_after_the_limit_lets_a_call_pass(api: Api) -> None:
 
 def test_after_retry_after_the_circuit_lets_a_call_pass(api: Api) -> None:
     api.register(circuit={"failure_threshold": 1, "cooldown_s": 30})
-    api.gateway.models.script.append(errors.ProviderFailed("It failed."))
+    api.gateway.models.script.append(faults.ProviderFailed("It failed."))
     assert _ask(api).status_code == 502
     refused = _ask(api)
     assert (refused.status_code, refused.json()["code"]) == (503, "no_provider_available")

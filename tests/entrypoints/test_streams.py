@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from httpx2 import Response
-from llm_gateway import errors
+from llm_gateway.domain import faults
 from llm_gateway.domain.keys import Role
 
 from tests.entrypoints.conftest import QUERY, QUESTION, Api
@@ -62,8 +62,8 @@ def test_a_stream_is_stored_like_any_other_query(api: Api) -> None:
 @pytest.mark.parametrize(
     ("fault", "status", "code"),
     [
-        (errors.ProviderFailed("It failed."), 502, "provider_error"),
-        (errors.ProviderTimeout("It took too long."), 504, "provider_timeout"),
+        (faults.ProviderFailed("It failed."), 502, "provider_error"),
+        (faults.ProviderTimeout("It took too long."), 504, "provider_timeout"),
         (RuntimeError("SECRET-WORDS"), 500, "internal_error"),
     ],
 )
@@ -127,7 +127,7 @@ def test_somebody_elses_stream_is_not_found(api: Api) -> None:
 
 def test_a_failed_stream_tells_its_problem_again(api: Api) -> None:
     api.register()
-    api.gateway.models.script.append(errors.ProviderFailed("It failed."))
+    api.gateway.models.script.append(faults.ProviderFailed("It failed."))
     problem = _ask(api).json()
     again = _resume(api, problem["query_id"], None)
     assert (again.status_code, again.json()["code"]) == (502, "provider_error")

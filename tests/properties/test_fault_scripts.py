@@ -6,18 +6,7 @@ from decimal import Decimal
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from llm_gateway.domain.chat import OutputFormat, Usage
-from llm_gateway.domain.providers import (
-    CircuitPolicy,
-    ModelConfig,
-    ProviderConfig,
-    ProviderCredentials,
-    ProviderLimits,
-    RetryPolicy,
-    Timeouts,
-)
-from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest, total_usd
-from llm_gateway.errors import (
-    GatewayError,
+from llm_gateway.domain.faults import (
     ProviderAuthFailed,
     ProviderFailed,
     ProviderFault,
@@ -29,6 +18,17 @@ from llm_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
+from llm_gateway.domain.providers import (
+    CircuitPolicy,
+    ModelConfig,
+    ProviderConfig,
+    ProviderCredentials,
+    ProviderLimits,
+    RetryPolicy,
+    Timeouts,
+)
+from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest, total_usd
+from llm_gateway.errors import GatewayError
 from llm_gateway.services.queries.progress import Answered, Course
 
 from tests.adapters.credential_store import InMemoryCredentialStore

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 from llm_gateway.domain.chat import ChatAnswer, FinishReason, TextDelta, ToolCall, ToolCallDelta, Usage
+from llm_gateway.domain.faults import ProviderAuthFailed
 from llm_gateway.domain.providers import Timeouts
-from llm_gateway.errors import ProviderAuthFailed
 
 from tests.adapters.upstream import Answer
 from tests.adapters.upstream_wires import Counts, Said, SaidCall

@@ -10,10 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from llm_gateway.domain.chat import FinishReason, TextDelta
-from llm_gateway.domain.providers import ProviderKind, Timeouts
-from llm_gateway.errors import (
-    ContextWindowExceeded,
-    GatewayError,
+from llm_gateway.domain.faults import (
     ProviderAuthFailed,
     ProviderFailed,
     ProviderFault,
@@ -24,8 +21,9 @@ from llm_gateway.errors import (
     ProviderResponseInvalid,
     ProviderTimeout,
     ProviderUnreachable,
-    UnsupportedParameter,
 )
+from llm_gateway.domain.providers import ProviderKind, Timeouts
+from llm_gateway.errors import ContextWindowExceeded, GatewayError, UnsupportedParameter
 from llm_gateway.ports.providers import Provider
 from llm_gateway.providers.registry import ProviderRegistry
 

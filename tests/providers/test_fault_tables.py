@@ -7,7 +7,7 @@ import anthropic
 import httpx2
 import openai
 import pytest
-from llm_gateway.errors import (
+from llm_gateway.domain.faults import (
     ProviderAuthFailed,
     ProviderFailed,
     ProviderRateLimited,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from llm_gateway.errors import ProviderAuthFailed
+from llm_gateway.domain.faults import ProviderAuthFailed
 from llm_gateway.providers import function_url
 from llm_gateway.providers.function_url import signature_for
 

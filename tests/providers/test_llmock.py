@@ -2,8 +2,7 @@
 
 import pytest
 from llm_gateway.domain.chat import FinishReason
-from llm_gateway.domain.providers import ProviderKind, Timeouts
-from llm_gateway.errors import (
+from llm_gateway.domain.faults import (
     ProviderAuthFailed,
     ProviderFailed,
     ProviderRateLimited,
@@ -11,6 +10,7 @@ from llm_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
+from llm_gateway.domain.providers import ProviderKind, Timeouts
 from llm_gateway.ports.providers import Provider
 from llm_gateway.providers.registry import ProviderRegistry
 

@@ -15,8 +15,9 @@ from llm_gateway.domain.chat import (
     TextPart,
     Tool,
 )
+from llm_gateway.domain.faults import ProviderRefused
 from llm_gateway.domain.providers import ProviderKind, Timeouts
-from llm_gateway.errors import ContextWindowExceeded, ProviderRefused, UnsupportedParameter
+from llm_gateway.errors import ContextWindowExceeded, UnsupportedParameter
 from llm_gateway.ports.providers import Provider
 from llm_gateway.providers.registry import ProviderRegistry
 

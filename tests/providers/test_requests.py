@@ -14,8 +14,9 @@ from llm_gateway.domain.chat import (
     Tool,
     ToolCall,
 )
+from llm_gateway.domain.faults import ProviderRejected
 from llm_gateway.domain.providers import ProviderKind, Timeouts
-from llm_gateway.errors import ProviderRejected, UnsupportedParameter
+from llm_gateway.errors import UnsupportedParameter
 
 from tests.providers.conftest import Subject, asking
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from llm_gateway.domain.faults import ProviderUnreachable
 from llm_gateway.domain.providers import ProviderKind, Timeouts
-from llm_gateway.errors import ProviderUnreachable
 from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers.registry import ProviderRegistry
 from llm_gateway.providers.transport import _ssl_context, callable_addresses

@@ -1,8 +1,9 @@
 """A provider's state: read from its gate, and from a live call where one is asked for by those who may."""
 
 import pytest
+from llm_gateway.domain.faults import ProviderFailed, ProviderRateLimited
 from llm_gateway.domain.keys import Caller, Role
-from llm_gateway.errors import DependencyUnavailable, Forbidden, ProviderFailed, ProviderNotFound, ProviderRateLimited
+from llm_gateway.errors import DependencyUnavailable, Forbidden, ProviderNotFound
 from llm_gateway.services.provider_status import StatusService
 
 from tests.adapters.engine import Engine, provider

@@ -12,8 +12,8 @@ from functools import cache
 from threading import Barrier
 from typing import Any
 
+from llm_gateway.domain.faults import ProviderFault
 from llm_gateway.domain.providers import ProviderConfig, ProviderLimits
-from llm_gateway.errors import ProviderFault
 from llm_gateway.instruments.system import RandomIds
 from llm_gateway.stores.gates import StoredProviderGates, dynamo_provider_gates
 

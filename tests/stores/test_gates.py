@@ -11,15 +11,9 @@ from typing import Any
 import pytest
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.circuits import CircuitState
-from llm_gateway.domain.gates import Admission
-from llm_gateway.domain.health import Health
-from llm_gateway.domain.metrics import CallResult, LastError, LatencyMs
-from llm_gateway.domain.providers import CircuitPolicy, ProviderConfig, ProviderLimits
-from llm_gateway.domain.writes import Equal, Write
-from llm_gateway.errors import (
+from llm_gateway.domain.faults import (
     CallTooLarge,
     CircuitOpen,
-    DependencyUnavailable,
     ProviderAuthFailed,
     ProviderBusy,
     ProviderFailed,
@@ -31,6 +25,12 @@ from llm_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
+from llm_gateway.domain.gates import Admission
+from llm_gateway.domain.health import Health
+from llm_gateway.domain.metrics import CallResult, LastError, LatencyMs
+from llm_gateway.domain.providers import CircuitPolicy, ProviderConfig, ProviderLimits
+from llm_gateway.domain.writes import Equal, Write
+from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.system import Clock, Ids
 from llm_gateway.stores.gates import TRIES, StoredProviderGates
 from llm_gateway.stores.items import DynamoItems, Items, Outcome

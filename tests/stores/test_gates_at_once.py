@@ -17,11 +17,11 @@ from uuid import uuid4
 import llm_gateway
 import pytest
 from llm_gateway.domain.circuits import CircuitState
+from llm_gateway.domain.faults import ProviderFailed, ProviderRateLimited
 from llm_gateway.domain.limits import Limit, in_seconds
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ProviderConfig, ProviderLimits
 from llm_gateway.domain.writes import Write
-from llm_gateway.errors import ProviderFailed, ProviderRateLimited
 from llm_gateway.instruments.system import RandomIds
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.gates import StoredProviderGates, dynamo_provider_gates

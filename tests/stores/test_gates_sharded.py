@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import pytest
 from llm_gateway.domain.circuits import CircuitState, opening
+from llm_gateway.domain.faults import CircuitOpen, ProviderFailed, ProviderFault, ProviderRateLimited
 from llm_gateway.domain.gates import gates_of
 from llm_gateway.domain.limits import to_ns
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import CircuitPolicy, ProviderConfig, ProviderLimits
 from llm_gateway.domain.writes import Item, Write, number
-from llm_gateway.errors import CircuitOpen, DependencyUnavailable, ProviderFailed, ProviderFault, ProviderRateLimited
+from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.stores.gates import StoredProviderGates
 from llm_gateway.stores.items import DynamoItems, Items, Outcome
 

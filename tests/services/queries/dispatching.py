@@ -1,13 +1,8 @@
 """What the tests of dispatch have in common: a failing query, and its attempts in short."""
 
 import pytest
-from llm_gateway.domain.providers import (
-    CircuitPolicy,
-    RetryPolicy,
-)
-from llm_gateway.errors import (
+from llm_gateway.domain.faults import (
     CallTooLarge,
-    GatewayError,
     ProviderAuthFailed,
     ProviderFailed,
     ProviderNotConnected,
@@ -17,6 +12,11 @@ from llm_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
+from llm_gateway.domain.providers import (
+    CircuitPolicy,
+    RetryPolicy,
+)
+from llm_gateway.errors import GatewayError
 from llm_gateway.services.queries.progress import Course
 
 from tests.adapters.engine import Engine, question, story

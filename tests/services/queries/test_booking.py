@@ -11,18 +11,14 @@ from typing import Any
 import pytest
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.chat import FinishReason, Parameters, Usage
-from llm_gateway.domain.queries import CacheNote, Query, QueryAnswer, QueryRequest, QueryStatus
+from llm_gateway.domain.faults import CallTooLarge, ProviderFailed, ProviderRateLimited, ProviderRejected
+from llm_gateway.domain.queries import CacheNote, Query, QueryAnswer, QueryRequest, QueryStatus, StoredProblem
 from llm_gateway.errors import (
-    CallTooLarge,
     DependencyUnavailable,
     GatewayError,
     IdempotencyConflict,
-    ProviderFailed,
-    ProviderRateLimited,
-    ProviderRejected,
     QueryCancelled,
     QueryInProgress,
-    StoredProblem,
     UnsupportedParameter,
 )
 from llm_gateway.services.queries.booking import NOT_STORED

@@ -9,14 +9,9 @@ from typing import Any
 import pytest
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.chat import FinishReason, Parameters
+from llm_gateway.domain.faults import ProviderFailed, ProviderRateLimited, ProviderRejected
 from llm_gateway.domain.queries import Query, QueryAnswer, QueryRequest, QueryStatus
-from llm_gateway.errors import (
-    DependencyUnavailable,
-    NotDone,
-    ProviderFailed,
-    ProviderRateLimited,
-    ProviderRejected,
-)
+from llm_gateway.errors import DependencyUnavailable, NotDone
 
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import ALICE, QueryEngine

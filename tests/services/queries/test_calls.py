@@ -7,20 +7,17 @@ from decimal import Decimal
 import pytest
 from llm_gateway.domain.chat import ChatAnswer, OutputFormat, TextDelta, Usage
 from llm_gateway.domain.circuits import CircuitState
-from llm_gateway.domain.providers import CircuitPolicy, ModelConfig, ProviderLimits, RetryPolicy, Timeouts
-from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
-from llm_gateway.errors import (
+from llm_gateway.domain.faults import (
     CallCancelled,
     CircuitOpen,
-    DeadlineExceeded,
-    GatewayError,
     ProviderFailed,
     ProviderRateLimited,
     ProviderTimeout,
     ResponseValidationFailed,
-    UnsupportedParameter,
-    ValidationFailed,
 )
+from llm_gateway.domain.providers import CircuitPolicy, ModelConfig, ProviderLimits, RetryPolicy, Timeouts
+from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
+from llm_gateway.errors import DeadlineExceeded, GatewayError, UnsupportedParameter, ValidationFailed
 from llm_gateway.ports.system import Cancelled
 from llm_gateway.services.queries.progress import Answered, Course, Items
 

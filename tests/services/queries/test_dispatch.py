@@ -5,25 +5,22 @@ from decimal import Decimal
 
 import pytest
 from llm_gateway.domain.chat import Parameters
-from llm_gateway.domain.providers import (
-    CircuitPolicy,
-    ModelConfig,
-    ProviderLimits,
-)
-from llm_gateway.errors import (
+from llm_gateway.domain.faults import (
     CallTooLarge,
     CircuitOpen,
-    ContextWindowExceeded,
-    GatewayError,
-    NoProviderAvailable,
     ProviderBusy,
     ProviderFailed,
     ProviderRateLimited,
     ProviderRejected,
     ProviderResponseInvalid,
     ProviderTimeout,
-    UnsupportedParameter,
 )
+from llm_gateway.domain.providers import (
+    CircuitPolicy,
+    ModelConfig,
+    ProviderLimits,
+)
+from llm_gateway.errors import ContextWindowExceeded, GatewayError, NoProviderAvailable, UnsupportedParameter
 
 from tests.adapters.engine import Engine, provider, question
 from tests.adapters.scripted_providers import USAGE, Says, failing

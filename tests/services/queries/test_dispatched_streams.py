@@ -3,12 +3,8 @@
 import gc
 
 from llm_gateway.domain.chat import OutputFormat, TextDelta
-from llm_gateway.errors import (
-    GatewayError,
-    ProviderFailed,
-    ProviderUnreachable,
-    ResponseValidationFailed,
-)
+from llm_gateway.domain.faults import ProviderFailed, ProviderUnreachable, ResponseValidationFailed
+from llm_gateway.errors import GatewayError
 from llm_gateway.services.queries.progress import Answered, Course
 
 from tests.adapters.engine import Engine, question, settle

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from llm_gateway.domain.faults import ProviderFailed
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.queries import Query, is_sampled
-from llm_gateway.errors import DependencyUnavailable, GatewayError, NotDone, ProviderFailed
+from llm_gateway.errors import DependencyUnavailable, GatewayError, NotDone
 from llm_gateway.services.queries.states import Asked
 
 from tests.adapters.engine import provider, question

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from llm_gateway.domain.caching import CachedAnswer
 from llm_gateway.domain.chat import Parameters
+from llm_gateway.domain.faults import ProviderRejected
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.queries import Query, QueryStatus
 from llm_gateway.errors import (
     DependencyUnavailable,
     IdempotencyConflict,
     ProviderNotFound,
-    ProviderRejected,
     QueryExpired,
     QueryInProgress,
     QueryNotFound,

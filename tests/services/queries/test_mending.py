@@ -4,17 +4,12 @@ from decimal import Decimal
 
 import pytest
 from llm_gateway.domain.chat import OutputFormat, Usage
+from llm_gateway.domain.faults import ProviderFailed, ProviderRejected, ResponseValidationFailed
 from llm_gateway.domain.providers import (
     ModelConfig,
     RetryPolicy,
 )
-from llm_gateway.errors import (
-    ContextWindowExceeded,
-    NoProviderAvailable,
-    ProviderFailed,
-    ProviderRejected,
-    ResponseValidationFailed,
-)
+from llm_gateway.errors import ContextWindowExceeded, NoProviderAvailable
 
 from tests.adapters.engine import Engine, provider, question
 from tests.adapters.scripted_providers import Says, failing

@@ -12,12 +12,7 @@ from functools import cached_property
 
 import pytest
 from llm_gateway.domain.chat import OutputFormat, Parameters
-from llm_gateway.domain.keys import Caller, Role
-from llm_gateway.domain.providers import CircuitPolicy, ProviderCredentials, RetryPolicy, Timeouts
-from llm_gateway.entrypoints.problems import problem_of
-from llm_gateway.errors import (
-    GatewayError,
-    NoProviderAvailable,
+from llm_gateway.domain.faults import (
     ProviderAuthFailed,
     ProviderFailed,
     ProviderRateLimited,
@@ -25,6 +20,10 @@ from llm_gateway.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
+from llm_gateway.domain.keys import Caller, Role
+from llm_gateway.domain.providers import CircuitPolicy, ProviderCredentials, RetryPolicy, Timeouts
+from llm_gateway.entrypoints.problems import problem_of
+from llm_gateway.errors import GatewayError, NoProviderAvailable
 from llm_gateway.instruments.journal import EmbeddedMetricsJournal
 from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers.registry import ProviderRegistry

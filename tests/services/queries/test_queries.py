@@ -8,6 +8,7 @@ from itertools import product
 
 import pytest
 from llm_gateway.domain.chat import FinishReason, OutputFormat, Parameters, Usage
+from llm_gateway.domain.faults import ProviderFailed, ProviderRateLimited, ProviderRejected
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.providers import RetryPolicy
 from llm_gateway.domain.queries import Query, QueryRequest, QueryStatus
@@ -15,10 +16,7 @@ from llm_gateway.errors import (
     DependencyUnavailable,
     GatewayError,
     NoProviderAvailable,
-    ProviderFailed,
     ProviderNotFound,
-    ProviderRateLimited,
-    ProviderRejected,
     QueryExpired,
     QueryNotFound,
     ValidationFailed,

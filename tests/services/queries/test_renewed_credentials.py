@@ -1,13 +1,11 @@
 """Credentials: a refused one is read anew once, and one that cannot be had is no reason to give up."""
 
+from llm_gateway.domain.faults import ProviderAuthFailed
 from llm_gateway.domain.providers import (
     ProviderCredentials,
     ProviderLimits,
 )
-from llm_gateway.errors import (
-    DependencyUnavailable,
-    ProviderAuthFailed,
-)
+from llm_gateway.errors import DependencyUnavailable
 
 from tests.adapters.engine import Engine, provider, question, settle, with_key
 from tests.adapters.scripted_providers import failing

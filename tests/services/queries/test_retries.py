@@ -3,17 +3,17 @@
 from itertools import pairwise
 
 import pytest
-from llm_gateway.domain.providers import (
-    RetryPolicy,
-)
-from llm_gateway.errors import (
+from llm_gateway.domain.faults import (
     CallCancelled,
-    NoProviderAvailable,
     ProviderAuthFailed,
     ProviderFailed,
     ProviderRateLimited,
     ProviderRejected,
 )
+from llm_gateway.domain.providers import (
+    RetryPolicy,
+)
+from llm_gateway.errors import NoProviderAvailable
 from llm_gateway.services.queries.dispatch import MOST_CALLS
 
 from tests.adapters.engine import Engine, provider, question, with_key

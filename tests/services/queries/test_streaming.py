@@ -11,20 +11,11 @@ from typing import Any
 import pytest
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.chat import ChatAnswer, FinishReason, Parameters, TextDelta, ToolCall, ToolCallDelta
+from llm_gateway.domain.faults import CallCancelled, ProviderFailed, ProviderRejected, ProviderResponseInvalid
 from llm_gateway.domain.keys import Caller, Role
-from llm_gateway.domain.queries import AttemptOutcome, Query, QueryRequest, QueryStatus
+from llm_gateway.domain.queries import AttemptOutcome, Query, QueryRequest, QueryStatus, StoredProblem
 from llm_gateway.domain.streams import Opened, Position
-from llm_gateway.errors import (
-    CallCancelled,
-    DependencyUnavailable,
-    ProviderFailed,
-    ProviderRejected,
-    ProviderResponseInvalid,
-    QueryCancelled,
-    QueryInProgress,
-    QueryNotFound,
-    StoredProblem,
-)
+from llm_gateway.errors import DependencyUnavailable, QueryCancelled, QueryInProgress, QueryNotFound
 from llm_gateway.ports.providers import Provider
 from llm_gateway.ports.system import Cancelled, never
 from llm_gateway.services.queries.booking import NOT_STORED

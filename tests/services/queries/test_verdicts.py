@@ -1,21 +1,19 @@
 """Verdicts: what a caller reads where nobody answered, and when to come again."""
 
 import pytest
-from llm_gateway.domain.providers import (
-    CircuitPolicy,
-    Timeouts,
-)
-from llm_gateway.errors import (
+from llm_gateway.domain.faults import (
     CircuitOpen,
-    DeadlineExceeded,
-    DependencyUnavailable,
-    NoProviderAvailable,
     ProviderBusy,
     ProviderFailed,
     ProviderNotConnected,
     ProviderRateLimited,
     ProviderTimeout,
 )
+from llm_gateway.domain.providers import (
+    CircuitPolicy,
+    Timeouts,
+)
+from llm_gateway.errors import DeadlineExceeded, DependencyUnavailable, NoProviderAvailable
 
 from tests.adapters.engine import Engine, provider, question
 from tests.adapters.scripted_providers import Says, failing

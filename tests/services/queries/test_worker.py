@@ -9,13 +9,9 @@ from typing import Any
 
 import pytest
 from llm_gateway.domain.chat import ChatAnswer
-from llm_gateway.domain.providers import CircuitPolicy
-from llm_gateway.domain.queries import Query, QueryProblem, QueryStatus
-from llm_gateway.errors import (
+from llm_gateway.domain.faults import (
     CallCancelled,
     CircuitOpen,
-    DependencyUnavailable,
-    NotDone,
     ProviderBusy,
     ProviderFailed,
     ProviderRateLimited,
@@ -23,6 +19,9 @@ from llm_gateway.errors import (
     ProviderRejected,
     ProviderTimeout,
 )
+from llm_gateway.domain.providers import CircuitPolicy
+from llm_gateway.domain.queries import Query, QueryProblem, QueryStatus
+from llm_gateway.errors import DependencyUnavailable, NotDone
 from llm_gateway.ports.providers import Provider
 from llm_gateway.ports.queries import Delivery
 from llm_gateway.ports.system import Cancelled, never

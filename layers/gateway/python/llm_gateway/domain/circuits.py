@@ -9,6 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from llm_gateway.domain.faults import (
+    ProviderAuthFailed,
+    ProviderFailed,
+    ProviderResponseInvalid,
+    ProviderTimeout,
+    ProviderUnreachable,
+)
 from llm_gateway.domain.limits import duration_ns
 from llm_gateway.domain.providers import CircuitPolicy
 from llm_gateway.domain.writes import (
@@ -25,14 +32,7 @@ from llm_gateway.domain.writes import (
     number,
     text,
 )
-from llm_gateway.errors import (
-    GatewayError,
-    ProviderAuthFailed,
-    ProviderFailed,
-    ProviderResponseInvalid,
-    ProviderTimeout,
-    ProviderUnreachable,
-)
+from llm_gateway.errors import GatewayError
 
 RATIO_CALLS: Final = 20
 RATIO: Final = 0.5

@@ -14,6 +14,16 @@ from typing import Final
 
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.circuits import Circuit, passing, recording, verdict_on
+from llm_gateway.domain.faults import (
+    CallTooLarge,
+    CircuitOpen,
+    ProviderBusy,
+    ProviderFault,
+    ProviderNotConnected,
+    ProviderRateLimited,
+    ProviderTimeout,
+    ProviderUnreachable,
+)
 from llm_gateway.domain.limits import NS_PER_S, WINDOW_NS, Level, Reservation, duration_ns, in_seconds, to_ns
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ProviderConfig
@@ -32,16 +42,6 @@ from llm_gateway.domain.writes import (
     Write,
     entries,
     number,
-)
-from llm_gateway.errors import (
-    CallTooLarge,
-    CircuitOpen,
-    ProviderBusy,
-    ProviderFault,
-    ProviderNotConnected,
-    ProviderRateLimited,
-    ProviderTimeout,
-    ProviderUnreachable,
 )
 
 KEPT_S: Final = 30 * 86_400

@@ -12,9 +12,10 @@ from decimal import Decimal
 from typing import Final
 
 from llm_gateway.domain.chat import Usage
+from llm_gateway.domain.faults import ProviderRejected
 from llm_gateway.domain.limits import NS_PER_S, WINDOW_NS
 from llm_gateway.domain.writes import Add, Item, Put, Write
-from llm_gateway.errors import GatewayError, ProviderRejected
+from llm_gateway.errors import GatewayError
 
 MINUTES: Final = 5
 KEPT_S: Final = 3600

@@ -149,6 +149,17 @@ class QueryProblem:
     attempts: tuple[Attempt, ...] = ()
 
 
+class StoredProblem(GatewayError):
+    """A problem that a query ended with, given again as it was; `replayed` where an equal request asks for it."""
+
+    def __init__(self, problem: QueryProblem, *, query_id: str, replayed: bool = False) -> None:
+        super().__init__(problem.detail, headers={"Idempotent-Replayed": "true"} if replayed else None)
+        self.status, self.code, self.title = problem.status, problem.code, problem.title  # type: ignore[misc]
+        self.query_id = query_id
+        self.provider = problem.provider
+        self.attempts = problem.attempts
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """Who works on a running query. Nobody else may before `until`, which is kept in whole milliseconds."""

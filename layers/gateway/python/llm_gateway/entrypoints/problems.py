@@ -9,18 +9,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 
+from llm_gateway.domain.faults import ProviderFault
+from llm_gateway.domain.queries import StoredProblem
 from llm_gateway.endpoints import ENDPOINTS
 from llm_gateway.entrypoints.observe import log_unexpected
 from llm_gateway.entrypoints.prefix import own_path
 from llm_gateway.entrypoints.validation import validation_failed
-from llm_gateway.errors import (
-    GatewayError,
-    MalformedRequest,
-    MethodNotAllowed,
-    ProviderFault,
-    RouteNotFound,
-    StoredProblem,
-)
+from llm_gateway.errors import GatewayError, MalformedRequest, MethodNotAllowed, RouteNotFound
 from llm_gateway.wire.answers import AttemptShown
 from llm_gateway.wire.problems import MEDIA_TYPE, FieldProblem, Problem, problem_type
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from llm_gateway.domain.faults import CallCancelled
 from llm_gateway.domain.providers import Timeouts
-from llm_gateway.errors import CallCancelled
 from llm_gateway.ports.system import Cancelled, Clock, never
 
 _enforced: ContextVar["Deadline | None"] = ContextVar("enforced_deadline", default=None)

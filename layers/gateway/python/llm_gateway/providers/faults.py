@@ -12,10 +12,7 @@ from functools import cache
 from typing import Final
 
 from llm_gateway.domain.chat import Usage
-from llm_gateway.errors import (
-    ContextWindowExceeded,
-    FieldError,
-    GatewayError,
+from llm_gateway.domain.faults import (
     ProviderAuthFailed,
     ProviderFailed,
     ProviderFault,
@@ -26,8 +23,8 @@ from llm_gateway.errors import (
     ProviderResponseInvalid,
     ProviderTimeout,
     ProviderUnreachable,
-    UnsupportedParameter,
 )
+from llm_gateway.errors import ContextWindowExceeded, FieldError, GatewayError, UnsupportedParameter
 
 
 class ContentFiltered(ProviderFault):

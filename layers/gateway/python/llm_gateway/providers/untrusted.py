@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any, Final, NoReturn
 
-from llm_gateway.errors import ProviderResponseInvalid
+from llm_gateway.domain.faults import ProviderResponseInvalid
 
 _HALF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from llm_gateway.errors import ProviderAuthFailed
+from llm_gateway.domain.faults import ProviderAuthFailed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

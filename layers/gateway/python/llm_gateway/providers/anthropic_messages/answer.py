@@ -15,7 +15,7 @@ from llm_gateway.domain.chat import (
     ToolCallDelta,
     Usage,
 )
-from llm_gateway.errors import ProviderResponseInvalid
+from llm_gateway.domain.faults import ProviderResponseInvalid
 from llm_gateway.providers import untrusted
 from llm_gateway.providers.anthropic_messages.faults import failure_of_event
 from llm_gateway.providers.estimates import CountTokens, estimated_usage

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from llm_gateway.errors import (
+from llm_gateway.domain.faults import (
     ProviderAuthFailed,
     ProviderFailed,
     ProviderRateLimited,

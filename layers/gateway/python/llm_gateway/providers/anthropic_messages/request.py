@@ -16,7 +16,8 @@ from llm_gateway.domain.chat import (
     Tool,
     ToolCall,
 )
-from llm_gateway.errors import FieldError, ProviderRejected, UnsupportedParameter
+from llm_gateway.domain.faults import ProviderRejected
+from llm_gateway.errors import FieldError, UnsupportedParameter
 from llm_gateway.providers.anthropic_messages.output_schema import output_schema
 from llm_gateway.providers.instructions import ANY_JSON, json_of_schema
 

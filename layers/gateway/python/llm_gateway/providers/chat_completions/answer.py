@@ -14,7 +14,7 @@ from llm_gateway.domain.chat import (
     ToolCallDelta,
     Usage,
 )
-from llm_gateway.errors import ProviderResponseInvalid
+from llm_gateway.domain.faults import ProviderResponseInvalid
 from llm_gateway.providers import untrusted
 from llm_gateway.providers.chat_completions.faults import failure_of_event
 from llm_gateway.providers.estimates import CountTokens, estimated_usage

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from llm_gateway.errors import (
-    ContextWindowExceeded,
+from llm_gateway.domain.faults import (
     ProviderAuthFailed,
     ProviderFailed,
     ProviderRateLimited,
@@ -13,8 +12,8 @@ from llm_gateway.errors import (
     ProviderResponseInvalid,
     ProviderTimeout,
     ProviderUnreachable,
-    UnsupportedParameter,
 )
+from llm_gateway.errors import ContextWindowExceeded, UnsupportedParameter
 from llm_gateway.ports.system import Clock
 from llm_gateway.providers.faults import ContentFiltered, Failure, FaultTable, FaultType, transport_rows
 from llm_gateway.providers.retry_after import retry_after_s

@@ -6,19 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from llm_gateway.domain.chat import Delta
+from llm_gateway.domain.faults import CallCancelled
 from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
 from llm_gateway.domain.keys import Caller
-from llm_gateway.domain.queries import Query, QueryStatus, QuerySummary
+from llm_gateway.domain.queries import Query, QueryStatus, QuerySummary, StoredProblem
 from llm_gateway.domain.streams import Opened, Position, rest_of
-from llm_gateway.errors import (
-    CallCancelled,
-    GatewayError,
-    QueryCancelled,
-    QueryExpired,
-    QueryInProgress,
-    QueryNotFound,
-    StoredProblem,
-)
+from llm_gateway.errors import GatewayError, QueryCancelled, QueryExpired, QueryInProgress, QueryNotFound
 from llm_gateway.ports.queries import AnswerCache, Journal, QueryQueue, QueryStore
 from llm_gateway.ports.replay import IdempotencyStore
 from llm_gateway.ports.system import Cancelled, Clock, never

@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.idempotency import IdempotencyRecord
 from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
-from llm_gateway.domain.queries import AttemptOutcome, Query, QueryStatus
-from llm_gateway.errors import AlreadyExists, DependencyUnavailable, GatewayError, StoredProblem
+from llm_gateway.domain.queries import AttemptOutcome, Query, QueryStatus, StoredProblem
+from llm_gateway.errors import AlreadyExists, DependencyUnavailable, GatewayError
 from llm_gateway.ports.queries import Journal, QueryStore
 from llm_gateway.ports.replay import IdempotencyStore
 from llm_gateway.ports.system import Clock

@@ -7,22 +7,14 @@ from decimal import Decimal
 from typing import Any, Final
 
 from llm_gateway.domain.chat import ChatAnswer, Delta, TextDelta, Usage
+from llm_gateway.domain.faults import CallCancelled, ProviderFault, ProviderTimeout, ResponseValidationFailed
 from llm_gateway.domain.gates import Admission
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ProviderCredentials, Timeouts
 from llm_gateway.domain.queries import Attempt, AttemptOutcome
 from llm_gateway.domain.routing import Candidate
 from llm_gateway.domain.tokens import by_bytes, estimate
-from llm_gateway.errors import (
-    CallCancelled,
-    DeadlineExceeded,
-    GatewayError,
-    ProviderFault,
-    ProviderTimeout,
-    ResponseValidationFailed,
-    UnsupportedParameter,
-    ValidationFailed,
-)
+from llm_gateway.errors import DeadlineExceeded, GatewayError, UnsupportedParameter, ValidationFailed
 from llm_gateway.ports.providers import Prices, Provider, ProviderGates, Providers, TokenCounter
 from llm_gateway.ports.system import Cancelled, Clock
 from llm_gateway.services.output.patterns import TooMuchWork

@@ -8,22 +8,24 @@ from typing import Final
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from llm_gateway.domain.chat import Delta
-from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials
-from llm_gateway.domain.queries import Attempt, AttemptOutcome
-from llm_gateway.errors import (
+from llm_gateway.domain.faults import (
     CallCancelled,
     CallTooLarge,
     CircuitOpen,
-    ContextWindowExceeded,
-    DependencyUnavailable,
-    GatewayError,
-    NoProviderAvailable,
     ProviderAuthFailed,
     ProviderFault,
     ProviderNotConnected,
     ProviderRateLimited,
     ProviderRejected,
     ResponseValidationFailed,
+)
+from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials
+from llm_gateway.domain.queries import Attempt, AttemptOutcome
+from llm_gateway.errors import (
+    ContextWindowExceeded,
+    DependencyUnavailable,
+    GatewayError,
+    NoProviderAvailable,
     Unprocessable,
     UnsupportedParameter,
 )

@@ -6,6 +6,7 @@ from typing import Final
 
 from llm_gateway.domain.capabilities import fits, output_limit, output_reserve, unsupported
 from llm_gateway.domain.chat import ChatRequest, OutputFormat
+from llm_gateway.domain.faults import ProviderDisabled
 from llm_gateway.domain.model_table import Quirk
 from llm_gateway.domain.providers import Capability
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
@@ -16,7 +17,6 @@ from llm_gateway.errors import (
     FieldError,
     GatewayError,
     NoProviderAvailable,
-    ProviderDisabled,
     ProviderNotFound,
     UnsupportedParameter,
     ValidationFailed,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from llm_gateway.domain.chat import Delta, TextDelta, ToolCall, ToolCallDelta, Usage
+from llm_gateway.domain.faults import ProviderFault
 from llm_gateway.domain.identifiers import QUERY_PREFIX
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.queries import (
@@ -19,7 +20,7 @@ from llm_gateway.domain.queries import (
     is_sampled,
     total_usd,
 )
-from llm_gateway.errors import GatewayError, ProviderFault
+from llm_gateway.errors import GatewayError
 from llm_gateway.ports.system import Cancelled, Clock, Ids, never
 from llm_gateway.services.queries.progress import Answered, Course
 

@@ -11,15 +11,14 @@ from functools import partial
 from typing import Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
+from llm_gateway.domain.faults import CallCancelled, ProviderRateLimited
 from llm_gateway.domain.queries import Query, QueryProblem
 from llm_gateway.errors import (
-    CallCancelled,
     DeadlineExceeded,
     DependencyUnavailable,
     GatewayError,
     NoProviderAvailable,
     NotDone,
-    ProviderRateLimited,
     QueryInProgress,
 )
 from llm_gateway.ports.queries import Delivery, Journal, QueryQueue, QueryStore
