@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.built import Built
-from tests.end_to_end.runtime_api import running
+from local_aws.runtime_api import running
 
 # Slow to import, and needed by some requests only.
 HEAVY: Final = ("anthropic", "genai_prices", "jsonschema", "openai", "re2", "tiktoken")

@@ -10,7 +10,7 @@ from bench import data
 from bench.built import Built
 from local_aws import gateway
 from local_aws.processes import Processes
-from tests.end_to_end.runtime_api import rest_api_event, running
+from local_aws.runtime_api import rest_api_event, running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

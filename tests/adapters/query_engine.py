@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.ports.queries import Delivery
@@ -15,7 +16,7 @@ from llm_gateway.services.queries.booking import Ledger
 from llm_gateway.services.queries.cache import Answers
 from llm_gateway.services.queries.cache_key import cache_key
 from llm_gateway.services.queries.planning import first_step
-from llm_gateway.services.queries.states import Asked, Idempotency, Records
+from llm_gateway.services.queries.states import Asked, Records
 from llm_gateway.services.queries.worker import Worker
 
 from tests.adapters.answer_cache import InMemoryAnswerCache

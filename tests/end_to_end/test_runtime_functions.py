@@ -17,12 +17,12 @@ from llm_gateway.endpoints import ENDPOINTS, WORKERS, Endpoint, Resource
 
 from bench.built import Built, build
 from layers.cache import size_mb
+from local_aws.runtime_api import Function, rest_api_event, running
 from tests.adapters.aws import ENVIRONMENT
 from tests.adapters.ministack import free_port
 from tests.adapters.upstream import Answer, ScriptedUpstream
 from tests.adapters.upstream_wires import Said
 from tests.end_to_end.calling import Client, eventually, question, text_of
-from tests.end_to_end.runtime_api import Function, rest_api_event, running
 from tests.end_to_end.stack import Stack, deployed
 from tests.end_to_end.table import FIRST_STATUSES, path_of
 

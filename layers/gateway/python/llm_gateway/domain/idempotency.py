@@ -6,6 +6,14 @@ from llm_gateway.errors import IdempotencyConflict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Idempotency:
+    """An idempotency key: `scope` is a hash of caller, route and key; `fingerprint` stands for the body it came with."""
+
+    scope: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyRecord:
     """The first request under a key. `fingerprint` stands for its body: another one is another request, and a conflict.
 

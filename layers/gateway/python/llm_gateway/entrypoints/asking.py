@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Header
 from starlette.requests import Request
 
+from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.domain.streams import Opened, Position
 from llm_gateway.entrypoints.http import Caller, Gateway
@@ -17,7 +18,7 @@ from llm_gateway.entrypoints.replies import answered
 from llm_gateway.entrypoints.sse import EventStream as EventStream
 from llm_gateway.errors import MalformedRequest
 from llm_gateway.services.queries.asking import Stream
-from llm_gateway.services.queries.states import Asked, Idempotency
+from llm_gateway.services.queries.states import Asked
 from llm_gateway.wire.events import LAST_ID, error_event, events
 
 

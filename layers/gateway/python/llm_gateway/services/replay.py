@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.errors import DependencyUnavailable, QueryInProgress
 from llm_gateway.ports.replay import IdempotencyStore
 from llm_gateway.ports.system import Clock, Ids
-from llm_gateway.services.queries.states import Idempotency
 
 REMEMBERED: Final = timedelta(hours=24)
 _LONGEST: Final = timedelta(seconds=60)

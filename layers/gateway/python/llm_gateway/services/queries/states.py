@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from llm_gateway.domain.chat import Delta, TextDelta, ToolCall, ToolCallDelta, Usage
 from llm_gateway.domain.faults import ProviderFault
+from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.identifiers import QUERY_PREFIX
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.queries import (
@@ -23,14 +24,6 @@ from llm_gateway.domain.queries import (
 from llm_gateway.errors import GatewayError
 from llm_gateway.ports.system import Cancelled, Clock, Ids, never
 from llm_gateway.services.queries.progress import Answered, Course
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Idempotency:
-    """An idempotency key: `scope` is a hash of caller, route and key; `fingerprint` stands for the body it came with."""
-
-    scope: str
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.runtime_api import Function, InitFailed, InvocationFailed, running
+from local_aws.runtime_api import Function, InitFailed, InvocationFailed, running
 
 HANDLER = """
 import os
