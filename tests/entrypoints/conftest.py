@@ -111,9 +111,9 @@ class Api:
 
     def revoke(self, secret: str) -> None:
         key_id = f"key_{secret.split('_')[1]}"
-        key = self.gateway.key_store.get(key_id)
+        key = self.gateway.outside.key_store.get(key_id)
         assert key is not None
-        self.gateway.key_store.put(replace(key, revoked=True))
+        self.gateway.outside.key_store.put(replace(key, revoked=True))
 
 
 @pytest.fixture(scope="package")
@@ -137,7 +137,12 @@ def api(app: FastAPI, client: TestClient, gateway: FakeGateway, lines: Lines) ->
     app.state.gateway = lambda: gateway
     api = Api(client, gateway)
     yield api
-    untold = [*api.secrets.values(), CREDENTIAL, gateway.pepper.value().decode(), QUESTION["messages"][0]["content"]]
+    untold = [
+        *api.secrets.values(),
+        CREDENTIAL,
+        gateway.outside.pepper.value().decode(),
+        QUESTION["messages"][0]["content"],
+    ]
     for line in lines.written:
         assert not any(secret in line for secret in untold), line
 

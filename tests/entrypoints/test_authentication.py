@@ -134,11 +134,11 @@ def test_all_wrong_keys_are_refused_alike(api: Api, change: Callable[[str], str 
 
 
 def test_a_key_ends_on_time(api: Api) -> None:
-    expires_at = api.gateway.clock.now() + timedelta(hours=1)
+    expires_at = api.gateway.outside.clock.now() + timedelta(hours=1)
     _, secret = api.gateway.new_key(Role.CALLER, expires_at=expires_at)
     headers = {"X-Api-Key": secret}
     assert api.call("GET", PROVIDERS, role=None, headers=headers).status_code == 200
-    api.gateway.clock.move(hours=1)
+    api.gateway.outside.clock.move(hours=1)
     api.refused("GET", PROVIDERS, role=None, headers=headers, status=401, code="unauthenticated")
 
 
@@ -163,7 +163,7 @@ def test_secrets_are_compared_in_constant_time(api: Api, monkeypatch: pytest.Mon
     compare_digest = hmac.compare_digest
     monkeypatch.setattr(hmac, "compare_digest", compare)
     api.call("GET", PROVIDERS)
-    key = api.gateway.key_store.get(f"key_{api.secret(Role.ADMIN).split('_')[1]}")
+    key = api.gateway.outside.key_store.get(f"key_{api.secret(Role.ADMIN).split('_')[1]}")
     assert key is not None
     assert compared == [(key.secret_hash, key.secret_hash)]
     # A key that does not exist costs the same work as one that does.

@@ -64,7 +64,7 @@ def test_what_is_not_json_is_malformed(api: Api, content: bytes) -> None:
 def test_what_no_other_reader_would_take_is_malformed(api: Api, field: str, value: str) -> None:
     # Somewhere inside, where no schema looks.
     api.refused("POST", QUERY, content=_asking(field, f'{{"a": [{value}]}}'), status=400, code="malformed_request")
-    assert api.gateway.models.asked == []
+    assert api.gateway.outside.models.asked == []
 
 
 @pytest.mark.parametrize("value", ['{"a": 1, "a": 1}', '[{"b": {"a": 1, "b": 2, "a": 3}}]', r'{"a": 1, "\u0061": 2}'])
@@ -75,7 +75,7 @@ def test_one_name_for_two_values_is_malformed(api: Api, value: str) -> None:
     assert (
         "'messages' twice" in api.refused("POST", QUERY, content=twice, status=400, code="malformed_request")["detail"]
     )
-    assert api.gateway.models.asked == []
+    assert api.gateway.outside.models.asked == []
 
 
 def test_pairs_of_surrogates_and_a_byte_order_mark_are_text(api: Api) -> None:
@@ -169,7 +169,7 @@ def test_four_megabytes_are_taken(api: Api) -> None:
 def test_more_than_four_megabytes_are_not_taken(api: Api, size: int) -> None:
     api.refused("POST", PROVIDERS, content=_padded(size), status=413, code="payload_too_large")
     api.refused("POST", PROVIDERS, content=_in_pieces(_padded(size)), status=413, code="payload_too_large")
-    assert api.gateway.provider_store.all() == ()
+    assert api.gateway.outside.provider_store.all() == ()
 
 
 @pytest.mark.parametrize("row", ENDPOINTS, ids=lambda row: row.name)

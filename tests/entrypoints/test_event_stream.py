@@ -25,6 +25,7 @@ from starlette.routing import Route
 from functions.__main__ import every_endpoint
 from tests.adapters.answering import AnsweringProviders
 from tests.adapters.gateway import FakeGateway
+from tests.adapters.outside import FakeOutside
 from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Lines
 from tests.functions.conftest import proxy_event
 
@@ -391,14 +392,14 @@ def test_buffered_a_failure_before_the_first_event_is_a_problem(buffered: Callab
 
 
 def test_a_stream_that_is_cut_short_ends_in_an_error_that_the_log_names(lines: Lines) -> None:
-    gateway = FakeGateway(models=CutShort())
+    gateway = FakeGateway(outside=FakeOutside(models=CutShort()))
     answer = _buffered(gateway)("POST", f"{QUERY}/stream", QUESTION)
     assert answer["statusCode"] == 200
     blocks = [block for block in answer["body"].split("\n\n") if block]
     assert [block.split("\n")[0] for block in blocks] == ["event: query", "event: delta", "event: error"]
     problem = json.loads(blocks[-1].split("data: ")[1])
     assert (problem["status"], problem["code"], problem["provider"]) == (502, "provider_response_invalid", "local")
-    assert problem["query_id"] == gateway.journal.written[0].id
+    assert problem["query_id"] == gateway.outside.journal.written[0].id
     assert problem["request_id"] == answer["headers"]["x-request-id"]
     assert lines.named("request")[-1]["error_code"] == "provider_response_invalid"
 

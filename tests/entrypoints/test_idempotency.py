@@ -36,7 +36,7 @@ def test_the_same_request_is_answered_with_the_same(api: Api, path: str, body: d
     for header in ("Location", "ETag"):
         assert first.headers.get(header) == second.headers.get(header)
     assert first.headers["X-Request-Id"] != second.headers["X-Request-Id"]
-    assert len(api.gateway.models.asked) + len(api.gateway.queue.sent) <= 1
+    assert len(api.gateway.outside.models.asked) + len(api.gateway.outside.queue.sent) <= 1
 
 
 @CREATING
@@ -78,9 +78,9 @@ def test_a_key_belongs_to_a_caller_and_a_route(api: Api) -> None:
 
 def test_a_key_is_kept_for_a_day(api: Api) -> None:
     first = _send(api, QUERY, QUESTION).json()["id"]
-    api.gateway.clock.move(hours=23, minutes=59)
+    api.gateway.outside.clock.move(hours=23, minutes=59)
     assert _send(api, QUERY, QUESTION).json()["id"] == first
-    api.gateway.clock.move(minutes=2)
+    api.gateway.outside.clock.move(minutes=2)
     assert _send(api, QUERY, QUESTION).json()["id"] != first
 
 
@@ -101,7 +101,7 @@ def test_a_provider_that_is_taken_does_not_use_the_key_up(api: Api) -> None:
 
 @pytest.mark.parametrize("fault", [faults.ProviderFailed("It failed."), RuntimeError("unforeseen")])
 def test_a_failure_of_ours_does_not_use_the_key_up(api: Api, fault: Exception) -> None:
-    api.gateway.models.script.append(fault)
+    api.gateway.outside.models.script.append(fault)
     assert _send(api, QUERY, QUESTION).status_code >= 500
     sent = _send(api, QUERY, QUESTION)
     assert (sent.status_code, _replayed(sent)) == (200, False)
@@ -113,7 +113,7 @@ def test_a_key_is_short_printable_text(api: Api, path: str, body: dict[str, Any]
     headers = {"Idempotency-Key": key.encode("latin-1")}
     problem = api.refused("POST", path, body, headers=headers, status=422, code="validation_failed")
     assert problem["errors"][0]["field"] == "Idempotency-Key"
-    assert api.gateway.models.asked == []
+    assert api.gateway.outside.models.asked == []
 
 
 @CREATING
@@ -122,7 +122,7 @@ def test_two_keys_are_none(api: Api, path: str, body: dict[str, Any]) -> None:
         headers = [("Idempotency-Key", line) for line in lines]
         problem = api.refused("POST", path, body, headers=headers, status=422, code="validation_failed")
         assert problem["errors"][0]["field"] == "Idempotency-Key"
-    assert api.gateway.models.asked == []
+    assert api.gateway.outside.models.asked == []
     twice = [("Idempotency-Key", "one")] * 2
     first, again = _send(api, path, body, headers=twice), _send(api, path, body)
     assert (first.status_code < 300, _replayed(again)) == (True, True)

@@ -54,7 +54,7 @@ def test_what_is_no_share_is_refused_and_makes_no_key(
 
 
 def test_a_store_that_is_away_is_told_in_words(gateway: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
-    gateway.key_store.fault = DependencyUnavailable("The keys cannot be reached.")
+    gateway.outside.key_store.fault = DependencyUnavailable("The keys cannot be reached.")
     assert create(gateway) == 1
     captured = capsys.readouterr()
     assert captured.out == ""

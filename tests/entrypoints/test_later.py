@@ -30,8 +30,8 @@ def test_a_query_that_is_taken_on(api: Api) -> None:
         "status_url": f"{at}/status",
         "result_url": f"{at}/result",
     }
-    assert [(sent.query_id, sent.priority) for sent in api.gateway.queue.sent] == [(accepted["id"], "high")]
-    assert api.gateway.models.asked == []
+    assert [(sent.query_id, sent.priority) for sent in api.gateway.outside.queue.sent] == [(accepted["id"], "high")]
+    assert api.gateway.outside.models.asked == []
     status = api.call("GET", accepted["status_url"], role=Role.CALLER)
     assert status.json()["status"] == "queued"
     result = api.call("GET", accepted["result_url"], role=Role.CALLER)
@@ -45,7 +45,7 @@ def test_what_cannot_be_asked_is_not_taken_on(api: Api) -> None:
     api.refused("POST", QUERY, later | {"provider": "nobody"}, status=404, code="provider_not_found")
     api.refused("POST", QUERY, later | {"timeout_s": 841}, status=422, code="validation_failed")
     api.refused("POST", QUERY, later | {"priority": "urgent"}, status=422, code="validation_failed")
-    assert api.gateway.queue.sent == []
+    assert api.gateway.outside.queue.sent == []
 
 
 def test_a_queued_query_that_is_cancelled(api: Api) -> None:

@@ -50,11 +50,11 @@ def test_no_line_tells_what_was_sent_or_answered(api: Api, lines: Lines) -> None
     api.call("POST", QUERY, content=b'{"UNSEEN": ')
     api.call("POST", QUERY, QUESTION | {"UNSEEN": 1})
     api.call("GET", f"{PROVIDERS}?cursor=UNSEEN", headers={"User-Agent": "UNSEEN"})
-    api.gateway.models.script.append(RuntimeError(f"UNSEEN {CREDENTIAL}"))
+    api.gateway.outside.models.script.append(RuntimeError(f"UNSEEN {CREDENTIAL}"))
     api.call("POST", QUERY, QUESTION)
     text = "\n".join(lines.written)
     assert len(lines.named("request")) == 7
-    for unseen in ("UNSEEN", CREDENTIAL, "Hello!", api.secret(Role.ADMIN), api.gateway.pepper.value().decode()):
+    for unseen in ("UNSEEN", CREDENTIAL, "Hello!", api.secret(Role.ADMIN), api.gateway.outside.pepper.value().decode()):
         assert unseen not in text
 
 

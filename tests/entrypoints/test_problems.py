@@ -111,7 +111,7 @@ def test_the_only_candidates_fault_is_the_answer(
     api: Api, fault: Callable[[], Exception], status: int, code: str
 ) -> None:
     api.register()
-    api.gateway.models.script.append(fault())
+    api.gateway.outside.models.script.append(fault())
     response = _ask(api)
     problem = response.json()
     assert (response.status_code, problem["code"]) == (status, code)
@@ -136,7 +136,10 @@ def test_the_only_candidates_fault_is_the_answer(
 def test_several_candidates_fail_as_one(api: Api) -> None:
     api.register()
     api.register(id="second", name="Second")
-    api.gateway.models.script += [faults.ProviderFailed("It failed."), faults.ProviderTimeout("It took too long.")]
+    api.gateway.outside.models.script += [
+        faults.ProviderFailed("It failed."),
+        faults.ProviderTimeout("It took too long."),
+    ]
     response = _ask(api)
     assert (response.status_code, response.json()["code"]) == (503, "no_provider_available")
     assert [attempt["outcome"] for attempt in response.json()["attempts"]] == ["error", "error"]
@@ -144,7 +147,7 @@ def test_several_candidates_fail_as_one(api: Api) -> None:
 
 def test_an_unforeseen_fault_leaves_its_place_in_the_log_but_not_its_words(api: Api, lines: Lines) -> None:
     api.register()
-    api.gateway.models.script.append(RuntimeError(WORDS))
+    api.gateway.outside.models.script.append(RuntimeError(WORDS))
     request_id = _ask(api).headers["X-Request-Id"]
     (line,) = lines.named("unexpected_error")
     assert line["error_type"] == "RuntimeError"
@@ -156,7 +159,7 @@ def test_an_unforeseen_fault_leaves_its_place_in_the_log_but_not_its_words(api: 
 
 def test_the_answer_has_not_the_asked_form(api: Api) -> None:
     api.register()
-    api.gateway.models.script += [_answer(text="no json"), _answer(text="still none")]
+    api.gateway.outside.models.script += [_answer(text="no json"), _answer(text="still none")]
     response = _ask(api, output={"type": "json"})
     assert (response.status_code, response.json()["code"]) == (502, "response_validation_failed")
     assert len(response.json()["attempts"]) == 2
@@ -175,7 +178,7 @@ def test_a_named_provider_must_be_there(api: Api, named: dict[str, Any]) -> None
     api.register()
     problem = api.refused("POST", QUERY, QUESTION | named, status=404, code="provider_not_found")
     assert "nobody" in problem["detail"]
-    assert api.gateway.models.asked == []
+    assert api.gateway.outside.models.asked == []
 
 
 def test_a_model_that_nobody_lists(api: Api) -> None:
@@ -210,7 +213,7 @@ def test_the_querys_own_time_is_up(api: Api) -> None:
     def slowly() -> Exception:
         return Slow()
 
-    api.gateway.models.script.append(slowly)
+    api.gateway.outside.models.script.append(slowly)
     response = _ask(api, timeout_s=1)
     assert (response.status_code, response.json()["code"]) == (504, "deadline_exceeded")
 
@@ -224,20 +227,20 @@ def test_after_retry_after_the_limit_lets_a_call_pass(api: Api) -> None:
     refused = _ask(api)
     assert (refused.status_code, refused.json()["code"]) == (429, "provider_rate_limited")
     wait_s = int(refused.headers["Retry-After"])
-    api.gateway.clock.move(seconds=wait_s - 1.5)
+    api.gateway.outside.clock.move(seconds=wait_s - 1.5)
     assert _ask(api).status_code == 429
-    api.gateway.clock.move(seconds=1.5)
+    api.gateway.outside.clock.move(seconds=1.5)
     assert _ask(api).status_code == 200
 
 
 def test_after_retry_after_the_circuit_lets_a_call_pass(api: Api) -> None:
     api.register(circuit={"failure_threshold": 1, "cooldown_s": 30})
-    api.gateway.models.script.append(faults.ProviderFailed("It failed."))
+    api.gateway.outside.models.script.append(faults.ProviderFailed("It failed."))
     assert _ask(api).status_code == 502
     refused = _ask(api)
     assert (refused.status_code, refused.json()["code"]) == (503, "no_provider_available")
     assert 28 <= int(refused.headers["Retry-After"]) <= 30
-    api.gateway.clock.move(seconds=int(refused.headers["Retry-After"]))
+    api.gateway.outside.clock.move(seconds=int(refused.headers["Retry-After"]))
     assert _ask(api).status_code == 200
 
 
@@ -249,18 +252,18 @@ def test_after_retry_after_the_circuit_lets_a_call_pass(api: Api) -> None:
 )
 def test_the_door_stays_shut_while_keys_cannot_be_read(api: Api, method: str, path: str, body: Any) -> None:
     secret = api.secret(Role.ADMIN)
-    api.gateway.key_store.fault = errors.DependencyUnavailable(
+    api.gateway.outside.key_store.fault = errors.DependencyUnavailable(
         "The store of API keys cannot be reached.", retry_after_s=2
     )
     response = api.call(method, path, body, role=None, headers={"X-Api-Key": secret})
     assert (response.status_code, response.json()["code"]) == (503, "dependency_unavailable")
     assert response.headers["Retry-After"] == "2"
-    assert api.gateway.provider_store.all() == ()
+    assert api.gateway.outside.provider_store.all() == ()
 
 
 def test_a_store_that_fails_in_an_unforeseen_way_opens_no_door(api: Api) -> None:
     secret = api.secret(Role.ADMIN)
-    api.gateway.key_store.fault = ValueError(WORDS)
+    api.gateway.outside.key_store.fault = ValueError(WORDS)
     response = api.call("GET", PROVIDERS, role=None, headers={"X-Api-Key": secret})
     assert (response.status_code, response.json()["code"]) == (500, "internal_error")
     assert WORDS not in response.text

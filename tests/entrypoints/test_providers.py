@@ -40,7 +40,7 @@ WHOLE: dict[str, Any] = {
 
 
 def _written(api: Api) -> list[tuple[str, int]]:
-    return [(config.id, config.revision) for config in api.gateway.provider_store.all()]
+    return [(config.id, config.revision) for config in api.gateway.outside.provider_store.all()]
 
 
 def test_a_provider_is_shown_as_it_was_described(api: Api) -> None:
@@ -80,7 +80,7 @@ def test_a_taken_id_is_refused_and_nothing_changes(api: Api) -> None:
     made = api.register()
     api.refused("POST", PROVIDERS, PROVIDER | {"name": "Other"}, status=409, code="already_exists")
     assert api.call("GET", ONE).json() == made
-    assert api.gateway.credentials.get("local").api_key == CREDENTIAL  # type: ignore[union-attr]
+    assert api.gateway.outside.credentials.get("local").api_key == CREDENTIAL  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -121,14 +121,14 @@ def test_an_id_that_is_no_slug_is_refused(api: Api, slug: Any) -> None:
 def test_what_was_read_may_be_written_back(api: Api) -> None:
     api.call("POST", PROVIDERS, WHOLE)
     read = api.call("GET", f"{PROVIDERS}/openai").json()
-    api.gateway.clock.move(hours=1)
+    api.gateway.outside.clock.move(hours=1)
     written = api.call("PUT", f"{PROVIDERS}/openai", read)
     assert written.status_code == 200
     assert written.headers["ETag"] == '"2"'
     times = {"revision": 2, "updated_at": written.json()["updated_at"]}
     assert written.json() == read | times
     assert times["updated_at"] > read["updated_at"]
-    assert api.gateway.credentials.get("openai").api_key == CREDENTIAL  # type: ignore[union-attr]
+    assert api.gateway.outside.credentials.get("openai").api_key == CREDENTIAL  # type: ignore[union-attr]
 
 
 def test_put_replaces_what_it_leaves_out(api: Api) -> None:
@@ -145,7 +145,7 @@ def test_put_takes_new_credentials(api: Api) -> None:
     api.register()
     shown = api.call("PUT", ONE, PROVIDER | {"credentials": {"api_key": "sk-the-next-secret-9z9z"}}).json()
     assert shown["credentials"]["hint"] == "…9z9z"
-    assert api.gateway.credentials.get("local").api_key == "sk-the-next-secret-9z9z"  # type: ignore[union-attr]
+    assert api.gateway.outside.credentials.get("local").api_key == "sk-the-next-secret-9z9z"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("tag", ['"1"', "*", " * ", "1"])
@@ -185,7 +185,7 @@ def test_if_match_stops_any_other_revision(api: Api, method: str, tag: str) -> N
     headers = {"If-Match": tag.encode("latin-1")}
     api.refused(method, ONE, body, headers=headers, status=412, code="revision_conflict")
     assert api.call("GET", ONE).json() == made
-    assert api.gateway.credentials.get("local").api_key == CREDENTIAL  # type: ignore[union-attr]
+    assert api.gateway.outside.credentials.get("local").api_key == CREDENTIAL  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("tags", ['"1", "2"', '"2","1"', '"1", *', '"1",'])
@@ -208,7 +208,7 @@ def test_a_stale_revision_in_the_body_writes_nothing(api: Api) -> None:
     api.refused("PUT", ONE, stale, headers={"If-Match": '"2"'}, status=412, code="revision_conflict")
     api.refused("PUT", ONE, stale | {"revision": 2}, headers={"If-Match": '"1"'}, status=412, code="revision_conflict")
     assert api.call("GET", ONE).json()["name"] == made["name"]
-    assert api.gateway.credentials.get("local").api_key == CREDENTIAL  # type: ignore[union-attr]
+    assert api.gateway.outside.credentials.get("local").api_key == CREDENTIAL  # type: ignore[union-attr]
     assert api.call("PUT", ONE, stale | {"revision": 2}, headers={"If-Match": '"2"'}).json()["revision"] == 3
 
 
@@ -237,7 +237,7 @@ def test_delete_forgets_the_credentials_and_frees_the_id(api: Api) -> None:
     api.register()
     gone = api.call("DELETE", ONE)
     assert (gone.status_code, gone.content) == (204, b"")
-    assert api.gateway.credentials.get("local") is None
+    assert api.gateway.outside.credentials.get("local") is None
     api.refused("DELETE", ONE, status=404, code="provider_not_found")
     assert api.register()["revision"] == 1
 

@@ -74,7 +74,7 @@ def test_an_answer_has_the_shape_that_the_contract_shows(api: Api) -> None:
 def test_the_provider_is_asked_with_its_own_key(api: Api) -> None:
     api.register()
     _ask(api)
-    (asked,) = api.gateway.models.asked
+    (asked,) = api.gateway.outside.models.asked
     assert asked.credentials is not None
     assert asked.credentials.api_key == CREDENTIAL
     assert api.secret(Role.CALLER) not in repr(asked)
@@ -82,7 +82,7 @@ def test_the_provider_is_asked_with_its_own_key(api: Api) -> None:
 
 def test_tools_that_are_called(api: Api) -> None:
     api.register(models=[{"name": "small", "capabilities": ["tools"]}])
-    api.gateway.models.script.append(
+    api.gateway.outside.models.script.append(
         ChatAnswer(
             text=None,
             finish_reason=FinishReason.TOOL_CALLS,
@@ -100,7 +100,7 @@ def test_tools_that_are_called(api: Api) -> None:
 
 def test_json_that_was_asked_for(api: Api) -> None:
     api.register()
-    api.gateway.models.script.append('{"name": "Ada", "age": 36}')
+    api.gateway.outside.models.script.append('{"name": "Ada", "age": 36}')
     schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
     answer = _ask(api, output={"type": "json_schema", "schema": schema})
     assert answer["output"]["json"] == {"name": "Ada", "age": 36}
@@ -145,7 +145,7 @@ def test_whose_queries_a_role_sees(api: Api, role: Role, what: str) -> None:
 def test_somebody_elses_query_looks_like_none(api: Api) -> None:
     api.register()
     made = _ask(api, role=Role.ADMIN)["id"]
-    other = "qry_" + FakeIds(api.gateway.clock).ulid()
+    other = "qry_" + FakeIds(api.gateway.outside.clock).ulid()
     for what in ("status", "result"):
         theirs = api.refused("GET", f"{QUERY}/{made}/{what}", role=Role.CALLER, status=404, code="query_not_found")
         nobodys = api.refused("GET", f"{QUERY}/{other}/{what}", role=Role.CALLER, status=404, code="query_not_found")
@@ -175,11 +175,11 @@ def test_an_id_that_none_ever_had(api: Api, query_id: str) -> None:
 def test_what_is_past_its_time_is_gone(api: Api) -> None:
     api.register()
     made = _ask(api)["id"]
-    other = "qry_" + FakeIds(api.gateway.clock).ulid()
-    api.gateway.clock.move(days=29)
+    other = "qry_" + FakeIds(api.gateway.outside.clock).ulid()
+    api.gateway.outside.clock.move(days=29)
     assert api.call("GET", f"{QUERY}/{made}/status", role=Role.CALLER).status_code == 200
     api.refused("GET", f"{QUERY}/{other}/status", role=Role.CALLER, status=404, code="query_not_found")
-    api.gateway.clock.move(days=1, seconds=2)
+    api.gateway.outside.clock.move(days=1, seconds=2)
     for query_id in (made, other, "qry_01ARZ3NDEKTSV4RRFFQ69G5FAV"):
         for what in ("status", "result"):
             api.refused("GET", f"{QUERY}/{query_id}/{what}", role=Role.CALLER, status=410, code="query_expired")
@@ -189,11 +189,11 @@ def test_the_result_of_what_is_not_over(api: Api) -> None:
     key, secret = api.gateway.new_key(Role.CALLER)
     api.register()
     done = _ask(api)["id"]
-    finished = api.gateway.query_store.get(done)
+    finished = api.gateway.outside.query_store.get(done)
     assert finished is not None
-    now = api.gateway.clock.now()
+    now = api.gateway.outside.clock.now()
     running = Query(
-        id="qry_" + FakeIds(api.gateway.clock).ulid(),
+        id="qry_" + FakeIds(api.gateway.outside.clock).ulid(),
         owner=key.id,
         mode="sync",
         status=QueryStatus.RUNNING,
@@ -201,7 +201,7 @@ def test_the_result_of_what_is_not_over(api: Api) -> None:
         created_at=now,
         expires_at=now + timedelta(days=30),
     )
-    api.gateway.query_store.add(running)
+    api.gateway.outside.query_store.add(running)
     response = api.call("GET", f"{QUERY}/{running.id}/result", role=None, headers={"X-Api-Key": secret})
     assert response.status_code == 202
     assert int(response.headers["Retry-After"]) >= 1
@@ -319,7 +319,7 @@ def test_a_wrong_field_is_named_and_nobody_is_asked(api: Api, field: str, change
     api.register()
     problem = api.refused("POST", QUERY, QUESTION | changes, status=422, code="validation_failed")
     assert [fault["field"] for fault in problem["errors"]] == [field]
-    assert api.gateway.models.asked == []
+    assert api.gateway.outside.models.asked == []
     assert "query_id" not in problem
 
 
@@ -374,7 +374,7 @@ def test_what_the_contract_shows_is_taken(api: Api, changes: dict[str, Any]) -> 
 
 def test_money_is_text_and_exact(api: Api) -> None:
     api.register()
-    api.gateway.models.script.append(
+    api.gateway.outside.models.script.append(
         ChatAnswer(text="x", finish_reason=FinishReason.STOP, model="m", usage=Usage(input_tokens=1, output_tokens=2))
     )
     cost = _ask(api)["cost_usd"]
@@ -386,7 +386,7 @@ def test_money_is_text_and_exact(api: Api) -> None:
 @pytest.mark.parametrize("text", ["x" * 6_300_000, '"' * 3_200_000], ids=["long", "longer once it is JSON in JSON"])
 def test_an_answer_that_lambda_cannot_return_is_kept_and_read_as_a_stream(api: Api, text: str) -> None:
     api.register()
-    api.gateway.models.script.append(text)
+    api.gateway.outside.models.script.append(text)
 
     response = api.call("POST", QUERY, QUESTION, role=Role.CALLER)
     problem = response.json()
@@ -403,6 +403,6 @@ def test_an_answer_that_lambda_cannot_return_is_kept_and_read_as_a_stream(api: A
 
 def test_an_answer_that_just_fits_is_sent_whole(api: Api) -> None:
     api.register()
-    api.gateway.models.script.append("x" * 6_200_000)
+    api.gateway.outside.models.script.append("x" * 6_200_000)
 
     assert len(_ask(api)["output"]["text"]) == 6_200_000

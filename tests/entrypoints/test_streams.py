@@ -71,7 +71,7 @@ def test_what_fails_before_the_first_event_is_an_ordinary_problem(
     api: Api, fault: Exception, status: int, code: str
 ) -> None:
     api.register()
-    api.gateway.models.script.append(fault)
+    api.gateway.outside.models.script.append(fault)
     response = _ask(api)
     assert (response.status_code, response.json()["code"]) == (status, code)
     assert "SECRET-WORDS" not in response.text
@@ -82,7 +82,7 @@ def test_nothing_is_streamed_of_what_cannot_be_asked(api: Api) -> None:
     api.register()
     api.refused("POST", STREAM, QUESTION | {"nonsense": 1}, status=422, code="validation_failed")
     api.refused("POST", STREAM, QUESTION | {"provider": "nobody"}, status=404, code="provider_not_found")
-    assert api.gateway.models.asked == []
+    assert api.gateway.outside.models.asked == []
 
 
 @pytest.mark.parametrize(("read", "rest"), [(0, "Hello!"), (1, "ello!"), (5, "!"), (6, None), (99, None)])
@@ -106,7 +106,7 @@ def test_a_client_that_has_read_nothing_gets_the_whole(api: Api) -> None:
     whole = _events(_ask(api))
     assert _events(_resume(api, whole[0].data["id"], None)) == whole
     assert [event.name for event in _events(_resume(api, whole[0].data["id"], whole[-1].id))] == ["done"]
-    assert len(api.gateway.models.asked) == 1
+    assert len(api.gateway.outside.models.asked) == 1
 
 
 @pytest.mark.parametrize("last", ["x", "", "-1", "1.", "1.x", "9" * 5000, "²"])
@@ -127,7 +127,7 @@ def test_somebody_elses_stream_is_not_found(api: Api) -> None:
 
 def test_a_failed_stream_tells_its_problem_again(api: Api) -> None:
     api.register()
-    api.gateway.models.script.append(faults.ProviderFailed("It failed."))
+    api.gateway.outside.models.script.append(faults.ProviderFailed("It failed."))
     problem = _ask(api).json()
     again = _resume(api, problem["query_id"], None)
     assert (again.status_code, again.json()["code"]) == (502, "provider_error")

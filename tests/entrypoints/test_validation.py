@@ -74,8 +74,8 @@ def test_a_parameter_that_nobody_reads_is_refused(api: Api, row: Endpoint, param
     body = {"run_query": QUESTION, "stream_query": QUESTION, "create_provider": PROVIDER, "update_provider": PROVIDER}
     problem = api.refused(row.method, f"{path}?{parameter}=5", body.get(row.name), status=422, code="validation_failed")
     assert problem["errors"] == [{"field": parameter or "query", "message": "is not a known parameter of this route"}]
-    assert api.gateway.provider_store.page(limit=10, cursor=None).items == ()
-    assert api.gateway.models.asked == []
+    assert api.gateway.outside.provider_store.page(limit=10, cursor=None).items == ()
+    assert api.gateway.outside.models.asked == []
 
 
 def test_a_parameter_has_one_value(api: Api) -> None:

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,7 +13,7 @@ from httpx2 import Response
 from llm_gateway.bootstrap import Gateway
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.http import app_of
-from llm_gateway.ports.providers import Providers
+from llm_gateway.outside import Outside
 from llm_gateway.ports.queries import Delivery
 from llm_gateway.stores.connection import Aws
 from starlette.testclient import TestClient
@@ -76,19 +75,11 @@ def rounds(calls: list[Call]) -> list[set[str]]:
 
 
 @dataclass(frozen=True)
-class OnAws(Gateway):
-    """The deployed gateway, but for its providers."""
+class OnAws(Outside):
+    """All that a deployed gateway stands on, but for its providers."""
 
     aws: Aws = field(default_factory=Aws)
     models: AnsweringProviders = field(default_factory=AnsweringProviders)
-
-    @cached_property
-    def _aws(self) -> Aws:
-        return self.aws
-
-    @cached_property
-    def _providers(self) -> Providers:
-        return self.models
 
 
 @dataclass
@@ -103,7 +94,7 @@ class Measured:
 @dataclass
 class Deployment:
     client: TestClient
-    gateway: OnAws
+    gateway: Gateway
     line: Line
     secret: str
 
@@ -118,7 +109,7 @@ class Deployment:
     def work(self, **changes: Any) -> Measured:
         """What a worker does for a query that is accepted now; `response` is its result."""
         promise = self.client.post(QUERY, json=QUESTION | changes | {"mode": "async"}, headers=self.headers).json()
-        sqs, url = self.gateway.aws.sqs, self.gateway.settings.queue_url
+        sqs, url = self.gateway.outside.aws.sqs, self.gateway.settings.queue_url
         (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
         delivery = Delivery(
             query_id=message["Body"],
@@ -132,7 +123,7 @@ class Deployment:
             return Response(200)
 
         assert delivery.query_id == promise["id"]
-        self.gateway.queries.planner.providers.all()
+        self.gateway.outside.provider_store.all()
         measured = self._measured(work)
         sqs.delete_message(QueueUrl=url, ReceiptHandle=delivery.receipt)
         return replace(measured, response=self.client.get(promise["result_url"], headers=self.headers))
@@ -144,7 +135,7 @@ class Deployment:
             asked_s.append(time.monotonic())
             return "Hello!"
 
-        self.gateway.models.script[:] = [said]
+        self.gateway.outside.models.script[:] = [said]
         self.line.calls.clear()
         response = do()
         assert response.status_code == 200, response.text
@@ -162,7 +153,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     with running_ministack(Path(tmp_path_factory.mktemp("ministack"))) as endpoint:
         aws = connect(endpoint)
         settings = deploy(aws, name=f"test-{uuid4().hex[:12]}")
-        gateway = OnAws(settings=settings, aws=aws)
+        gateway = Gateway(settings, OnAws(settings, aws=aws))
         secret = gateway.keys.create(name="admin", role=Role.ADMIN)[1]
         with TestClient(app_of(*every_endpoint(), gateway=lambda: gateway)) as client:
             line = Line()
@@ -193,7 +184,7 @@ def warm(deployment: Deployment) -> Callable[..., Measured]:
     """Asks with the providers' book just read: once in five seconds it is read again."""
 
     def ask(*given: Any, **named: Any) -> Measured:
-        deployment.gateway.queries.planner.providers.all()
+        deployment.gateway.outside.provider_store.all()
         return deployment.ask(*given, **named)
 
     return ask
@@ -233,7 +224,7 @@ def test_two_rounds_before_the_provider_and_one_after(
 
 
 def test_the_providers_book_costs_one_round_where_it_is_not_fresh(deployment: Deployment) -> None:
-    deployment.gateway._provider_store._snapshot = None  # type: ignore[attr-defined]
+    deployment.gateway.outside.provider_store._snapshot = None  # type: ignore[attr-defined]
     measured = deployment.ask()
     assert measured.before == [{"keys"}, {"providers"}, {"limits"}]
     assert measured.after == [{"queries", "limits"}]

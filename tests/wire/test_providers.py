@@ -138,3 +138,9 @@ def test_a_provider_without_credentials_says_so() -> None:
 def test_a_provider_tells_where_it_is_and_how_it_stands() -> None:
     shown = ProviderShown.of(replace(provider("openai"), revision=7), to=_ADMIN)
     assert (shown.location(), shown.etag()) == ("/api/v1/llm/providers/openai", '"7"')
+
+
+def test_capabilities_are_shown_in_one_order() -> None:
+    model = ModelConfig(name="m", capabilities=frozenset(Capability))
+    (shown,) = ProviderShown.of(replace(provider(), models=(model,)), to=_ADMIN).models
+    assert shown.capabilities == sorted(Capability)

@@ -5,10 +5,8 @@ import logging
 import socket
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from functools import cached_property
 
 import pytest
 from llm_gateway.domain.chat import OutputFormat, Parameters
@@ -29,13 +27,13 @@ from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers.registry import ProviderRegistry
 from llm_gateway.services.queries.progress import Answered
 from llm_gateway.services.queries.states import Asked
-from llm_gateway.stores.gates import StoredProviderGates
 
 from tests.adapters.credential_store import InMemoryCredentialStore
 from tests.adapters.engine import Engine, question, settle, story
 from tests.adapters.gates import in_memory_gates
 from tests.adapters.gateway import FakeGateway
 from tests.adapters.items import InMemoryItems
+from tests.adapters.outside import FakeOutside
 from tests.adapters.real_engine import KINDS, calling, real_engine, upstreams
 from tests.adapters.upstream import Answer, HangUp, Raw, Refusal, ScriptedUpstream, StreamFault
 from tests.adapters.upstream_wires import Said
@@ -391,25 +389,12 @@ def test_neither_words_nor_keys_of_providers_show(engine, upstream, log: io.Stri
     assert not [text[:3000] for text in told if MARKER in text]
 
 
-@dataclass(frozen=True)
-class CallingGateway(FakeGateway):
-    """A gateway whose providers are real and call the upstreams."""
-
-    @cached_property
-    def _providers(self) -> ProviderRegistry:
-        return ProviderRegistry(clock=self.clock)
-
-    @cached_property
-    def items(self) -> InMemoryItems:
-        return InMemoryItems()
-
-    @cached_property
-    def _gates(self) -> StoredProviderGates:
-        return in_memory_gates(self.clock, self._ids, self.items)
-
-    @cached_property
-    def _journal(self) -> EmbeddedMetricsJournal:
-        return EmbeddedMetricsJournal()
+def calling_gateway(items: InMemoryItems) -> FakeGateway:
+    """A gateway whose providers are real and call the upstreams, and whose gates keep `items`."""
+    outside = FakeOutside(journal=EmbeddedMetricsJournal())
+    outside.models = ProviderRegistry(clock=outside.clock)
+    outside.gates = in_memory_gates(outside.clock, outside.ids, items)
+    return FakeGateway(outside=outside)
 
 
 @pytest.mark.parametrize(
@@ -425,13 +410,14 @@ class CallingGateway(FakeGateway):
 )
 @pytest.mark.parametrize("streams", [False, True])
 def test_neither_are_they_kept(upstream: Upstreams, log: io.StringIO, capsys, behaviors: dict, streams: bool) -> None:
-    gateway = CallingGateway()
+    items = InMemoryItems()
+    gateway = calling_gateway(items)
     for name, behavior in behaviors.items():
-        gateway.provider_store.add(calling(name, upstream[name].url))
-        gateway.credentials.put(name, ProviderCredentials(api_key=KEY))
+        gateway.outside.provider_store.add(calling(name, upstream[name].url))
+        gateway.outside.credentials.put(name, ProviderCredentials(api_key=KEY))
         upstream[name].otherwise = behavior
     caller = Caller(key_id="key_1", role=Role.ADMIN)
-    asked = Asked(request=question(), caller=caller, received_s=gateway.clock.monotonic_s())
+    asked = Asked(request=question(), caller=caller, received_s=gateway.outside.clock.monotonic_s())
 
     told: list[str] = []
     try:
@@ -440,7 +426,7 @@ def test_neither_are_they_kept(upstream: Upstreams, log: io.StringIO, capsys, be
         told += [words_of(error), problem_of(error, request_id="req_1").model_dump_json()]
         told.append(repr(gateway.queries.get(error.query_id, caller=caller)))
     told += [repr(gateway.status.status(name, probe=True, caller=caller)) for name in behaviors]
-    kept = [repr(vars(gateway.query_store)), repr(gateway.provider_store.all()), repr(gateway.items.items)]
+    kept = [repr(vars(gateway.outside.query_store)), repr(gateway.outside.provider_store.all()), repr(items.items)]
     output = capsys.readouterr()
 
     assert "key_1" in output.out

@@ -3,7 +3,6 @@
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import cached_property
 from itertools import product
 
 import pytest
@@ -21,7 +20,6 @@ from llm_gateway.errors import (
     QueryNotFound,
     ValidationFailed,
 )
-from llm_gateway.ports.providers import ProviderGates
 from llm_gateway.services.queries.booking import NOT_STORED
 from llm_gateway.services.queries.states import Asked
 
@@ -29,6 +27,7 @@ from tests.adapters.clock import FakeClock
 from tests.adapters.engine import provider, question
 from tests.adapters.gates import in_memory_gates
 from tests.adapters.gateway import FakeGateway
+from tests.adapters.outside import FakeOutside
 from tests.adapters.prices import FlatPrices
 from tests.adapters.recording_gates import RecordingGates
 from tests.adapters.scripted_providers import USAGE, Raises, Says, ScriptedProviders, failing
@@ -38,35 +37,29 @@ BILLED = Decimal(USAGE.total_tokens) / 1_000_000
 JSON = OutputFormat(type="json")
 
 
+def _still(*, unpriced: tuple[str, ...] = ()) -> FakeOutside:
+    outside = FakeOutside(clock=FakeClock(), prices=FlatPrices(*unpriced))
+    outside.models = ScriptedProviders(clock=outside.clock)
+    outside.gates = RecordingGates(gates=in_memory_gates(outside.clock, outside.ids))
+    return outside
+
+
 @dataclass(frozen=True)
 class StillGateway(FakeGateway):
     """A gateway whose time stands still, and whose providers take theirs."""
 
-    clock: FakeClock = field(default_factory=FakeClock)
-    unpriced: tuple[str, ...] = ()
+    outside: FakeOutside = field(default_factory=_still)
 
-    @cached_property
+    @property
     def scripted(self) -> ScriptedProviders:
-        return ScriptedProviders(clock=self.clock)
+        return self.outside.models
 
-    @cached_property
+    @property
     def recorded(self) -> RecordingGates:
-        return RecordingGates(gates=in_memory_gates(self.clock, self._ids))
-
-    @cached_property
-    def _providers(self) -> ScriptedProviders:
-        return self.scripted
-
-    @cached_property
-    def _gates(self) -> ProviderGates:
-        return self.recorded
-
-    @cached_property
-    def _prices(self) -> FlatPrices:
-        return FlatPrices(*self.unpriced)
+        return self.outside.gates
 
     def ask(self, request: QueryRequest | None = None, *, since_s: float | None = None) -> Query:
-        received_s = self.clock.monotonic_s() if since_s is None else since_s
+        received_s = self.outside.clock.monotonic_s() if since_s is None else since_s
         asked = Asked(request=request or question(), caller=CALLER, received_s=received_s)
         return self.queries.run(asked).query
 
@@ -79,8 +72,8 @@ class StillGateway(FakeGateway):
 @pytest.fixture
 def gateway() -> StillGateway:
     gateway = StillGateway()
-    gateway.provider_store.add(provider("a"))
-    gateway.provider_store.add(provider("b"))
+    gateway.outside.provider_store.add(provider("a"))
+    gateway.outside.provider_store.add(provider("b"))
     return gateway
 
 
@@ -143,9 +136,9 @@ def test_a_failed_call_whose_price_nobody_knows_is_no_part_of_the_cost(gateway: 
 
 
 def test_an_answer_whose_price_nobody_knows_has_none() -> None:
-    gateway = StillGateway(unpriced=("b-model",))
-    gateway.provider_store.add(provider("a"))
-    gateway.provider_store.add(provider("b"))
+    gateway = StillGateway(outside=_still(unpriced=("b-model",)))
+    gateway.outside.provider_store.add(provider("a"))
+    gateway.outside.provider_store.add(provider("b"))
     gateway.scripted.script("a", Raises(fault=lambda: ProviderFailed("It failed.", usage=USAGE)))
 
     answer = gateway.ask().answer
@@ -158,9 +151,9 @@ def test_an_answer_whose_price_nobody_knows_has_none() -> None:
 
 
 def test_the_parts_of_the_time_are_its_whole(gateway: StillGateway) -> None:
-    gateway.provider_store.add(provider("0", retry=RetryPolicy(max_attempts=2)))
+    gateway.outside.provider_store.add(provider("0", retry=RetryPolicy(max_attempts=2)))
     gateway.scripted.script("0", failing(ProviderRateLimited, retry_after_s=1.2, after_s=0.3), Says(after_s=0.4))
-    gateway.clock.advance(0.125)
+    gateway.outside.clock.advance(0.125)
 
     latency = gateway.ask(since_s=0).answer.latency
 
@@ -171,7 +164,7 @@ def test_the_parts_of_the_time_are_its_whole(gateway: StillGateway) -> None:
 
 
 def test_rounding_never_makes_the_overhead_less_than_nothing(gateway: StillGateway) -> None:
-    gateway.provider_store.add(provider("0", retry=RetryPolicy(max_attempts=2)))
+    gateway.outside.provider_store.add(provider("0", retry=RetryPolicy(max_attempts=2)))
     for first_s, second_s, waited_s in product([0.0004, 0.0006, 0.00149], [0.0002, 0.0007], [0.0004, 0.3006, 1.0005]):
         fault = failing(ProviderRateLimited, retry_after_s=waited_s, after_s=first_s)
         gateway.scripted.script("0", fault, Says(after_s=second_s))
@@ -183,7 +176,7 @@ def test_rounding_never_makes_the_overhead_less_than_nothing(gateway: StillGatew
 
 
 def test_the_time_runs_from_when_the_request_came(gateway: StillGateway) -> None:
-    gateway.clock.advance(7)
+    gateway.outside.clock.advance(7)
 
     gateway.ask(question(timeout_s=10, fallback=()), since_s=0)
 
@@ -286,7 +279,7 @@ def away(*_: object, **__: object) -> None:
 
 
 def test_an_answer_that_cannot_be_kept_goes_out_and_says_so(gateway: StillGateway, monkeypatch) -> None:
-    monkeypatch.setattr(gateway.query_store, "add", away)
+    monkeypatch.setattr(gateway.outside.query_store, "add", away)
 
     query = gateway.ask()
 
@@ -299,7 +292,7 @@ def test_an_answer_that_cannot_be_kept_goes_out_and_says_so(gateway: StillGatewa
 
 
 def test_a_failure_that_cannot_be_kept_is_told_all_the_same(gateway: StillGateway, monkeypatch) -> None:
-    monkeypatch.setattr(gateway.query_store, "add", away)
+    monkeypatch.setattr(gateway.outside.query_store, "add", away)
     gateway.scripted.otherwise = failing(ProviderFailed)
 
     assert gateway.fail(NoProviderAvailable).attempts
@@ -338,7 +331,7 @@ def test_an_auditor_sees_that_a_query_was_but_not_what(gateway: StillGateway) ->
 
 def test_a_query_that_is_kept_no_longer_is_gone(gateway: StillGateway) -> None:
     query = gateway.ask()
-    gateway.clock.advance(31 * 86_400)
+    gateway.outside.clock.advance(31 * 86_400)
 
     with pytest.raises(QueryExpired):
         gateway.queries.get(query.id, caller=CALLER)

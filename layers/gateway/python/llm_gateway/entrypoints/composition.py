@@ -4,14 +4,14 @@ from functools import cache
 
 from starlette.requests import Request
 
-from llm_gateway.bootstrap import Gateway
+from llm_gateway.bootstrap import Gateway, gateway_of
 from llm_gateway.settings import Settings
 
 
 @cache
 def gateway() -> Gateway:
     """Made from the environment when it is first asked for."""
-    return Gateway(Settings.from_environment())
+    return gateway_of(Settings.from_environment())
 
 
 def gateway_at_start() -> Gateway:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.providers import (
@@ -145,13 +145,18 @@ class ProviderUpdate(ProviderBody):
         return self.revision
 
 
+def _in_order(capabilities: Any) -> Any:
+    """A set has another order in each process, and equal providers read the same in all of them."""
+    return sorted(capabilities) if isinstance(capabilities, frozenset) else capabilities
+
+
 class ModelShown(Outgoing):
     """A model as it is configured."""
 
     name: str
     context_window: int | None
     max_output_tokens: int | None
-    capabilities: list[Capability] | None
+    capabilities: Annotated[list[Capability] | None, BeforeValidator(_in_order)]
     input_usd_per_mtok: Usd | None
     cached_input_usd_per_mtok: Usd | None
     cache_write_usd_per_mtok: Usd | None

@@ -1,0 +1,146 @@
+"""Everything concrete that the use cases stand on: stores, instruments, providers and AWS's clients."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from random import random
+from typing import TYPE_CHECKING
+
+from llm_gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from llm_gateway.domain.routing import Draw
+    from llm_gateway.ports.keys import KeyStore, Pepper
+    from llm_gateway.ports.providers import (
+        CredentialStore,
+        Prices,
+        ProviderGates,
+        Providers,
+        ProviderStore,
+        TokenCounter,
+    )
+    from llm_gateway.ports.queries import AnswerCache, BodyStore, Journal, QueryQueue, QueryStore
+    from llm_gateway.ports.replay import IdempotencyStore
+    from llm_gateway.ports.system import Clock, Ids
+    from llm_gateway.stores.connection import Aws
+
+
+@dataclass(frozen=True)
+class Outside:
+    """One property for each port. It is made, and its module imported, when it is first asked for."""
+
+    settings: Settings
+
+    @cached_property
+    def clock(self) -> "Clock":
+        from llm_gateway.instruments.system import SystemClock
+
+        return SystemClock()
+
+    @cached_property
+    def ids(self) -> "Ids":
+        from llm_gateway.instruments.system import RandomIds
+
+        return RandomIds()
+
+    @cached_property
+    def draw(self) -> "Draw":
+        return random
+
+    @cached_property
+    def journal(self) -> "Journal":
+        from llm_gateway.instruments.journal import EmbeddedMetricsJournal
+
+        return EmbeddedMetricsJournal()
+
+    @cached_property
+    def prices(self) -> "Prices":
+        from llm_gateway.instruments.prices import PublishedPrices
+
+        return PublishedPrices()
+
+    @cached_property
+    def counter(self) -> "TokenCounter":
+        from llm_gateway.instruments.tokens import TiktokenCounter
+
+        return TiktokenCounter(self.settings.rank_files)
+
+    @cached_property
+    def models(self) -> "Providers":
+        from llm_gateway.providers.registry import ProviderRegistry
+
+        return ProviderRegistry(clock=self.clock)
+
+    @cached_property
+    def gates(self) -> "ProviderGates":
+        from llm_gateway.stores.gates import dynamo_provider_gates
+
+        return dynamo_provider_gates(aws=self.aws, table=self.settings.limits_table, clock=self.clock, ids=self.ids)
+
+    @cached_property
+    def key_store(self) -> "KeyStore":
+        from llm_gateway.stores.keys import DynamoKeyStore
+
+        return DynamoKeyStore(aws=self.aws, table=self.settings.keys_table, ids=self.ids)
+
+    @cached_property
+    def pepper(self) -> "Pepper":
+        from llm_gateway.stores.secrets import SecretsManagerPepper
+
+        return SecretsManagerPepper(aws=self.aws, secret_id=self.settings.pepper_secret_id)
+
+    @cached_property
+    def provider_store(self) -> "ProviderStore":
+        from llm_gateway.stores.providers import DynamoProviderStore
+
+        return DynamoProviderStore(aws=self.aws, table=self.settings.providers_table, clock=self.clock, ids=self.ids)
+
+    @cached_property
+    def credentials(self) -> "CredentialStore":
+        from llm_gateway.stores.secrets import SecretsManagerCredentialStore
+
+        return SecretsManagerCredentialStore(
+            aws=self.aws,
+            prefix=self.settings.credentials_prefix,
+            kms_key_id=self.settings.kms_key_id,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def query_store(self) -> "QueryStore":
+        from llm_gateway.stores.queries import DynamoQueryStore
+
+        return DynamoQueryStore(
+            aws=self.aws, table=self.settings.queries_table, bodies=self.bodies, clock=self.clock, ids=self.ids
+        )
+
+    @cached_property
+    def bodies(self) -> "BodyStore":
+        from llm_gateway.stores.bodies import S3BodyStore
+
+        return S3BodyStore(aws=self.aws, bucket=self.settings.bodies_bucket)
+
+    @cached_property
+    def queue(self) -> "QueryQueue":
+        from llm_gateway.stores.queue import SqsQueryQueue
+
+        return SqsQueryQueue(aws=self.aws, normal_url=self.settings.queue_url, high_url=self.settings.high_queue_url)
+
+    @cached_property
+    def cache(self) -> "AnswerCache":
+        from llm_gateway.stores.cache import DynamoAnswerCache
+
+        return DynamoAnswerCache(aws=self.aws, table=self.settings.cache_table, bodies=self.bodies, clock=self.clock)
+
+    @cached_property
+    def idempotency(self) -> "IdempotencyStore":
+        from llm_gateway.stores.idempotency import DynamoIdempotencyStore
+
+        return DynamoIdempotencyStore(
+            aws=self.aws, table=self.settings.cache_table, bodies=self.bodies, clock=self.clock
+        )
+
+    @cached_property
+    def aws(self) -> "Aws":
+        from llm_gateway.stores.connection import Aws
+
+        return Aws()

@@ -1,0 +1,68 @@
+"""The twin of what the use cases stand on: fakes in the place of everything concrete."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from llm_gateway.ports.providers import Prices, ProviderGates, Providers, TokenCounter
+from llm_gateway.ports.system import Clock
+from llm_gateway.stores.connection import Aws
+
+from tests.adapters.answer_cache import InMemoryAnswerCache
+from tests.adapters.answering import AnsweringProviders
+from tests.adapters.body_store import InMemoryBodyStore
+from tests.adapters.credential_store import InMemoryCredentialStore
+from tests.adapters.gates import in_memory_gates
+from tests.adapters.idempotency_store import InMemoryIdempotencyStore
+from tests.adapters.ids import FakeIds
+from tests.adapters.journal import RecordingJournal
+from tests.adapters.key_store import InMemoryKeyStore
+from tests.adapters.pepper import FixedPepper
+from tests.adapters.prices import FlatPrices
+from tests.adapters.provider_store import InMemoryProviderStore
+from tests.adapters.query_queue import RecordingQueryQueue
+from tests.adapters.query_store import InMemoryQueryStore
+from tests.adapters.token_counter import WordCounter
+from tests.adapters.travelling_clock import TravellingClock
+
+
+@dataclass
+class FakeOutside:
+    """A test may look into all of it, and put in its own what it wants otherwise; `draw` is what chance decides."""
+
+    clock: Clock = field(default_factory=TravellingClock)
+    pepper: FixedPepper = field(default_factory=FixedPepper)
+    key_store: InMemoryKeyStore = field(default_factory=InMemoryKeyStore)
+    provider_store: InMemoryProviderStore = field(default_factory=InMemoryProviderStore)
+    credentials: InMemoryCredentialStore = field(default_factory=InMemoryCredentialStore)
+    bodies: InMemoryBodyStore = field(default_factory=InMemoryBodyStore)
+    queue: RecordingQueryQueue = field(default_factory=RecordingQueryQueue)
+    journal: RecordingJournal = field(default_factory=RecordingJournal)
+    models: Providers = field(default_factory=AnsweringProviders)
+    prices: Prices = field(default_factory=FlatPrices)
+    counter: TokenCounter = field(default_factory=WordCounter)
+    draw: Callable[[], float] = lambda: 0.5
+
+    @cached_property
+    def ids(self) -> FakeIds:
+        return FakeIds(self.clock)
+
+    @cached_property
+    def query_store(self) -> InMemoryQueryStore:
+        return InMemoryQueryStore(self.clock)
+
+    @cached_property
+    def cache(self) -> InMemoryAnswerCache:
+        return InMemoryAnswerCache(self.clock)
+
+    @cached_property
+    def idempotency(self) -> InMemoryIdempotencyStore:
+        return InMemoryIdempotencyStore(self.clock)
+
+    @cached_property
+    def gates(self) -> ProviderGates:
+        return in_memory_gates(self.clock, self.ids)
+
+    @property
+    def aws(self) -> Aws:
+        raise AssertionError("There is no AWS here: something that needs it has no fake yet.")
