@@ -1,6 +1,7 @@
 """What may be sent as a body, and how a body that may not is refused: before anything is written."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from llm_gateway.domain.keys import Role
+from llm_gateway.domain.strict_json import DEEPEST
 from llm_gateway.endpoints import ENDPOINTS
 from llm_gateway.entrypoints.guard import MOST_BODY_BYTES
-from llm_gateway.entrypoints.json_body import DEEPEST
+from llm_gateway.entrypoints.json_body import BODY_BOUNDS
 
 from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Api
 
@@ -92,6 +94,31 @@ def test_nesting_has_an_end(api: Api) -> None:
         api.refused("POST", QUERY, content=_asking("metadata", _nested(levels)), status=400, code="malformed_request")
         array = "[" * levels + "]" * levels
         api.refused("POST", QUERY, content=_asking("stop", array), status=400, code="malformed_request")
+
+
+def test_members_and_values_have_an_end(api: Api) -> None:
+    api.register()
+    for content, bound in (
+        (
+            _asking("metadata", json.dumps(dict.fromkeys(map(str, range(10_001)), ""))),
+            BODY_BOUNDS.members_of_one_object,
+        ),
+        (_asking("messages", "[" + "0," * 400_000 + "0]"), BODY_BOUNDS.values),
+    ):
+        problem = api.refused("POST", QUERY, content=content, status=400, code="malformed_request")
+        assert f"{bound} at most" in problem["detail"]
+    text = _asking("system", json.dumps("0,[{" * 150_000))
+    assert api.call("POST", QUERY, content=text).json().get("code") != "malformed_request"
+
+
+def test_a_name_that_comes_again_among_many_is_found_soon(api: Api) -> None:
+    many = ",".join(f'"{number:x}":0' for number in range(9_999))
+    since = time.process_time()
+    problem = api.refused(
+        "POST", QUERY, content=_asking("metadata", f'{{{many},"1":0}}'), status=400, code="malformed_request"
+    )
+    assert "'1' twice" in problem["detail"]
+    assert time.process_time() - since < 2
 
 
 @pytest.mark.parametrize("body", [None, [], "text", 5, True, [{"messages": []}]])
@@ -188,10 +215,10 @@ def test_a_declared_length_is_believed_only_where_it_is_too_long(api: Api) -> No
 
 
 def test_a_problem_stays_small_however_much_is_wrong(api: Api) -> None:
-    many = json.dumps({f"unknown_{number}": number for number in range(100_000)}).encode()
+    many = json.dumps({f"unknown_{number}": number for number in range(10_000)}).encode()
     problem = api.refused("POST", QUERY, content=many, status=422, code="validation_failed")
     assert len(problem["errors"]) == 100
-    assert "and 99998 more" in problem["detail"]
+    assert "and 9998 more" in problem["detail"]
     for text in ("a" * 3 * _MEGABYTE, "\U0001f600" * (_MEGABYTE // 4)):
         for body in ({text: 1}, {"messages": [{"role": text}]}, {"mode": text}, {"tool_choice": text}):
             response = api.call("POST", QUERY, body)

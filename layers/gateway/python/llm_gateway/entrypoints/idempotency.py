@@ -8,11 +8,11 @@ from fastapi import Depends, Header
 from starlette.requests import Request
 
 from llm_gateway.domain.idempotency import Idempotency
+from llm_gateway.domain.strict_json import digest
 from llm_gateway.entrypoints.http import Caller, Gateway
 from llm_gateway.entrypoints.prefix import own_path
 from llm_gateway.entrypoints.replies import Reply
 from llm_gateway.errors import ValidationFailed
-from llm_gateway.services.queries.cache_key import digest
 from llm_gateway.wire.schema import Revised
 
 _LONGEST_KEY = 255

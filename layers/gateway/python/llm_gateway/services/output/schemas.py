@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_gateway.domain.chat import JsonObject
+from llm_gateway.domain.strict_json import DEEPEST, is_deeper
 from llm_gateway.errors import ValidationFailed
 from llm_gateway.services.output.conformity import brief
 from llm_gateway.services.output.patterns import InvalidPattern, check_pattern
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from referencing import Resource
     from referencing._core import Resolver
 
-DEEPEST: Final = 100
 _MOST_BYTES: Final = 131_072
 _MOST_PARTS: Final = 5_000
 _MOST_PATTERNS: Final = 100
@@ -36,16 +36,6 @@ def check_schema(schema: JsonObject) -> None:
         raise ValidationFailed.of("output.schema", "is nested too deeply") from None
     except _Unusable as fault:
         raise ValidationFailed.of("output.schema", str(fault)) from None
-
-
-def is_deeper(value: Any, levels: int) -> bool:
-    """Whether lists and objects are nested in more than `levels` levels."""
-    layer = [value]
-    for _ in range(levels):
-        layer = [inner for part in layer for inner in _inner(part)]
-        if not layer:
-            return False
-    return True
 
 
 class _Unusable(Exception):

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from math import isfinite
 from typing import Any
 
 from llm_gateway.domain.chat import (
@@ -15,9 +14,9 @@ from llm_gateway.domain.chat import (
     OutputFormat,
     TextPart,
 )
+from llm_gateway.domain.strict_json import InvalidJson, parse
 from llm_gateway.ports.system import Cancelled, never
 from llm_gateway.services.output.conformity import faults
-from llm_gateway.services.output.schemas import DEEPEST, is_deeper
 
 
 class InvalidOutput(Exception):
@@ -60,17 +59,9 @@ def in_words(request: ChatRequest) -> ChatRequest:
 
 def _parsed(text: str) -> Any:
     try:
-        value = json.loads(_without_fence(text), parse_constant=_refuse, parse_float=_finite)
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise InvalidOutput("it holds half of a surrogate pair, which is no text") from None
-    except json.JSONDecodeError as error:
-        raise InvalidOutput(f"it is not JSON ({error.msg} at line {error.lineno}, column {error.colno})") from None
-    except (RecursionError, ValueError):
-        raise InvalidOutput("it is nested too deeply, or holds a number that is none in JSON") from None
-    if is_deeper(value, DEEPEST):
-        raise InvalidOutput(f"it is nested too deeply, in more than {DEEPEST} levels")
-    return value
+        return parse(_without_fence(text))
+    except InvalidJson as fault:
+        raise InvalidOutput(f"it {fault}") from None
 
 
 def _without_fence(text: str) -> str:
@@ -79,16 +70,6 @@ def _without_fence(text: str) -> str:
     if text.startswith("```") and text.endswith("```") and "\n" in text:
         return text[text.index("\n") : -3]
     return text
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)
-
-
-def _finite(number: str) -> float:
-    """Python reads a number that is too large for it as infinite, which JSON is not."""
-    value = float(number)
-    return value if isfinite(value) else _refuse(number)
 
 
 def _check(value: Any, schema: JsonObject, gives_up: Cancelled) -> None:

@@ -1,14 +1,10 @@
 """Caching: which answers may be given again, and under which key."""
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from llm_gateway.domain.chat import FinishReason
 from llm_gateway.domain.queries import QueryAnswer, QueryRequest
+from llm_gateway.domain.strict_json import digest
 from llm_gateway.services.queries.planning import Step
 
 _WHOLE: Final = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
@@ -35,24 +31,6 @@ def cache_key(step: Step, *, owner: str) -> str:
     """A hash over all that affects the answer, and over whose it is: answers are never shared between API keys."""
     provider = step.candidate.provider
     return digest([owner, provider.id, provider.kind, provider.base_url, step.chat, step.output])
-
-
-def canonical(value: Any) -> Any:
-    """`value` as JSON that is the same for equal values: `1.0` is `1`, but `true` is not."""
-    if is_dataclass(value):
-        return {field.name: canonical(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {str(key): canonical(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [canonical(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def digest(value: Any) -> str:
-    """What equal values have in common, and no others: neither the order of members counts nor how a number is written."""
-    return hashlib.sha256(json.dumps(canonical(value), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _is_deterministic(request: QueryRequest) -> bool:
