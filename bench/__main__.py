@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from llm_gateway.endpoints import ENDPOINTS, WORKERS
+from llm_gateway.endpoints import ROWS
 
 from bench import cold, concurrent, warm
 from bench.built import Built, build
@@ -25,7 +25,7 @@ def main() -> int:
     arguments = parser.parse_args()
     # Ended from outside, it still ends what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    every = [row.name for row in (*ENDPOINTS, *WORKERS)]
+    every = [row.name for row in ROWS]
     if unknown := set(arguments.functions).difference(every):
         parser.error(f"no such function: {', '.join(sorted(unknown))} (there are {', '.join(every)})")
     names = arguments.functions or every

@@ -5,7 +5,8 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
-from llm_gateway.endpoints import ENDPOINTS, Endpoint
+from llm_gateway.access import Endpoint
+from llm_gateway.endpoints import ENDPOINTS
 
 from infra.data import DataStack
 from infra.deployment import Deployment

@@ -8,7 +8,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
-from llm_gateway.endpoints import WORKERS, Resource
+from llm_gateway.access import Resource
+from llm_gateway.endpoints import WORKERS
 
 from infra.deployment import Deployment
 from infra.security import acknowledge

@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
-from llm_gateway.endpoints import Endpoint, Worker
+from llm_gateway.access import Endpoint, Worker
 
 from infra.assets import code
 from infra.data import DataStack

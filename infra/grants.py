@@ -5,7 +5,7 @@ from typing import Final
 
 from aws_cdk import ArnFormat
 from aws_cdk import aws_iam as iam
-from llm_gateway.endpoints import Endpoint, Resource, Worker
+from llm_gateway.access import Endpoint, Resource, Worker
 
 from infra.data import KEYS_INDEX, DataStack
 

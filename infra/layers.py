@@ -7,7 +7,7 @@ from pathlib import Path
 from aws_cdk import Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
-from llm_gateway.endpoints import Endpoint, Resource, Worker
+from llm_gateway.access import Endpoint, Resource, Worker
 
 from infra.assets import code
 from infra.deployment import Deployment

@@ -7,7 +7,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
-from llm_gateway.endpoints import ENDPOINTS, WORKERS, Endpoint, Worker
+from llm_gateway.access import Endpoint, Worker
+from llm_gateway.endpoints import ROWS, WORKERS
 
 from infra.data import DataStack
 from infra.deployment import Deployment
@@ -69,7 +70,7 @@ class MonitoringStack(Stack):
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._deployment.prefix)
         requests = [self._api(name) for name in ("Count", "4XXError", "5XXError")]
         latencies = [self._api("Latency", statistic) for statistic in ("p50", "p95", "p99")]
-        functions = [self._errors(row).with_(label=row.name) for row in (*ENDPOINTS, *WORKERS)]
+        functions = [self._errors(row).with_(label=row.name) for row in ROWS]
         dashboard.add_widgets(
             cloudwatch.GraphWidget(title="Requests", left=requests, width=12),
             cloudwatch.GraphWidget(title="Latency, ms", left=latencies, width=12),

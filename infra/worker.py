@@ -2,7 +2,8 @@
 
 from aws_cdk import Stack
 from constructs import Construct
-from llm_gateway.endpoints import WORKERS, Worker
+from llm_gateway.access import Worker
+from llm_gateway.endpoints import WORKERS
 
 from infra.data import DataStack
 from infra.deployment import Deployment

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_gateway.endpoints import ENDPOINTS, WORKERS, Endpoint
+from llm_gateway.access import Endpoint
+from llm_gateway.endpoints import ENDPOINTS, WORKERS
 from llm_gateway.entrypoints.server import openapi_json
 
 from functions.__main__ import every_endpoint, every_worker

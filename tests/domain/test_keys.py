@@ -1,8 +1,9 @@
 """API keys: what each role may, whose queries it sees, and which key a secret belongs to."""
 
 import pytest
+from llm_gateway.access import Permission
 from llm_gateway.domain.keys import Caller, Role, key_id_of
-from llm_gateway.endpoints import ENDPOINTS, Permission
+from llm_gateway.endpoints import ENDPOINTS
 
 
 def _may(role: Role) -> set[Permission]:

@@ -15,8 +15,8 @@ import boto3
 import httpx2
 import pytest
 from botocore.exceptions import ClientError
+from llm_gateway.access import Endpoint, Resource, Worker
 from llm_gateway.domain.keys import Role
-from llm_gateway.endpoints import Endpoint, Resource, Worker
 
 from local_aws import emulator, gateway
 from local_aws.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, LocalAws

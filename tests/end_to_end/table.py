@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from llm_gateway.endpoints import ENDPOINTS, Endpoint
+from llm_gateway.access import Endpoint
+from llm_gateway.endpoints import ENDPOINTS
 from ulid import ULID
 
 _FOUND: Final = ("get_health", "get_openapi", "get_docs", "list_providers")

@@ -8,8 +8,9 @@ from urllib.parse import urljoin
 
 import httpx2
 import pytest
+from llm_gateway.access import Endpoint, Worker
 from llm_gateway.domain.keys import Role
-from llm_gateway.endpoints import BASE_PATH, ENDPOINTS, WORKERS, Endpoint, Worker
+from llm_gateway.endpoints import BASE_PATH, ENDPOINTS, WORKERS
 
 from tests.adapters.upstream import Answer, Refusal, ScriptedUpstream
 from tests.adapters.upstream_wires import Said

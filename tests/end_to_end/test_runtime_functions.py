@@ -12,8 +12,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from llm_gateway.access import Endpoint, Resource
 from llm_gateway.domain.keys import Role
-from llm_gateway.endpoints import ENDPOINTS, WORKERS, Endpoint, Resource
+from llm_gateway.endpoints import ENDPOINTS, WORKERS
 
 from bench.built import Built, build
 from layers.cache import size_mb

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from llm_gateway.access import Endpoint
 from llm_gateway.domain.keys import Role
-from llm_gateway.endpoints import ENDPOINTS, Endpoint
+from llm_gateway.endpoints import ENDPOINTS
 
 from tests.entrypoints.conftest import PROVIDERS, QUERY, Api
 

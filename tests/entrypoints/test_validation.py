@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from llm_gateway.endpoints import ENDPOINTS, Endpoint
+from llm_gateway.access import Endpoint
+from llm_gateway.endpoints import ENDPOINTS
 
 from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Api
 

@@ -5,8 +5,9 @@ import json
 from typing import Any
 
 import pytest
+from llm_gateway.access import Endpoint
 from llm_gateway.domain.keys import Role
-from llm_gateway.endpoints import ENDPOINTS, Endpoint
+from llm_gateway.endpoints import ENDPOINTS
 
 from tests.adapters.upstream import ScriptedUpstream
 from tests.functions.conftest import Deployed

@@ -10,7 +10,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from llm_gateway.endpoints import ENDPOINTS, WORKERS, Resource, endpoint
+from llm_gateway.access import Resource
+from llm_gateway.endpoints import ENDPOINTS, WORKERS, endpoint
 
 from infra.functions import files
 from tests.infra.deployments import ROOT, deployed

@@ -1,6 +1,7 @@
 """A model of one's own, in either form."""
 
-from llm_gateway.endpoints import ENDPOINTS, Resource
+from llm_gateway.access import Resource
+from llm_gateway.endpoints import ENDPOINTS
 
 from tests.infra.deployments import deployed
 

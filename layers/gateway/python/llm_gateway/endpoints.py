@@ -1,213 +1,83 @@
 """The table of endpoints: what is public, who may call the rest, and what each may touch.
 
 FastAPI takes route and permission from a row, CDK takes method, path, size and least-privilege grants from the same row.
-A row is named like its file in `functions/` and like its Lambda.
+A row is named like its file in `functions/` and like its Lambda. Columns: name, method, path, permission, and the rest by name.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import chain
 from typing import Final
 
+from llm_gateway.access import Area, Endpoint, Permission, Resource, Row, Worker
+
 BASE_PATH: Final = "/api/v1/llm"
+P, R = Permission, Resource
+
+# What a row touches is a union of these.
+PROVIDERS: Final = frozenset({R.PROVIDERS})
+QUERIES: Final = frozenset({R.QUERIES})
+LIMITS: Final = frozenset({R.LIMITS})
+CACHE: Final = frozenset({R.CACHE})
+BODIES: Final = frozenset({R.BODIES})
+CREDENTIALS: Final = frozenset({R.CREDENTIALS})
+QUEUE: Final = frozenset({R.QUEUE})
+# Whatever takes an Idempotency-Key looks for the answer of the first time, and keeps its own.
+REPLAYS: Final = CACHE | BODIES
+ANSWERS: Final = QUERIES | LIMITS | CACHE | BODIES
+ASKS: Final = PROVIDERS | CREDENTIALS | ANSWERS
 
 
-class Permission(StrEnum):
-    """What a role may be allowed to do; `domain.keys` says which role may."""
-
-    MANAGE_PROVIDERS = "manage_providers"
-    READ_PROVIDERS = "read_providers"
-    READ_PROVIDER_STATUS = "read_provider_status"
-    RUN_QUERIES = "run_queries"
-    READ_QUERY_STATUS = "read_query_status"
-    READ_QUERY_CONTENT = "read_query_content"
+def _below(base: str, *rows: Endpoint) -> tuple[Endpoint, ...]:
+    return tuple(replace(row, path=base + row.path) for row in rows)
 
 
-class Resource(StrEnum):
-    """Something that is stored or sent, and that a function must be granted before it can touch it."""
-
-    KEYS = "keys"
-    PROVIDERS = "providers"
-    QUERIES = "queries"
-    LIMITS = "limits"
-    CACHE = "cache"
-    BODIES = "bodies"
-    CREDENTIALS = "credentials"
-    QUEUE = "queue"
-
-
-R = Resource
-NOTHING: Final[frozenset[Resource]] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """One route and the Lambda behind it. `permission=None` makes it public; authentication grants are added to all others."""
-
-    name: str
-    method: str
-    path: str
-    permission: Permission | None
-    reads: frozenset[Resource] = NOTHING
-    writes: frozenset[Resource] = NOTHING
-    memory_mb: int = 512
-    timeout_s: int = 29
-    status: int = 200
-    streams: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Worker:
-    """One Lambda that a queue feeds; `queue` names it, `max_concurrency` bounds how many it runs at once."""
-
-    name: str
-    queue: str
-    reads: frozenset[Resource] = NOTHING
-    writes: frozenset[Resource] = NOTHING
-    memory_mb: int = 512
-    timeout_s: int = 900
-    batch_size: int = 1
-    max_concurrency: int | None = None
-
-
-_ASKS = frozenset({R.PROVIDERS, R.CREDENTIALS, R.QUERIES, R.LIMITS, R.CACHE, R.BODIES})
-_ANSWERS = frozenset({R.QUERIES, R.LIMITS, R.CACHE, R.BODIES})
-
-ENDPOINTS: Final = (
-    # Public: nothing behind these is anybody's.
-    Endpoint(name="get_health", method="GET", path="/health", permission=None, memory_mb=256),
-    Endpoint(name="get_openapi", method="GET", path="/openapi.json", permission=None, memory_mb=256),
-    Endpoint(name="get_docs", method="GET", path="/docs", permission=None, memory_mb=256),
-    # Providers
-    Endpoint(
-        name="create_provider",
-        method="POST",
-        path=f"{BASE_PATH}/providers",
-        permission=Permission.MANAGE_PROVIDERS,
-        status=201,
-        reads=frozenset({R.CACHE, R.BODIES}),
-        writes=frozenset({R.PROVIDERS, R.CREDENTIALS, R.CACHE, R.BODIES}),
+# An area is a stack, and a row stays in its own: one that moved could not be deployed, because functions have fixed names and the
+# new stack would make its function before the old one gave the name up. Not formatted, so that a row is a line or two.
+# fmt: off
+AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
+    # Nothing behind these is anybody's.
+    Area.PUBLIC: (
+        Endpoint("get_health", "GET", "/health", None, memory_mb=256),
+        Endpoint("get_openapi", "GET", "/openapi.json", None, memory_mb=256),
+        Endpoint("get_docs", "GET", "/docs", None, memory_mb=256),
     ),
-    Endpoint(
-        name="list_providers",
-        method="GET",
-        path=f"{BASE_PATH}/providers",
-        permission=Permission.READ_PROVIDERS,
-        reads=frozenset({R.PROVIDERS}),
+    Area.PROVIDERS: _below(
+        BASE_PATH,
+        Endpoint("create_provider", "POST", "/providers", P.MANAGE_PROVIDERS, status=201, audit="provider.created",
+                 reads=REPLAYS, writes=REPLAYS | PROVIDERS | CREDENTIALS),
+        Endpoint("list_providers", "GET", "/providers", P.READ_PROVIDERS, reads=PROVIDERS),
+        Endpoint("get_provider", "GET", "/providers/{provider_id}", P.READ_PROVIDERS, reads=PROVIDERS),
+        Endpoint("update_provider", "PUT", "/providers/{provider_id}", P.MANAGE_PROVIDERS, audit="provider.updated",
+                 reads=PROVIDERS, writes=PROVIDERS | CREDENTIALS),
+        Endpoint("delete_provider", "DELETE", "/providers/{provider_id}", P.MANAGE_PROVIDERS, status=204,
+                 audit="provider.deleted", reads=PROVIDERS, writes=PROVIDERS | CREDENTIALS),
+        Endpoint("get_provider_status", "GET", "/providers/{provider_id}/status", P.READ_PROVIDER_STATUS, memory_mb=1024,
+                 reads=PROVIDERS | CREDENTIALS | LIMITS, writes=LIMITS),
     ),
-    Endpoint(
-        name="get_provider",
-        method="GET",
-        path=f"{BASE_PATH}/providers/{{provider_id}}",
-        permission=Permission.READ_PROVIDERS,
-        reads=frozenset({R.PROVIDERS}),
+    Area.QUERIES: _below(
+        BASE_PATH,
+        Endpoint("run_query", "POST", "/query", P.RUN_QUERIES, memory_mb=1024, reads=ASKS, writes=ANSWERS | QUEUE),
+        Endpoint("stream_query", "POST", "/query/stream", P.RUN_QUERIES, memory_mb=1024, timeout_s=900, streams=True,
+                 reads=ASKS, writes=ANSWERS),
+        Endpoint("resume_query_stream", "GET", "/query/{query_id}/stream", P.READ_QUERY_CONTENT, timeout_s=900, streams=True,
+                 reads=QUERIES | BODIES),
+        Endpoint("cancel_query", "POST", "/query/{query_id}/cancel", P.RUN_QUERIES, reads=QUERIES, writes=QUERIES),
+        Endpoint("erase_query", "DELETE", "/query/{query_id}", P.READ_QUERY_CONTENT, status=204,
+                 reads=QUERIES | CACHE | BODIES, writes=QUERIES | CACHE | BODIES),
+        Endpoint("get_query_status", "GET", "/query/{query_id}/status", P.READ_QUERY_STATUS, reads=QUERIES),
+        Endpoint("get_query_result", "GET", "/query/{query_id}/result", P.READ_QUERY_CONTENT, reads=QUERIES | BODIES),
     ),
-    Endpoint(
-        name="update_provider",
-        method="PUT",
-        path=f"{BASE_PATH}/providers/{{provider_id}}",
-        permission=Permission.MANAGE_PROVIDERS,
-        reads=frozenset({R.PROVIDERS}),
-        writes=frozenset({R.PROVIDERS, R.CREDENTIALS}),
-    ),
-    Endpoint(
-        name="delete_provider",
-        method="DELETE",
-        path=f"{BASE_PATH}/providers/{{provider_id}}",
-        permission=Permission.MANAGE_PROVIDERS,
-        status=204,
-        reads=frozenset({R.PROVIDERS}),
-        writes=frozenset({R.PROVIDERS, R.CREDENTIALS}),
-    ),
-    Endpoint(
-        name="get_provider_status",
-        method="GET",
-        path=f"{BASE_PATH}/providers/{{provider_id}}/status",
-        permission=Permission.READ_PROVIDER_STATUS,
-        reads=frozenset({R.PROVIDERS, R.CREDENTIALS, R.LIMITS}),
-        writes=frozenset({R.LIMITS}),
-        memory_mb=1024,
-    ),
-    # Queries
-    Endpoint(
-        name="run_query",
-        method="POST",
-        path=f"{BASE_PATH}/query",
-        permission=Permission.RUN_QUERIES,
-        reads=_ASKS,
-        writes=_ANSWERS | {R.QUEUE},
-        memory_mb=1024,
-    ),
-    Endpoint(
-        name="stream_query",
-        method="POST",
-        path=f"{BASE_PATH}/query/stream",
-        permission=Permission.RUN_QUERIES,
-        reads=_ASKS,
-        writes=_ANSWERS,
-        memory_mb=1024,
-        timeout_s=900,
-        streams=True,
-    ),
-    Endpoint(
-        name="resume_query_stream",
-        method="GET",
-        path=f"{BASE_PATH}/query/{{query_id}}/stream",
-        permission=Permission.READ_QUERY_CONTENT,
-        reads=frozenset({R.QUERIES, R.BODIES}),
-        timeout_s=900,
-        streams=True,
-    ),
-    Endpoint(
-        name="cancel_query",
-        method="POST",
-        path=f"{BASE_PATH}/query/{{query_id}}/cancel",
-        permission=Permission.RUN_QUERIES,
-        reads=frozenset({R.QUERIES}),
-        writes=frozenset({R.QUERIES}),
-    ),
-    Endpoint(
-        name="erase_query",
-        method="DELETE",
-        path=f"{BASE_PATH}/query/{{query_id}}",
-        permission=Permission.READ_QUERY_CONTENT,
-        status=204,
-        reads=frozenset({R.QUERIES, R.CACHE, R.BODIES}),
-        writes=frozenset({R.QUERIES, R.CACHE, R.BODIES}),
-    ),
-    Endpoint(
-        name="get_query_status",
-        method="GET",
-        path=f"{BASE_PATH}/query/{{query_id}}/status",
-        permission=Permission.READ_QUERY_STATUS,
-        reads=frozenset({R.QUERIES}),
-    ),
-    Endpoint(
-        name="get_query_result",
-        method="GET",
-        path=f"{BASE_PATH}/query/{{query_id}}/result",
-        permission=Permission.READ_QUERY_CONTENT,
-        reads=frozenset({R.QUERIES, R.BODIES}),
-    ),
-)
+}
 
 WORKERS: Final = (
-    Worker(
-        name="process_query",
-        queue="queries",
-        reads=_ASKS,
-        writes=_ANSWERS | {R.QUEUE},
-        memory_mb=1024,
-        max_concurrency=20,
-    ),
-    Worker(
-        name="bury_query",
-        queue="dead_letters",
-        reads=frozenset({R.QUERIES}),
-        writes=frozenset({R.QUERIES, R.QUEUE}),
-        timeout_s=60,
-    ),
+    Worker("process_query", "queries", memory_mb=1024, max_concurrency=20, reads=ASKS, writes=ANSWERS | QUEUE),
+    Worker("bury_query", "dead_letters", timeout_s=60, reads=QUERIES, writes=QUERIES | QUEUE),
 )
+# fmt: on
 
+ENDPOINTS: Final = tuple(chain.from_iterable(AREAS.values()))
+ROWS: Final[tuple[Row, ...]] = (*ENDPOINTS, *WORKERS)
 _BY_NAME: Final = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
 

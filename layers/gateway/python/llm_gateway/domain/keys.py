@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from llm_gateway.endpoints import Permission
+from llm_gateway.access import Permission
 
 SECRET_PREFIX: Final = "llmgw_"
 

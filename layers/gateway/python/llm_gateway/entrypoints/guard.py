@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from llm_gateway.access import Endpoint
 from llm_gateway.domain.keys import Caller
-from llm_gateway.endpoints import Endpoint
 from llm_gateway.entrypoints.composition import gateway_behind
 from llm_gateway.entrypoints.json_body import parsed_json
 from llm_gateway.entrypoints.problems import render

@@ -18,8 +18,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from llm_gateway import bootstrap
+from llm_gateway.access import Endpoint
 from llm_gateway.domain import keys
-from llm_gateway.endpoints import BASE_PATH, Endpoint
+from llm_gateway.endpoints import BASE_PATH
 from llm_gateway.endpoints import endpoint as row_named
 from llm_gateway.entrypoints.composition import gateway, gateway_behind
 from llm_gateway.entrypoints.guard import guarded

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
+from llm_gateway.access import Permission
 from llm_gateway.domain.capabilities import capabilities_of
 from llm_gateway.domain.chat import ChatRequest, Message, MessageRole, OutputFormat, Parameters, TextPart
 from llm_gateway.domain.health import GateState
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.providers import ProviderConfig, RetryPolicy
 from llm_gateway.domain.routing import Candidate
-from llm_gateway.endpoints import Permission
 from llm_gateway.errors import Forbidden, GatewayError
 from llm_gateway.ports.providers import ProviderGates, ProviderStore
 from llm_gateway.ports.system import Clock

@@ -1,0 +1,92 @@
+"""What a row of the endpoint table is made of: who may call, what is touched, where it is deployed, in which dialect."""
+
+from dataclasses import KW_ONLY, dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Permission(StrEnum):
+    """What a role may be allowed to do; `domain.keys` says which role may."""
+
+    MANAGE_PROVIDERS = "manage_providers"
+    READ_PROVIDERS = "read_providers"
+    READ_PROVIDER_STATUS = "read_provider_status"
+    RUN_QUERIES = "run_queries"
+    READ_QUERY_STATUS = "read_query_status"
+    READ_QUERY_CONTENT = "read_query_content"
+
+
+class Resource(StrEnum):
+    """Something that is stored or sent, and that a function must be granted before it can touch it."""
+
+    KEYS = "keys"
+    PROVIDERS = "providers"
+    QUERIES = "queries"
+    LIMITS = "limits"
+    CACHE = "cache"
+    BODIES = "bodies"
+    CREDENTIALS = "credentials"
+    QUEUE = "queue"
+
+
+class Area(StrEnum):
+    """A part of the API whose functions are deployed together, as the stack of this name."""
+
+    PUBLIC = "public"
+    PROVIDERS = "providers"
+    QUERIES = "queries"
+    PROMPTS = "prompts"
+    KEYS = "keys"
+    USAGE = "usage"
+    DROP_IN = "drop-in"
+
+
+class Dialect(StrEnum):
+    """Whose API a route speaks, in what it takes, what it answers and how it tells errors."""
+
+    NATIVE = "native"
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+
+
+NOTHING: Final[frozenset[Resource]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One route and the Lambda behind it. `permission=None` makes it public; authentication grants are added to all others.
+
+    `audit` is the action that the audit log calls a change of administration: "provider.created". None: it changes none.
+    """
+
+    name: str
+    method: str
+    path: str
+    permission: Permission | None
+    _: KW_ONLY
+    reads: frozenset[Resource] = NOTHING
+    writes: frozenset[Resource] = NOTHING
+    memory_mb: int = 512
+    timeout_s: int = 29
+    status: int = 200
+    streams: bool = False
+    dialect: Dialect = Dialect.NATIVE
+    audit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One Lambda that a queue feeds; `queue` names it, `max_concurrency` bounds how many it runs at once."""
+
+    name: str
+    queue: str
+    _: KW_ONLY
+    reads: frozenset[Resource] = NOTHING
+    writes: frozenset[Resource] = NOTHING
+    memory_mb: int = 512
+    timeout_s: int = 900
+    batch_size: int = 1
+    max_concurrency: int | None = None
+
+
+Row = Endpoint | Worker
