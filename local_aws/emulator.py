@@ -10,6 +10,8 @@ from typing import Final
 from local_aws.aws import LocalAws
 from local_aws.ports import LOOPBACK, free_port
 from local_aws.processes import Process, Processes
+from local_aws.synthesis import GATEWAY_PACKAGE
+from workshop.places import ROOT
 from workshop.steps import Failure
 
 PREFERRED_PORT: Final = 4566
@@ -39,6 +41,7 @@ def start(processes: Processes, *, scratch: Path, certificate: Path | None = Non
         "TMPDIR": str(scratch),
         "STATE_DIR": str(scratch / "state"),
         "S3_DATA_DIR": str(scratch / "s3"),
+        "PYTHONPATH": f"{ROOT}:{GATEWAY_PACKAGE}",
     }
     del environment["AWS_ENDPOINT_URL"]
     command = [sys.executable, "-m", "local_aws.emulator_process"]

@@ -1,8 +1,10 @@
-"""`python -m local_aws.emulator_process`: ministack, whose Lambda processes share a layer's files, as they do in AWS, and start
-one after the other.
+"""`python -m local_aws.emulator_process`: ministack, closed to the pages of a browser. Its Lambda processes share a layer's
+files, as they do in AWS, and start one after the other.
 
-By itself it unzips every layer anew for every process, and these layers have 6,500 files: seconds of a processor's time. And a
-hundred processes that start at once leave each other, and the emulator that all of them wait for, no time to answer in.
+By itself it lets every page call it and read the answer, and runs functions as processes of the user who started it: any page
+that a developer visits meanwhile could run code on the machine. It also unzips every layer anew for every process, and these
+layers have 6,500 files: seconds of a processor's time. And a hundred processes that start at once leave each other, and the
+emulator that all of them wait for, no time to answer in.
 """
 
 import hashlib
@@ -60,9 +62,18 @@ def open_archive(file: str) -> zipfile.ZipFile:
     return zipfile.ZipFile(file)
 
 
-if __name__ == "__main__":
-    from ministack.app import main
+def main() -> None:
+    """Serve until a signal comes."""
+    # Functions are to find the package in their layer, and there alone.
+    os.environ.pop("PYTHONPATH", None)
+    from llm_gateway.entrypoints.visitors import NoOtherSites
+    from ministack import app as ministack
     from ministack.core import lambda_runtime
 
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": open_archive})
+    ministack.app = NoOtherSites(ministack.app)
+    ministack.main()
+
+
+if __name__ == "__main__":
     main()

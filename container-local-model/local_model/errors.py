@@ -4,6 +4,7 @@ ApiError
 ├── InvalidRequest          400  the request says something that cannot be done; `param` names the field
 │   ├── UnsupportedParameter     a field of OpenAI's API that this server does not have
 │   └── ContextOverflow          the prompt leaves no room for an answer
+├── Forbidden               403  a page of a browser asked, or a name that is none of this machine's
 ├── ModelNotFound           404
 ├── BodyTooLarge            413
 ├── NotJson                 415
@@ -45,6 +46,12 @@ class UnsupportedParameter(InvalidRequest):
 
 class ContextOverflow(InvalidRequest):
     code = "context_length_exceeded"
+
+
+class Forbidden(ApiError):
+    status = 403
+    type = "invalid_request_error"
+    code = "forbidden"
 
 
 class ModelNotFound(ApiError):

@@ -9,6 +9,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from local_model.settings import Settings
+from local_model.visitors import ProgramsOnly, is_loopback
 from local_model.worker import Worker
 
 logger = logging.getLogger("local_model")
@@ -23,7 +24,7 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, app: Starlette, worker: Worker, settings: Settings) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                ProgramsOnly(app) if is_loopback(settings.host) else app,
                 host=settings.host,
                 port=settings.port,
                 access_log=False,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 from llm_gateway.domain.keys import Role
-from llm_gateway.entrypoints.http import app_of
+from llm_gateway.entrypoints.server import local_app
 
 from functions.__main__ import every_endpoint
 from tests.adapters.gateway import FakeGateway
@@ -28,7 +28,8 @@ class Serving:
         self.key = gateway.new_key(Role.ADMIN)[1]
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.listening.getsockname()[1]
-        app = app_of(*every_endpoint(), gateway=lambda: gateway)
+        app = local_app(every_endpoint(), host="127.0.0.1")
+        app.state.gateway = lambda: gateway
         self.server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listening]})
 
@@ -109,7 +110,7 @@ def test_a_body_that_is_too_long(serving: Serving, body: Any) -> None:
 
 
 def test_a_declared_length_is_refused_before_the_body_comes(serving: Serving) -> None:
-    head = f"POST {QUERY} HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999999\r\nConnection: close\r\n\r\n"
+    head = f"POST {QUERY} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999999999\r\nConnection: close\r\n\r\n"
     assert serving.raw(head.encode()).startswith(b"HTTP/1.1 413 ")
 
 
@@ -132,7 +133,7 @@ def test_each_request_has_an_id_of_its_own(serving: Serving) -> None:
 
 
 def test_head_answers_without_a_body(serving: Serving) -> None:
-    answer = serving.raw(b"HEAD /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = serving.raw(b"HEAD /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 405 ")
     assert b"allow: GET" in head
@@ -156,7 +157,7 @@ def test_strange_targets_make_nothing_fail(serving: Serving, target: bytes) -> N
     request = (
         b"GET "
         + target
-        + b" HTTP/1.1\r\nHost: x\r\nX-Api-Key: "
+        + b" HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: "
         + serving.key.encode()
         + b"\r\nConnection: close\r\n\r\n"
     )
@@ -174,12 +175,12 @@ def test_strange_targets_make_nothing_fail(serving: Serving, target: bytes) -> N
     ],
 )
 def test_strange_headers_make_nothing_fail(serving: Serving, header: bytes) -> None:
-    request = f"GET {PROVIDERS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".encode() + header + b"\r\n\r\n"
+    request = f"GET {PROVIDERS} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n".encode() + header + b"\r\n\r\n"
     assert serving.raw(request).startswith(b"HTTP/1.1 401 ")
 
 
 def test_a_client_that_leaves_while_it_sends_is_no_fault_of_ours(serving: Serving, lines: Lines) -> None:
-    head = f"POST {QUERY} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {serving.key}\r\nContent-Length: 1000\r\n\r\n"
+    head = f"POST {QUERY} HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: {serving.key}\r\nContent-Length: 1000\r\n\r\n"
     serving.raw(head.encode() + b"{", close=True)
     for _ in range(200):
         if lines.named("request"):

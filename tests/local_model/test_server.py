@@ -345,3 +345,15 @@ def test_nothing_is_written_while_it_works(real_model, tmp_path):
         output, errors = process.communicate()
     timer.cancel()
     assert (output, errors, process.returncode) == ("", "", 0)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "rebind.evil.example:8080"}],
+    ids=str,
+)
+def test_no_page_of_a_browser_is_answered(http: httpx2.Client, headers: dict[str, str]) -> None:
+    answer = http.post("/v1/chat/completions", json=body(), headers=headers)
+    assert answer.status_code == 403
+    assert answer.json()["error"]["code"] == "forbidden"
+    assert not [name for name in answer.headers if name.startswith("access-control-")]

@@ -9,9 +9,16 @@ import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
 
 from llm_gateway.endpoints import ENDPOINTS
 from llm_gateway.entrypoints.http import Mounted, app_of
+from llm_gateway.entrypoints.problems import render
+from llm_gateway.entrypoints.visitors import NoOtherSites, is_loopback
+from llm_gateway.errors import Forbidden
 from llm_gateway.wire.problems import MEDIA_TYPE
 
 _THREADS = 256
@@ -21,9 +28,28 @@ _LATER = {"run_query": "AcceptedShown", "get_query_result": "StatusShown"}
 
 def serve(mounted: Iterable[Mounted], *, host: str, port: int) -> None:
     """Serves until it is told to stop. A query holds a thread while its provider works, hence so many of them."""
+    uvicorn.run(
+        local_app(mounted, host=host),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def local_app(mounted: Iterable[Mounted], *, host: str) -> FastAPI:
+    """The app of a server that listens on `host`. On loopback it is for programs of this machine and its own pages alone."""
     app = app_of(*mounted)
     app.router.lifespan_context = _with_threads
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
+    if is_loopback(host):
+        # The innermost: a refusal is logged and has its id as every answer has.
+        app.user_middleware.append(Middleware(NoOtherSites, refusal=_refusal))
+    return app
+
+
+def _refusal(scope: Scope, fault: str) -> Response:
+    return render(Request(scope), Forbidden(fault))
 
 
 @asynccontextmanager
