@@ -83,7 +83,8 @@ def test_percentiles_are_right_to_five_per_cent(latencies: list[int]) -> None:
     in_order = sorted(latencies)
     for percent, found in ((50, latency.p50), (95, latency.p95), (99, latency.p99)):
         expected = in_order[-(-len(in_order) * percent // 100) - 1]
-        assert found == pytest.approx(expected, rel=0.05, abs=0.5)
+        # A class of 5 %, and then a whole number of milliseconds.
+        assert abs(found - expected) <= expected * 0.05 + 0.5
 
 
 @given(st.integers(0, 10**10))

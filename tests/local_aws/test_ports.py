@@ -7,7 +7,7 @@ import pytest
 from local_aws.ports import LOOPBACK, free_port
 
 
-@pytest.mark.parametrize("address", [LOOPBACK, "0.0.0.0"])  # noqa: S104 - listening everywhere takes it on loopback, too
+@pytest.mark.parametrize("address", [LOOPBACK, "0.0.0.0"])
 def test_goes_elsewhere_when_the_port_is_taken(address: str) -> None:
     with socket.create_server((address, 0)) as listener:
         taken = listener.getsockname()[1]

@@ -30,6 +30,7 @@ class Bounds:
     """How much of everything one document may have; None is no bound but the length of the document."""
 
     levels: int = DEEPEST
+    digits: int = MOST_DIGITS
     members_of_one_object: int | None = None
     values: int | None = None
 
@@ -45,7 +46,7 @@ def parse(
     text = _decoded(document)
     if bounds.values is not None and _has_more_values(text, bounds.values):
         raise InvalidJson(f"has too many values: {bounds.values} at most")
-    value = _loaded(text, _object_hook(bounds.members_of_one_object, unique_names=unique_names), bounds.levels)
+    value = _loaded(text, _object_hook(bounds.members_of_one_object, unique_names=unique_names), bounds)
     if is_deeper(value, bounds.levels):
         raise _too_deep(bounds.levels)
     if not half_pairs and _HALF_A_PAIR.search(text):
@@ -88,9 +89,9 @@ def _decoded(document: bytes | str) -> str:
         raise InvalidJson("is not UTF-8") from None
 
 
-def _loaded(text: str, object_hook: Callable[[list[tuple[str, Any]]], Any] | None, levels: int) -> Any:
+def _loaded(text: str, object_hook: Callable[[list[tuple[str, Any]]], Any] | None, bounds: Bounds) -> Any:
     # A Python function for each integer would double the time, and most documents have no long one.
-    integer = _short_integer if _LONG_NUMBER.search(text) else None
+    integer = _integer_of_at_most(bounds.digits) if _LONG_NUMBER.search(text) else None
     try:
         return json.loads(
             text, parse_constant=_refuse, parse_float=_finite, parse_int=integer, object_pairs_hook=object_hook
@@ -98,7 +99,7 @@ def _loaded(text: str, object_hook: Callable[[list[tuple[str, Any]]], Any] | Non
     except json.JSONDecodeError as error:
         raise InvalidJson(f"is not JSON ({error.msg} at line {error.lineno}, column {error.colno})") from None
     except RecursionError:
-        raise _too_deep(levels) from None
+        raise _too_deep(bounds.levels) from None
 
 
 def _object_hook(most: int | None, *, unique_names: bool) -> Callable[[list[tuple[str, Any]]], Any] | None:
@@ -138,15 +139,18 @@ def _refuse(constant: str) -> NoReturn:
 
 def _finite(text: str) -> float:
     number = float(text)
-    return number if math.isfinite(number) else _refuse_number()
+    return number if math.isfinite(number) else _refuse_number(MOST_DIGITS)
 
 
-def _short_integer(text: str) -> int:
-    return int(text) if len(text.lstrip("-")) <= MOST_DIGITS else _refuse_number()
+def _integer_of_at_most(digits: int) -> Callable[[str], int]:
+    def integer(text: str) -> int:
+        return int(text) if len(text.lstrip("-")) <= digits else _refuse_number(digits)
+
+    return integer
 
 
-def _refuse_number() -> NoReturn:
-    raise InvalidJson(f"holds a number that is too large: {MOST_DIGITS} digits at most")
+def _refuse_number(digits: int) -> NoReturn:
+    raise InvalidJson(f"holds a number that is too large: {digits} digits at most")
 
 
 def _containers(values: Iterable[Any]) -> Iterable[Any]:
