@@ -11,6 +11,7 @@ MODULES = (
     "cursors",
     "idempotency",
     "keys",
+    "nonces",
     "providers",
     "queries",
     "queue",

@@ -3,6 +3,7 @@
     GatewayError                         500 internal_error
     ├── MalformedRequest                 400
     ├── Unauthenticated                  401
+    │   ├── SignatureInvalid  SignatureExpired  SignatureReplayed
     ├── Forbidden                        403
     ├── NotFound                         404
     │   ├── RouteNotFound  ProviderNotFound  QueryNotFound  KeyNotFound
@@ -72,6 +73,26 @@ class Unauthenticated(GatewayError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="llm-gateway"'})
+
+
+class SignatureInvalid(Unauthenticated):
+    """One detail for every reason: which part failed would help a forger."""
+
+    code, title = "signature_invalid", "The signature does not verify"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The signature does not verify. It must cover exactly the method, the path, the query, the digest of a body, and"
+            " Idempotency-Key and If-Match where they are sent, with the signing secret of an active key."
+        )
+
+
+class SignatureExpired(Unauthenticated):
+    code, title = "signature_expired", "The signature was made at another time"
+
+
+class SignatureReplayed(Unauthenticated):
+    code, title = "signature_replayed", "The signature was used before"
 
 
 class Forbidden(GatewayError):

@@ -1,5 +1,6 @@
-"""API keys, and the secret under which they are hashed."""
+"""API keys, the secret under which they are hashed, and the nonces that their holders have signed with."""
 
+from datetime import datetime
 from typing import Protocol
 
 from llm_gateway.domain.keys import ApiKey
@@ -16,4 +17,13 @@ class KeyStore(Protocol):
 class Pepper(Protocol):
     def value(self) -> bytes:
         """The deployment's secret under which API keys are hashed."""
+        ...
+
+
+class NonceStore(Protocol):
+    def take(self, key_id: str, nonce: str, *, until: datetime) -> bool:
+        """Whether `nonce` is new for the key, and now taken until that time at least. Of several at once one takes it.
+
+        Raises `DependencyUnavailable`, and then the nonce may be taken or not.
+        """
         ...

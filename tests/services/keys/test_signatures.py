@@ -1,0 +1,133 @@
+"""Signed requests: whose they are, once each, and what a refused one leaves behind."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from llm_gateway.domain.signatures import WINDOW_S, SignedRequest
+from llm_gateway.errors import DependencyUnavailable, SignatureExpired, SignatureInvalid, SignatureReplayed
+from llm_gateway.services.keys.signatures import KEPT_S, Signatures
+
+from tests.adapters.clock import FakeClock
+from tests.adapters.nonce_store import InMemoryNonceStore
+from tests.adapters.signing import KEY_ID, NOW_S, SECRET, params, signed
+
+NEW_SECRET = b"the secret after a rotation"
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def nonces() -> InMemoryNonceStore:
+    return InMemoryNonceStore()
+
+
+@pytest.fixture
+def signatures(clock: FakeClock, nonces: InMemoryNonceStore) -> Signatures:
+    return Signatures(nonces=nonces, clock=clock)
+
+
+def let_in(signatures: Signatures, request: SignedRequest, *secrets: bytes) -> None:
+    signatures.verify(signatures.claim(request), secrets or (SECRET,))
+
+
+def test_a_signed_request_is_let_in_once(signatures: Signatures) -> None:
+    request = signed()
+    let_in(signatures, request)
+    for _ in range(3):
+        with pytest.raises(SignatureReplayed) as refusal:
+            let_in(signatures, request)
+    assert (refusal.value.status, refusal.value.code) == (401, "signature_replayed")
+    let_in(signatures, signed(parameters=params(nonce="another")))
+
+
+def test_a_nonce_is_spent_whatever_else_is_signed_with_it(signatures: Signatures) -> None:
+    let_in(signatures, signed())
+    with pytest.raises(SignatureReplayed):
+        let_in(signatures, signed(method="GET", body=b"", parameters=params(created=NOW_S + 1)))
+
+
+def test_two_keys_may_use_one_nonce(signatures: Signatures) -> None:
+    let_in(signatures, signed())
+    let_in(signatures, signed(parameters=params(key_id=KEY_ID[:-1] + "B")))
+
+
+def test_of_twenty_replays_at_once_one_is_let_in(signatures: Signatures) -> None:
+    request = signed()
+
+    def ask(_: int) -> bool:
+        try:
+            let_in(signatures, request)
+        except SignatureReplayed:
+            return False
+        return True
+
+    with ThreadPoolExecutor(20) as crowd:
+        assert sum(crowd.map(ask, range(20))) == 1
+
+
+@pytest.mark.parametrize("secret", [SECRET, NEW_SECRET])
+def test_both_secrets_of_a_rotation_sign_while_they_overlap(signatures: Signatures, secret: bytes) -> None:
+    let_in(signatures, signed(secret=secret), NEW_SECRET, SECRET)
+
+
+def test_after_the_overlap_the_old_secret_signs_nothing(signatures: Signatures) -> None:
+    with pytest.raises(SignatureInvalid):
+        let_in(signatures, signed(), NEW_SECRET)
+
+
+def test_a_key_without_secrets_signs_nothing(signatures: Signatures, nonces: InMemoryNonceStore) -> None:
+    claim = signatures.claim(signed())
+    with pytest.raises(SignatureInvalid):
+        signatures.verify(claim, ())
+    for secret in (b"", b"\0" * 32, KEY_ID.encode()):
+        with pytest.raises(SignatureInvalid):
+            signatures.verify(signatures.claim(signed(secret=secret)), ())
+    assert nonces.taken == {}
+
+
+def test_a_refused_signature_burns_no_nonce(signatures: Signatures, nonces: InMemoryNonceStore) -> None:
+    request = signed()
+    for changed in (replace(request, method="PUT"), replace(request, body=b"{}"), replace(request, headers=())):
+        with pytest.raises(SignatureInvalid):
+            let_in(signatures, changed)
+    with pytest.raises(SignatureInvalid):
+        let_in(signatures, request, b"another secret")
+    for off_s in (-301, 301):
+        with pytest.raises(SignatureExpired):
+            let_in(signatures, signed(parameters=params(created=NOW_S + off_s)))
+    assert nonces.taken == {}
+    let_in(signatures, request)
+
+
+@pytest.mark.parametrize("off_s", [-300, -299, 299, 300])
+def test_a_clock_may_be_five_minutes_off(signatures: Signatures, off_s: int) -> None:
+    let_in(signatures, signed(parameters=params(created=NOW_S + off_s)))
+
+
+@pytest.mark.parametrize("off_s", [-300, 0, 300])
+def test_a_nonce_outlives_every_signature_that_carries_it(
+    signatures: Signatures, clock: FakeClock, nonces: InMemoryNonceStore, off_s: int
+) -> None:
+    request = signed(parameters=params(created=NOW_S + off_s))
+    let_in(signatures, request)
+    (until,) = nonces.taken.values()
+    assert until == clock.now() + timedelta(seconds=KEPT_S)
+    assert KEPT_S > 2 * WINDOW_S + 1
+    clock.advance((until - clock.now()).total_seconds())
+    nonces.taken.clear()
+    with pytest.raises(SignatureExpired):
+        let_in(signatures, request)
+
+
+def test_nobody_is_let_in_while_nonces_cannot_be_kept(signatures: Signatures, nonces: InMemoryNonceStore) -> None:
+    nonces.fault = DependencyUnavailable("The store of limits cannot be reached right now.", retry_after_s=2)
+    with pytest.raises(DependencyUnavailable) as refusal:
+        let_in(signatures, signed())
+    assert refusal.value.status == 503
+    with pytest.raises(SignatureInvalid):
+        let_in(signatures, signed(), b"another secret")
