@@ -1,0 +1,1 @@
+"""Talks to a gateway over HTTP; knows nothing of the gateway's own code."""
