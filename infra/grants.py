@@ -17,7 +17,9 @@ _TABLE: Final[_Actions] = {
 }
 _LISTED_TABLE: Final[_Actions] = {**_TABLE, "reads": ("dynamodb:GetItem", "dynamodb:Query")}
 _ACTIONS: Final[dict[Resource, _Actions]] = {
-    **dict.fromkeys((Resource.KEYS, Resource.PROVIDERS), _LISTED_TABLE),
+    # The index that lists keys has no more than their ids: the keys themselves are read several at once.
+    Resource.KEYS: {**_LISTED_TABLE, "reads": (*_LISTED_TABLE["reads"], "dynamodb:BatchGetItem")},
+    Resource.PROVIDERS: _LISTED_TABLE,
     Resource.QUERIES: _TABLE,
     # Several at once, and never but by a condition on what is there.
     Resource.LIMITS: {"reads": ("dynamodb:BatchGetItem",), "writes": ("dynamodb:UpdateItem",)},

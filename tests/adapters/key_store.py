@@ -1,34 +1,17 @@
 """API keys in memory."""
 
-from threading import Lock
-
 from llm_gateway.domain.keys import ApiKey
-from llm_gateway.errors import AlreadyExists
+from llm_gateway.errors import KeyNotFound
 from llm_gateway.ports.keys import KeyStore
 
+from tests.adapters.collection import InMemoryCollection
 
-class InMemoryKeyStore(KeyStore):
-    """`fault`, where it is set, is what whoever reads or adds meets."""
 
+class InMemoryKeyStore(InMemoryCollection[ApiKey], KeyStore):
     def __init__(self) -> None:
-        self.fault: Exception | None = None
-        self._keys: dict[str, ApiKey] = {}
-        self._writing = Lock()
-
-    def add(self, key: ApiKey) -> None:
-        if self.fault is not None:
-            raise self.fault
-        with self._writing:
-            if key.id in self._keys:
-                raise AlreadyExists(f"The key id {key.id!r} is taken.")
-            self._keys[key.id] = key
-
-    def get(self, key_id: str) -> ApiKey | None:
-        if self.fault is not None:
-            raise self.fault
-        return self._keys.get(key_id)
+        super().__init__(name="key", not_found=KeyNotFound)
 
     def put(self, key: ApiKey) -> None:
         """In place of what is there: what revoking a key will do."""
         with self._writing:
-            self._keys[key.id] = key
+            self._documents[key.id] = key

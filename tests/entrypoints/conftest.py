@@ -111,7 +111,7 @@ class Api:
 
     def revoke(self, secret: str) -> None:
         key_id = f"key_{secret.split('_')[1]}"
-        key = self.gateway.outside.key_store.get(key_id)
+        key = self.gateway.outside.key_store.find(key_id)
         assert key is not None
         self.gateway.outside.key_store.put(replace(key, revoked=True))
 

@@ -44,8 +44,11 @@ CACHED = CachedAnswer(answer=answer(), query_id="qry_1", cached_at=NOW, expires_
 HELD = query(lease=Lease(holder="me", until=UNTIL))
 
 CALLS: dict[str, Callable[[Stores], object]] = {
-    "read a key": lambda stores: stores.keys.get("key_1"),
+    "read a key": lambda stores: stores.keys.find("key_1"),
     "add a key": lambda stores: stores.keys.add(api_key()),
+    "list keys": lambda stores: stores.keys.page(limit=10, cursor=None),
+    "replace a key": lambda stores: stores.keys.replace(api_key(), expected_revision=1),
+    "delete a key": lambda stores: stores.keys.delete("key_1", expected_revision=None),
     "read a provider": lambda stores: stores.providers.get("openai"),
     "read all providers": lambda stores: stores.providers.all(),
     "list providers": lambda stores: stores.providers.page(limit=10, cursor=None),
@@ -252,9 +255,10 @@ def test_a_write_whose_answer_was_lost_has_succeeded(aws, settings, clock, ids, 
     stores.keys.add(api_key())
     stores.providers.add(provider())
     stores.providers.replace(provider(revision=2), expected_revision=1)
+    stores.keys.replace(api_key(revision=2), expected_revision=1)
     stores.queries.add(query())
     assert stores.queries.finish(succeeded(query()))
-    assert answers_get_lost == ["PutItem"] * 4 + ["UpdateItem"]
+    assert answers_get_lost == ["PutItem"] * 5 + ["UpdateItem"]
     assert stores.queries.get(query().id) == succeeded(query())
 
 

@@ -49,7 +49,7 @@ _MAY: Final[dict[Role, frozenset[Permission]]] = {
 class ApiKey:
     """A key as it is stored: `secret_hash` is an HMAC-SHA256 (hex) of the secret under the deployment's pepper.
 
-    `log_bodies` is the share of its queries (0 to 1) whose words go to the log.
+    `log_bodies` is the share of its queries (0 to 1) whose words go to the log; `revision` counts changes, from 1.
     """
 
     id: str
@@ -60,6 +60,7 @@ class ApiKey:
     expires_at: datetime | None = None
     revoked: bool = False
     log_bodies: float = 0
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,11 @@ from datetime import datetime
 from typing import Protocol
 
 from llm_gateway.domain.keys import ApiKey
+from llm_gateway.ports.collections import Collection
 
 
-class KeyStore(Protocol):
-    def add(self, key: ApiKey) -> None:
-        """Raises `AlreadyExists` where the id is taken."""
-        ...
-
-    def get(self, key_id: str) -> ApiKey | None: ...
+class KeyStore(Collection[ApiKey], Protocol):
+    """API keys."""
 
 
 class Pepper(Protocol):

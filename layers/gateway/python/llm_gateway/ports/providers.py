@@ -11,7 +11,8 @@ from llm_gateway.domain.health import GateState
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ModelConfig, ProviderConfig, ProviderCredentials, ProviderKind, Timeouts
 from llm_gateway.domain.tokens import TokenRange
-from llm_gateway.ports.system import Cancelled, Page, never
+from llm_gateway.ports.collections import Collection
+from llm_gateway.ports.system import Cancelled, never
 
 
 class Provider(Protocol):
@@ -37,29 +38,11 @@ class Providers(Protocol):
         ...
 
 
-class ProviderStore(Protocol):
-    def add(self, config: ProviderConfig) -> None:
-        """Raises `AlreadyExists` where the id is taken."""
-        ...
-
-    def get(self, provider_id: str) -> ProviderConfig:
-        """Raises `ProviderNotFound`."""
-        ...
+class ProviderStore(Collection[ProviderConfig], Protocol):
+    """Providers, which every query reads."""
 
     def all(self, *, fresh: bool = False) -> tuple[ProviderConfig, ...]:
         """Every provider, by id. At most 5 s old, and read anew where it has to be `fresh`."""
-        ...
-
-    def page(self, *, limit: int, cursor: str | None) -> Page[ProviderConfig]:
-        """Providers by id. Raises `MalformedRequest` for a cursor that is not one of this list's."""
-        ...
-
-    def replace(self, config: ProviderConfig, *, expected_revision: int) -> None:
-        """Raises `RevisionConflict` where the stored revision is another, `ProviderNotFound` where there is none."""
-        ...
-
-    def delete(self, provider_id: str, *, expected_revision: int | None) -> None:
-        """Raises `ProviderNotFound`, or `RevisionConflict` where a revision is expected and the stored one is another."""
         ...
 
 

@@ -1,50 +1,44 @@
 """API keys in DynamoDB, read anew every time: a revoked key stops at once."""
 
+from typing import Final
+
 from pynamodb.attributes import UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from llm_gateway.domain.keys import ApiKey
-from llm_gateway.errors import AlreadyExists
+from llm_gateway.errors import KeyNotFound
 from llm_gateway.ports.system import Ids
-from llm_gateway.stores.codec import from_json, to_json
-from llm_gateway.stores.connection import Aws, ConditionFailed, reaching
-from llm_gateway.stores.tables import Item, bind, is_key
+from llm_gateway.stores.collection import ById, DocumentItem, DynamoCollection, Kind
+from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.tables import bind
 
-_COLLECTION = "key"
+_INDEX: Final = "by_collection"
+_KEYS: Final = Kind(type=ApiKey, name="key", plural="API keys", not_found=KeyNotFound)
 
 
-class KeyItem(Item):
-    """`collection` is the same for all keys: an index over it lists them by id.
+class _ByCollection(GlobalSecondaryIndex["KeyItem"]):  # type: ignore[no-untyped-call]  # PynamoDB's own hook.
+    class Meta:
+        index_name = _INDEX
+        projection = KeysOnlyProjection()
+
+    collection = UnicodeAttribute(hash_key=True)
+    key_id = UnicodeAttribute(range_key=True)
+
+
+class KeyItem(DocumentItem):
+    """Every request reads its key: under one hash key, all of them would meet on one partition.
 
     A key's own end is inside the document. Were it the table's TTL attribute, keys would vanish from their list.
     """
 
     key_id = UnicodeAttribute(hash_key=True)
     collection = UnicodeAttribute()
-    document = UnicodeAttribute()
+    by_collection = _ByCollection()
 
 
-class DynamoKeyStore:
+class DynamoKeyStore(DynamoCollection[ApiKey]):
     def __init__(self, *, aws: Aws, table: str, ids: Ids) -> None:
-        self._items = bind(KeyItem, table=table, aws=aws)
-        self._ids = ids
-
-    def add(self, key: ApiKey) -> None:
-        write_id = self._ids.ulid()
-        document = to_json(ApiKey, key).decode()
-        item = self._items(key_id=key.id, collection=_COLLECTION, document=document, write_id=write_id)
-        try:
-            with reaching("API keys"):
-                item.save(KeyItem.key_id.does_not_exist() | (KeyItem.write_id == write_id))
-        except ConditionFailed:
-            raise AlreadyExists(f"The key id {key.id!r} is taken.") from None
-
-    def get(self, key_id: str) -> ApiKey | None:
-        if not is_key(key_id):
-            return None
-        try:
-            with reaching("API keys"):
-                item = self._items.get(key_id, consistent_read=True)
-        except DoesNotExist:
-            return None
-        return from_json(ApiKey, item.document)
+        items = bind(KeyItem, table=table, aws=aws)
+        super().__init__(
+            _KEYS, layout=ById(items=items, collection="key", id_name="key_id", index_name=_INDEX), ids=ids
+        )

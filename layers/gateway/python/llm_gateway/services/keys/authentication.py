@@ -44,7 +44,7 @@ class Keys:
     def authenticate(self, secret: str) -> Caller:
         """Whoever holds `secret`. Raises `Unauthenticated` for a key that is unknown, wrong, revoked or expired, all alike."""
         key_id = key_id_of(secret)
-        key = self.store.get(key_id) if key_id else None
+        key = self.store.find(key_id) if key_id else None
         right = hmac.compare_digest(self._hash(secret), key.secret_hash if key else "")
         if key is None or not right or not self._valid(key):
             raise Unauthenticated(_REFUSAL)
