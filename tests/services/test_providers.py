@@ -7,6 +7,7 @@ import pytest
 from llm_gateway.domain.providers import (
     CircuitPolicy,
     ProviderCredentials,
+    ProviderDraft,
     ProviderKind,
     ProviderLimits,
     RetryPolicy,
@@ -19,7 +20,7 @@ from llm_gateway.errors import (
     RevisionConflict,
     ValidationFailed,
 )
-from llm_gateway.services.providers import ProviderDraft, ProviderService
+from llm_gateway.services.providers import ProviderService
 
 from tests.adapters.clock import FakeClock
 from tests.adapters.credential_store import InMemoryCredentialStore

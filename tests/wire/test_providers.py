@@ -14,12 +14,12 @@ from llm_gateway.domain.providers import (
     CredentialsNote,
     ModelConfig,
     ProviderConfig,
+    ProviderDraft,
     ProviderKind,
     ProviderLimits,
     RetryPolicy,
     Timeouts,
 )
-from llm_gateway.services.providers import ProviderDraft
 from llm_gateway.wire.providers import ProviderBody, ProviderShown, ProviderUpdate
 from pydantic import ValidationError
 

@@ -1,9 +1,10 @@
 """Providers: where models are asked, what each can do, and how far it may be trusted."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 
 class ProviderKind(StrEnum):
@@ -97,10 +98,9 @@ class CredentialsNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderConfig:
-    """A provider as it is configured; `revision` counts its changes, from 1."""
+class ProviderSpec:
+    """What an operator says of a provider, but for its credentials."""
 
-    id: str
     name: str
     kind: ProviderKind
     base_url: str | None
@@ -113,10 +113,6 @@ class ProviderConfig:
     timeouts: Timeouts
     retry: RetryPolicy
     circuit: CircuitPolicy
-    credentials: CredentialsNote | None
-    revision: int
-    created_at: datetime
-    updated_at: datetime
 
     def model(self, name: str) -> ModelConfig:
         """The listed model `name`, or one with nothing overridden where the provider does not list it."""
@@ -124,6 +120,33 @@ class ProviderConfig:
 
     def lists(self, name: str) -> bool:
         return name == self.default_model or any(model.name == name for model in self.models)
+
+    def said(self) -> dict[str, Any]:
+        """The fields of the specification alone, by name, whatever a subclass adds to them."""
+        return {field.name: getattr(self, field.name) for field in fields(ProviderSpec)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderConfig(ProviderSpec):
+    """A provider as it is configured; `revision` counts its changes, from 1."""
+
+    id: str
+    credentials: CredentialsNote | None
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderDraft(ProviderSpec):
+    """A provider as an operator describes it; `id` None takes one from the name, `credentials` None keeps what is stored.
+
+    `revision` is the one that the draft was made from, where it says so.
+    """
+
+    id: str | None
+    credentials: ProviderCredentials | None
+    revision: int | None = None
 
 
 def hint_of(api_key: str) -> str:

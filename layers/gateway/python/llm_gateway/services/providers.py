@@ -5,45 +5,10 @@ from dataclasses import dataclass, replace
 
 from llm_gateway.domain.addresses import fault_in_base_url
 from llm_gateway.domain.identifiers import is_slug, slug_from
-from llm_gateway.domain.providers import (
-    CircuitPolicy,
-    CredentialsNote,
-    ModelConfig,
-    ProviderConfig,
-    ProviderCredentials,
-    ProviderKind,
-    ProviderLimits,
-    RetryPolicy,
-    Timeouts,
-    hint_of,
-)
+from llm_gateway.domain.providers import CredentialsNote, ProviderConfig, ProviderCredentials, ProviderDraft, hint_of
 from llm_gateway.errors import GatewayError, RevisionConflict, ValidationFailed
 from llm_gateway.ports.providers import CredentialStore, ProviderStore
 from llm_gateway.ports.system import Clock, Page
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderDraft:
-    """A provider as an operator describes it; `id` None takes one from the name, `credentials` None keeps what is stored.
-
-    `revision` is the one that the draft was made from, where it says so.
-    """
-
-    id: str | None
-    name: str
-    kind: ProviderKind
-    base_url: str | None
-    default_model: str
-    models: tuple[ModelConfig, ...]
-    enabled: bool
-    priority: int
-    weight: int
-    limits: ProviderLimits
-    timeouts: Timeouts
-    retry: RetryPolicy
-    circuit: CircuitPolicy
-    credentials: ProviderCredentials | None
-    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,19 +81,8 @@ class ProviderService:
         if draft.credentials is not None:
             note = CredentialsNote(hint=hint_of(draft.credentials.api_key), updated_at=now)
         return ProviderConfig(
+            **draft.said(),
             id=provider_id,
-            name=draft.name,
-            kind=draft.kind,
-            base_url=draft.base_url,
-            default_model=draft.default_model,
-            models=draft.models,
-            enabled=draft.enabled,
-            priority=draft.priority,
-            weight=draft.weight,
-            limits=draft.limits,
-            timeouts=draft.timeouts,
-            retry=draft.retry,
-            circuit=draft.circuit,
             credentials=note,
             revision=stored.revision + 1 if stored else 1,
             created_at=stored.created_at if stored else now,

@@ -1,5 +1,6 @@
 """Providers over HTTP."""
 
+from dataclasses import fields
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -12,14 +13,15 @@ from llm_gateway.domain.providers import (
     ModelConfig,
     ProviderConfig,
     ProviderCredentials,
+    ProviderDraft,
     ProviderKind,
     ProviderLimits,
+    ProviderSpec,
     RetryPolicy,
     Timeouts,
 )
 from llm_gateway.endpoints import BASE_PATH
 from llm_gateway.ports.system import Page
-from llm_gateway.services.providers import ProviderDraft
 from llm_gateway.wire.schema import Flag, Incoming, Name, Outgoing, PageOf, PositiveInt, Revised, Slug, Timestamp, Usd
 
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -53,6 +55,9 @@ class Limits(Incoming):
     burst: PositiveInt | None = None
     max_concurrent: PositiveInt | None = None
 
+    def to_domain(self) -> ProviderLimits:
+        return ProviderLimits(**self.model_dump())
+
 
 class TimeoutsBody(Incoming):
     """How long to wait for the connection, for a stream's first content, and in all."""
@@ -61,11 +66,17 @@ class TimeoutsBody(Incoming):
     first_token_s: Seconds = 20
     total_s: Seconds = 60
 
+    def to_domain(self) -> Timeouts:
+        return Timeouts(**self.model_dump())
+
 
 class Retry(Incoming):
     """`max_attempts` counts the first try."""
 
     max_attempts: Annotated[int, Field(strict=True, ge=1, le=6)] = 3
+
+    def to_domain(self) -> RetryPolicy:
+        return RetryPolicy(**self.model_dump())
 
 
 class Circuit(Incoming):
@@ -73,6 +84,9 @@ class Circuit(Incoming):
 
     failure_threshold: Annotated[int, Field(strict=True, ge=1, le=1000)] = 5
     cooldown_s: Seconds = 30
+
+    def to_domain(self) -> CircuitPolicy:
+        return CircuitPolicy(**self.model_dump())
 
 
 class Credentials(Incoming):
@@ -112,23 +126,10 @@ class ProviderBody(Incoming):
     credentials: Credentials | None = None
 
     def to_draft(self) -> ProviderDraft:
-        return ProviderDraft(
-            id=self.id,
-            name=self.name,
-            kind=self.kind,
-            base_url=self.base_url,
-            default_model=self.default_model,
-            models=tuple(model.to_domain() for model in self.models),
-            enabled=self.enabled,
-            priority=self.priority,
-            weight=self.weight,
-            limits=ProviderLimits(**(self.limits or Limits()).model_dump()),
-            timeouts=Timeouts(**self.timeouts.model_dump()),
-            retry=RetryPolicy(**self.retry.model_dump()),
-            circuit=CircuitPolicy(**self.circuit.model_dump()),
-            credentials=self.credentials.to_domain() if self.credentials else None,
-            revision=self._expected(),
-        )
+        said = {field.name: _to_domain(getattr(self, field.name)) for field in fields(ProviderSpec)}
+        said["limits"] = (self.limits or Limits()).to_domain()
+        credentials = self.credentials.to_domain() if self.credentials else None
+        return ProviderDraft(**said, id=self.id, credentials=credentials, revision=self._expected())
 
     def _expected(self) -> int | None:
         return None
@@ -193,20 +194,10 @@ class ProviderShown(Revised):
     @classmethod
     def of(cls, config: ProviderConfig, *, to: Caller) -> "ProviderShown":
         whole = to.role in _SEE_ALL
+        shown = config.said() | {"limits": config.limits if whole else None}
         return cls(
+            **shown,
             id=config.id,
-            name=config.name,
-            kind=config.kind,
-            base_url=config.base_url,
-            default_model=config.default_model,
-            models=config.models,
-            enabled=config.enabled,
-            priority=config.priority,
-            weight=config.weight,
-            limits=config.limits if whole else None,
-            timeouts=config.timeouts,
-            retry=config.retry,
-            circuit=config.circuit,
             credentials=_credentials(config, whole=whole),
             revision=config.revision,
             created_at=config.created_at,
@@ -220,6 +211,12 @@ class ProviderPage(PageOf[ProviderShown]):
     @classmethod
     def of(cls, page: Page[ProviderConfig], *, to: Caller) -> "ProviderPage":
         return cls(items=[ProviderShown.of(config, to=to) for config in page.items], next_cursor=page.next_cursor)
+
+
+def _to_domain(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_to_domain, value))
+    return value.to_domain() if isinstance(value, Model | Limits | TimeoutsBody | Retry | Circuit) else value
 
 
 _SEE_ALL = frozenset({Role.ADMIN, Role.OPERATOR, Role.AUDITOR})
