@@ -84,7 +84,7 @@ class Subject:
 
 @pytest.fixture(scope="session")
 def registry() -> ProviderRegistry:
-    return ProviderRegistry(clock=SystemClock())
+    return ProviderRegistry(clock=SystemClock(), private_addresses_allowed=True)
 
 
 @pytest.fixture(scope="session")

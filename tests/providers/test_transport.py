@@ -27,13 +27,41 @@ METADATA = [
 
 
 @pytest.mark.parametrize("address", METADATA)
-def test_a_metadata_service_is_no_address_to_call(address: str) -> None:
-    assert callable_addresses(address, 80) == []
+@pytest.mark.parametrize("private_allowed", [False, True])
+def test_a_metadata_service_is_no_address_to_call(address: str, private_allowed: bool) -> None:
+    assert callable_addresses(address, 80, private_allowed=private_allowed) == []
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.0.0.7", "93.184.216.34"])
-def test_others_are(address: str) -> None:
-    assert callable_addresses(address, 80) == [address]
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.0.0.7", "fec0::1"])
+def test_private_addresses_are_called_where_they_are_allowed(address: str) -> None:
+    assert callable_addresses(address, 80, private_allowed=True) == [address]
+    assert callable_addresses(address, 80, private_allowed=False) == []
+
+
+def test_public_addresses_are_called() -> None:
+    assert callable_addresses("93.184.216.34", 80, private_allowed=False) == ["93.184.216.34"]
+
+
+def test_a_name_that_stands_for_a_private_address_is_not_connected_to(
+    upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name passes where a provider is registered: only when it is called does it show where it leads."""
+    url = upstream.openai_base_url.replace("127.0.0.1", "db.internal.example")
+    resolved = socket.getaddrinfo
+
+    def resolve(host: str, *arguments: object, **named: object) -> list:
+        return resolved("127.0.0.1" if host == "db.internal.example" else host, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    for allowed in (False, True):
+        registry = ProviderRegistry(clock=SystemClock(), private_addresses_allowed=allowed)
+        provider = registry.open(config(ProviderKind.OPENAI_COMPATIBLE, url), None)
+        if allowed:
+            assert provider.complete(asking(), timeouts=Timeouts()).text
+        else:
+            with pytest.raises(ProviderUnreachable):
+                provider.complete(asking(), timeouts=Timeouts())
+        assert bool(upstream.requests) == allowed
 
 
 def test_a_name_that_has_come_to_mean_a_metadata_service_is_not_called(
@@ -84,7 +112,7 @@ def test_speaks_tls_to_whom_it_trusts(
     secured: ScriptedUpstream, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    provider = ProviderRegistry(clock=SystemClock()).open(
+    provider = ProviderRegistry(clock=SystemClock(), private_addresses_allowed=True).open(
         config(ProviderKind.OPENAI_COMPATIBLE, secured.openai_base_url), None
     )
 
@@ -97,7 +125,7 @@ def test_speaks_tls_to_whom_it_trusts(
 
 @pytest.mark.usefixtures("_certificates_read_anew")
 def test_speaks_to_nobody_else(secured: ScriptedUpstream) -> None:
-    provider = ProviderRegistry(clock=SystemClock()).open(
+    provider = ProviderRegistry(clock=SystemClock(), private_addresses_allowed=True).open(
         config(ProviderKind.OPENAI_COMPATIBLE, secured.openai_base_url), None
     )
 

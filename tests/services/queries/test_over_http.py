@@ -50,7 +50,7 @@ def servers() -> Iterator[Upstreams]:
 
 @pytest.fixture(scope="module")
 def registry() -> ProviderRegistry:
-    return ProviderRegistry(clock=SystemClock())
+    return ProviderRegistry(clock=SystemClock(), private_addresses_allowed=True)
 
 
 @pytest.fixture
@@ -392,7 +392,7 @@ def test_neither_words_nor_keys_of_providers_show(engine, upstream, log: io.Stri
 def calling_gateway(items: InMemoryItems) -> FakeGateway:
     """A gateway whose providers are real and call the upstreams, and whose gates keep `items`."""
     outside = FakeOutside(journal=EmbeddedMetricsJournal())
-    outside.models = ProviderRegistry(clock=outside.clock)
+    outside.models = ProviderRegistry(clock=outside.clock, private_addresses_allowed=True)
     outside.gates = in_memory_gates(outside.clock, outside.ids, items)
     return FakeGateway(outside=outside)
 

@@ -68,7 +68,7 @@ class Outside:
     def models(self) -> "Providers":
         from llm_gateway.providers.registry import ProviderRegistry
 
-        return ProviderRegistry(clock=self.clock)
+        return ProviderRegistry(clock=self.clock, private_addresses_allowed=self.settings.allow_private_addresses)
 
     @cached_property
     def gates(self) -> "ProviderGates":

@@ -36,15 +36,19 @@ class ProviderRegistry:
     Where a provider does not count tokens, `count_tokens` does, and the usage is marked as estimated.
     """
 
-    def __init__(self, *, clock: Clock, count_tokens: CountTokens = quarter_of_bytes) -> None:
+    def __init__(
+        self, *, clock: Clock, private_addresses_allowed: bool, count_tokens: CountTokens = quarter_of_bytes
+    ) -> None:
         def adapter(kind: ProviderKind, upstream: Upstream) -> Provider:
             return _ROWS[kind].adapter(upstream, clock, count_tokens)
 
+        self._private_addresses_allowed = private_addresses_allowed
         self._adapter = lru_cache(maxsize=_MOST_ADAPTERS)(adapter)
 
     def open(self, config: ProviderConfig, credentials: ProviderCredentials | None) -> Provider:
         upstream = Upstream(
             base_url=config.base_url or _ROWS[config.kind].default_base_url,
+            private_addresses_allowed=self._private_addresses_allowed,
             api_key=credentials.api_key if credentials else None,
         )
         return self._adapter(config.kind, upstream)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpcore2
 import httpx2
 
-from llm_gateway.domain.addresses import is_metadata_address
+from llm_gateway.domain.addresses import may_be_called
 from llm_gateway.domain.providers import Timeouts
 from llm_gateway.providers.deadline import Deadline, enforced_deadline
 
@@ -24,13 +24,15 @@ _LISTEN_S: Final = 0.2
 _TALKATIVE: Final = ("anthropic", "openai", "httpx2", "httpcore2")
 
 
-def http_client(owner: object, *, auth: httpx2.Auth | None = None) -> httpx2.Client:
-    """A client to be reused: it keeps connections open, until `owner` is gone."""
+def http_client(owner: object, *, private_allowed: bool, auth: httpx2.Auth | None = None) -> httpx2.Client:
+    """A client to be reused: it keeps connections open, until `owner` is gone, and to private addresses only where allowed."""
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     # No proxy of the environment: it would see what a plain-http model server is asked, and stand in the way to loopback.
     # No redirect: another host would be handed the credential.
-    client = httpx2.Client(transport=_Transport(), auth=auth, trust_env=False, follow_redirects=False)
+    client = httpx2.Client(
+        transport=_Transport(private_allowed=private_allowed), auth=auth, trust_env=False, follow_redirects=False
+    )
     # Nobody else knows when the last call of an adapter that fell out of use has ended.
     weakref.finalize(owner, client.close)
     return client
@@ -42,7 +44,7 @@ def http_timeout(timeouts: Timeouts, deadline: Deadline) -> httpx2.Timeout:
 
 
 class _Transport(httpx2.HTTPTransport):
-    def __init__(self) -> None:
+    def __init__(self, *, private_allowed: bool) -> None:
         super().__init__(verify=_ssl_context())
         # httpx2 takes no network backend, and only there can a wait be cut to what is left of the deadline.
         self._pool = httpcore2.ConnectionPool(
@@ -50,7 +52,7 @@ class _Transport(httpx2.HTTPTransport):
             max_connections=_MOST_CONNECTIONS,
             max_keepalive_connections=_IDLE_CONNECTIONS,
             keepalive_expiry=_IDLE_S,
-            network_backend=_Backend(),
+            network_backend=_Backend(private_allowed=private_allowed),
         )
 
 
@@ -61,6 +63,10 @@ def _ssl_context() -> ssl.SSLContext:
 
 
 class _Backend(httpcore2.SyncBackend):
+    def __init__(self, *, private_allowed: bool) -> None:
+        super().__init__()
+        self._private_allowed = private_allowed
+
     def connect_tcp(
         self,
         host: str,
@@ -71,7 +77,7 @@ class _Backend(httpcore2.SyncBackend):
     ) -> httpcore2.NetworkStream:
         """Tries each address of `host` within one timeout, where the socket module would give it to each anew."""
         failure: Exception = httpcore2.ConnectError("no address may be called")
-        for address in callable_addresses(host, port):
+        for address in callable_addresses(host, port, private_allowed=self._private_allowed):
             try:
                 stream = super().connect_tcp(address, port, _cut(timeout), local_address, socket_options)
                 return _Stream(stream)
@@ -80,14 +86,14 @@ class _Backend(httpcore2.SyncBackend):
         raise failure
 
 
-def callable_addresses(host: str, port: int) -> list[str]:
-    """The addresses of `host`, without those of a metadata service: what a name stands for may change after it was checked."""
+def callable_addresses(host: str, port: int, *, private_allowed: bool) -> list[str]:
+    """The addresses of `host` that may be called: what a name stands for may change after it was checked."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise httpcore2.ConnectError("the name has no address") from error
     addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
-    return [address for address in addresses if not is_metadata_address(address)]
+    return [address for address in addresses if may_be_called(address, private_allowed=private_allowed)]
 
 
 class _Stream(httpcore2.NetworkStream):

@@ -10,6 +10,7 @@ class Upstream:
     """One provider's address and the credential it asks for; equal ones share a client."""
 
     base_url: str
+    private_addresses_allowed: bool
     api_key: str | None = field(default=None, repr=False)
 
     def checked_api_key(self) -> str | None:

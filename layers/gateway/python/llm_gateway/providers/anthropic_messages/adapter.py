@@ -87,7 +87,7 @@ class Anthropic:
             api_key=self.upstream.api_key or "none",
             base_url=self.upstream.base_url,
             max_retries=0,
-            http_client=http_client(owner=self),
+            http_client=http_client(owner=self, private_allowed=self.upstream.private_addresses_allowed),
             # Its spans would hold prompts wherever the environment says so.
             open_telemetry=False,
         )

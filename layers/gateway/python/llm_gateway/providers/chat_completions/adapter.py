@@ -103,5 +103,9 @@ class ChatCompletions:
             api_key=self.upstream.api_key or "none",
             base_url=self.upstream.base_url,
             max_retries=0,
-            http_client=http_client(owner=self, auth=signature_for(self.upstream.base_url) if keyless else None),
+            http_client=http_client(
+                owner=self,
+                private_allowed=self.upstream.private_addresses_allowed,
+                auth=signature_for(self.upstream.base_url) if keyless else None,
+            ),
         )
