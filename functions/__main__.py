@@ -35,9 +35,9 @@ def main() -> None:
     if chosen.print_openapi:
         print(openapi_json(every_endpoint()), end="")
         return
-    gateway_at_start()
+    gateway = gateway_at_start()
     if chosen.worker:
-        poll(every_worker())
+        poll(every_worker(), gateway.settings)
     else:
         serve(every_endpoint(), host=chosen.host, port=chosen.port)
 

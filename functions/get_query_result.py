@@ -1,7 +1,7 @@
 """GET /api/v1/llm/query/{query_id}/result: what came of a query."""
 
-from llm_gateway.entrypoints.aws import Caller, Gateway, Wait, endpoint, lambda_handler
-from llm_gateway.entrypoints.replies import Reply, result_of
+from llm_gateway.entrypoints.aws import Caller, Gateway, Reply, Wait, endpoint, lambda_handler
+from llm_gateway.entrypoints.query_replies import result_of
 from llm_gateway.wire.answers import ResultShown
 
 

@@ -1,7 +1,7 @@
 """GET /api/v1/llm/query/{query_id}/stream: go on reading an answer after `Last-Event-ID`."""
 
-from llm_gateway.entrypoints.asking import EventStream, Resuming
 from llm_gateway.entrypoints.aws import app_and_handler, endpoint
+from llm_gateway.entrypoints.resuming import EventStream, Resuming
 
 
 @endpoint

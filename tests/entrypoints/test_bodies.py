@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from llm_gateway.domain.keys import Role
 from llm_gateway.domain.strict_json import DEEPEST
 from llm_gateway.endpoints import ENDPOINTS
-from llm_gateway.entrypoints.guard import MOST_BODY_BYTES
 from llm_gateway.entrypoints.json_body import BODY_BOUNDS
+from llm_gateway.entrypoints.read_request import MOST_BODY_BYTES
 
 from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Api
 

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_gateway.entrypoints import poller
-from llm_gateway.entrypoints.poller import poll
+from llm_gateway.entrypoints.poller import Outage, Pace, poll
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import Aws
 
 from tests.adapters.aws import ENVIRONMENT, connect
 from tests.adapters.faulty_aws import REFUSED, FaultyAws
-from tests.adapters.gateway import FakeGateway
 from tests.adapters.ministack import running_ministack
 from tests.entrypoints.conftest import Lines
 
@@ -64,7 +62,6 @@ def queues(endpoint: str, request: pytest.FixtureRequest, monkeypatch: pytest.Mo
     settings = replace(Settings.from_environment({"LEASE_S": str(LEASE_S)}), **addresses)
     for variable, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL": endpoint}).items():
         monkeypatch.setenv(variable, value)
-    monkeypatch.setattr(poller, "gateway", lambda: FakeGateway(settings=settings))
     return Queues(aws, settings)
 
 
@@ -86,7 +83,14 @@ class Handler:
         return [event["Records"][0]["body"] for event in self.events]
 
 
-def work(process: Handler, bury: Handler | None = None, *, until: Callable[[], object]) -> None:
+def work(
+    settings: Settings,
+    process: Handler,
+    bury: Handler | None = None,
+    *,
+    until: Callable[[], object],
+    pace: Pace = Pace(),
+) -> None:
     """Polls in this thread until `until`, in another one, has returned; then every thread of it ends."""
 
     def stop() -> None:
@@ -97,7 +101,7 @@ def work(process: Handler, bury: Handler | None = None, *, until: Callable[[], o
 
     with ThreadPoolExecutor(max_workers=1) as beside:
         stopping = beside.submit(stop)
-        poll({"process_query": process, "bury_query": bury or Handler()})
+        poll({"process_query": process, "bury_query": bury or Handler()}, settings, pace=pace)
         stopping.result()
     for thread in threading.enumerate():
         if thread.name.startswith(("high-", "normal-", "dead_letters-")):
@@ -156,7 +160,7 @@ def test_messages_are_dealt_with_as_lambda_would(queues: Queues, lines: Lines) -
         # It is told to stop while this message is dealt with.
         threading.Timer(0.5, go_on.set).start()
 
-    work(process, bury, until=until)
+    work(queues.settings, process, bury, until=until)
     assert ended.is_set()
     assert queues.left() == 0, "what was begun was not ended"
     assert not meeting.broken
@@ -182,7 +186,6 @@ def test_an_outage_is_told_once_and_its_end_too(
 
     with FaultyAws(endpoint) as aws:
         monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
-        monkeypatch.setattr(poller, "_WAIT_S", 1)
 
         def until() -> None:
             for outage in (1, 2):
@@ -194,7 +197,7 @@ def test_an_outage_is_told_once_and_its_end_too(
                 eventually(lambda: queues.left() == 0, within_s=8)
                 eventually(told("queue_reached_again", times=3 * outage))
 
-        work(process, until=until)
+        work(queues.settings, process, until=until, pace=Pace(wait_s=1))
     reasons = lines.named("queue_unreachable")
     assert sorted(line["queue"] for line in reasons) == sorted(["high", "normal", "dead_letters"] * 2)
     assert {line["level"] for line in reasons} == {"WARNING"}
@@ -203,10 +206,8 @@ def test_an_outage_is_told_once_and_its_end_too(
     assert process.bodies == ["meanwhile"] * 2
 
 
-def test_a_pause_grows_to_some_seconds(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "_PAUSE_S", 0.01)
-    monkeypatch.setattr(poller, "_LONGEST_PAUSE_S", 0.05)
-    outage, waited_s = poller._Outage("normal"), []
+def test_a_pause_grows_to_some_seconds(lines: Lines) -> None:
+    outage, waited_s = Outage("normal", Pace(pause_s=0.01, longest_pause_s=0.05)), []
     for tries in range(6):
         since_s = time.monotonic()
         outage.meet(ConnectionError("away"), since_s=since_s, tries=tries)
@@ -218,7 +219,7 @@ def test_a_pause_grows_to_some_seconds(lines: Lines, monkeypatch: pytest.MonkeyP
 
 
 def test_what_was_sent_before_an_outage_does_not_end_it(lines: Lines) -> None:
-    outage = poller._Outage("normal")
+    outage = Outage("normal")
     before_s = time.monotonic()
     threads = [
         threading.Thread(

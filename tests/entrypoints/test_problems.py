@@ -11,7 +11,6 @@ from llm_gateway.domain import faults
 from llm_gateway.domain.chat import ChatAnswer, FinishReason, Usage
 from llm_gateway.domain.keys import Role
 from llm_gateway.endpoints import ENDPOINTS
-from llm_gateway.entrypoints.problems import problem_of
 
 from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Api, Lines
 from tests.entrypoints.contract import CODES
@@ -35,11 +34,6 @@ def test_every_error_has_a_code_that_the_contract_knows(kind: type[errors.Gatewa
         assert kind.code in CODES.get(kind.status, set()) | _IN_ATTEMPTS_ONLY | _BEYOND_THE_CONTRACT
     assert kind.title
     assert 400 <= kind.status <= 504
-
-
-def test_a_problem_says_only_what_applies() -> None:
-    problem = problem_of(errors.RouteNotFound("There is none."), request_id="req_1")
-    assert problem.model_dump().keys() == {"type", "title", "status", "detail", "code", "request_id"}
 
 
 # Routes

@@ -1,10 +1,10 @@
 """The queues' door: each message of a batch is dealt with by itself, and those that failed are told apart."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from llm_gateway.entrypoints import sqs
 from llm_gateway.entrypoints.sqs import Delivery, QueueHandler, worker
 from llm_gateway.errors import DependencyUnavailable, NotDone
 
@@ -35,17 +35,14 @@ def failed(answer: Any) -> list[str]:
     return [item["itemIdentifier"] for item in answer["batchItemFailures"]]
 
 
-@pytest.fixture(autouse=True)
-def gateway(monkeypatch: pytest.MonkeyPatch) -> FakeGateway:
-    """The process's own gateway, which handlers of queues are given."""
-    gateway = FakeGateway()
-    monkeypatch.setattr(sqs, "gateway", lambda: gateway)
-    return gateway
+def handler_of(work: Callable[..., None], gateway: FakeGateway | None = None) -> QueueHandler:
+    return QueueHandler(work, gateway=lambda: gateway or FakeGateway())
 
 
-def test_what_a_worker_is_told_of_a_message(gateway: FakeGateway) -> None:
+def test_what_a_worker_is_told_of_a_message() -> None:
     told: list[tuple[Delivery, object]] = []
-    answer = QueueHandler(lambda *given: told.append(given))(batch(record("qry_1", count=3)), None)
+    gateway = FakeGateway()
+    answer = handler_of(lambda *given: told.append(given), gateway)(batch(record("qry_1", count=3)), None)
     assert answer == {"batchItemFailures": []}
     delivery = Delivery(query_id="qry_1", receipt="receipt-of-qry_1", queue_arn=_ARN, count=3)
     assert told == [(delivery, gateway)]
@@ -60,7 +57,7 @@ def test_only_what_failed_is_delivered_again(lines: Lines) -> None:
         if delivery.query_id in faults:
             raise faults[delivery.query_id]
 
-    answer = QueueHandler(work)(batch(*(record(f"qry_{number}") for number in range(1, 6))), None)
+    answer = handler_of(work)(batch(*(record(f"qry_{number}") for number in range(1, 6))), None)
     assert failed(answer) == ["message-of-qry_2", "message-of-qry_4"]
     assert dealt_with == ["qry_1", "qry_2", "qry_3", "qry_4", "qry_5"]
     (not_done,) = lines.named("not_done")
@@ -75,7 +72,7 @@ def test_a_batch_that_failed_whole_is_reported_not_raised(fault: Exception) -> N
     def work(*_: object) -> None:
         raise fault
 
-    answer = QueueHandler(work)(batch(record("qry_1"), record("qry_2")), None)
+    answer = handler_of(work)(batch(record("qry_1"), record("qry_2")), None)
     assert failed(answer) == ["message-of-qry_1", "message-of-qry_2"]
 
 
@@ -84,7 +81,7 @@ def test_a_failure_is_not_remembered_by_the_next_batch() -> None:
         if delivery.query_id == "qry_1":
             raise NotDone("not now")
 
-    handler = QueueHandler(work)
+    handler = handler_of(work)
     assert failed(handler(batch(record("qry_1")), None)) == ["message-of-qry_1"]
     assert failed(handler(batch(record("qry_2")), None)) == []
 
@@ -99,7 +96,7 @@ def test_batches_of_several_threads_do_not_mix() -> None:
             raise NotDone("not now")
         meeting.wait()
 
-    handler, answers = QueueHandler(work), {}
+    handler, answers = handler_of(work), {}
 
     def deal_with(query_id: str) -> None:
         answers[query_id] = handler(batch(record(query_id)), None)

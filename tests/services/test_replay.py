@@ -45,12 +45,6 @@ class Creation:
         return b"thing %d" % self.made
 
 
-def test_without_a_key_it_is_done_each_time(once: Once, store: Any) -> None:
-    create = Creation()
-    assert [once.do(None, create) for _ in range(2)] == [(b"thing 1", False), (b"thing 2", False)]
-    assert store.asked == []
-
-
 def test_under_a_key_it_is_done_once(once: Once) -> None:
     create = Creation()
     assert [once.do(idempotency(), create) for _ in range(3)] == [(b"thing 1", False), *[(b"thing 1", True)] * 2]

@@ -9,7 +9,7 @@ import pytest
 from llm_gateway.domain.chat import TextDelta, ToolCallDelta
 from llm_gateway.domain.streams import Opened, Position
 from llm_gateway.wire.answers import AnswerShown
-from llm_gateway.wire.events import KEEP_ALIVE, LAST_ID, error_event, events
+from llm_gateway.wire.events import LAST_ID, error_event, events
 from llm_gateway.wire.problems import Problem
 
 from tests.stores.values import query, succeeded
@@ -109,11 +109,6 @@ def test_an_error_is_an_end() -> None:
             "query_id": "qry_1",
         },
     )
-
-
-def test_a_comment_is_no_event() -> None:
-    assert KEEP_ALIVE.startswith(b":")
-    assert KEEP_ALIVE.endswith(b"\n\n")
 
 
 def test_an_end_without_an_answer_is_a_mistake() -> None:

@@ -20,13 +20,14 @@ from llm_gateway.domain.faults import (
 )
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.providers import CircuitPolicy, ProviderCredentials, RetryPolicy, Timeouts
-from llm_gateway.entrypoints.problems import problem_of
+from llm_gateway.domain.queries import QueryProblem
 from llm_gateway.errors import GatewayError, NoProviderAvailable
 from llm_gateway.instruments.journal import EmbeddedMetricsJournal
 from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers.registry import ProviderRegistry
 from llm_gateway.services.queries.progress import Answered
 from llm_gateway.services.queries.states import Asked
+from llm_gateway.wire.problems import Problem
 
 from tests.adapters.credential_store import InMemoryCredentialStore
 from tests.adapters.engine import Engine, question, settle, story
@@ -423,7 +424,7 @@ def test_neither_are_they_kept(upstream: Upstreams, log: io.StringIO, capsys, be
     try:
         told.append(repr(list(gateway.queries.stream(asked)) if streams else gateway.queries.run(asked)))
     except GatewayError as error:
-        told += [words_of(error), problem_of(error, request_id="req_1").model_dump_json()]
+        told += [words_of(error), Problem.of(QueryProblem.of(error), query_id=error.query_id).model_dump_json()]
         told.append(repr(gateway.queries.get(error.query_id, caller=caller)))
     told += [repr(gateway.status.status(name, probe=True, caller=caller)) for name in behaviors]
     kept = [repr(vars(gateway.outside.query_store)), repr(gateway.outside.provider_store.all()), repr(items.items)]

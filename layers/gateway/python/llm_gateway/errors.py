@@ -61,6 +61,7 @@ class GatewayError(Exception):
         self.retry_after_s = retry_after_s
         self.headers = headers or {}
         self.query_id: str | None = None
+        self.provider: str | None = None
         self.attempts: tuple[Any, ...] = ()
 
 

@@ -33,7 +33,6 @@ class ProviderFault(GatewayError):
     def __init__(self, detail: str, *, retry_after_s: float | None = None, usage: Usage | None = None) -> None:
         super().__init__(detail, retry_after_s=retry_after_s)
         self.usage = usage
-        self.provider: str | None = None
 
 
 class ProviderUnreachable(ProviderFault):

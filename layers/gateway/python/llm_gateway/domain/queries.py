@@ -148,6 +148,18 @@ class QueryProblem:
     provider: str | None = None
     attempts: tuple[Attempt, ...] = ()
 
+    @classmethod
+    def of(cls, error: GatewayError) -> "QueryProblem":
+        """What `error` says of the query that met it."""
+        return cls(
+            status=error.status,
+            code=error.code,
+            title=error.title,
+            detail=error.detail,
+            provider=error.provider,
+            attempts=error.attempts,
+        )
+
 
 class StoredProblem(GatewayError):
     """A problem that a query ended with, given again as it was; `replayed` where an equal request asks for it."""

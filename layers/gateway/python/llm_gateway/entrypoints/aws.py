@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from llm_gateway.entrypoints.composition import gateway
 from llm_gateway.entrypoints.http import Caller, Cursor, Gateway, IfMatch, Limit, Mounted, Reply, Wait, app_of, endpoint
 from llm_gateway.entrypoints.prefix import mount
-from llm_gateway.wire.problems import MEDIA_TYPE
+from llm_gateway.wire.media_types import PROBLEM
 
 __all__ = [
     "Caller",
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 # What is not text Mangum encodes as base64, and a REST API without binary media types passes that on as it is.
-_TEXT: Final = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE]
+_TEXT: Final = [*DEFAULT_TEXT_MIME_TYPES, PROBLEM]
 _REQUEST_CONTEXT: Final = "x-amzn-request-context"
 
 

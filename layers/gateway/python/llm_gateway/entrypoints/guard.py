@@ -1,8 +1,7 @@
 """What every request passes before its handler: size, identity, permission, and a body that can be read."""
 
-import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
@@ -10,14 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llm_gateway.access import Endpoint
-from llm_gateway.domain.keys import Caller
 from llm_gateway.entrypoints.composition import gateway_behind
-from llm_gateway.entrypoints.json_body import parsed_json
 from llm_gateway.entrypoints.problems import render
+from llm_gateway.entrypoints.read_request import read
+from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.entrypoints.sse import EventStream, noticing_departure
-from llm_gateway.errors import Forbidden, MalformedRequest, PayloadTooLarge, Unauthenticated, UnsupportedMediaType
+from llm_gateway.errors import Forbidden, Unauthenticated
 
-MOST_BODY_BYTES: Final = 4 * 1024 * 1024
+if TYPE_CHECKING:
+    from llm_gateway.domain.keys import Caller
 
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -31,12 +31,12 @@ def guarded(row: Endpoint) -> type[APIRoute]:
 
             async def guarded_handle(request: Request) -> Response:
                 try:
-                    await _read_body(request)
+                    whole = await read(request)
                     if row.permission is not None:
-                        request.state.caller = await run_in_threadpool(_authorised, request, row)
+                        state_of(request).caller = await run_in_threadpool(_authorised, whole, row)
                     if self.body_field is not None:
-                        await _check_json(request)
-                    return await _handled(request, handle)
+                        await whole.check_json()
+                    return await _handled(whole, handle)
                 except Exception as error:
                     return render(request, error)
 
@@ -47,15 +47,14 @@ def guarded(row: Endpoint) -> type[APIRoute]:
 
 async def _handled(request: Request, handle: Handle) -> Response:
     """The handler's response; one that streams has begun. A client that leaves meanwhile is noticed."""
-    request.state.left = left = threading.Event()
-    async with noticing_departure(request.receive, left):
+    async with noticing_departure(request.receive, state_of(request).left):
         response = await handle(request)
         if isinstance(response, EventStream):
             await response.begin()
     return response
 
 
-def _authorised(request: Request, row: Endpoint) -> Caller:
+def _authorised(request: Request, row: Endpoint) -> "Caller":
     caller = gateway_behind(request).keys.authenticate(_secret(request))
     if row.permission is not None and not caller.may(row.permission):
         raise Forbidden(f"A key with the role {caller.role} may not do this: it takes the permission {row.permission}.")
@@ -80,36 +79,3 @@ def _only(request: Request, name: str) -> str:
     if len(lines) > 1:
         raise Unauthenticated(f"{name} is there with different values: send one of them.")
     return lines.pop() if lines else ""
-
-
-async def _read_body(request: Request) -> None:
-    """Reads the body once, into the request; whatever comes later finds it there."""
-    # FastAPI's own limit answers in plain text, ahead of every handler of ours.
-    body = bytearray()
-    if not _declares_too_much(request):
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MOST_BODY_BYTES:
-                break
-        else:
-            request._body = bytes(body)  # Where Starlette itself keeps a body that was read.
-            return
-    raise PayloadTooLarge(f"The body is longer than {MOST_BODY_BYTES} bytes.")
-
-
-def _declares_too_much(request: Request) -> bool:
-    declared = request.headers.get("Content-Length", "")
-    return declared.isdecimal() and (len(declared) > 9 or int(declared) > MOST_BODY_BYTES)
-
-
-async def _check_json(request: Request) -> None:
-    """Raises `MalformedRequest` or `UnsupportedMediaType` for a body that is not JSON."""
-    body = await request.body()
-    if not body.strip():
-        raise MalformedRequest("The body is empty: send a JSON object.")
-    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise UnsupportedMediaType("Send the body as application/json.")
-    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
-        raise UnsupportedMediaType("Send the body as it is: no Content-Encoding is taken.")
-    request._json = parsed_json(body)  # Where Starlette itself keeps it, so that it is parsed once.

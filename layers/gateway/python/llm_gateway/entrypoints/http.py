@@ -28,8 +28,8 @@ from llm_gateway.entrypoints.observe import Observed
 from llm_gateway.entrypoints.prefix import address
 from llm_gateway.entrypoints.problems import render_framework_errors
 from llm_gateway.entrypoints.replies import Reply as Reply
+from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.errors import PayloadTooLarge, ValidationFailed
-from llm_gateway.wire.problems import Problem
 from llm_gateway.wire.schema import Outgoing, Revised
 
 # Of the 6 MB that a Lambda may return, with room for status and headers.
@@ -74,7 +74,7 @@ def _mount(app: FastAPI, mounted: Mounted) -> None:
         status_code=row.status,
         response_model=_schema(handler),
         response_class=_response_class(handler),
-        responses={"default": {"model": Problem}} if row.permission else None,
+        responses=_problems() if row.permission else None,
         summary=row.name.replace("_", " ").capitalize(),
         description=inspect.getdoc(handler),
     )
@@ -82,6 +82,12 @@ def _mount(app: FastAPI, mounted: Mounted) -> None:
         known.update(_parameters_of(route, QueryParameter))
         headers.update(_parameters_of(route, HeaderParameter))
     app.include_router(router)
+
+
+def _problems() -> dict[int | str, dict[str, Any]]:
+    from llm_gateway.wire.problems import Problem
+
+    return {"default": {"model": Problem}}
 
 
 def _parameters_of(route: BaseRoute, kind: type[QueryParameter | HeaderParameter]) -> set[str]:
@@ -164,7 +170,9 @@ async def _gateway(request: Request) -> bootstrap.Gateway:
 
 
 async def _caller(request: Request) -> keys.Caller:
-    caller: keys.Caller = request.state.caller
+    caller = state_of(request).caller
+    if caller is None:
+        raise LookupError("a public endpoint has no caller")
     return caller
 
 

@@ -27,7 +27,7 @@ async def _idempotency(
     if not (0 < len(idempotency_key) <= _LONGEST_KEY and idempotency_key.isascii() and idempotency_key.isprintable()):
         raise ValidationFailed.of("Idempotency-Key", f"must have 1 to {_LONGEST_KEY} printable characters")
     scope = [caller.key_id, request.method, own_path(request), idempotency_key]
-    return Idempotency(scope=digest(scope), fingerprint=digest(request._json))
+    return Idempotency(scope=digest(scope), fingerprint=digest(await request.json()))
 
 
 R = TypeVar("R", bound=Revised)
@@ -44,10 +44,18 @@ class _Creating:
 
     def once(self, resource: type[R], create: Callable[[], R]) -> Reply[R]:
         """What `create` makes, or made the first time."""
-        document, replayed = self.gateway.once.do(self.idempotency, lambda: create().model_dump_json().encode())
-        return Reply(
-            resource.model_validate_json(document), headers={"Idempotent-Replayed": "true"} if replayed else {}
-        )
+        if self.idempotency is None:
+            return Reply(create())
+        made: list[R] = []
+
+        def document() -> bytes:
+            made.append(create())
+            return made[0].model_dump_json().encode()
+
+        first_answer, replayed = self.gateway.once.do(self.idempotency, document)
+        if not replayed:
+            return Reply(made[0])
+        return Reply(resource.model_validate_json(first_answer), headers={"Idempotent-Replayed": "true"})
 
 
 async def _creating(gateway: Gateway, idempotency: IdempotencyKey) -> _Creating:

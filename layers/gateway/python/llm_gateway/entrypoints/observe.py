@@ -5,9 +5,12 @@ import traceback
 from functools import cache
 
 from aws_lambda_powertools import Logger
+from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
+
+from llm_gateway.entrypoints.request_state import RequestState
 
 
 @cache
@@ -32,9 +35,8 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        state = scope.setdefault("state", {})
-        state["request_id"] = f"req_{ULID()}"
-        state["received_s"] = started_s = time.monotonic()
+        state = RequestState(request_id=f"req_{ULID()}", received_s=time.monotonic())
+        state.enter(scope)
         status = 0
 
         async def sending(message: Message) -> None:
@@ -42,7 +44,7 @@ class Observed:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = state["request_id"]
+                headers["X-Request-Id"] = state.request_id
                 # What is answered is for one caller, and may be another in a moment.
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
@@ -50,21 +52,18 @@ class Observed:
         try:
             await self.app(scope, receive, sending)
         finally:
-            self._log(scope, status=status, duration_ms=round((time.monotonic() - started_s) * 1000))
+            self._log(state, scope.get("route"), status=status)
 
     @staticmethod
-    def _log(scope: Scope, *, status: int, duration_ms: int) -> None:
-        state = scope["state"]
-        route = scope.get("route")
-        caller = state.get("caller")
+    def _log(state: RequestState, route: APIRoute | None, *, status: int) -> None:
         logger().info(
             "request",
             extra={
-                "request_id": state["request_id"],
+                "request_id": state.request_id,
                 "endpoint": route.name if route else None,
                 "status": status,
-                "error_code": state.get("error_code"),
-                "key_id": caller.key_id if caller else None,
-                "duration_ms": duration_ms,
+                "error_code": state.error_code,
+                "key_id": state.caller.key_id if state.caller else None,
+                "duration_ms": round((time.monotonic() - state.received_s) * 1000),
             },
         )

@@ -7,16 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from llm_gateway.entrypoints.composition import gateway
 from llm_gateway.entrypoints.observe import log_unexpected, logger
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-_WAIT_S: Final = 5
-_PAUSE_S: Final = 1
-_LONGEST_PAUSE_S: Final = 5
+    from llm_gateway.settings import Settings
+
 _TICK_S: Final = 0.2
 # How many messages of a queue are dealt with at once.
 _AT_ONCE: Final = {"high": 4, "normal": 8, "dead_letters": 1}
@@ -24,11 +22,21 @@ _AT_ONCE: Final = {"high": 4, "normal": 8, "dead_letters": 1}
 Handler = Callable[[dict[str, Any], Any], Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long a queue is asked to wait for a message, and the first and the longest pause after a failure."""
+
+    wait_s: int = 5
+    pause_s: float = 1
+    longest_pause_s: float = 5
+
+
 @dataclass(slots=True)
-class _Outage:
-    """What the threads of one queue share of its being out of reach, so that its beginning and its end are told once each."""
+class Outage:
+    """What the threads of one queue share while it is out of reach, so that its beginning and its end are told once each."""
 
     queue: str
+    pace: Pace = Pace()
     _lasts: bool = False
     _changed_s: float = 0.0
     _over: threading.Event = field(default_factory=threading.Event)
@@ -40,7 +48,7 @@ class _Outage:
             if self._turns(to=True, since_s=since_s):
                 self._over.clear()
                 logger().warning("queue_unreachable", extra={"queue": self.queue, "reason": str(reason)})
-        self._over.wait(min(_PAUSE_S * 2**tries, _LONGEST_PAUSE_S))
+        self._over.wait(min(self.pace.pause_s * 2**tries, self.pace.longest_pause_s))
 
     def end(self, *, since_s: float) -> None:
         """Somebody has got through."""
@@ -62,15 +70,14 @@ class _Queue:
     url: str
     handler: Handler
     hidden_s: int
-    outage: _Outage
+    outage: Outage
 
 
-def poll(handlers: Mapping[str, Handler]) -> None:
+def poll(handlers: Mapping[str, Handler], settings: "Settings", *, pace: Pace = Pace()) -> None:
     """Works until it is told to stop, and then ends what it has begun. `handlers` are named like the table's workers."""
     import boto3
     from botocore.config import Config
 
-    settings = gateway().settings
     # A client of its own: the gateway's would not wait as long as a queue does. A connection for each thread. Tried again at
     # once only, because the SDK's longer pauses would not end with the outage.
     config = Config(max_pool_connections=sum(_AT_ONCE.values()), retries={"total_max_attempts": 2})
@@ -81,7 +88,7 @@ def poll(handlers: Mapping[str, Handler]) -> None:
         "dead_letters": (settings.dead_letters_url, handlers["bury_query"]),
     }
     queues = {
-        name: _Queue(url=url, handler=handler, hidden_s=settings.lease_s, outage=_Outage(name))
+        name: _Queue(url=url, handler=handler, hidden_s=settings.lease_s, outage=Outage(name, pace))
         for name, (url, handler) in sources.items()
     }
     stopping = threading.Event()
@@ -120,7 +127,7 @@ def _work(queue: _Queue, sqs: "SQSClient", stopping: threading.Event, begun: thr
             tries += 1
         except Exception as error:
             log_unexpected(error)
-            time.sleep(_PAUSE_S)
+            time.sleep(queue.outage.pace.pause_s)
 
 
 def _arn(queue: _Queue, sqs: "SQSClient") -> str:
@@ -131,7 +138,7 @@ def _received(queue: _Queue, sqs: "SQSClient") -> "list[MessageTypeDef]":
     return sqs.receive_message(
         QueueUrl=queue.url,
         MaxNumberOfMessages=1,
-        WaitTimeSeconds=_WAIT_S,
+        WaitTimeSeconds=queue.outage.pace.wait_s,
         # Short, because the worker extends it while it lives: what a killed one held is soon delivered again.
         VisibilityTimeout=queue.hidden_s,
         MessageSystemAttributeNames=["ApproximateReceiveCount"],

@@ -1,6 +1,7 @@
 """The only place that renders errors: every failure leaves as an RFC 9457 problem."""
 
 import math
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -9,17 +10,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 
-from llm_gateway.domain.faults import ProviderFault
-from llm_gateway.domain.queries import StoredProblem
 from llm_gateway.endpoints import ENDPOINTS
 from llm_gateway.entrypoints.observe import log_unexpected
 from llm_gateway.entrypoints.prefix import own_path
+from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.entrypoints.validation import validation_failed
 from llm_gateway.errors import GatewayError, MalformedRequest, MethodNotAllowed, RouteNotFound
-from llm_gateway.wire.answers import AttemptShown
-from llm_gateway.wire.problems import MEDIA_TYPE, FieldProblem, Problem, problem_type
+from llm_gateway.wire.media_types import PROBLEM
 
-_DEFAULT_RETRY_AFTER_S = 5
+if TYPE_CHECKING:
+    from llm_gateway.wire.problems import Problem
+
+_DEFAULT_RETRY_AFTER_S: Final = 5
 
 
 def render_framework_errors(app: FastAPI) -> None:
@@ -53,19 +55,16 @@ def as_gateway_error(error: Exception) -> GatewayError:
             return GatewayError("Something unforeseen happened. The request_id helps to find out what.")
 
 
-def problem_of(error: GatewayError, *, request_id: str | None) -> Problem:
-    """What a caller reads of `error`."""
-    return Problem(
-        type=problem_type(error.code),
-        title=error.title,
-        status=error.status,
-        detail=error.detail,
-        code=error.code,
-        request_id=request_id,
-        errors=[FieldProblem(field=fault.field, message=fault.message) for fault in error.errors] or None,
+def problem_shown(error: GatewayError, request: Request) -> "Problem":
+    """What the caller of `request` reads of `error`."""
+    from llm_gateway.domain.queries import QueryProblem
+    from llm_gateway.wire.problems import Problem
+
+    return Problem.of(
+        QueryProblem.of(error),
         query_id=error.query_id,
-        provider=error.provider if isinstance(error, ProviderFault | StoredProblem) else None,
-        attempts=[AttemptShown.model_validate(attempt).model_dump(mode="json") for attempt in error.attempts] or None,
+        request_id=state_of(request).request_id,
+        errors=error.errors,
     )
 
 
@@ -74,9 +73,9 @@ def render(request: Request, raised: Exception) -> Response:
     error = as_gateway_error(raised)
     if isinstance(error, RouteNotFound):
         error = _misrouted(own_path(request), error)
-    request.state.error_code = error.code
-    problem = problem_of(error, request_id=request.state.request_id)
+    state_of(request).error_code = error.code
+    problem = problem_shown(error, request)
     headers = dict(error.headers)
     if error.retry_after_s is not None or error.status in (429, 503):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s or _DEFAULT_RETRY_AFTER_S)))
-    return Response(problem.model_dump_json(), error.status, headers, MEDIA_TYPE)
+    return Response(problem.model_dump_json(), error.status, headers, PROBLEM)

@@ -19,7 +19,7 @@ from llm_gateway.entrypoints.http import Mounted, app_of
 from llm_gateway.entrypoints.problems import render
 from llm_gateway.entrypoints.visitors import NoOtherSites, is_loopback
 from llm_gateway.errors import Forbidden
-from llm_gateway.wire.problems import MEDIA_TYPE
+from llm_gateway.wire.media_types import PROBLEM
 
 _THREADS = 256
 # What answers 202 while there is no answer, by endpoint.
@@ -80,7 +80,7 @@ def openapi_json(mounted: Iterable[Mounted]) -> str:
             operation["x-permission"] = row.permission.value
             # FastAPI documents every response under the media type of the first.
             problems = operation["responses"]["default"]["content"]
-            problems[MEDIA_TYPE] = problems.popitem()[1]
+            problems[PROBLEM] = problems.popitem()[1]
         if row.name in _LATER:
             document["paths"][row.path][row.method.lower()]["responses"]["202"] = {
                 "description": "There is no answer yet",

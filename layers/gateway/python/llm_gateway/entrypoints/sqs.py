@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from llm_gateway import bootstrap
+from llm_gateway.bootstrap import Gateway
 from llm_gateway.endpoints import WORKERS
 from llm_gateway.entrypoints.composition import gateway
 from llm_gateway.entrypoints.observe import log_unexpected, logger
@@ -17,7 +17,6 @@ from llm_gateway.ports.queries import Delivery
 
 __all__ = ["Delivery", "Gateway", "QueueHandler", "delivery_of", "worker"]
 
-Gateway = bootstrap.Gateway
 Work = Callable[[Delivery, Gateway], None]
 
 
@@ -26,6 +25,7 @@ class QueueHandler:
     """A Lambda handler: deals with each message of a batch by itself, and reports those that failed."""
 
     work: Work
+    gateway: Callable[[], Gateway] = gateway
 
     def __call__(self, event: dict[str, Any], context: LambdaContext) -> Any:
         # One for each batch, because it keeps what failed, and several threads may share this handler. Even a batch in
@@ -36,7 +36,7 @@ class QueueHandler:
     def _deal_with(self, record: SQSRecord) -> None:
         delivery = delivery_of(record)
         try:
-            self.work(delivery, gateway())
+            self.work(delivery, self.gateway())
         except NotDone as reason:
             logger().warning("not_done", extra={"query_id": delivery.query_id, "reason": str(reason)})
             raise

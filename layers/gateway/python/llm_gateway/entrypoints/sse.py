@@ -9,8 +9,10 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from llm_gateway.wire.events import KEEP_ALIVE, MEDIA_TYPE
+from llm_gateway.wire.media_types import EVENTS
 
+# A comment: readers pass over it.
+_KEEP_ALIVE: Final = b": keep-alive\n\n"
 _AHEAD: Final = 16
 
 _END: Final = object()
@@ -35,7 +37,7 @@ async def noticing_departure(receive: Receive, left: threading.Event) -> AsyncIt
 class EventStream(Response):
     """Sends what `events` yields. `left` is set when the client is gone; the generator is closed in its own thread."""
 
-    media_type = MEDIA_TYPE
+    media_type = EVENTS
 
     def __init__(
         self,
@@ -88,7 +90,7 @@ class EventStream(Response):
         try:
             item = await asyncio.wait_for(self._queue.get(), self._silence_s)
         except TimeoutError:
-            return KEEP_ALIVE
+            return _KEEP_ALIVE
         self._room.release()
         return item
 

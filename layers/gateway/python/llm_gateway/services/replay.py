@@ -22,14 +22,12 @@ class Once:
     clock: Clock
     ids: Ids
 
-    def do(self, idempotency: Idempotency | None, create: Callable[[], bytes]) -> tuple[bytes, bool]:
-        """What `create` answers, now or the first time, and whether it was the first time.
+    def do(self, idempotency: Idempotency, create: Callable[[], bytes]) -> tuple[bytes, bool]:
+        """What `create` answers, now or the first time, and whether it did so before.
 
         Raises what `create` raises, which does not use the key up; `IdempotencyConflict`; `QueryInProgress`; and
         `DependencyUnavailable` where nobody can tell whether this is the first time.
         """
-        if idempotency is None:
-            return create(), False
         reference = self.ids.ulid()
         known = self.store.claim(
             idempotency.scope,

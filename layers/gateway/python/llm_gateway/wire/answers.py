@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from llm_gateway.domain.chat import FinishReason
-from llm_gateway.domain.queries import AttemptOutcome, Query, QueryAnswer, QueryProblem, QueryStatus, QuerySummary
-from llm_gateway.wire.problems import Problem, problem_type
+from llm_gateway.domain.queries import Query, QueryAnswer, QueryProblem, QueryStatus, QuerySummary
+from llm_gateway.wire.attempts import AttemptShown
+from llm_gateway.wire.problems import Problem
 from llm_gateway.wire.schema import Outgoing, Timestamp, Usd
 
 
@@ -35,17 +36,6 @@ class UsageShown(Outgoing):
     cache_write_tokens: int
     reasoning_tokens: int
     estimated: bool
-
-
-class AttemptShown(Outgoing):
-    """One call to a provider, or one that was skipped."""
-
-    provider: str
-    model: str
-    outcome: AttemptOutcome
-    error_code: str | None
-    latency_ms: int
-    cost_usd: Usd | None
 
 
 class CacheShown(Outgoing):
@@ -85,7 +75,7 @@ class StatusShown(Outgoing):
             created_at=query.created_at,
             started_at=query.started_at,
             completed_at=query.completed_at,
-            error=problem_shown(query.problem, query_id=query.id) if query.problem else None,
+            error=Problem.of(query.problem, query_id=query.id) if query.problem else None,
         )
 
 
@@ -144,7 +134,7 @@ class CutShortShown(AnswerShown):
 
     @classmethod
     def cut_by(cls, problem: QueryProblem, shown: AnswerShown) -> "CutShortShown":
-        return cls(**dict(shown), error=problem_shown(problem, query_id=shown.id))
+        return cls(**dict(shown), error=Problem.of(problem, query_id=shown.id))
 
 
 class AcceptedShown(Outgoing):
@@ -162,17 +152,3 @@ class AcceptedShown(Outgoing):
 
 
 ResultShown = CutShortShown | AnswerShown | StatusShown
-
-
-def problem_shown(problem: QueryProblem, *, query_id: str) -> Problem:
-    """A stored query's problem, as it was first answered."""
-    return Problem(
-        type=problem_type(problem.code),
-        title=problem.title,
-        status=problem.status,
-        detail=problem.detail,
-        code=problem.code,
-        query_id=query_id,
-        provider=problem.provider,
-        attempts=[AttemptShown.model_validate(attempt).model_dump(mode="json") for attempt in problem.attempts] or None,
-    )

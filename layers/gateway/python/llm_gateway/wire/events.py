@@ -11,8 +11,6 @@ from llm_gateway.domain.streams import Opened, Position
 from llm_gateway.wire.answers import AnswerShown
 from llm_gateway.wire.problems import Problem
 
-MEDIA_TYPE = "text/event-stream"
-KEEP_ALIVE = b": keep-alive\n\n"
 LAST_ID = "end"
 """The id of the event after which nothing follows."""
 

@@ -1,13 +1,17 @@
 """Errors as callers read them: RFC 9457 problems."""
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from llm_gateway.wire.schema import Outgoing
 
-MEDIA_TYPE = "application/problem+json"
-_DOCUMENTATION = "https://llm-gateway.dev/errors/"
+if TYPE_CHECKING:
+    from llm_gateway.domain.queries import Attempt, QueryProblem
+    from llm_gateway.errors import FieldError
+
+_DOCUMENTATION: Final = "https://llm-gateway.dev/errors/"
 
 
 class FieldProblem(Outgoing):
@@ -36,7 +40,33 @@ class Problem(Outgoing):
     def _what_applies(self, serialize: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]
         return {name: value for name, value in serialize(self).items() if value is not None}
 
+    @classmethod
+    def of(
+        cls,
+        problem: "QueryProblem",
+        *,
+        query_id: str | None,
+        request_id: str | None = None,
+        errors: Iterable["FieldError"] = (),
+    ) -> "Problem":
+        """`problem` as it is answered to the request `request_id`, or as it was answered before, where that is None."""
+        return cls(
+            type=_DOCUMENTATION + problem.code,
+            title=problem.title,
+            status=problem.status,
+            detail=problem.detail,
+            code=problem.code,
+            request_id=request_id,
+            errors=[FieldProblem(field=error.field, message=error.message) for error in errors] or None,
+            query_id=query_id,
+            provider=problem.provider,
+            attempts=_shown(problem.attempts) or None,
+        )
 
-def problem_type(code: str) -> str:
-    """The address that documents `code`."""
-    return _DOCUMENTATION + code
+
+def _shown(attempts: "Sequence[Attempt]") -> list[dict[str, Any]]:
+    if not attempts:
+        return []
+    from llm_gateway.wire.attempts import AttemptShown
+
+    return [AttemptShown.model_validate(attempt).model_dump(mode="json") for attempt in attempts]

@@ -29,7 +29,7 @@ from llm_gateway.services.queries.dispatch import Dispatcher
 from llm_gateway.services.queries.lease import holding
 from llm_gateway.services.queries.planning import Planner, first_step
 from llm_gateway.services.queries.progress import Course
-from llm_gateway.services.queries.states import Records, problem_of
+from llm_gateway.services.queries.states import Records
 from llm_gateway.services.together import together
 
 _LONGEST_BACKOFF_S: Final = 300
@@ -181,7 +181,7 @@ class Worker:
             self.queue.send(task.query.id, delay_s=delay_s, priority=task.query.request.priority)
 
     def _try_again(self, task: _Task, error: GatewayError) -> None:
-        if not self._requeued(task, problem_of(error)):
+        if not self._requeued(task, QueryProblem.of(error)):
             return
         wait_s = min(_FIRST_BACKOFF_S * 2 ** (task.delivery.count - 1), _LONGEST_BACKOFF_S)
         self._hold(task.delivery, max(wait_s, error.retry_after_s or 0))

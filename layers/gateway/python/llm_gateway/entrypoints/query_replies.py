@@ -1,0 +1,41 @@
+"""Replies to questions: the answer, or the promise of one."""
+
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+from llm_gateway.endpoints import BASE_PATH
+from llm_gateway.entrypoints.prefix import address
+from llm_gateway.entrypoints.replies import Reply
+from llm_gateway.wire.answers import AcceptedShown, AnswerShown, CutShortShown, ResultShown, StatusShown
+
+if TYPE_CHECKING:
+    from llm_gateway.domain.queries import Query
+    from llm_gateway.services.queries.booking import Delivered
+
+_POLL_AFTER_S = 1
+
+QueryReply = Reply[AnswerShown | AcceptedShown]
+
+
+def reply_to(request: Request, delivered: "Delivered") -> QueryReply:
+    """The answer to a query, or the promise of one."""
+    query = delivered.query
+    replayed = {"Idempotent-Replayed": "true"} if delivered.replayed else {}
+    if query.request.mode == "async":
+        accepted = AcceptedShown.of(query, at=address(request, f"{BASE_PATH}/query/{query.id}"))
+        return Reply(accepted, status=202, headers={"Location": accepted.status_url, **replayed})
+    if query.answer is None:
+        raise ValueError("a query that was waited for has an answer")
+    overhead_ms = query.answer.latency.overhead_ms
+    return Reply(AnswerShown.of(query, query.answer), headers={"X-Gateway-Overhead-Ms": str(overhead_ms), **replayed})
+
+
+def result_of(query: "Query") -> Reply[ResultShown]:
+    """The answer; where there is none, the status: as 202 while there may still be one."""
+    if query.answer is not None:
+        shown = AnswerShown.of(query, query.answer)
+        return Reply(shown if query.problem is None else CutShortShown.cut_by(query.problem, shown))
+    if query.status.finished:
+        return Reply(StatusShown.of(query))
+    return Reply(StatusShown.of(query), status=202, headers={"Retry-After": str(_POLL_AFTER_S)})

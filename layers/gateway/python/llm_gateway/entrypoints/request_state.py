@@ -1,0 +1,36 @@
+"""What the door knows of a request while it is under way: one typed value in the request's ASGI scope."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from starlette.types import Scope
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from llm_gateway.domain.keys import Caller
+
+_PLACE: Final = "llm_gateway.request"
+
+
+@dataclass(slots=True, kw_only=True)
+class RequestState:
+    """`received_s` is a time of the monotonic clock, `left` is set once the client is gone, `caller` is None until a key was
+    checked, and `error_code` is that of the problem that the request met."""
+
+    request_id: str
+    received_s: float
+    left: threading.Event = field(default_factory=threading.Event)
+    caller: "Caller | None" = None
+    error_code: str | None = None
+
+    def enter(self, scope: Scope) -> None:
+        """Goes along with the request from here on."""
+        scope[_PLACE] = self
+
+
+def state_of(request: "Request") -> RequestState:
+    """The state that `Observed` gave the request."""
+    state: RequestState = request.scope[_PLACE]
+    return state
