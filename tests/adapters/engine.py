@@ -81,6 +81,7 @@ class Engine:
     counter: WordCounter = field(default_factory=WordCounter)
     draws: list[float] = field(default_factory=list)
     real_providers: Providers | None = None
+    private_addresses_allowed: bool = False
 
     @cached_property
     def providers(self) -> ScriptedProviders:
@@ -94,7 +95,10 @@ class Engine:
     @cached_property
     def planner(self) -> Planner:
         return Planner(
-            providers=self.store, counter=self.counter, draw=lambda: self.draws.pop(0) if self.draws else 0.5
+            providers=self.store,
+            counter=self.counter,
+            draw=lambda: self.draws.pop(0) if self.draws else 0.5,
+            private_addresses_allowed=self.private_addresses_allowed,
         )
 
     @cached_property

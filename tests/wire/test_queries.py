@@ -102,6 +102,14 @@ def test_images_that_are_taken(url: str) -> None:
         "data:image/png;base64,A A",
         "data:image/png;base64,AAAA\n",
         "HTTPS:example.com",
+        "https://",
+        "https://example.com/a b.png",
+        "https://example.com/a.png\r\nX-A: b",
+        "https://example.com/\x00.png",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::ffff:a9fe:a9fe]/",
+        "https://metadata.google.internal/a.png",
+        "https://example.com/" + "a" * 8_000,
     ],
 )
 def test_images_that_are_not(url: str) -> None:

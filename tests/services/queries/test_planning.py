@@ -387,3 +387,20 @@ def test_everything_asked_reaches_the_candidate(engine: Engine) -> None:
     assert step.chat.messages == request.messages
     assert (step.chat.system, step.chat.tools, step.chat.tool_choice) == ("Be brief.", request.tools, "required")
     assert step.chat.parameters == request.parameters
+
+
+@pytest.mark.parametrize("host", ["localhost", "10.0.0.7", "127.1", "[64:ff9b::10.0.0.7]"])
+def test_an_image_at_a_private_address_is_loaded_only_where_they_are_allowed(host: str) -> None:
+    parts = (TextPart(text="What is this?"), ImagePart(url=f"https://{host}/a.png"))
+    hello = question().messages
+    request = question(messages=(*hello, Message(role=MessageRole.USER, content=parts)))
+    with pytest.raises(ValidationFailed) as refused:
+        Engine().add(provider("a")).planner.plan(request)
+    assert [error.field for error in refused.value.errors] == ["messages[1].content[1].image_url.url"]
+    assert Engine(private_addresses_allowed=True).add(provider("a")).planner.plan(request)
+
+
+@pytest.mark.parametrize("url", ["https://example.com/a.png", "data:image/png;base64,AAAA"])
+def test_other_images_are_let_through(url: str) -> None:
+    request = question(messages=(Message(role=MessageRole.USER, content=(ImagePart(url=url),)),))
+    assert Engine().add(provider("a")).planner.plan(request)

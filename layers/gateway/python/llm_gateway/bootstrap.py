@@ -142,7 +142,12 @@ class Gateway:
         from llm_gateway.services.queries.planning import Planner
 
         outside = self.outside
-        return Planner(providers=outside.provider_store, counter=outside.counter, draw=outside.draw)
+        return Planner(
+            providers=outside.provider_store,
+            counter=outside.counter,
+            draw=outside.draw,
+            private_addresses_allowed=self.settings.allow_private_addresses,
+        )
 
     @cached_property
     def dispatcher(self) -> "Dispatcher":

@@ -6,15 +6,27 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from llm_gateway.domain import chat
+from llm_gateway.domain.addresses import fault_in_image_url
 from llm_gateway.wire.schema import Incoming, wrong
 
 _DATA_URL = re.compile(r"data:image/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]+=*")
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 
 
+# As long as browsers and servers take one. An image's bytes are as long as the body lets them be.
+_LONGEST_ADDRESS = 8_000
+
+
 def _image_address(url: str) -> str:
-    if not url.startswith("https://") and _DATA_URL.fullmatch(url) is None:
+    if _DATA_URL.fullmatch(url):
+        return url
+    if not url.startswith("https://"):
         raise ValueError("must be an https address or data:image/…;base64,…")
+    if len(url) > _LONGEST_ADDRESS:
+        raise ValueError(f"is too long for an address: {_LONGEST_ADDRESS} characters at most")
+    # Private addresses pass here: whether they are allowed, the deployment says.
+    if fault := fault_in_image_url(url, private_allowed=True):
+        raise ValueError(fault)
     return url
 
 

@@ -4,8 +4,9 @@ import random
 from dataclasses import dataclass, replace
 from typing import Final
 
+from llm_gateway.domain.addresses import fault_in_image_url
 from llm_gateway.domain.capabilities import fits, output_limit, output_reserve, unsupported
-from llm_gateway.domain.chat import ChatRequest, OutputFormat
+from llm_gateway.domain.chat import ChatRequest, ImagePart, Message, OutputFormat
 from llm_gateway.domain.faults import ProviderDisabled
 from llm_gateway.domain.model_table import Quirk
 from llm_gateway.domain.providers import Capability
@@ -54,6 +55,7 @@ class Planner:
 
     providers: ProviderStore
     counter: TokenCounter
+    private_addresses_allowed: bool
     draw: Draw = random.random
 
     def plan(self, request: QueryRequest) -> Plan:
@@ -61,6 +63,8 @@ class Planner:
         candidate, or everyone, cannot take the request; `NoProviderAvailable` where everyone is disabled."""
         if request.output.schema is not None:
             check_schema(request.output.schema)
+        if not self.private_addresses_allowed:
+            _check_images(request.messages)
         plan: list[Step | Attempt] = []
         unfit: list[GatewayError] = []
         for candidate in self._candidates(request):
@@ -108,6 +112,16 @@ class Planner:
         if (bound + reserve) * _SMALL_PART <= per_minute:
             return bound + reserve
         return estimate(chat, profile, self.counter.count).most + reserve
+
+
+def _check_images(messages: tuple[Message, ...]) -> None:
+    """Raises `ValidationFailed` for an image at a private address, from which a provider would load it."""
+    for index, message in enumerate(messages):
+        for place, part in enumerate(message.content):
+            if isinstance(part, ImagePart) and part.url.startswith("https:"):
+                fault = fault_in_image_url(part.url, private_allowed=False)
+                if fault:
+                    raise ValidationFailed.of(f"messages[{index}].content[{place}].image_url.url", fault)
 
 
 def chat_request(request: QueryRequest, candidate: Candidate) -> ChatRequest:
