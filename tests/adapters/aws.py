@@ -24,6 +24,7 @@ _KEYS: Final = {
     "queries": ("query_id",),
     "limits": ("scope",),
     "cache": ("cache_key",),
+    "audit": ("month", "place"),
 }
 
 
@@ -40,16 +41,20 @@ def connect(endpoint: str | None = None) -> Aws:
 
 
 def deploy(aws: Aws, *, name: str, retention_days: int = 30) -> Settings:
-    """Tables, bucket, queues and pepper, all named after `name`; the answer says where they are."""
+    """Tables, buckets, queues and pepper, all named after `name`; the answer says where they are."""
     for table in _KEYS:
         aws.dynamodb.create_table(**_definition(table, name))
     bucket = f"{name}-bodies"
     aws.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    audit_bucket = f"{name}-audit"
+    aws.s3.create_bucket(Bucket=audit_bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    aws.s3.put_bucket_versioning(Bucket=audit_bucket, VersioningConfiguration={"Status": "Enabled"})
     aws.secrets_manager.create_secret(Name=f"{name}/pepper", SecretString="a pepper for tests")
     return Settings.from_environment(
         {f"{table.upper()}_TABLE": f"{name}-{table}" for table in _KEYS}
         | {
             "BODIES_BUCKET": bucket,
+            "AUDIT_BUCKET": audit_bucket,
             "QUEUE_URL": aws.sqs.create_queue(QueueName=f"{name}-normal")["QueueUrl"],
             "HIGH_QUEUE_URL": aws.sqs.create_queue(QueueName=f"{name}-high")["QueueUrl"],
             "PEPPER_SECRET_ID": f"{name}/pepper",

@@ -182,14 +182,21 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _place(method: str, path: str, target: str, body: bytes) -> str:
-    """What a request is about: `dynamodb/<table>/GetItem`, `sqs/<queue>/SendMessage`, `s3/<bucket>/PUT` and so on."""
+    """What a request is about: `dynamodb/<table>/GetItem`, `sqs/<queue>/SendMessage`, `s3/<bucket>/PUT` and so on.
+
+    A transaction is about all of its tables: `dynamodb/<table>+<table>/TransactWriteItems`.
+    """
     service, _, operation = target.partition(".")
     if not target:
         return f"s3/{path.split('/')[1].partition('?')[0]}/{method}"
     asked: dict[str, Any] = json.loads(body or b"{}")
     if service.startswith("DynamoDB"):
-        table = asked.get("TableName") or next(iter(asked.get("RequestItems", {"": None})))
-        return f"dynamodb/{table}/{operation}"
+        return f"dynamodb/{_tables(asked)}/{operation}"
     if service == "AmazonSQS":
         return f"sqs/{str(asked.get('QueueUrl', '')).rpartition('/')[2]}/{operation}"
     return f"{service}/{asked.get('SecretId', asked.get('Name', ''))}/{operation}"
+
+
+def _tables(asked: dict[str, Any]) -> str:
+    writes = [next(iter(write.values()))["TableName"] for write in asked.get("TransactItems", ())]
+    return asked.get("TableName") or "+".join(sorted({*writes, *asked.get("RequestItems", {})}))

@@ -9,6 +9,9 @@ from llm_gateway.settings import Settings
 
 if TYPE_CHECKING:
     from llm_gateway.outside import Outside
+    from llm_gateway.services.audit.denials import Denials
+    from llm_gateway.services.audit.keeping import AuditKeeper
+    from llm_gateway.services.audit.trail import AuditTrail
     from llm_gateway.services.keys.authentication import Keys
     from llm_gateway.services.provider_status import StatusService
     from llm_gateway.services.providers import ProviderService
@@ -54,6 +57,30 @@ class Gateway:
             clock=self.outside.clock,
             private_addresses_allowed=self.settings.allow_private_addresses,
         )
+
+    @cached_property
+    def audit_trail(self) -> "AuditTrail":
+        from llm_gateway.services.audit.trail import AuditTrail
+
+        return AuditTrail(
+            log=self.outside.audit_log,
+            archive=self.outside.audit_archive if self.settings.audit_bucket else None,
+            clock=self.outside.clock,
+            retention=self.settings.audit_retention,
+        )
+
+    @cached_property
+    def audit_keeper(self) -> "AuditKeeper":
+        from llm_gateway.services.audit.keeping import AuditKeeper
+
+        outside = self.outside
+        return AuditKeeper(log=outside.audit_log, archive=outside.audit_archive, clock=outside.clock)
+
+    @cached_property
+    def denials(self) -> "Denials":
+        from llm_gateway.services.audit.denials import Denials
+
+        return Denials(counters=self.outside.denial_counters, clock=self.outside.clock)
 
     @cached_property
     def status(self) -> "StatusService":

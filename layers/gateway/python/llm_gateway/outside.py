@@ -9,6 +9,7 @@ from llm_gateway.settings import Settings
 
 if TYPE_CHECKING:
     from llm_gateway.domain.routing import Draw
+    from llm_gateway.ports.audit import AuditArchive, AuditLog, DenialCounters
     from llm_gateway.ports.keys import KeyStore, Pepper
     from llm_gateway.ports.providers import (
         CredentialStore,
@@ -104,6 +105,31 @@ class Outside:
             kms_key_id=self.settings.kms_key_id,
             clock=self.clock,
         )
+
+    @cached_property
+    def audit_log(self) -> "AuditLog":
+        from llm_gateway.stores.audit import DynamoAuditLog
+
+        return DynamoAuditLog(
+            aws=self.aws,
+            table=self.settings.audit_table,
+            clock=self.clock,
+            ids=self.ids,
+            draw=self.draw,
+            retention=self.settings.audit_retention,
+        )
+
+    @cached_property
+    def audit_archive(self) -> "AuditArchive":
+        from llm_gateway.stores.audit_archive import S3AuditArchive
+
+        return S3AuditArchive(aws=self.aws, bucket=self.settings.audit_bucket)
+
+    @cached_property
+    def denial_counters(self) -> "DenialCounters":
+        from llm_gateway.stores.denials import DynamoDenialCounters
+
+        return DynamoDenialCounters(aws=self.aws, table=self.settings.limits_table, log=self.audit_log)
 
     @cached_property
     def query_store(self) -> "QueryStore":

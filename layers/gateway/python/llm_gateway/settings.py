@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 
@@ -20,6 +21,8 @@ class Settings:
     limits_table: str
     cache_table: str
     bodies_bucket: str
+    audit_table: str
+    audit_bucket: str
     queue_url: str
     high_queue_url: str
     dead_letters_url: str
@@ -27,6 +30,7 @@ class Settings:
     credentials_prefix: str
     kms_key_id: str | None
     retention_days: int
+    audit_retention: timedelta | None
     cache_ttl_s: int
     lease_s: int
     keep_alive_s: int
@@ -43,6 +47,8 @@ class Settings:
             limits_table=environment.get("LIMITS_TABLE", ""),
             cache_table=environment.get("CACHE_TABLE", ""),
             bodies_bucket=environment.get("BODIES_BUCKET", ""),
+            audit_table=environment.get("AUDIT_TABLE", ""),
+            audit_bucket=environment.get("AUDIT_BUCKET", ""),
             queue_url=environment.get("QUEUE_URL", ""),
             high_queue_url=environment.get("HIGH_QUEUE_URL", ""),
             dead_letters_url=environment.get("DEAD_LETTERS_URL", ""),
@@ -50,6 +56,7 @@ class Settings:
             credentials_prefix=environment.get("CREDENTIALS_PREFIX", ""),
             kms_key_id=environment.get("KMS_KEY_ID") or None,
             retention_days=_whole_number(environment, "RETENTION_DAYS", default=30),
+            audit_retention=_audit_retention(environment),
             cache_ttl_s=_whole_number(environment, "CACHE_TTL_S", default=3600),
             lease_s=_whole_number(environment, "LEASE_S", default=60, most=900),
             keep_alive_s=_whole_number(environment, "KEEP_ALIVE_S", default=12, most=15),
@@ -58,10 +65,19 @@ class Settings:
         )
 
 
-def _whole_number(environment: Mapping[str, str], name: str, *, default: int, most: int | None = None) -> int:
+def _audit_retention(environment: Mapping[str, str]) -> timedelta | None:
+    """None: for ever. A month at least, so that there is time to export what is about to leave the table."""
+    if not environment.get("AUDIT_RETENTION_DAYS"):
+        return None
+    return timedelta(days=_whole_number(environment, "AUDIT_RETENTION_DAYS", default=365, least=30))
+
+
+def _whole_number(
+    environment: Mapping[str, str], name: str, *, default: int, least: int = 1, most: int | None = None
+) -> int:
     text = environment.get(name) or str(default)
     number = int(text) if text.isdecimal() else 0
-    if number < 1 or (most is not None and number > most):
-        bounds = "from 1 up" if most is None else f"from 1 to {most}"
+    if number < least or (most is not None and number > most):
+        bounds = f"from {least} up" if most is None else f"from {least} to {most}"
         raise ValueError(f"{name} must be a whole number {bounds}, not {text!r}")
     return number

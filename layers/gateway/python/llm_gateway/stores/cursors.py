@@ -18,12 +18,12 @@ def from_cursor(cursor: str, *fields: str) -> dict[str, str]:
     try:
         key = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError) as fault:
-        raise _malformed() from fault
+        raise malformed() from fault
     if not isinstance(key, dict) or set(key) != set(fields) or not all(map(is_key, key.values())):
-        raise _malformed()
+        raise malformed()
     return key
 
 
-def _malformed() -> MalformedRequest:
+def malformed() -> MalformedRequest:
     message = "is not a cursor of this list: take one from `next_cursor`, or leave it out to start over"
     return MalformedRequest(f"The cursor {message}.", errors=[FieldError("cursor", message)])
