@@ -9,13 +9,13 @@ from typing import Any
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.queries import QueryRequest
+from llm_gateway.domain.routing import first_step
 from llm_gateway.ports.queries import Delivery
 from llm_gateway.ports.system import Cancelled, Clock, never
 from llm_gateway.services.queries.asking import QueryService
 from llm_gateway.services.queries.booking import Ledger
 from llm_gateway.services.queries.cache import Answers
 from llm_gateway.services.queries.cache_key import cache_key
-from llm_gateway.services.queries.planning import first_step
 from llm_gateway.services.queries.states import Asked, Records
 from llm_gateway.services.queries.worker import Worker
 

@@ -3,7 +3,7 @@
 from typing import get_args
 
 import pytest
-from llm_gateway.domain.capabilities import capabilities_of, fits, output_limit, output_reserve, unsupported
+from llm_gateway.domain.capabilities import capabilities_of, output_limit, output_reserve, unsupported
 from llm_gateway.domain.chat import (
     ChatRequest,
     ImagePart,
@@ -18,6 +18,7 @@ from llm_gateway.domain.chat import (
 )
 from llm_gateway.domain.model_table import FAMILIES, UNLISTED
 from llm_gateway.domain.providers import Capability, ModelConfig, ProviderKind
+from llm_gateway.domain.tokens import fits
 
 OPENAI, ANTHROPIC = ProviderKind.OPENAI, ProviderKind.ANTHROPIC
 LLAMA_CPP, COMPATIBLE = ProviderKind.LLAMA_CPP, ProviderKind.OPENAI_COMPATIBLE

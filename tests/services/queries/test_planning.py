@@ -7,7 +7,7 @@ import pytest
 from llm_gateway.domain.chat import ImagePart, Message, MessageRole, OutputFormat, Parameters, TextPart, Tool
 from llm_gateway.domain.providers import Capability, ModelConfig, ProviderKind, ProviderLimits
 from llm_gateway.domain.queries import Attempt, AttemptOutcome
-from llm_gateway.domain.routing import candidates
+from llm_gateway.domain.routing import Step, candidates
 from llm_gateway.errors import (
     ContextWindowExceeded,
     NoProviderAvailable,
@@ -15,7 +15,6 @@ from llm_gateway.errors import (
     UnsupportedParameter,
     ValidationFailed,
 )
-from llm_gateway.services.queries.planning import Step
 
 from tests.adapters.engine import Engine, provider, question
 

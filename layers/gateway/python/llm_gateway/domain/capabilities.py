@@ -6,6 +6,7 @@ from dataclasses import replace
 from llm_gateway.domain.chat import ChatRequest, ImagePart, Message, MessageRole, NamedTool, Parameters
 from llm_gateway.domain.model_table import FAMILIES, UNLISTED, ModelProfile, Quirk
 from llm_gateway.domain.providers import Capability, ModelConfig, ProviderKind
+from llm_gateway.errors import FieldError, UnsupportedParameter
 
 # What a reservation assumes of an answer whose length nobody named.
 _USUAL_OUTPUT_TOKENS = 4_096
@@ -25,6 +26,20 @@ def capabilities_of(kind: ProviderKind, model: ModelConfig) -> ModelProfile:
     return profile
 
 
+def adapted(chat: ChatRequest, profile: ModelProfile) -> tuple[ChatRequest, int]:
+    """`chat` as it is sent to such a model, and the output tokens to reserve for it.
+
+    Raises `UnsupportedParameter`, which names every field that the model cannot take.
+    """
+    errors = [_refused(field, chat.model, profile) for field in unsupported(chat, profile)]
+    if errors:
+        raise UnsupportedParameter("; ".join(f"{error.field}: {error.message}" for error in errors), errors=errors)
+    limit, reserve = output_limit(chat.parameters, profile), output_reserve(chat.parameters, profile)
+    if limit == chat.parameters.max_output_tokens:
+        return chat, reserve
+    return replace(chat, parameters=replace(chat.parameters, max_output_tokens=limit)), reserve
+
+
 def unsupported(request: ChatRequest, profile: ModelProfile) -> tuple[str, ...]:
     """The fields of `request` that such a model cannot take, as the API names them: `parameters.temperature`, `tools`, …"""
     return (
@@ -33,12 +48,6 @@ def unsupported(request: ChatRequest, profile: ModelProfile) -> tuple[str, ...]:
         *_unsupported_output(request, profile),
         *_unsupported_messages(request.messages, profile),
     )
-
-
-def fits(input_tokens: int, output_tokens: int, profile: ModelProfile) -> bool:
-    """Whether the model has room for both; where its window is not known, only it can tell, and True is the answer."""
-    within_window = profile.context_window is None or input_tokens + output_tokens <= profile.context_window
-    return within_window and (profile.max_input_tokens is None or input_tokens <= profile.max_input_tokens)
 
 
 def output_limit(parameters: Parameters, profile: ModelProfile) -> int | None:
@@ -52,6 +61,14 @@ def output_reserve(parameters: Parameters, profile: ModelProfile) -> int:
     """Output tokens to reserve under a limit or a budget: the maximum that is sent, or a usual answer's."""
     limit = output_limit(parameters, profile)
     return _at_most(_USUAL_OUTPUT_TOKENS, profile) if limit is None else limit
+
+
+def _refused(field: str, model: str, profile: ModelProfile) -> FieldError:
+    message = "cannot take this: leave it out or ask for another model"
+    if field == "parameters.max_output_tokens":
+        most = profile.max_output_tokens
+        message = f"writes at most {most} tokens: ask for no more of them, or for another model"
+    return FieldError(field, f"{model} {message}")
 
 
 def _at_most(tokens: int, profile: ModelProfile) -> int:

@@ -1,13 +1,14 @@
-"""Routing: which providers may answer a query, with which model, and in what order."""
+"""Routing: which providers may answer a query, with which model, in what order, and what each would be asked."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from llm_gateway.domain.capabilities import capabilities_of
+from llm_gateway.domain.chat import ChatRequest, OutputFormat
 from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.domain.providers import ModelConfig, ProviderConfig
-from llm_gateway.domain.queries import QueryRequest
-from llm_gateway.errors import NoProviderAvailable, ProviderNotFound, ValidationFailed
+from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
+from llm_gateway.errors import GatewayError, NoProviderAvailable, ProviderNotFound, ValidationFailed
 
 Draw = Callable[[], float]
 """A random number in [0, 1)."""
@@ -25,6 +26,37 @@ class Candidate:
     profile: ModelProfile
     named: bool = False
     spare: bool = False
+
+    def skipped(self, error: GatewayError) -> Attempt:
+        """The attempt that tells why the candidate was not called."""
+        outcome = AttemptOutcome.SKIPPED
+        return Attempt(provider=self.provider.id, model=self.model.name, outcome=outcome, error_code=error.code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A candidate, what it would be asked, and the form its answer must have.
+
+    `tokens` are to be reserved under its limit. One that `streams` answers in pieces, the others whole.
+    """
+
+    candidate: Candidate
+    chat: ChatRequest
+    output: OutputFormat
+    tokens: int
+    streams: bool = False
+
+
+Plan = tuple[Step | Attempt, ...]
+"""Steps in their order; where a candidate was passed over, the attempt that says so."""
+
+
+def first_step(plan: Plan) -> Step:
+    """The step of the candidate that is asked first."""
+    for step in plan:
+        if isinstance(step, Step):
+            return step
+    raise ValueError("a plan has a step")
 
 
 def candidates(request: QueryRequest, providers: Sequence[ProviderConfig], *, draw: Draw) -> tuple[Candidate, ...]:

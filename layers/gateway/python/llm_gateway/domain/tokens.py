@@ -12,11 +12,14 @@ from string import ascii_letters
 
 from llm_gateway.domain.chat import ChatRequest, ImagePart
 from llm_gateway.domain.model_table import ModelProfile
+from llm_gateway.errors import ContextWindowExceeded, FieldError
 
 # What a chat's wire format adds: marks around each message and tool call, and the start of the answer.
 _TOKENS_PER_MESSAGE = 4
 _TOKENS_PER_ANSWER = 3
 _TOKENS_PER_TOOL_CALL = 8
+# A reservation this small a part of the limit may be a generous one: it is not worth loading a tokenizer for.
+_SMALL_PART = 20
 _BLANKS = b" \t\r\n"
 _WORDY = _BLANKS + ascii_letters.encode()
 
@@ -48,6 +51,32 @@ def by_bytes(text: str) -> TokenRange:
     others = len(data.translate(None, _WORDY))
     wordy = len(data) - others
     return TokenRange(least=len(data.translate(None, _BLANKS)) // 8, most=ceil(wordy / 3) + others)
+
+
+def fits(input_tokens: int, output_tokens: int, profile: ModelProfile) -> bool:
+    """Whether the model has room for both; where its window is not known, only it can tell, and True is the answer."""
+    within_window = profile.context_window is None or input_tokens + output_tokens <= profile.context_window
+    return within_window and (profile.max_input_tokens is None or input_tokens <= profile.max_input_tokens)
+
+
+def reservation(
+    request: ChatRequest, profile: ModelProfile, count: Count, *, output_tokens: int, per_minute: int | None
+) -> int:
+    """The tokens to reserve for `request` and its answer under a limit of so many `per_minute`; 0 where there is none.
+
+    `output_tokens` are to be reserved for the answer. Raises `ContextWindowExceeded` where the model has no room for both.
+    """
+    bound, wanted = upper_bound(request, profile), request.parameters.max_output_tokens or 1
+    if not fits(bound, wanted, profile):
+        least = estimate(request, profile, count).least
+        if not fits(least, wanted, profile):
+            detail = f"{request.model} has no room for at least {least} tokens and {wanted} of the answer."
+            raise ContextWindowExceeded(detail, errors=[FieldError("messages", "are longer than the model's window")])
+    if per_minute is None:
+        return 0
+    if (bound + output_tokens) * _SMALL_PART <= per_minute:
+        return bound + output_tokens
+    return estimate(request, profile, count).most + output_tokens
 
 
 def upper_bound(request: ChatRequest, profile: ModelProfile) -> int:

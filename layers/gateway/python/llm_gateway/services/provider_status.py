@@ -9,12 +9,11 @@ from llm_gateway.domain.chat import ChatRequest, Message, MessageRole, OutputFor
 from llm_gateway.domain.health import GateState
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.providers import ProviderConfig, RetryPolicy
-from llm_gateway.domain.routing import Candidate
+from llm_gateway.domain.routing import Candidate, Step
 from llm_gateway.errors import Forbidden, GatewayError
 from llm_gateway.ports.providers import ProviderGates, ProviderStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.dispatch import Dispatcher
-from llm_gateway.services.queries.planning import Step
 from llm_gateway.services.queries.progress import Course
 
 _PROBE_TIMEOUT_S: Final = 15

@@ -13,6 +13,7 @@ from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.idempotency import IdempotencyRecord
 from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
 from llm_gateway.domain.queries import AttemptOutcome, Query, QueryStatus, StoredProblem
+from llm_gateway.domain.routing import Plan, Step, first_step
 from llm_gateway.errors import AlreadyExists, DependencyUnavailable, GatewayError
 from llm_gateway.ports.queries import Journal, QueryStore
 from llm_gateway.ports.replay import IdempotencyStore
@@ -20,7 +21,6 @@ from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.cache import Answers, Place, lifetime
 from llm_gateway.services.queries.cache_key import reads_cache
 from llm_gateway.services.queries.calls import Calls
-from llm_gateway.services.queries.planning import Plan, Step, first_step
 from llm_gateway.services.queries.progress import Course
 from llm_gateway.services.queries.states import Asked
 from llm_gateway.services.replay import REMEMBERED, still_runs

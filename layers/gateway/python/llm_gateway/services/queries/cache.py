@@ -11,11 +11,11 @@ from typing import Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.queries import CacheNote, Latency, Query, QueryRequest, QueryStatus
+from llm_gateway.domain.routing import Step
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.queries import AnswerCache
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.cache_key import cache_key, is_cacheable, reads_cache, writes_cache
-from llm_gateway.services.queries.planning import Step
 from llm_gateway.services.queries.progress import Course
 
 _SPARE: Final = timedelta(seconds=30)

@@ -4,8 +4,8 @@ from typing import Final
 
 from llm_gateway.domain.chat import FinishReason
 from llm_gateway.domain.queries import QueryAnswer, QueryRequest
+from llm_gateway.domain.routing import Step
 from llm_gateway.domain.strict_json import digest
-from llm_gateway.services.queries.planning import Step
 
 _WHOLE: Final = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
 

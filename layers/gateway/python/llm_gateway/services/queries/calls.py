@@ -12,14 +12,13 @@ from llm_gateway.domain.gates import Admission
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ProviderCredentials, Timeouts
 from llm_gateway.domain.queries import Attempt, AttemptOutcome
-from llm_gateway.domain.routing import Candidate
+from llm_gateway.domain.routing import Candidate, Step
 from llm_gateway.domain.tokens import by_bytes, estimate
 from llm_gateway.errors import DeadlineExceeded, GatewayError, UnsupportedParameter, ValidationFailed
 from llm_gateway.ports.providers import Prices, Provider, ProviderGates, Providers, TokenCounter
 from llm_gateway.ports.system import Cancelled, Clock
 from llm_gateway.services.output.patterns import TooMuchWork
 from llm_gateway.services.output.structured import InvalidOutput, parsed_output
-from llm_gateway.services.queries.planning import Step
 from llm_gateway.services.queries.progress import Ahead, Answered, Call, Course, Items
 
 SHORTEST_CALL_S: Final = 0.05

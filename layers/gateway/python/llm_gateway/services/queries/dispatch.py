@@ -21,6 +21,7 @@ from llm_gateway.domain.faults import (
 )
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials
 from llm_gateway.domain.queries import Attempt, AttemptOutcome
+from llm_gateway.domain.routing import Plan, Step
 from llm_gateway.errors import (
     ContextWindowExceeded,
     DependencyUnavailable,
@@ -33,7 +34,6 @@ from llm_gateway.ports.providers import CredentialStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.output.structured import repairing
 from llm_gateway.services.queries.calls import SHORTEST_CALL_S, Calls, skipped
-from llm_gateway.services.queries.planning import Plan, Step
 from llm_gateway.services.queries.progress import Answered, Course, Items
 
 MOST_CALLS: Final = 6

@@ -7,10 +7,9 @@ from typing import Any
 from llm_gateway.domain.chat import ChatAnswer, Delta, Usage
 from llm_gateway.domain.gates import Admission
 from llm_gateway.domain.queries import Attempt
-from llm_gateway.domain.routing import Candidate
+from llm_gateway.domain.routing import Candidate, Step
 from llm_gateway.errors import GatewayError
 from llm_gateway.ports.system import Cancelled, never
-from llm_gateway.services.queries.planning import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Final
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.faults import CallCancelled, ProviderRateLimited
 from llm_gateway.domain.queries import Query, QueryProblem
+from llm_gateway.domain.routing import first_step
 from llm_gateway.errors import (
     DeadlineExceeded,
     DependencyUnavailable,
@@ -27,7 +28,7 @@ from llm_gateway.services.queries.cache import Answers, Place
 from llm_gateway.services.queries.closing import cancel
 from llm_gateway.services.queries.dispatch import Dispatcher
 from llm_gateway.services.queries.lease import holding
-from llm_gateway.services.queries.planning import Planner, first_step
+from llm_gateway.services.queries.planning import Planner
 from llm_gateway.services.queries.progress import Course
 from llm_gateway.services.queries.states import Records
 from llm_gateway.services.together import together
