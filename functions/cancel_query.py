@@ -7,7 +7,7 @@ from llm_gateway.wire.answers import StatusShown
 @endpoint
 def cancel_query(query_id: str, caller: Caller, gateway: Gateway) -> StatusShown:
     """Stops a queued query at once and a running one soon; one at its end stays as it is."""
-    return StatusShown.of(gateway.queries.cancel(query_id, caller=caller))
+    return StatusShown.of(gateway.reading.cancel(query_id, caller=caller))
 
 
 handler = lambda_handler(cancel_query)

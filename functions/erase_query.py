@@ -6,7 +6,7 @@ from llm_gateway.entrypoints.aws import Caller, Gateway, endpoint, lambda_handle
 @endpoint
 def erase_query(query_id: str, caller: Caller, gateway: Gateway) -> None:
     """Deletes a query with its copies in the cache, and cancels it if it runs."""
-    gateway.queries.erase(query_id, caller=caller)
+    gateway.reading.erase(query_id, caller=caller)
 
 
 handler = lambda_handler(erase_query)

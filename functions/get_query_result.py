@@ -8,7 +8,7 @@ from llm_gateway.wire.answers import ResultShown
 @endpoint
 def get_query_result(query_id: str, caller: Caller, gateway: Gateway, wait_s: Wait = 0) -> Reply[ResultShown]:
     """The answer; 202 with the status while there is none (`wait_s` waits for it); the error where it failed."""
-    return result_of(gateway.queries.get(query_id, caller=caller, wait_s=wait_s))
+    return result_of(gateway.reading.get(query_id, caller=caller, wait_s=wait_s))
 
 
 handler = lambda_handler(get_query_result)

@@ -7,7 +7,7 @@ from llm_gateway.wire.answers import StatusShown
 @endpoint
 def get_query_status(query_id: str, caller: Caller, gateway: Gateway, wait_s: Wait = 0) -> StatusShown:
     """The query's status, and its error if it failed; `wait_s` waits that long for its end."""
-    return StatusShown.of(gateway.queries.summary(query_id, caller=caller, wait_s=wait_s))
+    return StatusShown.of(gateway.reading.summary(query_id, caller=caller, wait_s=wait_s))
 
 
 handler = lambda_handler(get_query_status)

@@ -1,10 +1,10 @@
 """The engine without what surrounds it: planning and dispatch over scripted providers, on a clock that stands still."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from llm_gateway.domain.chat import Message, MessageRole, Parameters, TextPart
+from llm_gateway.domain.chat import ChatAnswer, Message, MessageRole, Parameters, TextPart
 from llm_gateway.domain.providers import (
     CircuitPolicy,
     CredentialsNote,
@@ -16,13 +16,14 @@ from llm_gateway.domain.providers import (
     RetryPolicy,
     Timeouts,
 )
-from llm_gateway.domain.queries import QueryRequest
+from llm_gateway.domain.queries import Attempt, QueryRequest
+from llm_gateway.domain.routing import Step
 from llm_gateway.ports.providers import Prices, Providers
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.calls import Calls
 from llm_gateway.services.queries.dispatch import Dispatcher
 from llm_gateway.services.queries.planning import Planner
-from llm_gateway.services.queries.progress import Answered, Course, Items
+from llm_gateway.services.queries.progress import Ahead, Deadline, Items, Progress
 
 from tests.adapters.clock import FakeClock
 from tests.adapters.credential_store import InMemoryCredentialStore
@@ -122,27 +123,31 @@ class Engine:
                 self.credentials.put(config.id, ProviderCredentials(api_key=f"key-of-{config.id}"))
         return self
 
-    def course(self, request: QueryRequest) -> Course:
+    def progress(self, request: QueryRequest) -> Progress:
         now_s = self.clock.monotonic_s()
-        return Course(since_s=now_s, deadline_s=now_s + request.timeout_s)
+        return Progress(deadline=Deadline(since_s=now_s, ends_s=now_s + request.timeout_s))
 
-    def ask(self, request: QueryRequest, course: Course | None = None) -> tuple[Answered, Course]:
-        """Plans and asks, and carries out what was left to be settled."""
-        course = course or self.course(request)
-        answered = self.dispatcher.ask(self.planner.plan(request), course)
-        settle(course)
-        return answered, course
+    def ask(self, request: QueryRequest, progress: Progress | None = None) -> tuple[ChatAnswer, Progress]:
+        """Plans and asks, and settles what was answered."""
+        progress = progress or self.progress(request)
+        answered = self.dispatcher.ask(self.planner.plan(request), progress)
+        settle(progress)
+        return answered, progress
 
-    def stream(self, request: QueryRequest, course: Course) -> Items:
-        return self.dispatcher.stream(self.planner.plan(request), course)
+    def ahead(self, step: Step | Attempt, progress: Progress) -> Ahead:
+        assert isinstance(step, Step)
+        return Ahead.ask(step, self.gates, progress.deadline, now_s=self.clock.monotonic_s())
 
-
-def settle(course: Course) -> None:
-    """What whoever stores the answer does beside that."""
-    for settlement in course.settlements:
-        settlement()
+    def stream(self, request: QueryRequest, progress: Progress) -> Items:
+        return self.dispatcher.stream(self.planner.plan(replace(request, mode="stream")), progress)
 
 
-def story(course: Course) -> list[tuple[str, str, str | None]]:
+def settle(progress: Progress) -> None:
+    """What is done beside storing the answer."""
+    if progress.unsettled:
+        progress.unsettled.settle()
+
+
+def story(progress: Progress) -> list[tuple[str, str, str | None]]:
     """The attempts in short: who, how it ended, with which error."""
-    return [(attempt.provider, attempt.outcome.value, attempt.error_code) for attempt in course.attempts]
+    return [(attempt.provider, attempt.outcome.value, attempt.error_code) for attempt in progress.attempts]

@@ -1,4 +1,4 @@
-"""The life of queries without what surrounds it: service, ledger and worker over the engine, every store watched."""
+"""The life of queries without what surrounds it: asking, reading and the worker over the engine, every store watched."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,16 +8,18 @@ from typing import Any
 
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.keys import Caller, Role
-from llm_gateway.domain.queries import QueryRequest
+from llm_gateway.domain.queries import Query, QueryRequest
 from llm_gateway.domain.routing import first_step
 from llm_gateway.ports.queries import Delivery
 from llm_gateway.ports.system import Cancelled, Clock, never
-from llm_gateway.services.queries.asking import QueryService
-from llm_gateway.services.queries.booking import Ledger
-from llm_gateway.services.queries.cache import Answers
-from llm_gateway.services.queries.cache_key import cache_key
-from llm_gateway.services.queries.states import Asked, Records
+from llm_gateway.services.queries.asking import Asked, Asker
+from llm_gateway.services.queries.booking import Booking
+from llm_gateway.services.queries.cache import Caching, cache_key
+from llm_gateway.services.queries.closing import Closing
+from llm_gateway.services.queries.reading import Reader
+from llm_gateway.services.queries.states import States
 from llm_gateway.services.queries.worker import Worker
+from llm_gateway.services.replay import Claims
 
 from tests.adapters.answer_cache import InMemoryAnswerCache
 from tests.adapters.clock import FakeClock
@@ -82,38 +84,43 @@ class QueryEngine(Engine):
         return Watched(InMemoryIdempotencyStore(self.clock))
 
     @cached_property
-    def records(self) -> Records:
-        return Records(clock=self.clock, ids=self.ids, retention=self.retention, lease=self.lease)
+    def states(self) -> States:
+        return States(clock=self.clock, ids=self.ids, retention=self.retention, lease=self.lease)
 
     @cached_property
-    def ledger(self) -> Ledger:
-        return Ledger(
-            store=self.queries,
-            answers=self.answers,
-            idempotency=self.keys,
-            calls=self.calls,
-            journal=self.journal,
-            clock=self.clock,
+    def caching(self) -> Caching:
+        return Caching(cache=self.cache, clock=self.clock, ttl=timedelta(hours=1))
+
+    @cached_property
+    def claims(self) -> Claims:
+        return Claims(store=self.keys, clock=self.clock)
+
+    @cached_property
+    def booking(self) -> Booking:
+        return Booking(store=self.queries, caching=self.caching, claims=self.claims, gates=self.gates, clock=self.clock)
+
+    @cached_property
+    def closing(self) -> Closing:
+        return Closing(
+            store=self.queries, caching=self.caching, claims=self.claims, journal=self.journal, clock=self.clock
         )
 
     @cached_property
-    def answers(self) -> Answers:
-        return Answers(cache=self.cache, clock=self.clock, ttl=timedelta(hours=1))
-
-    @cached_property
-    def service(self) -> QueryService:
-        return QueryService(
+    def asking(self) -> Asker:
+        return Asker(
             store=self.queries,
             queue=self.queue,
-            cache=self.cache,
-            idempotency=self.keys,
             planner=self.planner,
+            booking=self.booking,
             dispatcher=self.dispatcher,
-            ledger=self.ledger,
-            records=self.records,
-            journal=self.journal,
+            states=self.states,
+            closing=self.closing,
             clock=self.clock,
         )
+
+    @cached_property
+    def reading(self) -> Reader:
+        return Reader(store=self.queries, closing=self.closing, clock=self.clock, retention=self.retention)
 
     @cached_property
     def worker(self) -> Worker:
@@ -121,12 +128,24 @@ class QueryEngine(Engine):
             store=self.queries,
             queue=self.queue,
             planner=self.planner,
+            caching=self.caching,
             dispatcher=self.dispatcher,
-            answers=self.answers,
-            records=self.records,
-            journal=self.journal,
+            states=self.states,
+            closing=self.closing,
             clock=self.clock,
         )
+
+    def run(self, asked: Asked) -> Query:
+        """The query's end, at once; no replay."""
+        query = self.asking.run(asked)
+        assert isinstance(query, Query)
+        return query
+
+    def accept(self, asked: Asked) -> Query:
+        """The query, to be answered later; no replay."""
+        query = self.asking.accept(asked)
+        assert isinstance(query, Query)
+        return query
 
     def asked(
         self,
@@ -144,8 +163,8 @@ class QueryEngine(Engine):
             cancelled=cancelled,
         )
 
-    def place_of(self, request: QueryRequest, *, caller: Caller = ALICE) -> str:
-        """The request's place in the cache."""
+    def seat_of(self, request: QueryRequest, *, caller: Caller = ALICE) -> str:
+        """The key of the request's seat in the cache."""
         return cache_key(first_step(self.planner.plan(request)), owner=caller.key_id)
 
     def delivery(self, query_id: str, *, count: int = 1) -> Delivery:

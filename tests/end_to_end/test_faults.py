@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 from llm_gateway.domain.keys import Role
-from llm_gateway.services.queries.booking import NOT_STORED
+from llm_gateway.services.queries.closing import NOT_STORED
 
 from tests.adapters.faulty_aws import BROKEN, HANGING, LOST, REFUSED, THROTTLED, Fault, FaultyAws
 from tests.adapters.gateway_processes import WorkerProcess, environment_of, running_gateway

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from llm_gateway.domain.chat import OutputFormat, Usage
+from llm_gateway.domain.chat import ChatAnswer, OutputFormat, Usage
 from llm_gateway.domain.faults import (
     ProviderAuthFailed,
     ProviderFailed,
@@ -29,7 +29,7 @@ from llm_gateway.domain.providers import (
 )
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest, total_usd
 from llm_gateway.errors import GatewayError
-from llm_gateway.services.queries.progress import Answered, Course
+from llm_gateway.services.queries.progress import Progress
 
 from tests.adapters.credential_store import InMemoryCredentialStore
 from tests.adapters.engine import Engine, question, settle, with_key
@@ -148,15 +148,15 @@ def asks(draw: st.DrawFn, names: list[str]) -> Ask:
     )
 
 
-def run(engine: Engine, ask: Ask, course: Course) -> Answered | GatewayError | None:
+def run(engine: Engine, ask: Ask, progress: Progress) -> ChatAnswer | GatewayError | None:
     """How the query ended; None where its client left."""
     try:
         if not ask.streams:
-            return engine.ask(ask.request, course)[0]
-        items = engine.stream(ask.request, course)
+            return engine.ask(ask.request, progress)[0]
+        items = engine.stream(ask.request, progress)
         for number, item in enumerate(items):
-            if isinstance(item, Answered):
-                settle(course)
+            if isinstance(item, ChatAnswer):
+                settle(progress)
                 assert list(items) == []
                 return item
             if number == ask.leaves_after:
@@ -175,8 +175,8 @@ def billed(call: Called, attempt: Attempt) -> Decimal | None:
     return None if usage is None or attempt.model == "unpriced" else Decimal(usage.total_tokens) / 1_000_000
 
 
-def check_attempts(course: Course, called: list[Called], end: Answered | GatewayError | None) -> None:
-    attempts = [attempt for attempt in course.attempts if attempt.outcome in CALLED]
+def check_attempts(progress: Progress, called: list[Called], end: ChatAnswer | GatewayError | None) -> None:
+    attempts = [attempt for attempt in progress.attempts if attempt.outcome in CALLED]
     assert [attempt.provider for attempt in attempts] == [call.provider for call in called]
     for attempt, call in zip(attempts, called, strict=True):
         assert attempt.latency_ms == round((call.ended_s - call.started_s) * 1000)
@@ -184,10 +184,10 @@ def check_attempts(course: Course, called: list[Called], end: Answered | Gateway
             assert attempt.cost_usd == billed(call, attempt)
         if isinstance(call.raised, ProviderFault):
             assert (attempt.outcome, attempt.error_code) == (AttemptOutcome.ERROR, call.raised.code)
-    for attempt in course.attempts:
+    for attempt in progress.attempts:
         assert (attempt.error_code is None) == (attempt.outcome in (AttemptOutcome.OK, AttemptOutcome.CANCELLED))
-    ended_well = [number for number, attempt in enumerate(course.attempts) if attempt.outcome is AttemptOutcome.OK]
-    assert ended_well == ([len(course.attempts) - 1] if isinstance(end, Answered) else [])
+    ended_well = [number for number, attempt in enumerate(progress.attempts) if attempt.outcome is AttemptOutcome.OK]
+    assert ended_well == ([len(progress.attempts) - 1] if isinstance(end, ChatAnswer) else [])
 
 
 def check_waits(called: list[Called]) -> None:
@@ -199,20 +199,20 @@ def check_waits(called: list[Called]) -> None:
             assert again.started_s >= call.ended_s + asked_s - 1e-6
 
 
-def check_end(ask: Ask, course: Course, end: Answered | GatewayError | None) -> None:
+def check_end(ask: Ask, progress: Progress, end: ChatAnswer | GatewayError | None) -> None:
     match end:
-        case Answered():
-            known = [attempt.cost_usd for attempt in course.attempts if attempt.cost_usd is not None]
-            unknown = course.attempts[-1].cost_usd is None
-            assert total_usd(course.attempts) == (None if unknown else sum(known, Decimal(0)))
+        case ChatAnswer():
+            known = [attempt.cost_usd for attempt in progress.attempts if attempt.cost_usd is not None]
+            unknown = progress.attempts[-1].cost_usd is None
+            assert total_usd(progress.attempts) == (None if unknown else sum(known, Decimal(0)))
             assert (end.json is not None) == (ask.request.output is JSON)
         case GatewayError():
             assert end.status in OUTCOMES
             assert end.retry_after_s is None or end.retry_after_s >= 0
             if isinstance(end, ProviderFault):
-                assert end.code in {attempt.error_code for attempt in course.attempts}
+                assert end.code in {attempt.error_code for attempt in progress.attempts}
         case None:
-            assert course.attempts[-1].outcome is AttemptOutcome.CANCELLED
+            assert progress.attempts[-1].outcome is AttemptOutcome.CANCELLED
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -229,18 +229,18 @@ def test_whatever_providers_do(data: st.DataObject) -> None:
 
     for ask in data.draw(st.lists(asks(names), min_size=1, max_size=3), label="queries"):
         started_s, called_before = engine.clock.monotonic_s(), len(engine.providers.called)
-        course = engine.course(ask.request)
+        progress = engine.progress(ask.request)
 
-        end = run(engine, ask, course)
+        end = run(engine, ask, progress)
 
         took_s = engine.clock.monotonic_s() - started_s
         called = engine.providers.called[called_before:]
         event(type(end).__name__)
         event(f"{len(called)} calls")
-        assert len(called) == course.calls <= MOST_CALLS
+        assert len(called) == progress.calls <= MOST_CALLS
         assert took_s <= ask.request.timeout_s + SLACK_S
-        assert abs(course.provider_s + course.waiting_s - took_s) < 1e-6
+        assert abs(progress.provider_s + progress.waiting_s - took_s) < 1e-6
         assert engine.gates.all_ended_once
-        check_attempts(course, called, end)
+        check_attempts(progress, called, end)
         check_waits(called)
-        check_end(ask, course, end)
+        check_end(ask, progress, end)

@@ -8,13 +8,13 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from llm_gateway.domain.chat import OutputFormat, Parameters
+from llm_gateway.domain.chat import ChatAnswer, OutputFormat, Parameters
 from llm_gateway.domain.providers import CircuitPolicy, ProviderConfig, RetryPolicy, Timeouts
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest, total_usd
 from llm_gateway.errors import GatewayError
 from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers.registry import ProviderRegistry
-from llm_gateway.services.queries.progress import Answered, Course
+from llm_gateway.services.queries.progress import Progress
 
 from tests.adapters.engine import Engine, question, settle
 from tests.adapters.real_engine import KINDS, calling, real_engine, upstreams
@@ -85,17 +85,17 @@ def book(servers: Upstreams, count: int, most: int) -> list[ProviderConfig]:
 
 
 def run(
-    engine: Engine, request: QueryRequest, course: Course, leaves_after: int | None
-) -> Answered | GatewayError | None:
+    engine: Engine, request: QueryRequest, progress: Progress, leaves_after: int | None
+) -> ChatAnswer | GatewayError | None:
     """How the query ended; None where its client left."""
     try:
         if leaves_after is None:
-            return engine.ask(request, course)[0]
-        items = engine.stream(request, course)
+            return engine.ask(request, progress)[0]
+        items = engine.stream(request, progress)
         for number, item in enumerate(items):
-            if isinstance(item, Answered):
+            if isinstance(item, ChatAnswer):
                 items.close()
-                settle(course)
+                settle(progress)
                 return item
             if number == leaves_after:
                 items.close()
@@ -132,27 +132,27 @@ def test_whatever_upstreams_do(data: st.DataObject, servers: Upstreams, registry
     output = data.draw(st.sampled_from([OutputFormat(), JSON]), label="output")
     leaves_after = data.draw(st.sampled_from([None, None, 0, 99]), label="leaves after")
     request = question(output=output, timeout_s=TIMEOUT_S, parameters=Parameters(max_output_tokens=50))
-    course = engine.course(request)
+    progress = engine.progress(request)
 
-    end = run(engine, request, course, leaves_after)
-    took_s = time.monotonic() - course.since_s
+    end = run(engine, request, progress, leaves_after)
+    took_s = time.monotonic() - progress.deadline.since_s
 
-    called = [attempt for attempt in course.attempts if attempt.outcome is not AttemptOutcome.SKIPPED]
+    called = [attempt for attempt in progress.attempts if attempt.outcome is not AttemptOutcome.SKIPPED]
     event(type(end).__name__)
     event(f"{len(called)} calls")
     assert took_s <= TIMEOUT_S + SLACK_S
-    assert len(called) == course.calls <= MOST_CALLS
-    assert course.provider_s + course.waiting_s <= took_s
+    assert len(called) == progress.calls <= MOST_CALLS
+    assert progress.provider_s + progress.waiting_s <= took_s
     assert engine.gates.all_ended_once
     assert have_met({config.id: servers[config.id] for config in configs}, called)
-    answered = [attempt for attempt in course.attempts if attempt.outcome is AttemptOutcome.OK]
-    assert len(answered) == isinstance(end, Answered)
+    answered = [attempt for attempt in progress.attempts if attempt.outcome is AttemptOutcome.OK]
+    assert len(answered) == isinstance(end, ChatAnswer)
     for attempt in called:
         whole = attempt.outcome is AttemptOutcome.OK or attempt.error_code == "response_validation_failed"
         assert attempt.cost_usd == PRICE if whole else attempt.cost_usd is None or leaves_after is not None
-    if isinstance(end, Answered):
-        assert course.attempts[-1].outcome is AttemptOutcome.OK
-        assert total_usd(course.attempts) == sum(filter(None, [attempt.cost_usd for attempt in called]))
+    if isinstance(end, ChatAnswer):
+        assert progress.attempts[-1].outcome is AttemptOutcome.OK
+        assert total_usd(progress.attempts) == sum(filter(None, [attempt.cost_usd for attempt in called]))
         assert (end.json is not None) == (output is JSON)
     elif isinstance(end, GatewayError):
         assert end.status in (422, 429, 502, 503, 504)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from llm_gateway.errors import AlreadyExists, DependencyUnavailable, IdempotencyConflict, QueryInProgress
-from llm_gateway.services.replay import Once
+from llm_gateway.services.replay import Claims, Replay
 
 from tests.adapters.clock import FakeClock
 from tests.adapters.idempotency_store import InMemoryIdempotencyStore
@@ -27,8 +27,8 @@ def store(clock: FakeClock) -> Any:
 
 
 @pytest.fixture
-def once(store: Any, clock: FakeClock) -> Once:
-    return Once(store=store, clock=clock, ids=FakeIds(clock))
+def replay(store: Any, clock: FakeClock) -> Replay:
+    return Replay(claims=Claims(store=store, clock=clock), ids=FakeIds(clock))
 
 
 class Creation:
@@ -45,74 +45,74 @@ class Creation:
         return b"thing %d" % self.made
 
 
-def test_under_a_key_it_is_done_once(once: Once) -> None:
+def test_under_a_key_it_is_done_once(replay: Replay) -> None:
     create = Creation()
-    assert [once.do(idempotency(), create) for _ in range(3)] == [(b"thing 1", False), *[(b"thing 1", True)] * 2]
-    assert once.do(idempotency("another"), create) == (b"thing 2", False)
+    assert [replay.do(idempotency(), create) for _ in range(3)] == [(b"thing 1", False), *[(b"thing 1", True)] * 2]
+    assert replay.do(idempotency("another"), create) == (b"thing 2", False)
 
 
-def test_another_body_is_another_request(once: Once) -> None:
-    once.do(idempotency(), Creation())
+def test_another_body_is_another_request(replay: Replay) -> None:
+    replay.do(idempotency(), Creation())
     with pytest.raises(IdempotencyConflict):
-        once.do(idempotency(fingerprint="another"), Creation())
+        replay.do(idempotency(fingerprint="another"), Creation())
 
 
-def test_a_first_one_that_still_runs_is_waited_for(once: Once, clock: FakeClock) -> None:
+def test_a_first_one_that_still_runs_is_waited_for(replay: Replay, clock: FakeClock) -> None:
     inner: list[Exception] = []
 
     def create() -> bytes:
         with pytest.raises(QueryInProgress) as caught:
-            once.do(idempotency(), Creation())
+            replay.do(idempotency(), Creation())
         inner.append(caught.value)
         with pytest.raises(IdempotencyConflict):
-            once.do(idempotency(fingerprint="another"), Creation())
+            replay.do(idempotency(fingerprint="another"), Creation())
         return b"first"
 
-    assert once.do(idempotency(), create) == (b"first", False)
+    assert replay.do(idempotency(), create) == (b"first", False)
     assert [error.retry_after_s for error in inner] == [1]  # type: ignore[attr-defined]
 
 
-def test_one_that_died_is_not_waited_for_for_ever(once: Once, store: Any, clock: FakeClock) -> None:
+def test_one_that_died_is_not_waited_for_for_ever(replay: Replay, store: Any, clock: FakeClock) -> None:
     store.port.claim("scope", fingerprint="body", reference="dead", until=clock.now() + timedelta(seconds=60))
     clock.sleep(60)
-    assert once.do(idempotency(), Creation()) == (b"thing 1", False)
+    assert replay.do(idempotency(), Creation()) == (b"thing 1", False)
 
 
 @pytest.mark.parametrize("fault", [AlreadyExists("taken"), AWAY, ZeroDivisionError()])
-def test_what_came_to_nothing_does_not_use_the_key_up(once: Once, fault: Exception) -> None:
+def test_what_came_to_nothing_does_not_use_the_key_up(replay: Replay, fault: Exception) -> None:
     create = Creation(fault)
     with pytest.raises(type(fault)):
-        once.do(idempotency(), create)
-    assert once.do(idempotency(), create) == (b"thing 1", False)
+        replay.do(idempotency(), create)
+    assert replay.do(idempotency(), create) == (b"thing 1", False)
 
 
-def test_a_fault_is_told_even_where_the_key_cannot_be_freed(once: Once, store: Any) -> None:
+def test_a_fault_is_told_even_where_the_key_cannot_be_freed(replay: Replay, store: Any) -> None:
     store.faults["release"] = AWAY
     with pytest.raises(AlreadyExists):
-        once.do(idempotency(), Creation(AlreadyExists("taken")))
+        replay.do(idempotency(), Creation(AlreadyExists("taken")))
 
 
-def test_where_nobody_can_tell_whether_it_was_done_it_is_not(once: Once, store: Any) -> None:
+def test_where_nobody_can_tell_whether_it_was_done_it_is_not(replay: Replay, store: Any) -> None:
     store.faults["claim"] = AWAY
     create = Creation()
     with pytest.raises(DependencyUnavailable):
-        once.do(idempotency(), create)
+        replay.do(idempotency(), create)
     assert create.made == 0
 
 
-def test_what_was_made_is_told_even_where_it_cannot_be_remembered(once: Once, store: Any) -> None:
+def test_what_was_made_is_told_even_where_it_cannot_be_remembered(replay: Replay, store: Any) -> None:
     store.faults["complete"] = AWAY
     create = Creation()
-    assert once.do(idempotency(), create) == (b"thing 1", False)
+    assert replay.do(idempotency(), create) == (b"thing 1", False)
     with pytest.raises(QueryInProgress):
-        once.do(idempotency(), create)
+        replay.do(idempotency(), create)
     assert create.made == 1
 
 
-def test_a_key_is_kept_for_a_day(once: Once, clock: FakeClock) -> None:
+def test_a_key_is_kept_for_a_day(replay: Replay, clock: FakeClock) -> None:
     create = Creation()
-    once.do(idempotency(), create)
+    replay.do(idempotency(), create)
     clock.sleep(24 * 3600 - 1)
-    assert once.do(idempotency(), create) == (b"thing 1", True)
+    assert replay.do(idempotency(), create) == (b"thing 1", True)
     clock.sleep(1)
-    assert once.do(idempotency(), create) == (b"thing 2", False)
+    assert replay.do(idempotency(), create) == (b"thing 2", False)

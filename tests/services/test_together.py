@@ -1,16 +1,23 @@
-"""Together: all is done at once, in whatever thread, and a failure waits for the others."""
+"""Beside: all that a block starts is done at once, in whatever thread, and a failure waits for the others."""
 
 import threading
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 
 import pytest
-from llm_gateway.services.together import together
+from llm_gateway.services.together import Beside
 
 _WHO: ContextVar[str] = ContextVar("who")
 
 
-def test_all_run_at_once_and_answer_in_their_order() -> None:
+def together(*things: Callable[[], object]) -> list[object]:
+    with Beside() as beside:
+        tasks = [beside.start(thing) for thing in things]
+    return [task.result for task in tasks]
+
+
+def test_all_run_at_once_and_each_has_its_result() -> None:
     meeting = threading.Barrier(3, timeout=5)
 
     def answer(number: int) -> int:
@@ -21,12 +28,11 @@ def test_all_run_at_once_and_answer_in_their_order() -> None:
 
 
 def test_one_alone_needs_no_other_thread() -> None:
-    found = together(None, threading.current_thread, None)
-    assert found == [None, threading.current_thread(), None]
+    assert together(threading.current_thread) == [threading.current_thread()]
 
 
 def test_nothing_to_do_is_nothing() -> None:
-    assert together(None, None) == [None, None]
+    assert together() == []
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
@@ -50,6 +56,25 @@ def test_of_several_failures_the_first_in_order_is_raised() -> None:
 
     with pytest.raises(KeyError):
         together(lambda: fail(KeyError()), lambda: fail(ValueError()))
+
+
+def test_what_fails_in_the_block_itself_is_raised_once_the_others_have_ended() -> None:
+    ended: list[int] = []
+
+    def end_late() -> None:
+        time.sleep(0.02)
+        ended.append(1)
+
+    def break_off() -> None:
+        with Beside() as beside:
+            beside.start(lambda: ended.append(0))
+            beside.start(end_late)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        break_off()
+    # The first is only begun when the block ends.
+    assert ended == [1]
 
 
 def test_all_see_the_callers_context() -> None:

@@ -17,7 +17,7 @@ from llm_gateway.domain.providers import (
     RetryPolicy,
 )
 from llm_gateway.errors import GatewayError
-from llm_gateway.services.queries.progress import Course
+from llm_gateway.services.queries.progress import Progress
 
 from tests.adapters.engine import Engine, question, story
 
@@ -34,14 +34,16 @@ FALLING_OVER = (
 )
 
 
-def outcomes(course: Course) -> list[str]:
+def outcomes(progress: Progress) -> list[str]:
     """The attempts in short: `provider outcome`, and the error where there is one."""
-    return [" ".join(filter(None, attempt)) for attempt in story(course)]
+    return [" ".join(filter(None, attempt)) for attempt in story(progress)]
 
 
-def fails(engine: Engine, kind: type[Exception] = GatewayError, course: Course | None = None, **asked) -> GatewayError:
+def fails(
+    engine: Engine, kind: type[Exception] = GatewayError, progress: Progress | None = None, **asked
+) -> GatewayError:
     request = question(**asked)
     with pytest.raises(kind) as caught:
-        engine.ask(request, course or engine.course(request))
+        engine.ask(request, progress or engine.progress(request))
     assert engine.gates.all_ended_once
     return caught.value

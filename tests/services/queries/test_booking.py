@@ -1,4 +1,4 @@
-"""The ledger: whatever a query meets on its way, all that was held for it is given up once, and nothing of it is left behind."""
+"""Booking and closing: all that was held for a query is given up once, whatever it meets, and nothing of it is left behind."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -21,7 +21,8 @@ from llm_gateway.errors import (
     QueryInProgress,
     UnsupportedParameter,
 )
-from llm_gateway.services.queries.booking import NOT_STORED
+from llm_gateway.services.queries.booking import Replayed
+from llm_gateway.services.queries.closing import NOT_STORED
 
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import ALICE, QueryEngine, idempotency
@@ -62,12 +63,13 @@ def run(engine: QueryEngine, request: QueryRequest, *, stored: bool = False, **h
     request = replace(request, mode="stream" if stored else "sync")
     try:
         if stored:
-            for item in engine.service.stream(engine.asked(request, **how)):
+            for item in engine.asking.stream(engine.asked(request, **how)):
                 outcome.items.append(item)
             outcome.query, outcome.replayed = outcome.items[-1], outcome.items[0].replayed
         else:
-            delivered = engine.service.run(engine.asked(request, **how))
-            outcome.query, outcome.replayed = delivered.query, delivered.replayed
+            found = engine.asking.run(engine.asked(request, **how))
+            outcome.replayed = isinstance(found, Replayed)
+            outcome.query = found.query if isinstance(found, Replayed) else found
     except Exception as error:
         outcome.error = error
     return outcome
@@ -78,7 +80,7 @@ def kept_queries(engine: QueryEngine) -> list[Query]:
 
 
 def place(engine: QueryEngine, request: QueryRequest) -> CachedAnswer | Pending | None:
-    found: CachedAnswer | Pending | None = engine.cache.port.peek(engine.place_of(request))
+    found: CachedAnswer | Pending | None = engine.cache.port.peek(engine.seat_of(request))
     return found
 
 
@@ -137,14 +139,14 @@ KEYS: dict[str, Callable[[QueryEngine, QueryRequest, bool], None]] = {
 
 
 def somebody_holds(engine: QueryEngine, request: QueryRequest) -> str:
-    key = engine.place_of(request)
+    key = engine.seat_of(request)
     engine.cache.port.look_up(key, holder="qry_other", until=engine.clock.now() + timedelta(hours=1))
     return key
 
 
 def answered_meanwhile(engine: QueryEngine, request: QueryRequest) -> None:
     made = in_the_cache(engine, request)
-    engine.cache.port.delete(engine.place_of(request), query_id="qry_erased")
+    engine.cache.port.delete(engine.seat_of(request), query_id="qry_erased")
     key = somebody_holds(engine, request)
     engine.events.extend([lambda: None, lambda: engine.cache.port.put(key, made)])
 
@@ -188,7 +190,7 @@ def gives_all_up(engine: QueryEngine, request: QueryRequest, outcome: Outcome, *
     assert engine.gates.all_ended_once
     running = [query for query in kept_queries(engine) if query.status is QueryStatus.RUNNING]
     assert running == []
-    found = engine.cache.port.peek(engine.place_of(request)) if not engine.cache.faults else None
+    found = engine.cache.port.peek(engine.seat_of(request)) if not engine.cache.faults else None
     assert not isinstance(found, Pending) or found.holder == "qry_other"
     assert len(engine.journal.written) == (0 if known else 1)
     leaves_place = engine.cache.count("put") + engine.cache.count("release")
@@ -248,7 +250,7 @@ def test_a_filled_place_holds_the_new_answer(engine: QueryEngine) -> None:
         found = place(engine, asking())
         assert isinstance(found, CachedAnswer)
         assert found.query_id == outcome.query.id
-        assert outcome.query.cache_keys == {engine.place_of(asking())}
+        assert outcome.query.cache_keys == {engine.seat_of(asking())}
 
 
 # When a part of booking in fails
@@ -619,7 +621,7 @@ def test_a_deterministic_one_is(engine: QueryEngine, parameters: Parameters) -> 
 
 
 def test_what_was_erased_meanwhile_leaves_no_copy(engine: QueryEngine) -> None:
-    stream = engine.service.stream(engine.asked(asking(mode="stream")))
+    stream = engine.asking.stream(engine.asked(asking(mode="stream")))
     opened = next(stream)
     engine.queries.erase(opened.query_id)  # type: ignore[union-attr]
     with suppress(GatewayError):
@@ -664,4 +666,4 @@ def test_what_breaks_while_booking_out_does_not_keep_the_rest(engine: QueryEngin
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
     yield
-    assert [thread.name for thread in threading.enumerate() if thread.name == "holding"] == []
+    assert [thread.name for thread in threading.enumerate() if thread.name == "lease"] == []

@@ -17,7 +17,7 @@ from llm_gateway.domain.chat import (
 )
 from llm_gateway.domain.providers import ModelConfig, ProviderKind, ProviderLimits
 from llm_gateway.domain.queries import QueryRequest
-from llm_gateway.services.queries.cache_key import reads_cache, writes_cache
+from llm_gateway.services.queries.cache import reads_cache, writes_cache
 
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import ALICE, QueryEngine
@@ -34,7 +34,7 @@ def engine(**changes: Any) -> QueryEngine:
     return QueryEngine().add(provider("a", **{**capable, **changes}))  # type: ignore[return-value]
 
 
-PLACE = engine().place_of(question(parameters=SAME))
+PLACE = engine().seat_of(question(parameters=SAME))
 
 OTHERS: dict[str, QueryRequest] = {
     "the text": question("Say goodbye.", parameters=SAME),
@@ -67,11 +67,11 @@ OTHERS: dict[str, QueryRequest] = {
 
 @pytest.mark.parametrize("what", OTHERS)
 def test_whatever_changes_the_answer_changes_the_place(what: str) -> None:
-    assert engine().place_of(OTHERS[what]) != PLACE
+    assert engine().seat_of(OTHERS[what]) != PLACE
 
 
 def test_all_these_places_differ() -> None:
-    places = {engine().place_of(request) for request in OTHERS.values()}
+    places = {engine().seat_of(request) for request in OTHERS.values()}
     assert len(places) == len(OTHERS)
 
 
@@ -89,7 +89,7 @@ def test_all_these_places_differ() -> None:
     ],
 )
 def test_what_does_not_change_the_answer_does_not(changes: dict[str, Any]) -> None:
-    assert engine().place_of(question(parameters=SAME, **changes)) == PLACE
+    assert engine().seat_of(question(parameters=SAME, **changes)) == PLACE
 
 
 @pytest.mark.parametrize(
@@ -101,14 +101,14 @@ def test_what_does_not_change_the_answer_does_not(changes: dict[str, Any]) -> No
     ],
 )
 def test_of_the_provider_what_answers_counts(changes: dict[str, Any], same: bool) -> None:
-    assert (engine(**changes).place_of(question(parameters=SAME)) == PLACE) == same
+    assert (engine(**changes).seat_of(question(parameters=SAME)) == PLACE) == same
 
 
 def test_another_provider_or_caller_has_a_place_of_its_own() -> None:
     other = QueryEngine().add(provider("b", models=(ModelConfig(name="a-model"),), default_model="a-model"))
     assert isinstance(other, QueryEngine)
-    assert other.place_of(question(parameters=SAME)) != PLACE
-    assert engine().place_of(question(parameters=SAME), caller=replace(ALICE, key_id="key_bob")) != PLACE
+    assert other.seat_of(question(parameters=SAME)) != PLACE
+    assert engine().seat_of(question(parameters=SAME), caller=replace(ALICE, key_id="key_bob")) != PLACE
 
 
 def test_the_order_of_a_schemas_members_does_not_count() -> None:
@@ -117,7 +117,7 @@ def test_the_order_of_a_schemas_members_does_not_count() -> None:
         {"properties": {"b": {}, "a": {}}, "type": "object"},
     ]
     formats = [OutputFormat(type="json_schema", schema=schema) for schema in schemas]
-    assert len({engine().place_of(question(parameters=SAME, output=output)) for output in formats}) == 1
+    assert len({engine().seat_of(question(parameters=SAME, output=output)) for output in formats}) == 1
 
 
 def test_a_place_is_short_plain_text() -> None:

@@ -32,7 +32,7 @@ def asking(**changes: Any) -> QueryRequest:
 
 
 def queued(engine: QueryEngine, **changes: Any) -> Query:
-    query = engine.service.accept(engine.asked(asking(**changes))).query
+    query = engine.accept(engine.asked(asking(**changes)))
     engine.queue.sent.clear()
     return query
 
@@ -66,13 +66,13 @@ def answered(engine: QueryEngine, **changes: Any) -> QueryAnswer:
 
 
 def place(engine: QueryEngine) -> CachedAnswer | Pending | None:
-    found: CachedAnswer | Pending | None = engine.cache.port.peek(engine.place_of(asking()))
+    found: CachedAnswer | Pending | None = engine.cache.port.peek(engine.seat_of(asking()))
     return found
 
 
 def somebody_is_at_it(engine: QueryEngine, *, for_s: float = 3600) -> None:
     until = engine.clock.now() + timedelta(seconds=for_s)
-    engine.cache.port.look_up(engine.place_of(asking()), holder="qry_other", until=until)
+    engine.cache.port.look_up(engine.seat_of(asking()), holder="qry_other", until=until)
 
 
 # Given again
@@ -97,10 +97,10 @@ def test_the_same_question_is_asked_once(engine: QueryEngine) -> None:
 
 def test_sync_and_async_share_their_answers(engine: QueryEngine) -> None:
     sync = asking(mode="sync", timeout_s=25)
-    engine.service.run(engine.asked(sync))
+    engine.asking.run(engine.asked(sync))
     assert answered(engine).cache.hit
     assert answered(engine, metadata={"b": 1}, cache="refresh").cache.hit is False
-    assert engine.service.run(engine.asked(sync)).query.answer.cache.hit  # type: ignore[union-attr]
+    assert engine.run(engine.asked(sync)).answer.cache.hit  # type: ignore[union-attr]
     assert len(engine.providers.called) == 2
 
 
@@ -114,7 +114,7 @@ def test_a_hit_needs_nobody_who_answers(engine: QueryEngine) -> None:
 def test_an_answer_is_its_askers_own(engine: QueryEngine) -> None:
     answered(engine)
     bob = replace(ALICE, key_id="key_bob")
-    query = engine.service.accept(engine.asked(asking(), caller=bob)).query
+    query = engine.accept(engine.asked(asking(), caller=bob))
     assert process(engine, query)
     assert not answer_to(engine, query).cache.hit
 
@@ -201,7 +201,7 @@ def test_one_that_has_waited_long_takes_what_comes_meanwhile(engine: QueryEngine
     assert process(engine, made)
     kept = place(engine)
     assert isinstance(kept, CachedAnswer)
-    key = engine.place_of(asking())
+    key = engine.seat_of(asking())
     engine.cache.port.delete(key, query_id="qry_erased")
     somebody_is_at_it(engine)
     query = queued(engine, timeout_s=20)
@@ -217,7 +217,7 @@ def test_who_was_killed_takes_its_own_place_again(engine: QueryEngine) -> None:
     query, other = queued(engine), queued(engine)
     assert engine.queries.port.claim(query.id, until=engine.clock.now() + timedelta(seconds=60))
     engine.cache.port.look_up(
-        engine.place_of(asking()), holder=query.id, until=engine.clock.now() + timedelta(seconds=330)
+        engine.seat_of(asking()), holder=query.id, until=engine.clock.now() + timedelta(seconds=330)
     )
     assert process(engine, other)
     assert [sent.query_id for sent in engine.queue.sent] == [other.id]
@@ -309,15 +309,15 @@ def test_an_answer_that_cannot_be_stored_is_not_paid_for_again(engine: QueryEngi
 def test_an_erasure_erases_the_copy(engine: QueryEngine) -> None:
     query = queued(engine)
     assert process(engine, query)
-    assert stored(engine, query).cache_keys == {engine.place_of(asking())}
-    engine.service.erase(query.id, caller=ALICE)
+    assert stored(engine, query).cache_keys == {engine.seat_of(asking())}
+    engine.reading.erase(query.id, caller=ALICE)
     assert place(engine) is None
     assert not answered(engine).cache.hit
 
 
 def test_what_is_erased_while_it_ends_leaves_no_copy(engine: QueryEngine) -> None:
     query = queued(engine)
-    engine.queries.first["finish"] = lambda: engine.service.erase(query.id, caller=ALICE)
+    engine.queries.first["finish"] = lambda: engine.reading.erase(query.id, caller=ALICE)
     assert process(engine, query)
     assert engine.queries.port.get(query.id) is None
     assert place(engine) is None
@@ -330,7 +330,7 @@ def test_what_is_erased_as_soon_as_it_has_ended_leaves_no_copy(engine: QueryEngi
 
     def erase() -> None:
         has_ended.wait(0.2)
-        engine.service.erase(query.id, caller=ALICE)
+        engine.reading.erase(query.id, caller=ALICE)
 
     finish = engine.queries.port.finish
     engine.queries.port.finish = lambda ended: (finish(ended), has_ended.set())[0]

@@ -19,7 +19,7 @@ from llm_gateway.domain.providers import CircuitPolicy, ModelConfig, ProviderLim
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
 from llm_gateway.errors import DeadlineExceeded, GatewayError, UnsupportedParameter, ValidationFailed
 from llm_gateway.ports.system import Cancelled
-from llm_gateway.services.queries.progress import Answered, Course, Items
+from llm_gateway.services.queries.progress import Items, Progress
 
 from tests.adapters.engine import Engine, provider, question, settle
 from tests.adapters.prices import FlatPrices
@@ -28,81 +28,82 @@ from tests.adapters.scripted_providers import USAGE, Raises, Says, failing
 BILLED = Decimal(USAGE.total_tokens) / 1_000_000
 
 
-def call(engine: Engine, course: Course, request: QueryRequest | None = None, *, whole: bool = True) -> Items:
-    (step, *_) = engine.planner.plan(request or question())
-    return engine.calls.call(step, course, None, whole=whole)
+def call(engine: Engine, progress: Progress, request: QueryRequest | None = None, *, whole: bool = True) -> Items:
+    mode = "sync" if whole else "stream"
+    (step, *_) = engine.planner.plan(replace(request or question(), mode=mode))
+    return engine.calls.call(step, progress, None)
 
 
 @pytest.fixture
-def course(engine: Engine) -> Course:
-    return engine.course(question())
+def progress(engine: Engine) -> Progress:
+    return engine.progress(question())
 
 
-def failed(engine: Engine, course: Course, kind: type[Exception] = GatewayError, **asked) -> Exception:
+def failed(engine: Engine, progress: Progress, kind: type[Exception] = GatewayError, **asked) -> Exception:
     with pytest.raises(kind) as caught:
-        list(call(engine, course, **asked))
+        list(call(engine, progress, **asked))
     return caught.value
 
 
 # --- Answers
 
 
-def test_an_answer_is_timed_priced_and_noted(engine: Engine, course: Course) -> None:
+def test_an_answer_is_timed_priced_and_noted(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     engine.providers.script("a", Says(text="Hello!", after_s=1.25, model="a-model-2026"))
 
-    (answered,) = call(engine, course)
+    (answered,) = call(engine, progress)
 
-    assert isinstance(answered, Answered)
-    assert (answered.answer.text, answered.answer.model) == ("Hello!", "a-model-2026")
-    assert answered.candidate.provider.id == "a"
-    assert course.attempts == [
+    assert isinstance(answered, ChatAnswer)
+    assert (answered.text, answered.model) == ("Hello!", "a-model-2026")
+    assert progress.answering.provider.id == "a"
+    assert progress.attempts == [
         Attempt(provider="a", model="a-model", outcome=AttemptOutcome.OK, latency_ms=1250, cost_usd=BILLED)
     ]
-    assert (course.calls, course.provider_s, course.waiting_s) == (1, 1.25, 0)
+    assert (progress.calls, progress.provider_s, progress.waiting_s) == (1, 1.25, 0)
 
 
-def test_the_end_of_an_answered_call_is_settled_beside_its_storing(engine: Engine, course: Course) -> None:
+def test_the_end_of_an_answered_call_is_settled_beside_its_storing(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a", limits=ProviderLimits(max_concurrent=1)))
 
-    list(call(engine, course))
+    list(call(engine, progress))
 
     assert engine.gates.settled == []
-    settle(course)
+    settle(progress)
     assert engine.gates.all_ended_once
     (result,) = engine.gates.results
     assert result.answered
     assert (result.usage, result.cost_usd, result.latency_ms) == (USAGE, BILLED, 0)
 
 
-def test_a_stream_gives_its_pieces_and_then_the_answer(engine: Engine, course: Course) -> None:
+def test_a_stream_gives_its_pieces_and_then_the_answer(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
 
-    *deltas, last = call(engine, course, whole=False)
+    *deltas, last = call(engine, progress, whole=False)
 
     assert deltas == [TextDelta(text="Hello"), TextDelta(text="there.")]
-    assert isinstance(last, Answered)
-    assert [attempt.outcome for attempt in course.attempts] == [AttemptOutcome.OK]
+    assert isinstance(last, ChatAnswer)
+    assert [attempt.outcome for attempt in progress.attempts] == [AttemptOutcome.OK]
 
 
-def test_what_a_model_costs_nobody_knows(course: Course) -> None:
+def test_what_a_model_costs_nobody_knows(progress: Progress) -> None:
     engine = Engine(prices=FlatPrices("a-model")).add(provider("a"))
 
-    list(call(engine, course))
+    list(call(engine, progress))
 
-    assert course.attempts[0].cost_usd is None
+    assert progress.attempts[0].cost_usd is None
 
 
-def test_zero_tokens_cost_nothing_which_is_not_unknown(engine: Engine, course: Course) -> None:
+def test_zero_tokens_cost_nothing_which_is_not_unknown(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     engine.providers.script("a", Says(usage=Usage()))
 
-    list(call(engine, course))
+    list(call(engine, progress))
 
-    assert course.attempts[0].cost_usd == 0
+    assert progress.attempts[0].cost_usd == 0
 
 
-def test_the_price_is_that_of_the_model_that_answered(course: Course) -> None:
+def test_the_price_is_that_of_the_model_that_answered(progress: Progress) -> None:
     asked_for: list[tuple[str, str]] = []
 
     class Prices(FlatPrices):
@@ -113,8 +114,8 @@ def test_the_price_is_that_of_the_model_that_answered(course: Course) -> None:
     engine = Engine(prices=Prices()).add(provider("a"))
     engine.providers.script("a", Says(text="No JSON", model="a-2026"), Says(model="a-2026"))
 
-    failed(engine, course, request=question(output=OutputFormat(type="json")))
-    list(call(engine, course))
+    failed(engine, progress, request=question(output=OutputFormat(type="json")))
+    list(call(engine, progress))
 
     assert asked_for == [("a-model", "a-2026")] * 2
 
@@ -124,47 +125,47 @@ def test_the_price_is_that_of_the_model_that_answered(course: Course) -> None:
 
 def test_a_call_has_what_is_left_of_the_query(engine: Engine) -> None:
     engine.add(provider("a", timeouts=Timeouts(connect_s=1, first_token_s=2, total_s=60)))
-    course = engine.course(question(timeout_s=25))
+    progress = engine.progress(question(timeout_s=25))
     engine.clock.advance(5)
 
-    list(call(engine, course))
+    list(call(engine, progress))
 
     assert engine.providers.called[0].timeouts == Timeouts(connect_s=1, first_token_s=2, total_s=20)
 
 
-def test_a_call_has_no_more_than_its_provider_allows(engine: Engine, course: Course) -> None:
+def test_a_call_has_no_more_than_its_provider_allows(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a", timeouts=Timeouts(total_s=3)))
     engine.providers.script("a", Says(after_s=4))
 
-    assert type(failed(engine, course)) is ProviderTimeout
-    assert course.attempts[0].latency_ms == 3000
+    assert type(failed(engine, progress)) is ProviderTimeout
+    assert progress.attempts[0].latency_ms == 3000
 
 
-def test_nobody_is_asked_when_the_time_is_up(engine: Engine, course: Course) -> None:
+def test_nobody_is_asked_when_the_time_is_up(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     engine.clock.advance(24.96)
 
-    failed(engine, course, DeadlineExceeded)
+    failed(engine, progress, DeadlineExceeded)
 
     assert engine.providers.called == []
     assert engine.gates.admitted == []
-    assert course.attempts == []
+    assert progress.attempts == []
 
 
-def test_a_call_that_the_querys_own_time_ended(engine: Engine, course: Course) -> None:
+def test_a_call_that_the_querys_own_time_ended(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     engine.providers.script("a", Says(after_s=30))
 
-    failed(engine, course, DeadlineExceeded)
+    failed(engine, progress, DeadlineExceeded)
 
-    assert engine.clock.monotonic_s() == course.deadline_s
-    assert [attempt.error_code for attempt in course.attempts] == ["provider_timeout"]
+    assert engine.clock.monotonic_s() == progress.deadline.ends_s
+    assert [attempt.error_code for attempt in progress.attempts] == ["provider_timeout"]
     assert engine.gates.all_ended_once
 
 
 def circuit_after(engine: Engine, request: QueryRequest) -> CircuitState:
     config = engine.store.get("a")
-    failed(engine, engine.course(request), request=request)
+    failed(engine, engine.progress(request), request=request)
     return engine.gates.state(config).circuit
 
 
@@ -187,44 +188,44 @@ def test_a_provider_that_takes_longer_than_it_may_fails(engine: Engine) -> None:
 # --- Faults
 
 
-def test_a_fault_is_noted_and_settled_at_once(engine: Engine, course: Course) -> None:
+def test_a_fault_is_noted_and_settled_at_once(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     engine.providers.script("a", failing(ProviderFailed, after_s=0.5))
 
-    fault = failed(engine, course, ProviderFailed)
+    fault = failed(engine, progress, ProviderFailed)
 
     assert fault.provider == "a"
-    assert course.attempts == [
+    assert progress.attempts == [
         Attempt(
             provider="a", model="a-model", outcome=AttemptOutcome.ERROR, error_code="provider_error", latency_ms=500
         )
     ]
     assert engine.gates.all_ended_once
     assert engine.gates.results[0].fault is fault
-    assert course.settlements == []
+    assert progress.unsettled is None
 
 
-def test_what_a_failed_call_is_billed_all_the_same_is_known(engine: Engine, course: Course) -> None:
+def test_what_a_failed_call_is_billed_all_the_same_is_known(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     engine.providers.script("a", failing(ProviderTimeout, usage=USAGE))
 
-    failed(engine, course)
+    failed(engine, progress)
 
-    assert course.attempts[0].cost_usd == BILLED
+    assert progress.attempts[0].cost_usd == BILLED
     assert engine.gates.results[0].usage == USAGE
 
 
-def test_an_answer_of_the_wrong_form_is_billed(engine: Engine, course: Course) -> None:
+def test_an_answer_of_the_wrong_form_is_billed(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     engine.providers.script("a", Says(text="Ada"))
 
-    fault = failed(engine, course, ResponseValidationFailed, request=question(output=OutputFormat(type="json")))
+    fault = failed(engine, progress, ResponseValidationFailed, request=question(output=OutputFormat(type="json")))
 
     assert fault.answer.text == "Ada"
     assert "not JSON" in fault.complaint
     assert "Ada" not in fault.detail
-    assert course.attempts[0].error_code == "response_validation_failed"
-    assert course.attempts[0].cost_usd == BILLED
+    assert progress.attempts[0].error_code == "response_validation_failed"
+    assert progress.attempts[0].cost_usd == BILLED
 
 
 # Its pattern would have to be followed through all of a thousand optional letters at each letter of an answer.
@@ -232,29 +233,29 @@ SLOW = OutputFormat(type="json_schema", schema={"pattern": "(?:a?){1000}(?:a?){1
 LONG = json.dumps("a" * 50_000)
 
 
-def test_an_answer_that_its_own_schema_makes_impossible_to_check_is_billed(engine: Engine, course: Course) -> None:
+def test_an_answer_that_its_own_schema_makes_impossible_to_check_is_billed(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     engine.providers.script("a", Says(text=LONG))
 
-    fault = failed(engine, course, ValidationFailed, request=question(output=SLOW))
+    fault = failed(engine, progress, ValidationFailed, request=question(output=SLOW))
 
     assert [error.field for error in fault.errors] == ["output.schema"]
-    assert course.attempts[0].cost_usd == BILLED
+    assert progress.attempts[0].cost_usd == BILLED
     assert engine.gates.all_ended_once
 
 
-def test_an_answer_that_cannot_be_checked_in_time_came_too_late(engine: Engine, course: Course) -> None:
+def test_an_answer_that_cannot_be_checked_in_time_came_too_late(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     engine.providers.script("a", Says(text=LONG, after_s=25))
 
-    failed(engine, course, DeadlineExceeded, request=question(output=SLOW))
+    failed(engine, progress, DeadlineExceeded, request=question(output=SLOW))
 
-    assert course.attempts[0].cost_usd == BILLED
+    assert progress.attempts[0].cost_usd == BILLED
 
 
 @pytest.mark.parametrize(("came_after_s", "given_s"), [(0, 5), (22, 3), (24.9, 0.5)])
 def test_checking_an_answer_is_given_a_few_seconds(
-    engine: Engine, course: Course, monkeypatch: pytest.MonkeyPatch, came_after_s: float, given_s: float
+    engine: Engine, progress: Progress, monkeypatch: pytest.MonkeyPatch, came_after_s: float, given_s: float
 ) -> None:
     engine.add(provider("a"))
     engine.providers.script("a", Says(text="1", after_s=came_after_s))
@@ -266,70 +267,72 @@ def test_checking_an_answer_is_given_a_few_seconds(
             engine.clock.sleep(0.1)
         waited.append(engine.clock.monotonic_s() - since_s)
 
-    monkeypatch.setattr("llm_gateway.services.queries.calls.parsed_output", parsed_slowly)
-    list(call(engine, course, question(output=SLOW)))
+    monkeypatch.setattr("llm_gateway.services.output.structured.parsed_output", parsed_slowly)
+    list(call(engine, progress, question(output=SLOW)))
 
     assert waited == [pytest.approx(given_s, abs=0.11)]
 
 
-def test_whoever_made_the_mistake_the_place_is_free_again(engine: Engine, course: Course) -> None:
+def test_whoever_made_the_mistake_the_place_is_free_again(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a", limits=ProviderLimits(max_concurrent=1), circuit=CircuitPolicy(failure_threshold=1)))
     engine.providers.script("a", KeyError("ours"))
 
-    failed(engine, course, KeyError)
-    assert course.attempts[0].error_code == "internal_error"
-    list(call(engine, course))
-    settle(course)
+    failed(engine, progress, KeyError)
+    assert progress.attempts[0].error_code == "internal_error"
+    list(call(engine, progress))
+    settle(progress)
 
     assert engine.gates.all_ended_once
 
 
-def test_a_request_that_the_adapter_cannot_put_in_its_wires_words_was_skipped(engine: Engine, course: Course) -> None:
+def test_a_request_that_the_adapter_cannot_put_in_its_wires_words_was_skipped(
+    engine: Engine, progress: Progress
+) -> None:
     engine.add(provider("a"))
     engine.providers.script("a", UnsupportedParameter("It takes no seed."))
 
-    failed(engine, course, UnsupportedParameter)
+    failed(engine, progress, UnsupportedParameter)
 
-    assert [attempt.outcome for attempt in course.attempts] == [AttemptOutcome.SKIPPED]
+    assert [attempt.outcome for attempt in progress.attempts] == [AttemptOutcome.SKIPPED]
     assert engine.gates.all_ended_once
 
 
-def test_half_a_stream_raises_after_its_pieces(engine: Engine, course: Course) -> None:
+def test_half_a_stream_raises_after_its_pieces(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     broken = Raises(fault=lambda: ProviderFailed("It broke.", usage=USAGE), words=("Hel", "lo"))
     engine.providers.script("a", broken)
 
-    items = call(engine, course, whole=False)
+    items = call(engine, progress, whole=False)
 
     assert [next(items), next(items)] == [TextDelta(text="Hel"), TextDelta(text="lo")]
     with pytest.raises(ProviderFailed):
         next(items)
-    assert course.attempts[0].cost_usd == BILLED
+    assert progress.attempts[0].cost_usd == BILLED
     assert engine.gates.all_ended_once
 
 
 # --- The gate
 
 
-def test_a_gate_that_lets_nothing_through(engine: Engine, course: Course) -> None:
+def test_a_gate_that_lets_nothing_through(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     engine.gates.refusals["a"] = [ProviderRateLimited("At its limit.", retry_after_s=3)]
 
-    fault = failed(engine, course, ProviderRateLimited)
+    fault = failed(engine, progress, ProviderRateLimited)
 
     assert (fault.provider, fault.retry_after_s) == ("a", 3)
-    assert course.attempts == [
+    assert progress.attempts == [
         Attempt(provider="a", model="a-model", outcome=AttemptOutcome.SKIPPED, error_code="provider_rate_limited")
     ]
-    assert course.calls == 0
+    assert progress.calls == 0
     assert engine.providers.called == []
 
 
-def test_the_gate_is_told_how_many_tokens_and_how_long(engine: Engine, course: Course) -> None:
+def test_the_gate_is_told_how_many_tokens_and_how_long(engine: Engine, progress: Progress) -> None:
     config = provider("a", limits=ProviderLimits(tokens_per_minute=1_000_000), timeouts=Timeouts(total_s=7))
     engine.add(config)
 
-    list(call(engine, course))
+    list(call(engine, progress))
 
     admitted = engine.gates.admitted[0].call
     (step,) = engine.planner.plan(question())
@@ -337,96 +340,96 @@ def test_the_gate_is_told_how_many_tokens_and_how_long(engine: Engine, course: C
     assert admitted.until_ns - admitted.now_ns == 7_000_000_000
 
 
-def test_an_admission_ahead_is_taken_up(engine: Engine, course: Course) -> None:
+def test_an_admission_ahead_is_taken_up(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     (step,) = engine.planner.plan(question())
 
-    engine.calls.admit_ahead(step, course)
-    list(engine.calls.call(step, course, None, whole=True))
-    engine.calls.withdraw(course)
-    settle(course)
+    progress.ahead = engine.ahead(step, progress)
+    list(engine.calls.call(step, progress, None))
+    progress.ahead.give_back()
+    settle(progress)
 
     assert len(engine.gates.admitted) == 1
     assert engine.gates.withdrawn == []
     assert engine.gates.all_ended_once
 
 
-def test_an_admission_ahead_is_given_back(engine: Engine, course: Course) -> None:
+def test_an_admission_ahead_is_given_back(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     (step,) = engine.planner.plan(question())
 
-    engine.calls.admit_ahead(step, course)
-    engine.calls.withdraw(course)
-    engine.calls.withdraw(course)
+    ahead = engine.ahead(step, progress)
+    ahead.give_back()
+    ahead.give_back()
 
     assert len(engine.gates.withdrawn) == 1
     assert engine.gates.all_ended_once
 
 
-def test_a_refusal_ahead_counts_when_its_turn_comes(engine: Engine, course: Course) -> None:
+def test_a_refusal_ahead_counts_when_its_turn_comes(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     engine.gates.refusals["a"] = [CircuitOpen("Left alone.", retry_after_s=9)]
     (step,) = engine.planner.plan(question())
 
-    engine.calls.admit_ahead(step, course)
-    assert course.attempts == []
+    progress.ahead = engine.ahead(step, progress)
+    assert progress.attempts == []
 
     with pytest.raises(CircuitOpen):
-        list(engine.calls.call(step, course, None, whole=True))
-    assert [attempt.error_code for attempt in course.attempts] == ["circuit_open"]
-    list(engine.calls.call(step, course, None, whole=True))
-    assert [attempt.outcome for attempt in course.attempts] == [AttemptOutcome.SKIPPED, AttemptOutcome.OK]
+        list(engine.calls.call(step, progress, None))
+    assert [attempt.error_code for attempt in progress.attempts] == ["circuit_open"]
+    list(engine.calls.call(step, progress, None))
+    assert [attempt.outcome for attempt in progress.attempts] == [AttemptOutcome.SKIPPED, AttemptOutcome.OK]
 
 
 # --- Leaving
 
 
-def test_closing_a_stream_ends_the_providers_work_and_is_billed_by_estimate(engine: Engine, course: Course) -> None:
+def test_closing_a_stream_ends_the_providers_work_and_is_billed_by_estimate(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
-    items = call(engine, course, whole=False)
+    items = call(engine, progress, whole=False)
 
     next(items)
     items.close()
 
     assert engine.providers.left == ["a"]
-    (attempt,) = course.attempts
+    (attempt,) = progress.attempts
     assert (attempt.outcome, attempt.error_code) == (AttemptOutcome.CANCELLED, None)
     assert attempt.cost_usd > 0
     (result,) = engine.gates.results
     assert result.cancelled
     assert result.usage.estimated
     assert engine.gates.all_ended_once
-    assert course.settlements == []
-    assert course.broken_off.generated == [TextDelta(text="Hello")]
+    assert progress.unsettled is None
+    assert progress.broken_off.generated == [TextDelta(text="Hello")]
 
 
-def test_a_call_that_is_cancelled_from_elsewhere(engine: Engine, course: Course) -> None:
+def test_a_call_that_is_cancelled_from_elsewhere(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
     engine.providers.script("a", CallCancelled("Nobody wants it."))
 
-    failed(engine, course, CallCancelled)
+    failed(engine, progress, CallCancelled)
 
-    assert [attempt.outcome for attempt in course.attempts] == [AttemptOutcome.CANCELLED]
+    assert [attempt.outcome for attempt in progress.attempts] == [AttemptOutcome.CANCELLED]
     assert engine.gates.all_ended_once
 
 
-def test_closing_after_the_end_changes_nothing(engine: Engine, course: Course) -> None:
+def test_closing_after_the_end_changes_nothing(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
-    items = call(engine, course, whole=False)
-    while not isinstance(next(items), Answered):
+    items = call(engine, progress, whole=False)
+    while not isinstance(next(items), ChatAnswer):
         pass
 
     items.close()
-    settle(course)
+    settle(progress)
 
-    assert [attempt.outcome for attempt in course.attempts] == [AttemptOutcome.OK]
+    assert [attempt.outcome for attempt in progress.attempts] == [AttemptOutcome.OK]
     assert engine.gates.all_ended_once
 
 
-def test_a_call_that_never_began_takes_nothing(engine: Engine, course: Course) -> None:
+def test_a_call_that_never_began_takes_nothing(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a", retry=RetryPolicy(max_attempts=1)))
 
-    call(engine, course).close()
+    call(engine, progress).close()
 
     assert engine.gates.admitted == []
 
@@ -435,14 +438,14 @@ def test_places_come_back(engine: Engine) -> None:
     engine.add(provider("a", limits=ProviderLimits(max_concurrent=1)))
     engine.providers.script("a", failing(ProviderFailed), Says(), Says(), Says(after_s=99))
 
-    course = engine.course(question())
-    failed(engine, course, ProviderFailed)
-    list(call(engine, course))
-    settle(course)
-    items = call(engine, replace(course, settlements=[]), whole=False)
+    progress = engine.progress(question())
+    failed(engine, progress, ProviderFailed)
+    list(call(engine, progress))
+    settle(progress)
+    items = call(engine, replace(progress, unsettled=None), whole=False)
     next(items)
     items.close()
-    failed(engine, course, DeadlineExceeded)
+    failed(engine, progress, DeadlineExceeded)
 
     assert len(engine.gates.admitted) == 4
     assert engine.gates.all_ended_once

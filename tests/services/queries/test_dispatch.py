@@ -34,12 +34,12 @@ def test_the_next_one_answers(two: Engine, kind: type) -> None:
     two.providers.script("a", failing(kind, after_s=0.5))
     two.providers.script("b", Says(text="I am B.", after_s=0.25))
 
-    answered, course = two.ask(question())
+    answered, progress = two.ask(question())
 
-    assert (answered.answer.text, answered.candidate.provider.id) == ("I am B.", "b")
-    assert outcomes(course) == [f"a error {kind.code}", "b ok"]
-    assert [attempt.latency_ms for attempt in course.attempts] == [500, 250]
-    assert (course.provider_s, course.waiting_s, course.calls) == (0.75, 0, 2)
+    assert (answered.text, progress.answering.provider.id) == ("I am B.", "b")
+    assert outcomes(progress) == [f"a error {kind.code}", "b ok"]
+    assert [attempt.latency_ms for attempt in progress.attempts] == [500, 250]
+    assert (progress.provider_s, progress.waiting_s, progress.calls) == (0.75, 0, 2)
     assert two.gates.all_ended_once
 
 
@@ -49,16 +49,16 @@ def test_whatever_goes_wrong_one_by_one(engine: Engine) -> None:
     engine.providers.script("b", failing(ProviderResponseInvalid, usage=USAGE))
     engine.gates.refusals["c"] = [CircuitOpen("Left alone.", retry_after_s=30)]
 
-    _, course = engine.ask(question())
+    _, progress = engine.ask(question())
 
-    assert outcomes(course) == [
+    assert outcomes(progress) == [
         "a error provider_timeout",
         "b error provider_response_invalid",
         "c skipped circuit_open",
         "d ok",
     ]
     billed = Decimal(USAGE.total_tokens) / 1_000_000
-    assert [attempt.cost_usd for attempt in course.attempts] == [None, billed, None, billed]
+    assert [attempt.cost_usd for attempt in progress.attempts] == [None, billed, None, billed]
 
 
 def test_one_that_cannot_take_the_request_shows_in_its_place(engine: Engine) -> None:
@@ -66,9 +66,9 @@ def test_one_that_cannot_take_the_request_shows_in_its_place(engine: Engine) -> 
     engine.add(provider("a"), provider("b", models=cannot), provider("c"))
     engine.providers.script("a", failing(ProviderFailed))
 
-    _, course = engine.ask(question(parameters=Parameters(seed=1)))
+    _, progress = engine.ask(question(parameters=Parameters(seed=1)))
 
-    assert outcomes(course) == ["a error provider_error", "b skipped unsupported_parameter", "c ok"]
+    assert outcomes(progress) == ["a error provider_error", "b skipped unsupported_parameter", "c ok"]
 
 
 def test_a_request_at_fault_is_not_tried_on_others(two: Engine) -> None:
@@ -92,10 +92,10 @@ def test_a_mistake_of_the_gateways_own_is_not_tried_on_others(two: Engine) -> No
 def test_what_only_the_wire_finds_out_is_no_end_where_another_is_left(two: Engine, error: GatewayError) -> None:
     two.providers.script("a", error)
 
-    answered, course = two.ask(question())
+    _, progress = two.ask(question())
 
-    assert answered.candidate.provider.id == "b"
-    assert [attempt.error_code for attempt in course.attempts] == [error.code, None]
+    assert progress.answering.provider.id == "b"
+    assert [attempt.error_code for attempt in progress.attempts] == [error.code, None]
 
 
 @pytest.mark.parametrize("error", [UnsupportedParameter("No seed."), ContextWindowExceeded("Too long.")])
@@ -130,10 +130,10 @@ def test_without_fallbacks_the_best_that_can_be_called_is(engine: Engine) -> Non
     engine.add(*(provider(name) for name in "abc"))
     engine.gates.refusals["a"] = [ProviderBusy("Busy.", retry_after_s=5)]
 
-    answered, course = engine.ask(question(fallback=()))
+    _, progress = engine.ask(question(fallback=()))
 
-    assert answered.candidate.provider.id == "b"
-    assert outcomes(course) == ["a skipped provider_rate_limited", "b ok"]
+    assert progress.answering.provider.id == "b"
+    assert outcomes(progress) == ["a skipped provider_rate_limited", "b ok"]
 
 
 def test_without_fallbacks_nobody_else_is_called_after_a_failure(engine: Engine) -> None:
@@ -150,9 +150,9 @@ def test_fallbacks_follow_whoever_was_chosen(engine: Engine) -> None:
     engine.providers.script("a", failing(ProviderFailed))
     engine.providers.script("d", failing(ProviderFailed))
 
-    _, course = engine.ask(question(fallback=("d", "c")))
+    _, progress = engine.ask(question(fallback=("d", "c")))
 
-    assert [attempt.provider for attempt in course.attempts] == ["a", "d", "c"]
+    assert [attempt.provider for attempt in progress.attempts] == ["a", "d", "c"]
 
 
 def test_a_spare_one_is_not_asked_again_as_a_fallback(engine: Engine) -> None:
@@ -160,9 +160,9 @@ def test_a_spare_one_is_not_asked_again_as_a_fallback(engine: Engine) -> None:
     engine.gates.refusals["a"] = [CircuitOpen("Left alone.", retry_after_s=5)]
     engine.providers.script("b", failing(ProviderFailed))
 
-    _, course = engine.ask(question(fallback=("b", "c")))
+    _, progress = engine.ask(question(fallback=("b", "c")))
 
-    assert outcomes(course) == ["a skipped circuit_open", "b error provider_error", "c ok"]
+    assert outcomes(progress) == ["a skipped circuit_open", "b error provider_error", "c ok"]
 
 
 # --- The gate
@@ -173,19 +173,19 @@ def test_a_closed_gate_is_passed_by_at_once(engine: Engine, kind: type) -> None:
     engine.add(provider("a", retry=PATIENT), provider("b"))
     engine.gates.refusals["a"] = [kind("No.", retry_after_s=0.1)]
 
-    _, course = engine.ask(question())
+    _, progress = engine.ask(question())
 
-    assert outcomes(course) == [f"a skipped {kind.code}", "b ok"]
-    assert (course.waiting_s, course.calls) == (0, 1)
+    assert outcomes(progress) == [f"a skipped {kind.code}", "b ok"]
+    assert (progress.waiting_s, progress.calls) == (0, 1)
 
 
 def test_a_limit_that_soon_passes_is_waited_for_where_nobody_else_is_left(alone: Engine) -> None:
     alone.gates.refusals["a"] = [ProviderRateLimited("At its limit.", retry_after_s=0.5)]
 
-    _, course = alone.ask(question())
+    _, progress = alone.ask(question())
 
-    assert outcomes(course) == ["a skipped provider_rate_limited", "a ok"]
-    assert 0.5 <= course.waiting_s <= 0.75
+    assert outcomes(progress) == ["a skipped provider_rate_limited", "a ok"]
+    assert 0.5 <= progress.waiting_s <= 0.75
 
 
 def test_a_limit_that_lasts_is_told_at_once(alone: Engine) -> None:
@@ -212,18 +212,18 @@ def test_a_limit_of_the_providers_configuration(engine: Engine) -> None:
 def test_a_call_that_can_never_pass(engine: Engine) -> None:
     engine.add(provider("a", limits=ProviderLimits(tokens_per_minute=10)), provider("b"))
 
-    _, course = engine.ask(question())
-    assert outcomes(course) == ["a skipped validation_failed", "b ok"]
+    _, progress = engine.ask(question())
+    assert outcomes(progress) == ["a skipped validation_failed", "b ok"]
     assert fails(engine, CallTooLarge, provider="a", fallback=()).status == 422
 
 
 def test_failures_that_open_the_circuit_are_the_answer(engine: Engine) -> None:
     engine.add(provider("a", retry=PATIENT, circuit=CircuitPolicy(failure_threshold=2)))
     engine.providers.otherwise = failing(ProviderFailed)
-    course = engine.course(question())
+    progress = engine.progress(question())
 
-    assert fails(engine, ProviderFailed, course=course).status == 502
-    assert outcomes(course) == ["a error provider_error"] * 2 + ["a skipped circuit_open"]
+    assert fails(engine, ProviderFailed, progress=progress).status == 502
+    assert outcomes(progress) == ["a error provider_error"] * 2 + ["a skipped circuit_open"]
     assert 29 < fails(engine, NoProviderAvailable).retry_after_s <= 30
 
 
@@ -242,8 +242,8 @@ def test_the_price_is_that_of_the_day(engine: Engine) -> None:
     engine.add(provider("a"))
     engine.providers.script("a", Says(after_s=2))
 
-    _, course = engine.ask(question())
+    _, progress = engine.ask(question())
 
     assert days == [engine.clock.now()]
-    assert course.attempts[0].cost_usd == Decimal("0.25")
+    assert progress.attempts[0].cost_usd == Decimal("0.25")
     assert engine.clock.now() - days[0] == timedelta()

@@ -2,10 +2,10 @@
 
 import gc
 
-from llm_gateway.domain.chat import OutputFormat, TextDelta
+from llm_gateway.domain.chat import ChatAnswer, OutputFormat, TextDelta
 from llm_gateway.domain.faults import ProviderFailed, ProviderUnreachable, ResponseValidationFailed
 from llm_gateway.errors import GatewayError
-from llm_gateway.services.queries.progress import Answered, Course
+from llm_gateway.services.queries.progress import Progress
 
 from tests.adapters.engine import Engine, question, settle
 from tests.adapters.scripted_providers import USAGE, Raises, Says
@@ -14,13 +14,13 @@ from tests.services.queries.dispatching import outcomes
 JSON = OutputFormat(type="json_schema", schema={"type": "object", "required": ["name"]})
 
 
-def streamed(engine: Engine, course: Course, **asked) -> tuple[list[str], Answered | None, GatewayError | None]:
+def streamed(engine: Engine, progress: Progress, **asked) -> tuple[list[str], ChatAnswer | None, GatewayError | None]:
     """The pieces that came, and how it ended."""
     pieces: list[str] = []
     try:
-        for item in engine.stream(question(**asked), course):
-            if isinstance(item, Answered):
-                settle(course)
+        for item in engine.stream(question(**asked), progress):
+            if isinstance(item, ChatAnswer):
+                settle(progress)
                 return pieces, item, None
             assert isinstance(item, TextDelta)
             pieces.append(item.text)
@@ -30,22 +30,22 @@ def streamed(engine: Engine, course: Course, **asked) -> tuple[list[str], Answer
 
 
 def test_a_stream_falls_over_before_its_first_piece(two: Engine) -> None:
-    course = two.course(question())
+    progress = two.progress(question())
     two.providers.script("a", Raises(fault=lambda: ProviderFailed("No.")))
 
-    pieces, answered, _ = streamed(two, course)
+    pieces, _answered, _ = streamed(two, progress)
 
     assert pieces == ["Hello", "there."]
-    assert answered.candidate.provider.id == "b"
-    assert outcomes(course) == ["a error provider_error", "b ok"]
+    assert progress.answering.provider.id == "b"
+    assert outcomes(progress) == ["a error provider_error", "b ok"]
     assert two.gates.all_ended_once
 
 
 def test_a_stream_does_not_fall_over_after_its_first_piece(two: Engine) -> None:
-    course = two.course(question())
+    progress = two.progress(question())
     two.providers.script("a", Raises(fault=lambda: ProviderUnreachable("Gone.", usage=USAGE), words=("Hel",)))
 
-    pieces, answered, error = streamed(two, course)
+    pieces, answered, error = streamed(two, progress)
 
     assert (pieces, answered, type(error)) == (["Hel"], None, ProviderUnreachable)
     assert error.provider == "a"
@@ -54,10 +54,10 @@ def test_a_stream_does_not_fall_over_after_its_first_piece(two: Engine) -> None:
 
 
 def test_a_streamed_form_is_not_mended(two: Engine) -> None:
-    course = two.course(question())
+    progress = two.progress(question())
     two.providers.script("a", Says(text='{"nome": "Ada"}'))
 
-    pieces, _, error = streamed(two, course, output=JSON)
+    pieces, _, error = streamed(two, progress, output=JSON)
 
     assert "".join(pieces) == '{"nome":"Ada"}'
     assert type(error) is ResponseValidationFailed
@@ -65,8 +65,8 @@ def test_a_streamed_form_is_not_mended(two: Engine) -> None:
 
 
 def test_closing_a_stream_ends_the_providers_work_at_once(two: Engine) -> None:
-    course = two.course(question())
-    items = two.stream(question(), course)
+    progress = two.progress(question())
+    items = two.stream(question(), progress)
     next(items)
     # Not by the garbage collector, which comes when it likes.
     gc.disable()
@@ -78,13 +78,13 @@ def test_closing_a_stream_ends_the_providers_work_at_once(two: Engine) -> None:
         gc.enable()
 
     del held
-    assert outcomes(course) == ["a cancelled"]
-    assert course.attempts[0].cost_usd > 0
+    assert outcomes(progress) == ["a cancelled"]
+    assert progress.attempts[0].cost_usd > 0
     assert two.providers.order == ["a"]
     assert two.gates.all_ended_once
 
 
 def test_closing_a_stream_that_was_never_read_calls_nobody(two: Engine) -> None:
-    two.stream(question(), two.course(question())).close()
+    two.stream(question(), two.progress(question())).close()
 
     assert two.gates.admitted == []

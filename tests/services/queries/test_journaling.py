@@ -12,7 +12,7 @@ from llm_gateway.domain.faults import ProviderFailed
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.queries import Query, is_sampled
 from llm_gateway.errors import DependencyUnavailable, GatewayError, NotDone
-from llm_gateway.services.queries.states import Asked
+from llm_gateway.services.queries.asking import Asked
 
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import ALICE, QueryEngine
@@ -28,7 +28,7 @@ def engine() -> QueryEngine:
 
 
 def queued(engine: QueryEngine, caller: Caller = ALICE) -> Query:
-    return engine.service.accept(asked(engine, "async", caller)).query
+    return engine.accept(asked(engine, "async", caller))
 
 
 def asked(engine: QueryEngine, mode: str, caller: Caller = ALICE) -> Asked:
@@ -48,11 +48,11 @@ def bury(engine: QueryEngine, query: Query) -> None:
 
 
 def cancel(engine: QueryEngine, query: Query) -> None:
-    engine.service.cancel(query.id, caller=ALICE)
+    engine.reading.cancel(query.id, caller=ALICE)
 
 
 def erase(engine: QueryEngine, query: Query) -> None:
-    engine.service.erase(query.id, caller=ALICE)
+    engine.reading.erase(query.id, caller=ALICE)
 
 
 def dies_at_work(engine: QueryEngine, query: Query) -> None:
@@ -152,9 +152,9 @@ def test_one_that_is_erased_while_it_is_answered_costs_all_the_same(engine: Quer
 
 @pytest.mark.parametrize("leaves", [False, True], ids=["to the end", "leaves"])
 def test_a_stream_that_is_erased_costs_all_the_same(engine: QueryEngine, leaves: bool) -> None:
-    stream = engine.service.stream(asked(engine, "stream"))
+    stream = engine.asking.stream(asked(engine, "stream"))
     opened = next(stream)
-    engine.service.erase(opened.query_id, caller=ALICE)  # type: ignore[union-attr]
+    engine.reading.erase(opened.query_id, caller=ALICE)  # type: ignore[union-attr]
     with suppress(GatewayError):
         stream.close() if leaves else list(stream)
     assert engine.journal.story == [(opened.query_id, "cancelled")]  # type: ignore[union-attr]
@@ -258,9 +258,9 @@ def test_the_key_decides_and_the_query_carries_it(engine: QueryEngine, mode: str
     if mode == "async":
         process(engine, queued(engine, caller))
     elif mode == "sync":
-        engine.service.run(asked(engine, mode, caller))
+        engine.asking.run(asked(engine, mode, caller))
     else:
-        list(engine.service.stream(asked(engine, mode, caller)))
+        list(engine.asking.stream(asked(engine, mode, caller)))
     (ended,) = engine.journal.written
     assert ended.logs_bodies is bool(share)
     assert isinstance(ended, Query)

@@ -19,6 +19,7 @@ from llm_gateway.errors import (
     QueryInProgress,
     QueryNotFound,
 )
+from llm_gateway.services.queries.booking import Replayed
 
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import ALICE, QueryEngine, idempotency
@@ -37,13 +38,13 @@ def engine() -> QueryEngine:
 
 def accept(engine: QueryEngine, *, key: Any = None, **changes: Any) -> Query:
     request = question(**{"mode": "async", "timeout_s": 300, **changes})
-    return engine.service.accept(engine.asked(request, idempotency=key)).query
+    return engine.accept(engine.asked(request, idempotency=key))
 
 
 def answer(engine: QueryEngine, **changes: Any) -> Query:
     parameters = Parameters(temperature=0, max_output_tokens=100)
     request = question(**{"parameters": parameters, **changes})
-    return engine.service.run(engine.asked(request, idempotency=idempotency())).query
+    return engine.run(engine.asked(request, idempotency=idempotency()))
 
 
 def held(engine: QueryEngine, query: Query, *, for_s: float = 60) -> Query:
@@ -98,8 +99,8 @@ def test_what_cannot_be_planned_is_not_accepted(engine: QueryEngine) -> None:
 
 def test_the_same_request_again_is_the_same_query(engine: QueryEngine) -> None:
     query = accept(engine, key=idempotency())
-    again = engine.service.accept(engine.asked(question(mode="async", timeout_s=300), idempotency=idempotency()))
-    assert again.replayed
+    again = engine.asking.accept(engine.asked(question(mode="async", timeout_s=300), idempotency=idempotency()))
+    assert isinstance(again, Replayed)
     assert again.query.id == query.id
     assert len(engine.queue.sent) == 1
     with pytest.raises(IdempotencyConflict):
@@ -110,12 +111,13 @@ def test_the_same_request_again_is_the_same_query(engine: QueryEngine) -> None:
 def test_a_replay_promises_again_whatever_came_of_it(engine: QueryEngine, end: str) -> None:
     query = accept(engine, key=idempotency())
     if end == "cancelled":
-        engine.service.cancel(query.id, caller=ALICE)
+        engine.reading.cancel(query.id, caller=ALICE)
     elif end == "failed":
         engine.providers.script("a", ProviderRejected("No."))
     engine.worker.process(engine.delivery(query.id))
-    again = engine.service.accept(engine.asked(question(mode="async", timeout_s=300), idempotency=idempotency()))
-    assert (again.replayed, again.query.id, again.query.status.value) == (True, query.id, end)
+    again = engine.asking.accept(engine.asked(question(mode="async", timeout_s=300), idempotency=idempotency()))
+    assert isinstance(again, Replayed)
+    assert (again.query.id, again.query.status.value) == (query.id, end)
     assert len(engine.queue.sent) == 1
 
 
@@ -148,32 +150,32 @@ def test_a_key_that_cannot_be_completed_does_not_take_the_query_back(engine: Que
 
 def test_a_caller_sees_its_own(engine: QueryEngine) -> None:
     query = answer(engine)
-    assert engine.service.summary(query.id, caller=ALICE).status is QueryStatus.SUCCEEDED
-    assert engine.service.get(query.id, caller=ALICE).answer == query.answer
-    assert engine.service.get(query.id, caller=ALICE, wait_s=20).answer == query.answer
+    assert engine.reading.summary(query.id, caller=ALICE).status is QueryStatus.SUCCEEDED
+    assert engine.reading.get(query.id, caller=ALICE).answer == query.answer
+    assert engine.reading.get(query.id, caller=ALICE, wait_s=20).answer == query.answer
 
 
 def test_admins_see_all_and_auditors_where_they_stand(engine: QueryEngine) -> None:
     query = answer(engine)
     for caller in (ADMIN, AUDITOR):
-        assert engine.service.summary(query.id, caller=caller).id == query.id
-    assert engine.service.get(query.id, caller=ADMIN).answer == query.answer
+        assert engine.reading.summary(query.id, caller=caller).id == query.id
+    assert engine.reading.get(query.id, caller=ADMIN).answer == query.answer
     for wait_s in (0, 5):
         with pytest.raises(QueryNotFound):
-            engine.service.get(query.id, caller=AUDITOR, wait_s=wait_s)
+            engine.reading.get(query.id, caller=AUDITOR, wait_s=wait_s)
 
 
 @pytest.mark.parametrize("role", [Role.CALLER, Role.PROMPT_EDITOR, Role.OPERATOR])
 def test_somebody_elses_is_not_found_and_left_alone(engine: QueryEngine, role: Role) -> None:
     query, caller = accept(engine), replace(BOB, role=role)
-    service = engine.service
+    reading = engine.reading
     for use in (
-        lambda: service.summary(query.id, caller=caller),
-        lambda: service.summary(query.id, caller=caller, wait_s=20),
-        lambda: service.get(query.id, caller=caller),
-        lambda: service.get(query.id, caller=caller, wait_s=20),
-        lambda: service.cancel(query.id, caller=caller),
-        lambda: service.erase(query.id, caller=caller),
+        lambda: reading.summary(query.id, caller=caller),
+        lambda: reading.summary(query.id, caller=caller, wait_s=20),
+        lambda: reading.get(query.id, caller=caller),
+        lambda: reading.get(query.id, caller=caller, wait_s=20),
+        lambda: reading.cancel(query.id, caller=caller),
+        lambda: reading.erase(query.id, caller=caller),
     ):
         with pytest.raises(QueryNotFound):
             use()
@@ -184,7 +186,7 @@ def test_somebody_elses_is_not_found_and_left_alone(engine: QueryEngine, role: R
 def test_waiting_ends_with_the_query(engine: QueryEngine) -> None:
     query = accept(engine)
     engine.events.extend([lambda: None, lambda: None, lambda: engine.worker.process(engine.delivery(query.id))])
-    assert engine.service.summary(query.id, caller=ALICE, wait_s=20).status is QueryStatus.SUCCEEDED
+    assert engine.reading.summary(query.id, caller=ALICE, wait_s=20).status is QueryStatus.SUCCEEDED
     assert engine.clock.slept_s == [0.5, 0.5, 0.5]  # type: ignore[attr-defined]
 
 
@@ -192,15 +194,15 @@ def test_waiting_ends_with_the_query(engine: QueryEngine) -> None:
 def test_waiting_ends_in_time(engine: QueryEngine, wait_s: float) -> None:
     query = accept(engine)
     before_s = engine.clock.monotonic_s()
-    assert engine.service.summary(query.id, caller=ALICE, wait_s=wait_s).status is QueryStatus.QUEUED
-    assert engine.service.get(query.id, caller=ALICE, wait_s=wait_s).status is QueryStatus.QUEUED
+    assert engine.reading.summary(query.id, caller=ALICE, wait_s=wait_s).status is QueryStatus.QUEUED
+    assert engine.reading.get(query.id, caller=ALICE, wait_s=wait_s).status is QueryStatus.QUEUED
     assert engine.clock.monotonic_s() - before_s == pytest.approx(2 * wait_s)
 
 
 def test_a_result_that_is_waited_for_is_read_once(engine: QueryEngine) -> None:
     query = accept(engine)
     engine.queries.asked.clear()
-    engine.service.get(query.id, caller=ALICE, wait_s=5)
+    engine.reading.get(query.id, caller=ALICE, wait_s=5)
     assert engine.queries.count("get") == 1
 
 
@@ -211,28 +213,28 @@ def test_what_is_kept_no_longer_is_gone_for_everybody(engine: QueryEngine) -> No
     for query_id in (query.id, unknown):
         for caller in (ALICE, BOB, ADMIN, AUDITOR):
             with pytest.raises(QueryExpired):
-                engine.service.summary(query_id, caller=caller)
+                engine.reading.summary(query_id, caller=caller)
             with pytest.raises(QueryExpired):
-                engine.service.get(query_id, caller=caller)
+                engine.reading.get(query_id, caller=caller)
         with pytest.raises(QueryExpired):
-            engine.service.cancel(query_id, caller=ALICE)
+            engine.reading.cancel(query_id, caller=ALICE)
         with pytest.raises(QueryExpired):
-            engine.service.erase(query_id, caller=ALICE)
+            engine.reading.erase(query_id, caller=ALICE)
 
 
 @pytest.mark.parametrize("query_id", ["", "x", "qry_", "key_01ARZ3NDEKTSV4RRFFQ69G5FAV"])
 def test_what_is_no_id_was_never_there(engine: QueryEngine, query_id: str) -> None:
     with pytest.raises(QueryNotFound):
-        engine.service.summary(query_id, caller=ADMIN)
+        engine.reading.summary(query_id, caller=ADMIN)
 
 
 def test_a_store_that_is_away_is_not_a_query_that_is_not_there(engine: QueryEngine) -> None:
     query = answer(engine)
     engine.queries.faults.update(get=AWAY, summary=AWAY)
     with pytest.raises(DependencyUnavailable):
-        engine.service.summary(query.id, caller=ALICE)
+        engine.reading.summary(query.id, caller=ALICE)
     with pytest.raises(DependencyUnavailable):
-        engine.service.get(query.id, caller=ALICE)
+        engine.reading.get(query.id, caller=ALICE)
 
 
 # Cancelled
@@ -240,7 +242,7 @@ def test_a_store_that_is_away_is_not_a_query_that_is_not_there(engine: QueryEngi
 
 def test_a_queued_one_is_cancelled_at_once(engine: QueryEngine) -> None:
     query = accept(engine)
-    assert engine.service.cancel(query.id, caller=ALICE).status is QueryStatus.CANCELLED
+    assert engine.reading.cancel(query.id, caller=ALICE).status is QueryStatus.CANCELLED
     engine.worker.process(engine.delivery(query.id))
     assert engine.providers.called == []
 
@@ -248,7 +250,7 @@ def test_a_queued_one_is_cancelled_at_once(engine: QueryEngine) -> None:
 def test_a_running_one_is_asked_to_stop(engine: QueryEngine) -> None:
     query = accept(engine)
     running = held(engine, query)
-    after = engine.service.cancel(query.id, caller=ALICE)
+    after = engine.reading.cancel(query.id, caller=ALICE)
     assert (after.status, after.cancel_requested) == (QueryStatus.RUNNING, True)
     assert not engine.queries.port.renew(running, until=engine.clock.now() + timedelta(seconds=60))
 
@@ -256,19 +258,19 @@ def test_a_running_one_is_asked_to_stop(engine: QueryEngine) -> None:
 def test_one_at_its_end_stays(engine: QueryEngine) -> None:
     query = answer(engine)
     engine.queries.asked.clear()
-    assert engine.service.cancel(query.id, caller=ALICE).status is QueryStatus.SUCCEEDED
+    assert engine.reading.cancel(query.id, caller=ALICE).status is QueryStatus.SUCCEEDED
     assert engine.queries.count("cancel") == 0
 
 
 def test_an_admin_cancels_for_others(engine: QueryEngine) -> None:
-    assert engine.service.cancel(accept(engine).id, caller=ADMIN).status is QueryStatus.CANCELLED
+    assert engine.reading.cancel(accept(engine).id, caller=ADMIN).status is QueryStatus.CANCELLED
 
 
 def test_one_that_is_erased_while_it_is_cancelled_is_not_there(engine: QueryEngine) -> None:
     query = accept(engine)
     engine.queries.first["cancel"] = lambda: engine.queries.port.erase(query.id)
     with pytest.raises(QueryNotFound):
-        engine.service.cancel(query.id, caller=ALICE)
+        engine.reading.cancel(query.id, caller=ALICE)
 
 
 # Erased
@@ -278,25 +280,24 @@ def test_nothing_is_left_of_an_erased_one(engine: QueryEngine) -> None:
     query = answer(engine)
     (key,) = query.cache_keys
     assert isinstance(engine.cache.port.peek(key), CachedAnswer)
-    engine.service.erase(query.id, caller=ALICE)
+    engine.reading.erase(query.id, caller=ALICE)
     assert engine.queries.port.get(query.id) is None
     assert engine.cache.port.peek(key) is None
-    again = engine.service.run(
+    engine.run(
         engine.asked(question(parameters=Parameters(temperature=0, max_output_tokens=100)), idempotency=idempotency())
     )
-    assert not again.replayed
     assert len(engine.providers.called) == 2
     with pytest.raises(QueryNotFound):
-        engine.service.erase(query.id, caller=ALICE)
+        engine.reading.erase(query.id, caller=ALICE)
 
 
 def test_erasing_a_hit_erases_the_answer_that_it_shows(engine: QueryEngine) -> None:
     answer(engine)
     parameters = Parameters(temperature=0, max_output_tokens=100)
-    hit = engine.service.run(engine.asked(question(parameters=parameters))).query
+    hit = engine.run(engine.asked(question(parameters=parameters)))
     assert hit.answer is not None
     assert hit.answer.cache.hit
-    engine.service.erase(hit.id, caller=ALICE)
+    engine.reading.erase(hit.id, caller=ALICE)
     (key,) = hit.cache_keys
     assert engine.cache.port.peek(key) is None
 
@@ -304,8 +305,8 @@ def test_erasing_a_hit_erases_the_answer_that_it_shows(engine: QueryEngine) -> N
 def test_an_admin_erases_for_others_and_an_auditor_does_not(engine: QueryEngine) -> None:
     query = answer(engine)
     with pytest.raises(QueryNotFound):
-        engine.service.erase(query.id, caller=AUDITOR)
-    engine.service.erase(query.id, caller=ADMIN)
+        engine.reading.erase(query.id, caller=AUDITOR)
+    engine.reading.erase(query.id, caller=ADMIN)
     assert engine.queries.port.get(query.id) is None
 
 
@@ -319,9 +320,9 @@ def test_an_erasure_that_fails_on_the_way_can_be_asked_for_again(engine: QueryEn
     }[away]
     port.faults[method] = [AWAY]
     with pytest.raises(DependencyUnavailable):
-        engine.service.erase(query.id, caller=ALICE)
-    assert engine.service.summary(query.id, caller=ALICE).id == query.id
-    engine.service.erase(query.id, caller=ALICE)
+        engine.reading.erase(query.id, caller=ALICE)
+    assert engine.reading.summary(query.id, caller=ALICE).id == query.id
+    engine.reading.erase(query.id, caller=ALICE)
     assert engine.cache.port.peek(next(iter(query.cache_keys))) is None
     assert engine.queries.port.get(query.id) is None
 
@@ -329,30 +330,30 @@ def test_an_erasure_that_fails_on_the_way_can_be_asked_for_again(engine: QueryEn
 def test_an_end_that_comes_while_a_query_is_erased_leaves_no_copy(engine: QueryEngine) -> None:
     """The last word is the erasure's: here the answer is cached and stored right before the query goes."""
     parameters = Parameters(temperature=0, max_output_tokens=100)
-    items = engine.service.stream(engine.asked(question(mode="stream", parameters=parameters)))
+    items = engine.asking.stream(engine.asked(question(mode="stream", parameters=parameters)))
     opened: Any = next(items)
     engine.queries.first["erase"] = lambda: list(items)
-    engine.service.erase(opened.query_id, caller=ALICE)
+    engine.reading.erase(opened.query_id, caller=ALICE)
     assert engine.queries.port.get(opened.query_id) is None
-    assert engine.cache.port.peek(engine.place_of(question(parameters=parameters))) is None
+    assert engine.cache.port.peek(engine.seat_of(question(parameters=parameters))) is None
 
 
 def test_a_stream_that_is_erased_as_soon_as_it_has_ended_leaves_no_copy(engine: QueryEngine) -> None:
     parameters = Parameters(temperature=0, max_output_tokens=100)
-    items = engine.service.stream(engine.asked(question(mode="stream", parameters=parameters)))
+    items = engine.asking.stream(engine.asked(question(mode="stream", parameters=parameters)))
     opened: Any = next(items)
     has_ended = threading.Event()
 
     def erase() -> None:
         has_ended.wait(0.2)
-        engine.service.erase(opened.query_id, caller=ALICE)
+        engine.reading.erase(opened.query_id, caller=ALICE)
 
     finish = engine.queries.port.finish
     engine.queries.port.finish = lambda ended: (finish(ended), has_ended.set())[0]
     engine.cache.first["put"] = erase
     list(items)
     assert engine.queries.port.get(opened.query_id) is None
-    assert engine.cache.port.peek(engine.place_of(question(parameters=parameters))) is None
+    assert engine.cache.port.peek(engine.seat_of(question(parameters=parameters))) is None
 
 
 def test_what_was_stored_though_the_answer_to_that_was_lost_is_not_left(engine: QueryEngine) -> None:
@@ -371,7 +372,7 @@ def test_a_key_that_was_taken_though_the_answer_to_that_was_lost_is_free_again(e
 
 def test_an_erased_one_is_none_of_the_workers_business(engine: QueryEngine) -> None:
     query = accept(engine)
-    engine.service.erase(query.id, caller=ALICE)
+    engine.reading.erase(query.id, caller=ALICE)
     engine.worker.process(engine.delivery(query.id))
     assert engine.providers.called == []
     assert engine.journal.story == [(query.id, "cancelled")]

@@ -25,20 +25,20 @@ GOOD = Says(text='{"name": "Ada"}')
 def test_an_answer_of_the_asked_form(alone: Engine) -> None:
     alone.providers.script("a", GOOD)
 
-    answered, course = alone.ask(question(output=JSON))
+    answered, progress = alone.ask(question(output=JSON))
 
     assert answered.json == {"name": "Ada"}
-    assert outcomes(course) == ["a ok"]
+    assert outcomes(progress) == ["a ok"]
 
 
 def test_one_request_to_mend_it_carries_the_validators_message(alone: Engine) -> None:
     alone.providers.script("a", BROKEN, GOOD)
 
-    answered, course = alone.ask(question(output=JSON))
+    answered, progress = alone.ask(question(output=JSON))
 
     assert answered.json == {"name": "Ada"}
-    assert outcomes(course) == ["a error response_validation_failed", "a ok"]
-    assert [attempt.cost_usd for attempt in course.attempts] == [Decimal("0.00015"), Decimal("0.000015")]
+    assert outcomes(progress) == ["a error response_validation_failed", "a ok"]
+    assert [attempt.cost_usd for attempt in progress.attempts] == [Decimal("0.00015"), Decimal("0.000015")]
     first, repair = (call.request for call in alone.providers.called)
     assert repair.messages[:-2] == first.messages
     assert repair.messages[-2].text == BROKEN.text
@@ -50,10 +50,10 @@ def test_what_cannot_be_mended_falls_over(two: Engine) -> None:
     two.providers.script("a", BROKEN, BROKEN)
     two.providers.script("b", GOOD)
 
-    answered, course = two.ask(question(output=JSON))
+    _, progress = two.ask(question(output=JSON))
 
-    assert answered.candidate.provider.id == "b"
-    assert outcomes(course) == ["a error response_validation_failed"] * 2 + ["b ok"]
+    assert progress.answering.provider.id == "b"
+    assert outcomes(progress) == ["a error response_validation_failed"] * 2 + ["b ok"]
     # The next one is asked the question itself, not to mend another's answer.
     assert len(two.providers.called[-1].request.messages) == 1
 
@@ -80,10 +80,10 @@ def test_a_provider_that_refuses_to_mend_does_not_make_the_request_wrong(two: En
     two.providers.script("a", BROKEN, refusal)
     two.providers.script("b", GOOD)
 
-    answered, course = two.ask(question(provider="a", output=JSON))
+    _, progress = two.ask(question(provider="a", output=JSON))
 
-    assert answered.candidate.provider.id == "b"
-    assert len(course.attempts) == 3
+    assert progress.answering.provider.id == "b"
+    assert len(progress.attempts) == 3
     two.providers.script("a", BROKEN, refusal)
     fails(two, ResponseValidationFailed, provider="a", fallback=(), output=JSON)
 
@@ -92,9 +92,9 @@ def test_mending_fails_for_another_reason(two: Engine) -> None:
     two.providers.script("a", BROKEN, failing(ProviderFailed))
     two.providers.script("b", GOOD)
 
-    _, course = two.ask(question(output=JSON))
+    _, progress = two.ask(question(output=JSON))
 
-    assert outcomes(course) == ["a error response_validation_failed", "a error provider_error", "b ok"]
+    assert outcomes(progress) == ["a error response_validation_failed", "a error provider_error", "b ok"]
 
 
 def test_mending_counts_as_a_call(engine: Engine) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from llm_gateway.domain.chat import OutputFormat, Parameters
+from llm_gateway.domain.chat import ChatAnswer, OutputFormat, Parameters
 from llm_gateway.domain.faults import (
     ProviderAuthFailed,
     ProviderFailed,
@@ -25,8 +25,7 @@ from llm_gateway.errors import GatewayError, NoProviderAvailable
 from llm_gateway.instruments.journal import EmbeddedMetricsJournal
 from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers.registry import ProviderRegistry
-from llm_gateway.services.queries.progress import Answered
-from llm_gateway.services.queries.states import Asked
+from llm_gateway.services.queries.asking import Asked
 from llm_gateway.wire.problems import Problem
 
 from tests.adapters.credential_store import InMemoryCredentialStore
@@ -91,13 +90,13 @@ def closed_port() -> Iterator[int]:
 @pytest.mark.parametrize("streams", [False, True])
 def test_where_nobody_listens_nobody_is_available(engine: Engine, closed_port: int, name: str, streams: bool) -> None:
     engine.add(calling(name, f"http://127.0.0.1:{closed_port}", retry=RetryPolicy(max_attempts=2)))
-    course = engine.course(question())
+    progress = engine.progress(question())
 
     with pytest.raises(NoProviderAvailable) as caught:
-        list(engine.stream(question(), course)) if streams else engine.ask(question(), course)
+        list(engine.stream(question(), progress)) if streams else engine.ask(question(), progress)
 
     assert (caught.value.status, caught.value.code) == (503, "no_provider_available")
-    assert story(course) == [(name, "error", "provider_error")] * 2
+    assert story(progress) == [(name, "error", "provider_error")] * 2
     assert str(closed_port) not in caught.value.detail
 
 
@@ -112,23 +111,23 @@ def test_a_name_without_an_address_is_not_available(engine: Engine) -> None:
 def test_a_connection_that_breaks_is_a_bad_gateway(engine: Engine, upstream: Upstreams, name: str, broken) -> None:
     add(engine, upstream, name)
     upstream[name].script(broken)
-    course = engine.course(question())
+    progress = engine.progress(question())
 
     with pytest.raises(ProviderUnreachable) as caught:
-        list(engine.stream(question(), course))
+        list(engine.stream(question(), progress))
 
     assert (caught.value.status, caught.value.code) == (502, "provider_error")
-    assert story(course) == [(name, "error", "provider_error")]
+    assert story(progress) == [(name, "error", "provider_error")]
 
 
 def test_where_nobody_listens_the_next_one_answers(engine: Engine, upstream: Upstreams, closed_port: int) -> None:
     engine.add(calling("a", f"http://127.0.0.1:{closed_port}"))
     add(engine, upstream, "b")
 
-    answered, course = engine.ask(question())
+    _, progress = engine.ask(question())
 
-    assert answered.candidate.provider.id == "b"
-    assert story(course) == [("a", "error", "provider_error"), ("b", "ok", None)]
+    assert progress.answering.provider.id == "b"
+    assert story(progress) == [("a", "error", "provider_error"), ("b", "ok", None)]
 
 
 # --- One clean answer
@@ -158,10 +157,10 @@ def test_whatever_one_does_another_answers(engine: Engine, upstream: Upstreams, 
     add(engine, upstream, other)
     upstream[name].script(behavior)
 
-    answered, course = engine.ask(question())
+    answered, progress = engine.ask(question())
 
-    assert answered.answer.text == "Hello there."
-    assert story(course) == [(name, "error", code), (other, "ok", None)]
+    assert answered.text == "Hello there."
+    assert story(progress) == [(name, "error", code), (other, "ok", None)]
 
 
 @pytest.mark.parametrize("name", list(KINDS))
@@ -171,14 +170,14 @@ def test_half_a_stream_before_its_first_piece_falls_over(engine: Engine, upstrea
     add(engine, upstream, name, timeouts=Timeouts(first_token_s=0.3), priority=0)
     add(engine, upstream, other)
     upstream[name].script(Answer(fault=StreamFault(kind=kind, after=0, lasting_s=2)))
-    course = engine.course(question())
+    progress = engine.progress(question())
 
-    *pieces, last = engine.stream(question(), course)
-    settle(course)
+    *pieces, last = engine.stream(question(), progress)
+    settle(progress)
 
     assert "".join(piece.text for piece in pieces) == "Hello there."
-    assert isinstance(last, Answered)
-    assert [attempt.provider for attempt in course.attempts] == [name, other]
+    assert isinstance(last, ChatAnswer)
+    assert [attempt.provider for attempt in progress.attempts] == [name, other]
     assert engine.gates.all_ended_once
 
 
@@ -200,14 +199,14 @@ def test_half_a_stream_after_its_first_piece_is_an_error(
     add(engine, upstream, name, timeouts=Timeouts(first_token_s=1), priority=0)
     add(engine, upstream, "b" if name != "b" else "d")
     upstream[name].script(Answer(fault=StreamFault(kind=kind, after=1, lasting_s=2)))
-    course = engine.course(question())
-    items = engine.stream(question(), course)
+    progress = engine.progress(question())
+    items = engine.stream(question(), progress)
 
     assert next(items).text == "Hello"
     with pytest.raises(expected):
         list(items)
 
-    (attempt,) = course.attempts
+    (attempt,) = progress.attempts
     assert attempt.cost_usd > 0
     assert engine.gates.all_ended_once
 
@@ -217,10 +216,10 @@ def test_an_answer_of_the_wrong_form_is_mended_once(engine: Engine, upstream: Up
     add(engine, upstream, name)
     upstream[name].script(Answer(said=Said(pieces=('{"nome": 1}',))), Answer(said=Said(pieces=('{"name": "Ada"}',))))
 
-    answered, course = engine.ask(question(output=JSON))
+    answered, progress = engine.ask(question(output=JSON))
 
     assert answered.json == {"name": "Ada"}
-    assert story(course) == [(name, "error", "response_validation_failed"), (name, "ok", None)]
+    assert story(progress) == [(name, "error", "response_validation_failed"), (name, "ok", None)]
     complaint = str(upstream[name].requests[1].body["messages"][-1])
     assert "'name' is a required property" in complaint
 
@@ -231,9 +230,9 @@ def test_what_only_the_adapter_cannot_take_is_skipped(engine: Engine, upstream: 
     add(engine, upstream, "d")
     upstream["a"].script(Refusal(status=500))
 
-    _, course = engine.ask(question(parameters=Parameters(temperature=1.5, max_output_tokens=10)))
+    _, progress = engine.ask(question(parameters=Parameters(temperature=1.5, max_output_tokens=10)))
 
-    assert story(course) == [
+    assert story(progress) == [
         ("a", "error", "provider_error"),
         ("b", "skipped", "unsupported_parameter"),
         ("d", "ok", None),
@@ -257,10 +256,10 @@ def test_a_provider_is_not_asked_again_before_it_wants(engine, upstream, name: s
     add(engine, upstream, name, retry=RetryPolicy(max_attempts=2))
     upstream[name].script(Refusal(status=429, headers=headers))
 
-    _, course = engine.ask(question())
+    _, progress = engine.ask(question())
 
     assert len(upstream[name].requests) == 2
-    assert at_least_s <= course.waiting_s < at_least_s + 0.6
+    assert at_least_s <= progress.waiting_s < at_least_s + 0.6
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
@@ -379,10 +378,10 @@ def test_neither_words_nor_keys_of_providers_show(engine, upstream, log: io.Stri
 
     told = []
     for streams in (False, True, False):
-        course = engine.course(question())
+        progress = engine.progress(question())
         with pytest.raises(GatewayError) as caught:
-            list(engine.stream(question(), course)) if streams else engine.ask(question(), course)
-        told += [words_of(caught.value), repr(course), repr(engine.gates.settled)]
+            list(engine.stream(question(), progress)) if streams else engine.ask(question(), progress)
+        told += [words_of(caught.value), repr(progress), repr(engine.gates.settled)]
     told += [repr(engine.gates.state(engine.store.get(name))), log.getvalue()]
 
     assert len(upstream[name].requests) >= 2
@@ -422,10 +421,10 @@ def test_neither_are_they_kept(upstream: Upstreams, log: io.StringIO, capsys, be
 
     told: list[str] = []
     try:
-        told.append(repr(list(gateway.queries.stream(asked)) if streams else gateway.queries.run(asked)))
+        told.append(repr(list(gateway.asking.stream(asked)) if streams else gateway.asking.run(asked)))
     except GatewayError as error:
         told += [words_of(error), Problem.of(QueryProblem.of(error), query_id=error.query_id).model_dump_json()]
-        told.append(repr(gateway.queries.get(error.query_id, caller=caller)))
+        told.append(repr(gateway.reading.get(error.query_id, caller=caller)))
     told += [repr(gateway.status.status(name, probe=True, caller=caller)) for name in behaviors]
     kept = [repr(vars(gateway.outside.query_store)), repr(gateway.outside.provider_store.all()), repr(items.items)]
     output = capsys.readouterr()

@@ -20,8 +20,8 @@ from llm_gateway.errors import (
     QueryNotFound,
     ValidationFailed,
 )
-from llm_gateway.services.queries.booking import NOT_STORED
-from llm_gateway.services.queries.states import Asked
+from llm_gateway.services.queries.asking import Asked
+from llm_gateway.services.queries.closing import NOT_STORED
 
 from tests.adapters.clock import FakeClock
 from tests.adapters.engine import provider, question
@@ -61,7 +61,9 @@ class StillGateway(FakeGateway):
     def ask(self, request: QueryRequest | None = None, *, since_s: float | None = None) -> Query:
         received_s = self.outside.clock.monotonic_s() if since_s is None else since_s
         asked = Asked(request=request or question(), caller=CALLER, received_s=received_s)
-        return self.queries.run(asked).query
+        query = self.asking.run(asked)
+        assert isinstance(query, Query)
+        return query
 
     def fail(self, kind: type[Exception], request: QueryRequest | None = None) -> GatewayError:
         with pytest.raises(kind) as caught:
@@ -103,11 +105,11 @@ def test_an_answer_tells_all_about_itself(gateway: StillGateway) -> None:
 def test_what_was_answered_is_kept_as_it_was(gateway: StillGateway) -> None:
     query = gateway.ask()
 
-    kept = gateway.queries.get(query.id, caller=CALLER)
+    kept = gateway.reading.get(query.id, caller=CALLER)
 
     assert kept.answer == query.answer
     assert (kept.status, kept.request) == (QueryStatus.SUCCEEDED, query.request)
-    assert gateway.queries.summary(query.id, caller=CALLER).status is QueryStatus.SUCCEEDED
+    assert gateway.reading.summary(query.id, caller=CALLER).status is QueryStatus.SUCCEEDED
 
 
 def test_json_comes_parsed(gateway: StillGateway) -> None:
@@ -191,7 +193,7 @@ def test_a_query_that_failed_is_kept_with_its_problem(gateway: StillGateway) -> 
 
     error = gateway.fail(NoProviderAvailable)
 
-    kept = gateway.queries.get(error.query_id, caller=CALLER)
+    kept = gateway.reading.get(error.query_id, caller=CALLER)
     assert (kept.status, kept.answer, kept.attempts) == (QueryStatus.FAILED, None, 1)
     assert (kept.problem.status, kept.problem.code) == (503, "no_provider_available")
     assert (kept.problem.title, kept.problem.detail) == (error.title, error.detail)
@@ -205,7 +207,7 @@ def test_the_only_ones_problem_names_it(gateway: StillGateway) -> None:
 
     error = gateway.fail(ProviderRateLimited, question(provider="b", fallback=()))
 
-    kept = gateway.queries.get(error.query_id, caller=CALLER)
+    kept = gateway.reading.get(error.query_id, caller=CALLER)
     assert (error.provider, error.retry_after_s) == ("b", 9)
     assert (kept.problem.provider, kept.problem.status) == ("b", 429)
 
@@ -215,7 +217,7 @@ def test_a_request_that_the_provider_rejects_was_a_query(gateway: StillGateway) 
 
     error = gateway.fail(ProviderRejected)
 
-    assert gateway.queries.get(error.query_id, caller=CALLER).problem.status == 422
+    assert gateway.reading.get(error.query_id, caller=CALLER).problem.status == 422
 
 
 @pytest.mark.parametrize(
@@ -288,7 +290,7 @@ def test_an_answer_that_cannot_be_kept_goes_out_and_says_so(gateway: StillGatewa
     assert query.answer.warnings == (NOT_STORED,)
     assert gateway.recorded.all_ended_once
     with pytest.raises(QueryNotFound):
-        gateway.queries.get(query.id, caller=CALLER)
+        gateway.reading.get(query.id, caller=CALLER)
 
 
 def test_a_failure_that_cannot_be_kept_is_told_all_the_same(gateway: StillGateway, monkeypatch) -> None:
@@ -314,7 +316,7 @@ def test_nobody_is_asked_where_the_limits_cannot_be_reached(gateway: StillGatewa
 def test_a_query_is_its_owners(gateway: StillGateway) -> None:
     query = gateway.ask()
 
-    for see in (gateway.queries.get, gateway.queries.summary):
+    for see in (gateway.reading.get, gateway.reading.summary):
         assert see(query.id, caller=CALLER).id == query.id
         assert see(query.id, caller=Caller(key_id="key_9", role=Role.ADMIN)).id == query.id
         with pytest.raises(QueryNotFound):
@@ -324,9 +326,9 @@ def test_a_query_is_its_owners(gateway: StillGateway) -> None:
 def test_an_auditor_sees_that_a_query_was_but_not_what(gateway: StillGateway) -> None:
     query, auditor = gateway.ask(), Caller(key_id="key_9", role=Role.AUDITOR)
 
-    assert gateway.queries.summary(query.id, caller=auditor).id == query.id
+    assert gateway.reading.summary(query.id, caller=auditor).id == query.id
     with pytest.raises(QueryNotFound):
-        gateway.queries.get(query.id, caller=auditor)
+        gateway.reading.get(query.id, caller=auditor)
 
 
 def test_a_query_that_is_kept_no_longer_is_gone(gateway: StillGateway) -> None:
@@ -334,6 +336,6 @@ def test_a_query_that_is_kept_no_longer_is_gone(gateway: StillGateway) -> None:
     gateway.outside.clock.advance(31 * 86_400)
 
     with pytest.raises(QueryExpired):
-        gateway.queries.get(query.id, caller=CALLER)
+        gateway.reading.get(query.id, caller=CALLER)
     with pytest.raises(QueryNotFound):
-        gateway.queries.get("qry_nonsense", caller=CALLER)
+        gateway.reading.get("qry_nonsense", caller=CALLER)

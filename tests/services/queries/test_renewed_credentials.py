@@ -17,10 +17,10 @@ def test_a_new_key_is_used_at_once_after_a_refusal(engine: Engine) -> None:
     engine.credentials = Rotated(engine.credentials, "a", "new-key")
     engine.providers.script("a", failing(ProviderAuthFailed))
 
-    _, course = engine.ask(question())
+    _, progress = engine.ask(question())
     engine.ask(question())
 
-    assert outcomes(course) == ["a error provider_auth_failed", "a ok"]
+    assert outcomes(progress) == ["a error provider_auth_failed", "a ok"]
     assert [call.credentials.api_key for call in engine.providers.called] == ["key-of-a", "new-key", "new-key"]
     assert engine.credentials.read_anew == 1
 
@@ -54,9 +54,9 @@ def test_a_new_key_is_refused_too(engine: Engine) -> None:
     engine.credentials = Rotated(engine.credentials, "a", "new-key")
     engine.providers.script("a", failing(ProviderAuthFailed), failing(ProviderAuthFailed))
 
-    _, course = engine.ask(question())
+    _, progress = engine.ask(question())
 
-    assert outcomes(course) == ["a error provider_auth_failed"] * 2 + ["b ok"]
+    assert outcomes(progress) == ["a error provider_auth_failed"] * 2 + ["b ok"]
 
 
 def test_a_provider_without_credentials_has_none_to_renew(engine: Engine) -> None:
@@ -77,9 +77,9 @@ def test_one_whose_credentials_cannot_be_had_is_passed_by(engine: Engine) -> Non
     engine.add(with_key("a"), provider("b"))
     engine.credentials = Away()
 
-    _, course = engine.ask(question())
+    _, progress = engine.ask(question())
 
-    assert outcomes(course) == ["a skipped dependency_unavailable", "b ok"]
+    assert outcomes(progress) == ["a skipped dependency_unavailable", "b ok"]
 
 
 def test_nobodys_credentials_can_be_had(engine: Engine) -> None:
@@ -96,11 +96,11 @@ def test_what_was_admitted_ahead_is_given_back_where_the_call_is_not_made(engine
     engine.add(with_key("a", limits=ProviderLimits(max_concurrent=1)), provider("b"))
     engine.credentials = Away()
     request = question()
-    course, plan = engine.course(request), engine.planner.plan(request)
+    progress, plan = engine.progress(request), engine.planner.plan(request)
 
-    engine.calls.admit_ahead(plan[0], course)
-    engine.dispatcher.ask(plan, course)
-    settle(course)
+    progress.ahead = engine.ahead(plan[0], progress)
+    engine.dispatcher.ask(plan, progress)
+    settle(progress)
 
     assert len(engine.gates.withdrawn) == 1
     assert engine.gates.all_ended_once

@@ -25,11 +25,11 @@ from tests.services.queries.dispatching import FALLING_OVER, NEVER_OPEN, PATIENT
 def test_what_passes_is_tried_again(alone: Engine, kind: type) -> None:
     alone.providers.script("a", failing(kind), failing(kind))
 
-    _, course = alone.ask(question())
+    _, progress = alone.ask(question())
 
-    assert outcomes(course) == [f"a error {kind.code}"] * 2 + ["a ok"]
-    assert course.calls == 3
-    assert course.waiting_s == pytest.approx(sum(alone.clock.slept_s))
+    assert outcomes(progress) == [f"a error {kind.code}"] * 2 + ["a ok"]
+    assert progress.calls == 3
+    assert progress.waiting_s == pytest.approx(sum(alone.clock.slept_s))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FALLING_OVER if kind not in RETRYABLE] + [ProviderRejected])
@@ -93,9 +93,9 @@ def test_waits_grow_with_full_jitter_and_a_bound(engine: Engine) -> None:
 def test_what_the_provider_asks_for_is_the_least(alone: Engine, asked_s: float) -> None:
     alone.providers.script("a", failing(ProviderRateLimited, retry_after_s=asked_s))
 
-    _, course = alone.ask(question())
+    _, progress = alone.ask(question())
 
-    assert asked_s <= course.waiting_s <= asked_s + 0.25
+    assert asked_s <= progress.waiting_s <= asked_s + 0.25
 
 
 def test_a_wait_that_cannot_fit_is_not_begun(alone: Engine) -> None:
@@ -120,28 +120,28 @@ def test_others_are_not_kept_waiting(engine: Engine) -> None:
     engine.add(provider("a", retry=PATIENT), provider("b"))
     engine.providers.script("a", failing(ProviderRateLimited, retry_after_s=2.5))
 
-    _, course = engine.ask(question())
+    _, progress = engine.ask(question())
 
-    assert outcomes(course) == ["a error provider_rate_limited", "b ok"]
-    assert course.waiting_s == 0
+    assert outcomes(progress) == ["a error provider_rate_limited", "b ok"]
+    assert progress.waiting_s == 0
 
 
 def test_a_short_wait_is_worth_it_even_with_others(engine: Engine) -> None:
     engine.add(provider("a", retry=PATIENT), provider("b"))
     engine.providers.script("a", failing(ProviderRateLimited, retry_after_s=1))
 
-    _, course = engine.ask(question())
+    _, progress = engine.ask(question())
 
-    assert outcomes(course) == ["a error provider_rate_limited", "a ok"]
+    assert outcomes(progress) == ["a error provider_rate_limited", "a ok"]
 
 
 def test_nobody_waits_for_what_nobody_wants(alone: Engine) -> None:
     request = question()
-    course = alone.course(request)
-    course.cancelled = lambda: alone.clock.monotonic_s() > 3
+    progress = alone.progress(request)
+    progress.deadline = progress.deadline.or_when(lambda: alone.clock.monotonic_s() > 3)
     alone.providers.script("a", failing(ProviderRateLimited, retry_after_s=20))
 
-    fails(alone, CallCancelled, course=course)
+    fails(alone, CallCancelled, progress=progress)
 
     assert alone.clock.monotonic_s() < 3.5
-    assert outcomes(course) == ["a error provider_rate_limited"]
+    assert outcomes(progress) == ["a error provider_rate_limited"]

@@ -18,7 +18,7 @@ from llm_gateway.domain.streams import Opened, Position
 from llm_gateway.errors import DependencyUnavailable, QueryCancelled, QueryInProgress, QueryNotFound
 from llm_gateway.ports.providers import Provider
 from llm_gateway.ports.system import Cancelled, never
-from llm_gateway.services.queries.booking import NOT_STORED
+from llm_gateway.services.queries.closing import NOT_STORED
 
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import ALICE, QueryEngine, idempotency
@@ -38,7 +38,7 @@ def asking(**changes: Any) -> QueryRequest:
 
 
 def stream(engine: QueryEngine, **how: Any) -> Generator[Any, None, None]:
-    return engine.service.stream(engine.asked(asking(), **how))
+    return engine.asking.stream(engine.asked(asking(), **how))
 
 
 def stored(engine: QueryEngine, query_id: str) -> Query:
@@ -146,7 +146,7 @@ def test_a_failure_after_the_first_word_is_raised_after_it(engine: QueryEngine) 
     assert ended.status is QueryStatus.FAILED
     assert engine.providers.order == ["a"]
     assert engine.journal.story == [(ended.id, "failed")]
-    assert engine.cache.port.peek(engine.place_of(asking())) is None
+    assert engine.cache.port.peek(engine.seat_of(asking())) is None
 
 
 def test_what_a_failed_one_said_is_kept_and_told_again(engine: QueryEngine) -> None:
@@ -162,7 +162,7 @@ def test_what_a_failed_one_said_is_kept_and_told_again(engine: QueryEngine) -> N
     assert answer.usage.output_tokens > 0
     assert answer.cost_usd is None  # Nobody says what it was billed.
     for position, told in ((Position(), ["Hello"]), (Position(text=4), ["o"]), (Position(text=5), []), (None, [])):
-        again = engine.service.resume(opened.query_id, position, caller=ALICE)
+        again = engine.reading.resume(opened.query_id, position, caller=ALICE)
         seen: list[Any] = []
         with pytest.raises(StoredProblem):
             seen.extend(iter(lambda again=again: next(again), None))  # type: ignore[misc]
@@ -207,7 +207,7 @@ def test_closing_it_cancels_with_what_was_generated(engine: QueryEngine, read: i
     assert engine.journal.story == [(ended.id, "cancelled")]
     assert engine.gates.all_ended_once
     assert engine.keys.count("release") == 1
-    assert engine.cache.port.peek(engine.place_of(asking())) is None
+    assert engine.cache.port.peek(engine.seat_of(asking())) is None
 
 
 def test_closing_it_after_the_query_came_changes_nothing(engine: QueryEngine) -> None:
@@ -217,7 +217,7 @@ def test_closing_it_after_the_query_came_changes_nothing(engine: QueryEngine) ->
     assert stored(engine, query.id).status is QueryStatus.SUCCEEDED
     assert engine.journal.story == [(query.id, "succeeded")]
     assert engine.gates.all_ended_once
-    assert isinstance(engine.cache.port.peek(engine.place_of(asking())), CachedAnswer)
+    assert isinstance(engine.cache.port.peek(engine.seat_of(asking())), CachedAnswer)
     assert engine.keys.count("complete", "release") == 1
 
 
@@ -251,7 +251,7 @@ def test_a_stream_that_is_cancelled_by_its_id_stops_soon(slow: QueryEngine) -> N
     opened = next(items)
     next(items)
     started = time.monotonic()
-    assert slow.service.cancel(opened.query_id, caller=ALICE).cancel_requested
+    assert slow.reading.cancel(opened.query_id, caller=ALICE).cancel_requested
     with pytest.raises(QueryCancelled) as caught:
         next(items)
     assert time.monotonic() - started < 2
@@ -269,7 +269,7 @@ def test_a_cancellation_is_heard_of_long_before_the_lease_is_over() -> None:
     items = stream(engine)  # type: ignore[arg-type]
     opened = next(items)
     next(items)
-    engine.service.cancel(opened.query_id, caller=ALICE)  # type: ignore[attr-defined]
+    engine.reading.cancel(opened.query_id, caller=ALICE)  # type: ignore[attr-defined]
     started = time.monotonic()
     with pytest.raises(QueryCancelled):
         next(items)
@@ -280,11 +280,11 @@ def test_a_stream_that_is_erased_stops_soon_and_leaves_nothing(slow: QueryEngine
     items = stream(slow)
     opened = next(items)
     next(items)
-    slow.service.erase(opened.query_id, caller=ALICE)
+    slow.reading.erase(opened.query_id, caller=ALICE)
     with pytest.raises(QueryCancelled):
         next(items)
     assert slow.queries.port.get(opened.query_id) is None
-    assert slow.cache.port.peek(slow.place_of(asking())) is None
+    assert slow.cache.port.peek(slow.seat_of(asking())) is None
     assert slow.gates.all_ended_once
 
 
@@ -333,14 +333,14 @@ def test_a_lease_is_kept_up_while_it_runs(slow: QueryEngine) -> None:
     assert renewed is not None
     assert renewed.until > first.until
     items.close()
-    assert "holding" not in [thread.name for thread in threading.enumerate()]
+    assert "lease" not in [thread.name for thread in threading.enumerate()]
 
 
 # Going on
 
 
 def resume(engine: QueryEngine, query_id: str, position: Position | None, **how: Any) -> list[Any]:
-    return list(engine.service.resume(query_id, position, **{"caller": ALICE, **how}))
+    return list(engine.reading.resume(query_id, position, **{"caller": ALICE, **how}))
 
 
 def test_a_reader_goes_on_where_it_stopped(engine: QueryEngine) -> None:
@@ -392,7 +392,7 @@ def test_a_reader_who_leaves_waits_no_longer(engine: QueryEngine) -> None:
 
 def test_a_reader_of_one_that_is_queued_for_long_is_told_so(engine: QueryEngine) -> None:
     """Before its Lambda is killed, and the stream ends without a word."""
-    query = engine.service.accept(engine.asked(question(mode="async"))).query
+    query = engine.accept(engine.asked(question(mode="async")))
     began_s = engine.clock.monotonic_s()
     with pytest.raises(QueryInProgress):
         resume(engine, query.id, Position(), left=lambda: engine.clock.monotonic_s() - began_s > 900)
@@ -414,7 +414,7 @@ def test_a_cancelled_one_tells_what_it_got_and_that_it_was_cancelled(engine: Que
     opened = next(items)
     next(items)
     items.close()
-    told = engine.service.resume(opened.query_id, Position(), caller=ALICE)
+    told = engine.reading.resume(opened.query_id, Position(), caller=ALICE)
     assert isinstance(next(told), Opened)
     assert next(told) == TextDelta(text="Hello")
     with pytest.raises(QueryCancelled):
@@ -429,7 +429,7 @@ def test_one_that_was_cancelled_before_a_word_has_nothing_to_tell(engine: QueryE
     assert query.answer is not None
     assert query.answer.output.is_empty
     with pytest.raises(QueryCancelled):
-        next(engine.service.resume(query.id, Position(), caller=ALICE))
+        next(engine.reading.resume(query.id, Position(), caller=ALICE))
 
 
 @pytest.mark.parametrize("role", [Role.CALLER, Role.PROMPT_EDITOR, Role.AUDITOR])
@@ -443,7 +443,7 @@ def test_nobody_goes_on_with_anothers_stream(engine: QueryEngine, role: Role) ->
 def test_a_place_in_the_cache_is_held_while_it_runs(engine: QueryEngine) -> None:
     items = stream(engine)
     opened = next(items)
-    found = engine.cache.port.peek(engine.place_of(asking()))
+    found = engine.cache.port.peek(engine.seat_of(asking()))
     assert isinstance(found, Pending)
     assert found.holder == opened.query_id
     list(items)

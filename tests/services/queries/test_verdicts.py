@@ -41,9 +41,9 @@ def test_one_that_was_never_reached_is_not_available(engine: Engine, retry_after
     # This one opened the circuit.
     assert fails(engine, NoProviderAvailable).retry_after_s == 45
     engine.clock.advance(15)
-    course = engine.course(question())
-    assert fails(engine, NoProviderAvailable, course=course).retry_after_s == 30
-    assert outcomes(course) == ["a skipped circuit_open"]
+    progress = engine.progress(question())
+    assert fails(engine, NoProviderAvailable, progress=progress).retry_after_s == 30
+    assert outcomes(progress) == ["a skipped circuit_open"]
 
 
 def test_all_at_their_limits(two: Engine) -> None:
@@ -76,9 +76,9 @@ def test_a_retry_after_the_told_time_passes(engine: Engine) -> None:
     engine.clock.advance(fault.retry_after_s - 0.5)
     assert fails(engine, NoProviderAvailable).retry_after_s == 0.5
     engine.clock.advance(0.5)
-    answered, course = engine.ask(question())
-    assert answered.candidate.provider.id == "b"
-    assert outcomes(course) == ["a skipped circuit_open", "b ok"]
+    _, progress = engine.ask(question())
+    assert progress.answering.provider.id == "b"
+    assert outcomes(progress) == ["a skipped circuit_open", "b ok"]
 
 
 def test_nothing_is_promised_where_one_may_be_asked_at_once(two: Engine) -> None:
@@ -104,14 +104,14 @@ def test_the_verdict_does_without_the_gates_state(two: Engine, monkeypatch: pyte
 
 def test_time_is_up_while_waiting_for_an_answer(two: Engine) -> None:
     request = question(timeout_s=10)
-    course = two.course(request)
+    progress = two.progress(request)
     two.providers.otherwise = Says(after_s=100)
 
-    fault = fails(two, DeadlineExceeded, course=course, timeout_s=10)
+    fault = fails(two, DeadlineExceeded, progress=progress, timeout_s=10)
 
     assert (fault.status, fault.code) == (504, "deadline_exceeded")
     assert two.clock.monotonic_s() == 10
-    assert outcomes(course) == ["a error provider_timeout", "b error provider_timeout"]
+    assert outcomes(progress) == ["a error provider_timeout", "b error provider_timeout"]
 
 
 def test_a_provider_that_hangs_leaves_time_for_the_next(engine: Engine) -> None:
@@ -119,9 +119,9 @@ def test_a_provider_that_hangs_leaves_time_for_the_next(engine: Engine) -> None:
     engine.providers.script("a", Says(after_s=100))
     engine.providers.script("b", Says(after_s=5))
 
-    _, course = engine.ask(question(timeout_s=10))
+    _, progress = engine.ask(question(timeout_s=10))
 
-    assert outcomes(course) == ["a error provider_timeout", "b ok"]
+    assert outcomes(progress) == ["a error provider_timeout", "b ok"]
     assert engine.clock.monotonic_s() == 9
 
 
@@ -129,7 +129,7 @@ def test_a_quarter_of_the_time_is_for_the_next_whatever_a_provider_may_take(two:
     two.providers.script("a", Says(after_s=100))
     two.providers.script("b", Says(after_s=2))
 
-    _, course = two.ask(question(timeout_s=10))
+    _, progress = two.ask(question(timeout_s=10))
 
-    assert outcomes(course) == ["a error provider_timeout", "b ok"]
+    assert outcomes(progress) == ["a error provider_timeout", "b ok"]
     assert two.clock.monotonic_s() == 9.5

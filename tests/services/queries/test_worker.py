@@ -25,7 +25,7 @@ from llm_gateway.errors import DependencyUnavailable, NotDone
 from llm_gateway.ports.providers import Provider
 from llm_gateway.ports.queries import Delivery
 from llm_gateway.ports.system import Cancelled, never
-from llm_gateway.services.queries.lease import holding
+from llm_gateway.services.queries.lease import keep_lease
 
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import QueryEngine
@@ -45,13 +45,13 @@ def engine() -> QueryEngine:
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
     yield
-    assert [thread.name for thread in threading.enumerate() if thread.name == "holding"] == []
+    assert [thread.name for thread in threading.enumerate() if thread.name == "lease"] == []
 
 
 def queued(engine: QueryEngine, **changes: object) -> Query:
     """A query that was accepted; its message is not sent again by whatever follows."""
     request = question(**{"mode": "async", "timeout_s": 300, **changes})
-    query = engine.service.accept(engine.asked(request)).query
+    query = engine.accept(engine.asked(request))
     engine.queue.sent.clear()
     return query
 
@@ -553,7 +553,7 @@ def test_a_lease_outlasts_failed_renewals(slow: QueryEngine, waiting: Waiting) -
 def test_a_block_that_fails_is_held_no_longer(engine: QueryEngine) -> None:
     query = queued(engine)
     held = engine.queries.claim(query.id, until=engine.clock.now() + SHORT)
-    with pytest.raises(ZeroDivisionError), holding(held, engine.queries, engine.clock, lease=SHORT):
+    with pytest.raises(ZeroDivisionError), keep_lease(held, engine.queries, engine.clock, lease=SHORT):
         raise ZeroDivisionError
     renewals = engine.queries.count("renew")
     time.sleep(0.1)

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from llm_gateway.services.keys.authentication import Keys
     from llm_gateway.services.provider_status import StatusService
     from llm_gateway.services.providers import ProviderService
-    from llm_gateway.services.queries.asking import QueryService
-    from llm_gateway.services.queries.booking import Ledger
-    from llm_gateway.services.queries.cache import Answers
+    from llm_gateway.services.queries.asking import Asker
+    from llm_gateway.services.queries.booking import Booking
+    from llm_gateway.services.queries.cache import Caching
     from llm_gateway.services.queries.calls import Calls
+    from llm_gateway.services.queries.closing import Closing
     from llm_gateway.services.queries.dispatch import Dispatcher
     from llm_gateway.services.queries.planning import Planner
-    from llm_gateway.services.queries.states import Records
+    from llm_gateway.services.queries.reading import Reader
+    from llm_gateway.services.queries.states import States
     from llm_gateway.services.queries.worker import Worker
-    from llm_gateway.services.replay import Once
+    from llm_gateway.services.replay import Claims, Replay
 
 
 def gateway_of(settings: Settings) -> "Gateway":
@@ -94,26 +96,35 @@ class Gateway:
         )
 
     @cached_property
-    def once(self) -> "Once":
-        from llm_gateway.services.replay import Once
+    def replay(self) -> "Replay":
+        from llm_gateway.services.replay import Replay
 
-        return Once(store=self.outside.idempotency, clock=self.outside.clock, ids=self.outside.ids)
+        return Replay(claims=self.claims, ids=self.outside.ids)
 
     @cached_property
-    def queries(self) -> "QueryService":
-        from llm_gateway.services.queries.asking import QueryService
+    def asking(self) -> "Asker":
+        from llm_gateway.services.queries.asking import Asker
 
-        return QueryService(
+        return Asker(
             store=self.outside.query_store,
             queue=self.outside.queue,
-            cache=self.outside.cache,
-            idempotency=self.outside.idempotency,
             planner=self.planner,
+            booking=self.booking,
             dispatcher=self.dispatcher,
-            ledger=self.ledger,
-            records=self.records,
-            journal=self.outside.journal,
+            states=self.states,
+            closing=self.closing,
             clock=self.outside.clock,
+        )
+
+    @cached_property
+    def reading(self) -> "Reader":
+        from llm_gateway.services.queries.reading import Reader
+
+        return Reader(
+            store=self.outside.query_store,
+            closing=self.closing,
+            clock=self.outside.clock,
+            retention=timedelta(days=self.settings.retention_days),
         )
 
     @cached_property
@@ -124,40 +135,57 @@ class Gateway:
             store=self.outside.query_store,
             queue=self.outside.queue,
             planner=self.planner,
+            caching=self.caching,
             dispatcher=self.dispatcher,
-            answers=self.answers,
-            records=self.records,
-            journal=self.outside.journal,
+            states=self.states,
+            closing=self.closing,
             clock=self.outside.clock,
         )
 
     # What the use cases share
 
     @cached_property
-    def ledger(self) -> "Ledger":
-        from llm_gateway.services.queries.booking import Ledger
+    def booking(self) -> "Booking":
+        from llm_gateway.services.queries.booking import Booking
 
-        return Ledger(
+        return Booking(
             store=self.outside.query_store,
-            answers=self.answers,
-            idempotency=self.outside.idempotency,
-            calls=self.calls,
+            caching=self.caching,
+            claims=self.claims,
+            gates=self.outside.gates,
+            clock=self.outside.clock,
+        )
+
+    @cached_property
+    def closing(self) -> "Closing":
+        from llm_gateway.services.queries.closing import Closing
+
+        return Closing(
+            store=self.outside.query_store,
+            caching=self.caching,
+            claims=self.claims,
             journal=self.outside.journal,
             clock=self.outside.clock,
         )
 
     @cached_property
-    def answers(self) -> "Answers":
-        from llm_gateway.services.queries.cache import Answers
+    def claims(self) -> "Claims":
+        from llm_gateway.services.replay import Claims
 
-        ttl = timedelta(seconds=self.settings.cache_ttl_s)
-        return Answers(cache=self.outside.cache, clock=self.outside.clock, ttl=ttl)
+        return Claims(store=self.outside.idempotency, clock=self.outside.clock)
 
     @cached_property
-    def records(self) -> "Records":
-        from llm_gateway.services.queries.states import Records
+    def caching(self) -> "Caching":
+        from llm_gateway.services.queries.cache import Caching
 
-        return Records(
+        ttl = timedelta(seconds=self.settings.cache_ttl_s)
+        return Caching(cache=self.outside.cache, clock=self.outside.clock, ttl=ttl)
+
+    @cached_property
+    def states(self) -> "States":
+        from llm_gateway.services.queries.states import States
+
+        return States(
             clock=self.outside.clock,
             ids=self.outside.ids,
             retention=timedelta(days=self.settings.retention_days),
@@ -180,7 +208,8 @@ class Gateway:
     def dispatcher(self) -> "Dispatcher":
         from llm_gateway.services.queries.dispatch import Dispatcher
 
-        return Dispatcher(calls=self.calls, credentials=self.outside.credentials, clock=self.outside.clock)
+        outside = self.outside
+        return Dispatcher(calls=self.calls, credentials=outside.credentials, clock=outside.clock, draw=outside.draw)
 
     @cached_property
     def calls(self) -> "Calls":

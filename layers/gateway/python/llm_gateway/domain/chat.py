@@ -153,13 +153,17 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatAnswer:
-    """A whole answer. `text` is None when only tools were called; `model` is the name that the provider gave."""
+    """A whole answer. `text` is None when only tools were called; `model` is the name that the provider gave.
+
+    `json` is the parsed text of an answer that was asked for as JSON, once it is found to have the asked form.
+    """
 
     text: str | None
     finish_reason: FinishReason
     model: str
     usage: Usage
     tool_calls: tuple[ToolCall, ...] = ()
+    json: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from llm_gateway.entrypoints.query_replies import reply_to
 from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.entrypoints.streaming import EventStream as EventStream
 from llm_gateway.entrypoints.streaming import event_stream
-from llm_gateway.services.queries.states import Asked
+from llm_gateway.services.queries.asking import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class _Asking:
 
     def run(self, query: QueryRequest) -> QueryReply:
         """The answer, or for an asynchronous query the promise of one."""
-        queries = self.gateway.queries
-        run = queries.accept if query.mode == "async" else queries.run
+        asking = self.gateway.asking
+        run = asking.accept if query.mode == "async" else asking.run
         return reply_to(self.request, run(self._asked(query)))
 
     def stream(self, query: QueryRequest) -> EventStream:
         """The answer as it comes."""
-        items = self.gateway.queries.stream(self._asked(query))
+        items = self.gateway.asking.stream(self._asked(query))
         return event_stream(self.request, items, start=Position(), silence_s=self.gateway.settings.keep_alive_s)
 
     def _asked(self, query: QueryRequest) -> Asked:

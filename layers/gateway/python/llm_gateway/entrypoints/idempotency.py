@@ -52,7 +52,7 @@ class _Creating:
             made.append(create())
             return made[0].model_dump_json().encode()
 
-        first_answer, replayed = self.gateway.once.do(self.idempotency, document)
+        first_answer, replayed = self.gateway.replay.do(self.idempotency, document)
         if not replayed:
             return Reply(made[0])
         return Reply(resource.model_validate_json(first_answer), headers={"Idempotent-Replayed": "true"})

@@ -16,7 +16,7 @@ from llm_gateway.errors import MalformedRequest
 from llm_gateway.wire.events import LAST_ID
 
 if TYPE_CHECKING:
-    from llm_gateway.services.queries.asking import Stream
+    from llm_gateway.services.queries.reading import Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class _Resuming:
         if position is None and last != LAST_ID:
             raise MalformedRequest("Last-Event-ID is not an id of this stream: send the last one that was read.")
         left = state_of(self.request).left
-        items = self.gateway.queries.resume(query_id, position, caller=self.caller, left=left.is_set)
+        items = self.gateway.reading.resume(query_id, position, caller=self.caller, left=left.is_set)
         unread = items if last is None else _after_the_opening(items)
         silence_s = self.gateway.settings.keep_alive_s
         return event_stream(self.request, unread, start=position or Position(), silence_s=silence_s)

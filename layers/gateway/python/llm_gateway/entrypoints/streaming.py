@@ -12,7 +12,7 @@ from llm_gateway.entrypoints.sse import EventStream as EventStream
 from llm_gateway.wire.events import error_event, events
 
 if TYPE_CHECKING:
-    from llm_gateway.services.queries.asking import Stream
+    from llm_gateway.services.queries.reading import Stream
 
 
 def event_stream(request: Request, items: "Stream", *, start: Position, silence_s: float) -> EventStream:

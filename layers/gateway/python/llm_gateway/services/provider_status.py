@@ -14,7 +14,7 @@ from llm_gateway.errors import Forbidden, GatewayError
 from llm_gateway.ports.providers import ProviderGates, ProviderStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.dispatch import Dispatcher
-from llm_gateway.services.queries.progress import Course
+from llm_gateway.services.queries.progress import Deadline, Progress
 
 _PROBE_TIMEOUT_S: Final = 15
 _PROBE: Final = (Message(role=MessageRole.USER, content=(TextPart(text="Say ok."),)),)
@@ -47,12 +47,11 @@ class StatusService:
         chat = ChatRequest(model=model.name, messages=_PROBE, parameters=Parameters(max_output_tokens=_PROBE_TOKENS))
         step = Step(candidate=candidate, chat=chat, output=OutputFormat(), tokens=_PROBE_TOKENS * 2)
         now_s = self.clock.monotonic_s()
-        course = Course(since_s=now_s, deadline_s=now_s + _PROBE_TIMEOUT_S)
+        progress = Progress(deadline=Deadline(since_s=now_s, ends_s=now_s + _PROBE_TIMEOUT_S))
         try:
-            self.dispatcher.ask((step,), course)
+            self.dispatcher.ask((step,), progress)
         except GatewayError:
             # The state tells of it.
             return
-        finally:
-            for settle in course.settlements:
-                settle()
+        if progress.unsettled:
+            progress.unsettled.settle()

@@ -1,63 +1,90 @@
-"""Doing once what a client may ask for twice: creation under an idempotency key."""
+"""Doing once what a client may ask for twice: a request under an idempotency key is carried out once, and then replayed."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from llm_gateway.domain.idempotency import Idempotency
+from llm_gateway.domain.idempotency import Idempotency, IdempotencyRecord
 from llm_gateway.errors import DependencyUnavailable, QueryInProgress
 from llm_gateway.ports.replay import IdempotencyStore
 from llm_gateway.ports.system import Clock, Ids
 
-REMEMBERED: Final = timedelta(hours=24)
+_REMEMBERED: Final = timedelta(hours=24)
 _LONGEST: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Once:
-    """Carries a request out, or gives again what it was answered with."""
+class Claims:
+    """Idempotency keys: taken by the first request under them, and completed or given back at its end.
+
+    What was done was done: a key that cannot be completed or given back is no reason to refuse an answer.
+    """
 
     store: IdempotencyStore
     clock: Clock
+
+    def take(self, key: Idempotency, *, reference: str, lasts: timedelta) -> IdempotencyRecord | None:
+        """The request before, or None: this is the first one, and now the key is `reference`'s for as long as it `lasts`.
+
+        Raises `IdempotencyConflict`, and `DependencyUnavailable` where nobody can tell whether this is the first time.
+        """
+        until = self.clock.now() + lasts
+        known = self.store.claim(key.scope, fingerprint=key.fingerprint, reference=reference, until=until)
+        if known is not None:
+            known.check(key.fingerprint)
+        return known
+
+    def complete(self, key: Idempotency, *, reference: str, response: bytes | None = None) -> None:
+        """Keeps for a day what the request came to."""
+        expires_at = self.clock.now() + _REMEMBERED
+        with suppress(DependencyUnavailable):
+            self.store.complete(key.scope, reference=reference, expires_at=expires_at, response=response)
+
+    def give_back(self, key: Idempotency, *, reference: str) -> None:
+        """Frees the key of a request that came to nothing."""
+        with suppress(DependencyUnavailable):
+            self.store.release(key.scope, reference=reference)
+
+    def forget(self, key: Idempotency, *, reference: str) -> None:
+        """Frees the key of a request whose outcome was lost."""
+        with suppress(DependencyUnavailable):
+            self.store.delete(key.scope, reference=reference)
+
+    def erase(self, scope: str, *, reference: str) -> None:
+        """Deletes all that is kept of a request. Raises `DependencyUnavailable`: then it can be asked for again."""
+        self.store.delete(scope, reference=reference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Carries a request out, or gives again what it was answered with."""
+
+    claims: Claims
     ids: Ids
 
-    def do(self, idempotency: Idempotency, create: Callable[[], bytes]) -> tuple[bytes, bool]:
-        """What `create` answers, now or the first time, and whether it did so before.
+    def do(self, key: Idempotency, create: Callable[[], bytes]) -> tuple[bytes, bool]:
+        """What `create` answers, now or the first time, and whether it is a replay.
 
-        Raises what `create` raises, which does not use the key up; `IdempotencyConflict`; `QueryInProgress`; and
-        `DependencyUnavailable` where nobody can tell whether this is the first time.
+        Raises what `create` raises, which does not use the key up; what `Claims.take` raises; and `QueryInProgress`.
         """
         reference = self.ids.ulid()
-        known = self.store.claim(
-            idempotency.scope,
-            fingerprint=idempotency.fingerprint,
-            reference=reference,
-            until=self.clock.now() + _LONGEST,
-        )
+        known = self.claims.take(key, reference=reference, lasts=_LONGEST)
         if known is None:
-            return self._create(idempotency.scope, reference, create), False
-        known.check(idempotency.fingerprint)
+            return self._create(key, reference, create), False
         if not known.completed or known.response is None:
             raise still_runs()
         return known.response, True
 
-    def _create(self, scope: str, reference: str, create: Callable[[], bytes]) -> bytes:
+    def _create(self, key: Idempotency, reference: str, create: Callable[[], bytes]) -> bytes:
         try:
             response = create()
         except Exception:
-            self._quietly(lambda: self.store.release(scope, reference=reference))
+            self.claims.give_back(key, reference=reference)
             raise
-        expires_at = self.clock.now() + REMEMBERED
-        self._quietly(lambda: self.store.complete(scope, reference=reference, expires_at=expires_at, response=response))
+        self.claims.complete(key, reference=reference, response=response)
         return response
-
-    def _quietly(self, note: Callable[[], object]) -> None:
-        # What was created was created: an answer that cannot be remembered is given all the same.
-        try:
-            note()
-        except DependencyUnavailable:
-            return
 
 
 def still_runs() -> QueryInProgress:

@@ -1,31 +1,68 @@
-"""Doing things at once that do not depend on each other: two round trips in the time of the longer one."""
+"""Doing things beside each other that do not wait for each other: two round trips in the time of the longer one."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache
-from typing import Any
+from types import TracebackType
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 _THREADS = 128
 
 
-def together(*things: Callable[[], Any] | None) -> list[Any]:
-    """The results, in order; None where there is nothing to do. What one of them raises is raised once all have ended.
+class Task(Generic[T]):
+    """A thing to do. `result` is there once the block of its `Beside` has ended."""
 
-    The first thing to do is done in the caller's thread: one alone needs no other.
+    __slots__ = ("_do", "error", "result")
+
+    result: T
+
+    def __init__(self, do: Callable[[], T]) -> None:
+        self._do = do
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.result = self._do()
+        except BaseException as error:  # noqa: BLE001: it is raised again where the block ends.
+            self.error = error
+
+
+class Beside:
+    """Does all that its block starts at once, and ends with the last of it.
+
+    The first thing that is started is done in the caller's thread, when the block ends: one alone needs no other thread. When
+    all have ended, the first error is raised, in the order in which they were started.
     """
-    results = iter(_done([thing for thing in things if thing is not None]))
-    return [None if thing is None else next(results) for thing in things]
 
+    __slots__ = ("_futures", "_tasks")
 
-def _done(things: Sequence[Callable[[], Any]]) -> list[Any]:
-    futures = [_pool().submit(copy_context().run, other) for other in things[1:]]
-    try:
-        first = [thing() for thing in things[:1]]
-    finally:
-        for future in futures:
-            future.exception()
-    return [*first, *(future.result() for future in futures)]
+    def __init__(self) -> None:
+        self._tasks: list[Task[object]] = []
+        self._futures: list[Future[None]] = []
+
+    def start(self, do: Callable[[], T]) -> Task[T]:
+        task = Task(do)
+        if self._tasks:
+            self._futures.append(_pool().submit(copy_context().run, task.run))
+        self._tasks.append(task)  # type: ignore[arg-type]
+        return task
+
+    def __enter__(self) -> "Beside":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._tasks and error is None:
+            self._tasks[0].run()
+        for future in self._futures:
+            future.result()
+        for task in self._tasks:
+            if task.error is not None and error is None:
+                raise task.error
 
 
 @cache

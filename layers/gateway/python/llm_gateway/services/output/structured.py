@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from llm_gateway.domain.chat import (
     ChatAnswer,
@@ -14,13 +14,41 @@ from llm_gateway.domain.chat import (
     OutputFormat,
     TextPart,
 )
+from llm_gateway.domain.faults import ResponseValidationFailed
 from llm_gateway.domain.strict_json import InvalidJson, parse
-from llm_gateway.ports.system import Cancelled, never
+from llm_gateway.errors import DeadlineExceeded, ValidationFailed
+from llm_gateway.ports.system import Cancelled, Clock, never
 from llm_gateway.services.output.conformity import faults
+from llm_gateway.services.output.patterns import TooMuchWork
+
+_SHORTEST_CHECK_S: Final = 0.5
+_LONGEST_CHECK_S: Final = 5
 
 
 class InvalidOutput(Exception):
     """The text is not what was asked for; the message says why, to the model."""
+
+
+def checked(answer: ChatAnswer, output: OutputFormat, *, until_s: float, clock: Clock) -> ChatAnswer:
+    """`answer` with its parsed JSON, where JSON was asked for. A query that ends at `until_s` leaves a few seconds for this.
+
+    Raises `ResponseValidationFailed`, `DeadlineExceeded` where the query's time is up, and `ValidationFailed` for a schema that
+    takes longer than a few seconds to hold the answer against.
+    """
+    if output.type == "text":
+        return answer
+    now_s = clock.monotonic_s()
+    ends_s = min(max(until_s, now_s + _SHORTEST_CHECK_S), now_s + _LONGEST_CHECK_S)
+    try:
+        return replace(answer, json=parsed_output(answer, output, gives_up=lambda: clock.monotonic_s() > ends_s))
+    except InvalidOutput as fault:
+        detail = "The model's answer does not have the asked form."
+        raise ResponseValidationFailed(detail, answer=answer, complaint=str(fault)) from None
+    except TooMuchWork:
+        if clock.monotonic_s() >= until_s:
+            raise DeadlineExceeded("The query's timeout_s passed before its answer was validated.") from None
+        message = "takes too long to hold an answer against: simplify its patterns, and parts that refer to themselves"
+        raise ValidationFailed.of("output.schema", message) from None
 
 
 def parsed_output(answer: ChatAnswer, output: OutputFormat, *, gives_up: Cancelled = never) -> Any:

@@ -1,131 +1,160 @@
-"""Answers that are given again: each query's place in the cache, from where it looks its answer up to where it leaves one.
+"""Answers that are given again: which may be, under which key, and a query's seat in the cache from look-up to answer.
 
 The cache is a help, never a condition: where it cannot be reached, the query goes on as if nothing were there.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from decimal import Decimal
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
-from llm_gateway.domain.queries import CacheNote, Latency, Query, QueryRequest, QueryStatus
-from llm_gateway.domain.routing import Step
+from llm_gateway.domain.chat import FinishReason
+from llm_gateway.domain.queries import Query, QueryAnswer, QueryRequest, QueryStatus, QuerySummary
+from llm_gateway.domain.routing import Candidate, Step
+from llm_gateway.domain.strict_json import digest
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.queries import AnswerCache
 from llm_gateway.ports.system import Clock
-from llm_gateway.services.queries.cache_key import cache_key, is_cacheable, reads_cache, writes_cache
-from llm_gateway.services.queries.progress import Course
+from llm_gateway.services.queries.progress import Deadline
 
+_WHOLE: Final = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
 _SPARE: Final = timedelta(seconds=30)
 _LONGEST_WAIT_S: Final = 15
 _LOOK_EVERY_S: Final = 0.1
 
 
+def reads_cache(request: QueryRequest) -> bool:
+    """Whether an earlier answer will do: always where the caller says so, else where asking again would give the same."""
+    return request.cache == "force" or (request.cache == "auto" and _is_deterministic(request))
+
+
+def writes_cache(request: QueryRequest) -> bool:
+    return request.cache == "refresh" or reads_cache(request)
+
+
+def cache_keys(request: QueryRequest, first: Step, *, owner: str) -> frozenset[str]:
+    """Where the answer of `first`, the query's first step, is kept; none where the query does without the cache."""
+    return frozenset({cache_key(first, owner=owner)}) if writes_cache(request) else frozenset()
+
+
+def cache_key(step: Step, *, owner: str) -> str:
+    """A hash over all that affects the answer, and over whose it is: answers are never shared between API keys."""
+    provider = step.candidate.provider
+    return digest([owner, provider.id, provider.kind, provider.base_url, step.chat, step.output])
+
+
 def lifetime(request: QueryRequest) -> timedelta:
-    """How long whoever works on the request may hold something for it: after that it must be dead."""
+    """How long something may be held for the request: after that, the process that works on it must be dead."""
     return timedelta(seconds=request.timeout_s) + _SPARE
 
 
 @dataclass(slots=True, kw_only=True)
-class Place:
-    """Where the answer of `first`, its query's first candidate, is kept. While `is_held`, others may be waiting for it."""
+class Seat:
+    """Where the answer of a query's first `candidate` is kept. While `is_held`, others may be waiting for the answer.
+
+    One that `reads` takes an answer from before, one that does not replaces it. It is held for `lasts` at most.
+    """
 
     key: str
-    query: Query
-    first: Step
+    holder: str
+    candidate: Candidate
+    reads: bool
+    lasts: timedelta
     is_held: bool = False
     is_filled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """Takes, fills and leaves places. None of it raises where the cache cannot be reached; without a place it does nothing."""
+class Caching:
+    """Takes, fills and leaves seats. None of it raises where the cache cannot be reached, but for `erase`."""
 
     cache: AnswerCache
     clock: Clock
     ttl: timedelta
 
-    def place(self, query: Query, first: Step) -> Place | None:
-        """The query's place, not taken yet. The query it holds names it, so that an erasure finds it; None without cache."""
-        if not writes_cache(query.request):
-            return None
-        key = cache_key(first, owner=query.owner)
-        return Place(key=key, query=replace(query, cache_keys=frozenset({key})), first=first)
+    def seat(self, query: Query, first: Step) -> Seat | None:
+        """The query's seat, not taken yet; None where the query does without the cache."""
+        for key in query.cache_keys:
+            reads, lasts = reads_cache(query.request), lifetime(query.request)
+            return Seat(key=key, holder=query.id, candidate=first.candidate, reads=reads, lasts=lasts)
+        return None
 
-    def look_up(self, place: Place | None) -> CachedAnswer | Pending | None:
+    def look_up(self, seat: Seat) -> CachedAnswer | Pending | None:
         """The answer, or who is making it. None: nobody is, or the query does not want to know; it makes the answer itself."""
-        if place is None or not reads_cache(place.query.request):
+        if not seat.reads:
             return None
-        # Held even if the cache's own answer is lost: the place may have been taken all the same.
-        place.is_held = True
+        # Held even if the cache's own answer is lost: the seat may have been taken all the same.
+        seat.is_held = True
         try:
-            found = self.cache.look_up(place.key, holder=place.query.id, until=self._until(place))
+            found = self.cache.look_up(seat.key, holder=seat.holder, until=self.clock.now() + seat.lasts)
         except DependencyUnavailable:
             return None
-        place.is_held = found is None
+        seat.is_held = found is None
         return found
 
-    def wait(self, place: Place, course: Course) -> CachedAnswer | None:
-        """Waits while somebody else makes the same answer, for half of the time at most. None: the query makes it too."""
+    def wait(self, seat: Seat, deadline: Deadline) -> tuple[CachedAnswer | None, float]:
+        """Waits while somebody else makes the same answer, for half of the time at most; and tells for how many seconds.
+
+        None: the query makes the answer too.
+        """
         now_s = self.clock.monotonic_s()
-        until_s = now_s + min((course.deadline_s - now_s) / 2, _LONGEST_WAIT_S)
+        until_s = now_s + min((deadline.ends_s - now_s) / 2, _LONGEST_WAIT_S)
         found: CachedAnswer | Pending | None = None
-        while self.clock.monotonic_s() < until_s and not course.cancelled():
+        while self.clock.monotonic_s() < until_s and not deadline.cancelled():
             self.clock.sleep(_LOOK_EVERY_S)
             try:
-                found = self.cache.peek(place.key) or self.look_up(place)
+                found = self.cache.peek(seat.key) or self.look_up(seat)
             except DependencyUnavailable:
                 break
             if not isinstance(found, Pending):
                 break
-        course.waiting_s += self.clock.monotonic_s() - now_s
-        return found if isinstance(found, CachedAnswer) else None
+        waited_s = self.clock.monotonic_s() - now_s
+        return (found if isinstance(found, CachedAnswer) else None), waited_s
 
-    def given_again(self, cached: CachedAnswer, query: Query, course: Course) -> Query:
-        """The end of `query` with an answer from before: as its own, at no cost and without attempts."""
-        now = self.clock.now()
-        total_ms = round((self.clock.monotonic_s() - course.since_s) * 1000)
-        age_s = max(0, int((now - cached.cached_at).total_seconds()))
-        answer = replace(
-            cached.answer,
-            cost_usd=Decimal(0),
-            attempts=(),
-            latency=Latency(total_ms=total_ms, provider_ms=0, waiting_ms=round(course.waiting_s * 1000)),
-            cache=CacheNote(hit=True, age_s=age_s, saved_usd=cached.answer.cost_usd),
-        )
-        return replace(query, status=QueryStatus.SUCCEEDED, completed_at=now, answer=answer)
-
-    def fill(self, place: Place | None, query: Query) -> None:
-        """Keeps what `query` ended with, if it is an answer for others; otherwise, or if the cache cannot, frees the place."""
-        kept = None if place is None else self._kept(query, place.first)
-        if place is not None and kept is not None:
-            place.is_filled = True
+    def fill(self, seat: Seat, query: Query) -> None:
+        """Keeps what `query` ended with, if it is an answer for others; otherwise, or if the cache cannot, frees the seat."""
+        kept = self._kept(query, seat.candidate)
+        if kept is not None:
+            seat.is_filled = True
             with suppress(DependencyUnavailable):
-                self.cache.put(place.key, kept)
-                place.is_held = False
-        self.leave(place)
+                self.cache.put(seat.key, kept)
+                seat.is_held = False
+        self.leave(seat)
 
-    def leave(self, place: Place | None) -> None:
-        """Frees the place, if it is held: whoever waits for its answer need not wait any longer."""
-        if place is not None and place.is_held:
-            place.is_held = False
+    def leave(self, seat: Seat) -> None:
+        """Frees the seat, if it is held: nobody need wait for its answer any longer."""
+        if seat.is_held:
+            seat.is_held = False
             with suppress(DependencyUnavailable):
-                self.cache.release(place.key, holder=place.query.id)
+                self.cache.release(seat.key, holder=seat.holder)
 
-    def take_back(self, place: Place | None) -> None:
+    def take_back(self, seat: Seat) -> None:
         """Deletes what was kept of a query that turned out to be erased: nothing of it may stay anywhere."""
-        if place is not None and place.is_filled:
+        if seat.is_filled:
             with suppress(DependencyUnavailable):
-                self.cache.delete(place.key, query_id=place.query.id)
+                self.cache.delete(seat.key, query_id=seat.holder)
 
-    def _kept(self, query: Query, first: Step) -> CachedAnswer | None:
-        if query.status is not QueryStatus.SUCCEEDED or not query.answer or not is_cacheable(query.answer, first):
+    def erase(self, query: QuerySummary) -> None:
+        """Deletes what is kept of the query's answer. Raises `DependencyUnavailable`: then it can be asked for again."""
+        for key in query.cache_keys:
+            self.cache.delete(key, query_id=query.id)
+
+    def _kept(self, query: Query, named: Candidate) -> CachedAnswer | None:
+        if query.status is not QueryStatus.SUCCEEDED or not query.answer or not _is_cacheable(query.answer, named):
             return None
         now = self.clock.now()
         expires_at = min(now + self.ttl, query.expires_at)
         return CachedAnswer(answer=query.answer, query_id=query.id, cached_at=now, expires_at=expires_at)
 
-    def _until(self, place: Place) -> datetime:
-        return self.clock.now() + lifetime(place.query.request)
+
+def _is_cacheable(answer: QueryAnswer, named: Candidate) -> bool:
+    """Only whole answers are kept, and only those of the candidate that the key names: its provider and its model."""
+    if answer.cache.hit:
+        return False
+    called = answer.attempts[-1]
+    return answer.finish_reason in _WHOLE and (called.provider, called.model) == (named.provider.id, named.model.name)
+
+
+def _is_deterministic(request: QueryRequest) -> bool:
+    return request.parameters.temperature == 0 or request.parameters.seed is not None

@@ -1,12 +1,184 @@
-"""Cancelling a query from outside: whoever thereby ends it writes that down."""
+"""Closing: the one way in which a query ends, whoever ends it.
 
-from llm_gateway.domain.queries import QuerySummary
+The end is stored, the gate settled, cache and idempotency key filled or left, all in one go; an answer whose query turns out to
+be gone is taken back from the cache; and the journal is told, once, of the end or of what was spent without one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Final
+
+from llm_gateway.domain.queries import Attempt, AttemptOutcome, Query, QueryProblem, QueryStatus, QuerySummary
+from llm_gateway.errors import AlreadyExists, DependencyUnavailable, QueryCancelled, QueryNotFound
 from llm_gateway.ports.queries import Journal, QueryStore
+from llm_gateway.ports.system import Clock
+from llm_gateway.services.queries.booking import Booked
+from llm_gateway.services.queries.cache import Caching
+from llm_gateway.services.replay import Claims
+from llm_gateway.services.together import Beside
+
+NOT_STORED: Final = "The answer could not be stored: /status and /result will not find this query."
+_PAUSES_TO_STORE_S: Final = (1, 2)
 
 
-def cancel(query_id: str, store: QueryStore, journal: Journal) -> QuerySummary | None:
-    """Where the query stands after its cancellation, which its holder may still have to see to; None where it is gone."""
-    ending = store.cancel(query_id)
-    if ending is not None and ending.ended_now:
-        journal.ended(ending.query)
-    return None if ending is None else ending.query
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """Ends queries, and tells the journal."""
+
+    store: QueryStore
+    caching: Caching
+    claims: Claims
+    journal: Journal
+    clock: Clock
+
+    def close(self, booked: Booked, end: Query) -> Query:
+        """Ends a query whose caller waits for it. An end that cannot be stored is given all the same, with a warning."""
+        try:
+            is_ours = self._close(booked, end)
+        except DependencyUnavailable:
+            self._tell(end, booked, ended=True)
+            if booked.idempotency is not None:
+                # There is nothing to replay: the same request again has to be answered anew.
+                self.claims.forget(booked.idempotency, reference=end.id)
+            return _warned(end, NOT_STORED)
+        except Exception:
+            self._tell(end, booked, ended=True)
+            raise
+        self._tell(end, booked, ended=is_ours)
+        return end
+
+    def close_queued(self, booked: Booked, end: Query) -> bool:
+        """Ends a query that a worker took up, and tries hard to store what was paid for.
+
+        False where the query had ended already, was taken up by another worker, or is erased. Raises `DependencyUnavailable`
+        where the end cannot be stored: the query is then asked again.
+        """
+        try:
+            is_ours = self._close(booked, end, pauses_s=_PAUSES_TO_STORE_S)
+        except Exception:
+            self._tell(end, booked, ended=False)
+            raise
+        self._tell(end, booked, ended=is_ours)
+        return is_ours
+
+    def requeue(self, booked: Booked, *, problem: QueryProblem | None) -> bool:
+        """Gives a query back that was not answered; `problem` is why, or None where it does not count as an attempt.
+
+        False where it is not wanted back: nothing is noted then, because its end is still to come. Raises as `close_queued`.
+        """
+        try:
+            is_queued = self.store.requeue(booked.query, problem=problem, counted=problem is not None)
+        except DependencyUnavailable:
+            self.note_spent(booked)
+            raise
+        if is_queued:
+            self.note_spent(booked)
+        return is_queued
+
+    def note_spent(self, booked: Booked) -> None:
+        """Tells the journal what was spent on a query that did not end thereby."""
+        self._tell(booked.query, booked, ended=False)
+
+    def cancel(self, query_id: str) -> QuerySummary | None:
+        """Where the query stands after its cancellation, which its holder may still have to see to; None where it is gone."""
+        ending = self.store.cancel(query_id)
+        if ending is not None and ending.ended_now:
+            self.journal.ended(ending.query)
+        return None if ending is None else ending.query
+
+    def bury(self, query_id: str, *, problem: QueryProblem) -> QuerySummary | None:
+        """Where the query stands after it was given up with `problem`, if nobody works on it; None where it is gone."""
+        ending = self.store.bury(query_id, problem=problem)
+        if ending is not None and ending.ended_now:
+            self.journal.ended(ending.query)
+        return None if ending is None else ending.query
+
+    def erase(self, query: QuerySummary) -> None:
+        """Deletes a query and all that is kept of it elsewhere; one that was under way is cancelled. Raises `QueryNotFound`."""
+        # The query goes last: while it is there, an erasure that failed on the way can be asked for again.
+        self._erase_copies(query)
+        erased = self.store.erase(query.id)
+        if erased is None:
+            raise QueryNotFound(query.id)
+        if not query.status.finished:
+            # It may have come to its end in between.
+            self._erase_copies(erased)
+        if not erased.status.finished:
+            # Its holder finds it gone, and has no end to tell of.
+            cancelled = replace(erased, status=QueryStatus.CANCELLED, completed_at=self.clock.now())
+            self.journal.ended(cancelled)
+
+    def _close(self, booked: Booked, end: Query, *, pauses_s: Sequence[float] = ()) -> bool:
+        """Does all that an end takes, in one go; False where the query had ended otherwise.
+
+        Raises `DependencyUnavailable` where the end cannot be stored; all else is done then too.
+        """
+        progress, seat = booked.progress, booked.seat
+        with Beside() as beside:
+            stored = beside.start(lambda: self._store(booked, end, pauses_s))
+            if progress.unsettled:
+                beside.start(progress.unsettled.settle)
+            if progress.ahead and progress.ahead.outcome:
+                beside.start(progress.ahead.give_back)
+            if seat:
+                beside.start(lambda: self.caching.fill(seat, end))
+            if booked.idempotency:
+                beside.start(lambda: self._leave_key(booked, end))
+        if seat and not stored.result:
+            self.caching.take_back(seat)
+        return stored.result
+
+    def _store(self, booked: Booked, end: Query, pauses_s: Sequence[float]) -> bool:
+        if not booked.is_stored:
+            try:
+                self.store.add(end)
+            except AlreadyExists:
+                # Its first record went through, and only the answer to that was lost.
+                return self.store.finish(end)
+            return True
+        for pause_s in pauses_s:
+            try:
+                return self.store.finish(end)
+            except DependencyUnavailable:
+                self.clock.sleep(pause_s)
+        return self.store.finish(end)
+
+    def _leave_key(self, booked: Booked, end: Query) -> None:
+        if booked.idempotency is None:
+            return
+        if _may_end_otherwise(end, booked.progress.attempts):
+            self.claims.give_back(booked.idempotency, reference=end.id)
+        else:
+            self.claims.complete(booked.idempotency, reference=end.id)
+
+    def _erase_copies(self, query: QuerySummary) -> None:
+        self.caching.erase(query)
+        if query.idempotency_scope is not None:
+            self.claims.erase(query.idempotency_scope, reference=query.id)
+
+    def _tell(self, end: Query, booked: Booked, *, ended: bool) -> None:
+        if ended:
+            self.journal.ended(end, calls=booked.progress.attempts)
+        else:
+            self.journal.spent(end, calls=booked.progress.attempts)
+
+
+def cancellation(query: QuerySummary) -> QueryCancelled:
+    """What the caller of a cancelled query is told."""
+    error = QueryCancelled("The query was cancelled.")
+    error.query_id = query.id
+    return error
+
+
+def _may_end_otherwise(end: Query, attempts: Sequence[Attempt]) -> bool:
+    """Whether the same request may be tried again under its key: no provider has decided on it yet."""
+    if end.problem is None:
+        return end.status is QueryStatus.CANCELLED
+    decided = any(attempt.outcome is not AttemptOutcome.SKIPPED for attempt in attempts)
+    return not decided or end.problem.status >= 500 or end.problem.status == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def _warned(end: Query, warning: str) -> Query:
+    answer = end.answer
+    return end if answer is None else replace(end, answer=replace(answer, warnings=(*answer.warnings, warning)))

@@ -1,67 +1,129 @@
-"""A query's course: what it meets on its way from one candidate to the next, and what is left to do at its end."""
+"""Progress: until when a query's answer counts, and what the query has met so far on its way to one."""
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from llm_gateway.domain.chat import ChatAnswer, Delta, Usage
 from llm_gateway.domain.gates import Admission
+from llm_gateway.domain.metrics import CallResult
+from llm_gateway.domain.providers import Timeouts
 from llm_gateway.domain.queries import Attempt
 from llm_gateway.domain.routing import Candidate, Step
-from llm_gateway.errors import GatewayError
+from llm_gateway.errors import DeadlineExceeded, GatewayError
+from llm_gateway.ports.providers import ProviderGates
 from llm_gateway.ports.system import Cancelled, never
 
+SHORTEST_CALL_S: Final = 0.05
+
+Items = Generator[Delta | ChatAnswer, None, None]
+"""Deltas, where they are asked for, and then the whole answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """A whole answer that was found valid, and whose it is. `json` is its parsed form where JSON was asked for."""
+class Deadline:
+    """Since when a query is worked on, and until when; times are of the monotonic clock.
+
+    `cancelled` tells whether its caller still wants an answer.
+    """
+
+    since_s: float
+    ends_s: float
+    cancelled: Cancelled = never
+
+    def or_when(self, cancelled: Cancelled) -> "Deadline":
+        """The deadline of a query that something else may cancel too."""
+        before = self.cancelled
+        return replace(self, cancelled=lambda: before() or cancelled())
+
+    def check(self, now_s: float) -> float:
+        """The seconds left, which are enough for a call. Raises `DeadlineExceeded`."""
+        left_s = self.ends_s - now_s
+        if left_s < SHORTEST_CALL_S:
+            raise DeadlineExceeded("The query's timeout_s passed before a provider answered.")
+        return left_s
+
+    def limit(self, timeouts: Timeouts, *, now_s: float, kept_s: float = 0) -> Timeouts:
+        """`timeouts` of a call that begins now, so that `kept_s` of the time are left for others. Raises `DeadlineExceeded`."""
+        left_s = max(self.check(now_s) - kept_s, SHORTEST_CALL_S)
+        return timeouts if timeouts.total_s <= left_s else replace(timeouts, total_s=left_s)
+
+
+@dataclass(slots=True, kw_only=True)
+class Ahead:
+    """What the gate said of a candidate before its turn. An admission is taken up by its call, or else given back."""
 
     candidate: Candidate
-    answer: ChatAnswer
-    json: Any
+    gates: ProviderGates
+    outcome: Admission | GatewayError | None
 
+    @classmethod
+    def ask(cls, step: Step, gates: ProviderGates, deadline: Deadline, *, now_s: float) -> "Ahead":
+        """Asks the gate for the call of `step`, which is probably made next. A refusal counts when its turn has come."""
+        provider = step.candidate.provider
+        outcome: Admission | GatewayError
+        try:
+            timeouts = deadline.limit(provider.timeouts, now_s=now_s)
+            outcome = gates.admit(provider, tokens=step.tokens, timeout_s=timeouts.total_s)
+        except GatewayError as error:
+            outcome = error
+        return cls(candidate=step.candidate, gates=gates, outcome=outcome)
 
-Items = Generator[Delta | Answered, None, None]
+    def take_up(self, candidate: Candidate) -> Admission | None:
+        """The admission, once, where it was for `candidate`. Raises what the gate did, once."""
+        if self.candidate is not candidate:
+            self.give_back()
+            return None
+        outcome, self.outcome = self.outcome, None
+        if isinstance(outcome, GatewayError):
+            raise outcome
+        return outcome
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ahead:
-    """How the gate met a step that was let through (or not) before its turn."""
-
-    step: Step
-    outcome: Admission | GatewayError
+    def give_back(self) -> None:
+        outcome, self.outcome = self.outcome, None
+        if isinstance(outcome, Admission):
+            self.gates.withdraw(outcome)
 
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """A call under way: what has come so far, and what that costs once it is known."""
+    """A call that the gate let through: what has come of its answer so far, and how it ended once it has."""
 
-    step: Step
+    candidate: Candidate
+    gates: ProviderGates
     admission: Admission
     started_s: float
     generated: list[Delta] = field(default_factory=list)
     usage: Usage | None = None
+    result: CallResult | None = None
+
+    def settle(self) -> None:
+        """Tells the gate how the call ended."""
+        if self.result is not None:
+            self.gates.settle(self.admission, self.result)
 
 
 @dataclass(slots=True, kw_only=True)
-class Course:
-    """What a query has met on its way so far; times are of the monotonic clock.
+class Progress:
+    """What a query has met so far. Dispatch and its calls write it; everybody else reads.
 
-    `cancelled` tells whether its caller still wants an answer. `settlements` are the writes that can wait until the answer
-    is stored, and are then made beside that. `broken_off` is the call whose answer was cut short, by the caller or on its way,
-    `candidate` whoever was called last. `kept_s` of the time are for those who are still to be asked.
+    `candidate` was called last. `broken_off` is the call whose answer was cut short, by the caller or on its way. `unsettled` is
+    the call that was answered: the gate is told of its end beside the storing of the answer.
     """
 
-    since_s: float
-    deadline_s: float
-    kept_s: float = 0
-    cancelled: Cancelled = never
+    deadline: Deadline
+    ahead: Ahead | None = None
     attempts: list[Attempt] = field(default_factory=list)
-    faults: list[GatewayError] = field(default_factory=list)
-    settlements: list[Callable[[], None]] = field(default_factory=list)
     calls: int = 0
     candidate: Candidate | None = None
     provider_s: float = 0
     waiting_s: float = 0
     broken_off: Call | None = None
-    ahead: Ahead | None = None
+    unsettled: Call | None = None
+
+    @property
+    def answering(self) -> Candidate:
+        """The candidate whose answer is coming: the one that was called last."""
+        if self.candidate is None:
+            raise ValueError("an answer is of a candidate that was called")
+        return self.candidate

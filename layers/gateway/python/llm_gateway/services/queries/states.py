@@ -1,14 +1,17 @@
-"""Records: what is written down of a query at each turn of its life."""
+"""States: what is written of a query at each turn of its life, from its first state to its end. Nothing is stored here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 
-from llm_gateway.domain.chat import Delta, TextDelta, ToolCall, ToolCallDelta, Usage
+from llm_gateway.domain.caching import CachedAnswer
+from llm_gateway.domain.chat import ChatAnswer, Delta, TextDelta, ToolCall, ToolCallDelta, Usage
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.identifiers import QUERY_PREFIX
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.queries import (
+    CacheNote,
     Latency,
     Lease,
     Output,
@@ -21,24 +24,13 @@ from llm_gateway.domain.queries import (
     total_usd,
 )
 from llm_gateway.errors import GatewayError
-from llm_gateway.ports.system import Cancelled, Clock, Ids, never
-from llm_gateway.services.queries.progress import Answered, Course
+from llm_gateway.ports.system import Clock, Ids
+from llm_gateway.services.queries.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a caller asks, since when (a time of the monotonic clock) it has been waiting, and whether it still does."""
-
-    request: QueryRequest
-    caller: Caller
-    received_s: float
-    idempotency: Idempotency | None = None
-    cancelled: Cancelled = never
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Records:
-    """Makes a query and its later states; stores nothing.
+class States:
+    """Makes a query and its later states.
 
     A query is held for a `lease` without a sign of life: it is renewed well before, so that only the dead lose it.
     """
@@ -48,63 +40,86 @@ class Records:
     retention: timedelta
     lease: timedelta
 
-    def new(self, asked: Asked, status: QueryStatus) -> Query:
+    def new(
+        self,
+        request: QueryRequest,
+        caller: Caller,
+        *,
+        status: QueryStatus,
+        idempotency: Idempotency | None,
+        cache_keys: frozenset[str] = frozenset(),
+    ) -> Query:
+        """A query that is worked on from now on, or one that waits for a worker."""
         now = self.clock.now()
         running = status is QueryStatus.RUNNING
         query_id = QUERY_PREFIX + self.ids.ulid()
         return Query(
             id=query_id,
-            owner=asked.caller.key_id,
-            mode=asked.request.mode,
+            owner=caller.key_id,
+            mode=request.mode,
             status=status,
-            request=asked.request,
+            request=request,
             created_at=now,
             started_at=now if running else None,
             expires_at=now + self.retention,
             attempts=1 if running else 0,
             lease=Lease(holder=self.ids.ulid(), until=now + self.lease) if running else None,
-            idempotency_scope=asked.idempotency.scope if asked.idempotency else None,
-            logs_bodies=is_sampled(query_id, share=asked.caller.log_bodies),
+            cache_keys=cache_keys,
+            idempotency_scope=idempotency.scope if idempotency else None,
+            logs_bodies=is_sampled(query_id, share=caller.log_bodies),
         )
 
-    def succeeded(self, query: Query, answered: Answered, course: Course) -> Query:
-        answer = answered.answer
+    def succeeded(self, query: Query, answer: ChatAnswer, progress: Progress) -> Query:
+        """A query that was answered by the candidate that was called last."""
         return self._ended(
             query,
             QueryStatus.SUCCEEDED,
             answer=QueryAnswer(
-                output=Output(text=answer.text, json=answered.json, tool_calls=answer.tool_calls),
+                output=Output(text=answer.text, json=answer.json, tool_calls=answer.tool_calls),
                 finish_reason=answer.finish_reason,
-                provider=answered.candidate.provider.id,
+                provider=progress.answering.provider.id,
                 model=answer.model,
                 usage=answer.usage,
-                cost_usd=total_usd(course.attempts),
-                attempts=tuple(course.attempts),
-                latency=self._latency(course),
+                cost_usd=total_usd(progress.attempts),
+                attempts=tuple(progress.attempts),
+                latency=self._latency(progress),
             ),
         )
 
-    def failed(self, query: Query, error: GatewayError, course: Course) -> Query:
+    def given_again(self, query: Query, cached: CachedAnswer, progress: Progress) -> Query:
+        """A query with an answer from before: as its own, at no cost and without attempts."""
+        now = self.clock.now()
+        age_s = max(0, int((now - cached.cached_at).total_seconds()))
+        answer = replace(
+            cached.answer,
+            cost_usd=Decimal(0),
+            attempts=(),
+            latency=self._latency(progress),
+            cache=CacheNote(hit=True, age_s=age_s, saved_usd=cached.answer.cost_usd),
+        )
+        return self._ended(query, QueryStatus.SUCCEEDED, answer=answer)
+
+    def failed(self, query: Query, error: GatewayError, progress: Progress) -> Query:
         """A query that came to nothing, or to no more than was generated by then."""
-        return self._ended(query, QueryStatus.FAILED, answer=self._broken_off(course), problem=QueryProblem.of(error))
+        return self._ended(query, QueryStatus.FAILED, answer=self._broken_off(progress), problem=QueryProblem.of(error))
 
-    def cancelled(self, query: Query, course: Course) -> Query:
+    def cancelled(self, query: Query, progress: Progress) -> Query:
         """A query that was stopped, with what was generated by then, where a provider had begun."""
-        return self._ended(query, QueryStatus.CANCELLED, answer=self._broken_off(course))
+        return self._ended(query, QueryStatus.CANCELLED, answer=self._broken_off(progress))
 
-    def _broken_off(self, course: Course) -> QueryAnswer | None:
-        call = course.broken_off
+    def _broken_off(self, progress: Progress) -> QueryAnswer | None:
+        call = progress.broken_off
         if call is None:
             return None
         return QueryAnswer(
             output=_joined(call.generated),
             finish_reason=None,
-            provider=call.step.candidate.provider.id,
-            model=call.step.candidate.model.name,
+            provider=call.candidate.provider.id,
+            model=call.candidate.model.name,
             usage=call.usage or Usage(estimated=True),
-            cost_usd=total_usd(course.attempts),
-            attempts=tuple(course.attempts),
-            latency=self._latency(course),
+            cost_usd=total_usd(progress.attempts),
+            attempts=tuple(progress.attempts),
+            latency=self._latency(progress),
         )
 
     def _ended(
@@ -117,9 +132,9 @@ class Records:
     ) -> Query:
         return replace(query, status=status, completed_at=self.clock.now(), answer=answer, problem=problem)
 
-    def _latency(self, course: Course) -> Latency:
-        total_ms = round((self.clock.monotonic_s() - course.since_s) * 1000)
-        provider_ms, waiting_ms = round(course.provider_s * 1000), round(course.waiting_s * 1000)
+    def _latency(self, progress: Progress) -> Latency:
+        total_ms = round((self.clock.monotonic_s() - progress.deadline.since_s) * 1000)
+        provider_ms, waiting_ms = round(progress.provider_s * 1000), round(progress.waiting_s * 1000)
         # Two halves of a millisecond, each rounded up, are more than their sum.
         return Latency(total_ms=max(total_ms, provider_ms + waiting_ms), provider_ms=provider_ms, waiting_ms=waiting_ms)
 

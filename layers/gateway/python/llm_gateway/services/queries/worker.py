@@ -4,9 +4,7 @@ A delivery is done when the query is at its end, or safely somewhere else. Until
 delivers it again; after too many failures it goes to the dead letters, and from there the query is told to have failed.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -22,20 +20,19 @@ from llm_gateway.errors import (
     NotDone,
     QueryInProgress,
 )
-from llm_gateway.ports.queries import Delivery, Journal, QueryQueue, QueryStore
+from llm_gateway.ports.queries import Delivery, QueryQueue, QueryStore
 from llm_gateway.ports.system import Clock
-from llm_gateway.services.queries.cache import Answers, Place
-from llm_gateway.services.queries.closing import cancel
+from llm_gateway.services.queries.booking import Booked
+from llm_gateway.services.queries.cache import Caching, cache_keys
+from llm_gateway.services.queries.closing import Closing
 from llm_gateway.services.queries.dispatch import Dispatcher
-from llm_gateway.services.queries.lease import holding
+from llm_gateway.services.queries.lease import keep_lease
 from llm_gateway.services.queries.planning import Planner
-from llm_gateway.services.queries.progress import Course
-from llm_gateway.services.queries.states import Records
-from llm_gateway.services.together import together
+from llm_gateway.services.queries.progress import Deadline, Progress
+from llm_gateway.services.queries.states import States
 
 _LONGEST_BACKOFF_S: Final = 300
 _FIRST_BACKOFF_S: Final = 5
-_PAUSES_TO_STORE_S: Final = (1, 2)
 _SHORTEST_WAIT_S: Final = 1
 _LONGEST_WAIT_S: Final = 15
 _GIVEN_UP: Final = QueryProblem(
@@ -46,16 +43,6 @@ _GIVEN_UP: Final = QueryProblem(
 )
 
 
-@dataclass(slots=True, kw_only=True)
-class _Task:
-    """A query that was taken up, the message that told of it, and what it has met since."""
-
-    query: Query
-    delivery: Delivery
-    course: Course
-    place: Place | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
     """Takes queries up and sees them to their end."""
@@ -63,23 +50,23 @@ class Worker:
     store: QueryStore
     queue: QueryQueue
     planner: Planner
+    caching: Caching
     dispatcher: Dispatcher
-    answers: Answers
-    records: Records
-    journal: Journal
+    states: States
+    closing: Closing
     clock: Clock
 
     def process(self, delivery: Delivery) -> None:
         """Raises `NotDone` where the message must be delivered again, and has seen to when."""
         try:
-            query = self.store.claim(delivery.query_id, until=self.clock.now() + self.records.lease)
+            query = self.store.claim(delivery.query_id, until=self.clock.now() + self.states.lease)
             if query is None:
                 self._leave(delivery)
                 return
             self._hold(delivery, self._lease_s)
-            now_s = self.clock.monotonic_s()
-            course = Course(since_s=now_s, deadline_s=now_s + query.request.timeout_s)
-            self._work(_Task(query=query, delivery=delivery, course=course))
+            since_s = self.clock.monotonic_s()
+            deadline = Deadline(since_s=since_s, ends_s=since_s + query.request.timeout_s)
+            self._work(Booked(query=query, progress=Progress(deadline=deadline), is_stored=True), delivery)
         except DependencyUnavailable as error:
             # Longer from time to time: a message that is delivered too often is a dead letter.
             self._hold(delivery, self._lease_s * delivery.count)
@@ -87,151 +74,125 @@ class Worker:
 
     def bury(self, delivery: Delivery) -> None:
         """Tells that a query failed whose message was delivered too often. One that somebody still works on goes back."""
-        ending = self.store.bury(delivery.query_id, problem=_GIVEN_UP)
-        if ending is not None and ending.ended_now:
-            self.journal.ended(ending.query)
-        elif ending is not None and not ending.query.status.finished:
+        query = self.closing.bury(delivery.query_id, problem=_GIVEN_UP)
+        if query is not None and not query.status.finished:
             self.queue.send(delivery.query_id, delay_s=self._lease_s)
 
     @property
     def _lease_s(self) -> float:
-        return self.records.lease.total_seconds()
+        return self.states.lease.total_seconds()
 
     def _leave(self, delivery: Delivery) -> None:
-        """Nothing more to do. Where somebody else holds the query, this message is what brings it back should he die."""
+        """Nothing more to do. Where another process holds the query, this message brings it back should that process die."""
         query = self.store.summary(delivery.query_id)
         if query is not None and query.cancel_requested and not query.status.finished:
-            # Its holder would have done it, had he not fallen silent.
-            query = cancel(query.id, self.store, self.journal)
+            # Its holder would have done it, had it not fallen silent.
+            query = self.closing.cancel(query.id)
         if query is not None and not query.status.finished:
             self._hold(delivery, self._lease_s)
             raise NotDone("Somebody else works on the query.")
 
-    def _work(self, task: _Task) -> None:
-        failure = self._tried(task)
+    def _work(self, booked: Booked, delivery: Delivery) -> None:
+        failure = self._try(booked, delivery)
         if failure is not None:
             # Held no more: a renewal under way must not have the last word on when the message comes back.
-            failure.attempts = tuple(task.course.attempts)
-            self._unanswered(task, failure)
+            failure.attempts = tuple(booked.progress.attempts)
+            self._close_or_requeue(booked, delivery, failure)
 
-    def _tried(self, task: _Task) -> GatewayError | None:
+    def _try(self, booked: Booked, delivery: Delivery) -> GatewayError | None:
         """Answers and ends the query, or tells what kept it from that; query and message are held meanwhile."""
-        keep_message = partial(self._hold, task.delivery, self._lease_s)
-        with holding(task.query, self.store, self.clock, lease=self.records.lease, also=keep_message) as hold:
-            task.course.cancelled = hold.is_lost
+        keep_message = partial(self._hold, delivery, self._lease_s)
+        with keep_lease(booked.query, self.store, self.clock, lease=self.states.lease, also=keep_message) as hold:
+            booked.progress.deadline = replace(booked.progress.deadline, cancelled=hold.is_lost)
             try:
-                ended = self._answered(task)
+                end = self._answer(booked)
             except GatewayError as error:
                 return error
             except Exception:
-                self.journal.spent(task.query, calls=task.course.attempts)
+                self.closing.note_spent(booked)
                 raise
-            self._end(task, ended)
+            self._close(booked, delivery, end)
             return None
 
-    def _answered(self, task: _Task) -> Query:
+    def _answer(self, booked: Booked) -> Query:
         """The end of the query with its answer, from before or of a provider. Raises `QueryInProgress` where another query is
         getting the same one, and what `Planner.plan` and `Dispatcher.ask` raise."""
-        plan = self.planner.plan(task.query.request)
-        task.place = self.answers.place(task.query, first_step(plan))
-        query = task.place.query if task.place else task.query
+        plan = self.planner.plan(booked.query.request)
+        first = first_step(plan)
+        keys = cache_keys(booked.query.request, first, owner=booked.query.owner)
+        query = replace(booked.query, cache_keys=keys) if keys else booked.query
+        booked.seat = self.caching.seat(query, first)
         try:
-            cached = self._looked_up(task)
+            cached = self._look_up(booked)
             if cached is not None:
-                return self.answers.given_again(cached, query, task.course)
-            return self.records.succeeded(query, self.dispatcher.ask(plan, task.course), task.course)
+                return self.states.given_again(query, cached, booked.progress)
+            return self.states.succeeded(query, self.dispatcher.ask(plan, booked.progress), booked.progress)
         except Exception:
-            self.answers.leave(task.place)
+            if booked.seat is not None:
+                self.caching.leave(booked.seat)
             raise
 
-    def _looked_up(self, task: _Task) -> CachedAnswer | None:
+    def _look_up(self, booked: Booked) -> CachedAnswer | None:
         """The answer from before. Where another query is getting it, this one waits: in the queue, until it is as old as it may
         take itself, and then here."""
-        if task.place is None:
+        if booked.seat is None:
             return None
-        found = self.answers.look_up(task.place)
+        found = self.caching.look_up(booked.seat)
         if not isinstance(found, Pending):
             return found
-        if self._age_s(task.query) >= task.query.request.timeout_s:
-            return self.answers.wait(task.place, task.course)
-        wait_s = self._as_long_again_s(task.query, least=_SHORTEST_WAIT_S, most=_LONGEST_WAIT_S)
+        if self._age_s(booked.query) >= booked.query.request.timeout_s:
+            cached, booked.progress.waiting_s = self.caching.wait(booked.seat, booked.progress.deadline)
+            return cached
+        wait_s = self._as_long_again_s(booked.query, least=_SHORTEST_WAIT_S, most=_LONGEST_WAIT_S)
         raise QueryInProgress("Another query is getting the same answer.", retry_after_s=wait_s)
 
     def _as_long_again_s(self, query: Query, *, least: float, most: float) -> float:
-        """How long to wait for whom nobody told: as long as it has been waiting, so that it comes neither often nor late."""
+        """How long to wait where nobody says: as long as the query has been waiting, so that it comes neither often nor late."""
         return min(max(self._age_s(query), least), most)
 
     def _age_s(self, query: Query) -> float:
         return (self.clock.now() - query.created_at).total_seconds()
 
-    def _unanswered(self, task: _Task, error: GatewayError) -> None:
+    def _close_or_requeue(self, booked: Booked, delivery: Delivery, error: GatewayError) -> None:
         match error:
             case CallCancelled():
-                self._end(task, self.records.cancelled(task.query, task.course))
-            case _ if isinstance(error, QueryInProgress) or _met_a_limit(error, task.course):
-                untold_s = self._as_long_again_s(task.query, least=_FIRST_BACKOFF_S, most=_LONGEST_BACKOFF_S)
-                self._put_back(task, delay_s=error.retry_after_s or untold_s)
+                self._close(booked, delivery, self.states.cancelled(booked.query, booked.progress))
+            case _ if isinstance(error, QueryInProgress) or _met_a_limit(error, booked.progress):
+                untold_s = self._as_long_again_s(booked.query, least=_FIRST_BACKOFF_S, most=_LONGEST_BACKOFF_S)
+                self._put_back(booked, delivery, delay_s=error.retry_after_s or untold_s)
             case _ if error.status < 500 or isinstance(error, DeadlineExceeded):
-                self._end(task, self.records.failed(task.query, error, task.course))
+                self._close(booked, delivery, self.states.failed(booked.query, error, booked.progress))
             case _:
-                self._try_again(task, error)
+                self._try_again(booked, delivery, error)
 
-    def _put_back(self, task: _Task, *, delay_s: float) -> None:
+    def _put_back(self, booked: Booked, delivery: Delivery, *, delay_s: float) -> None:
         """A provider's limit is no failure, nor is another's work: the query starts over as a new message, however often."""
-        if self._requeued(task, None):
-            self.queue.send(task.query.id, delay_s=delay_s, priority=task.query.request.priority)
+        is_queued = self._requeue(booked, delivery, None)
+        if is_queued:
+            self.queue.send(booked.query.id, delay_s=delay_s, priority=booked.query.request.priority)
 
-    def _try_again(self, task: _Task, error: GatewayError) -> None:
-        if not self._requeued(task, QueryProblem.of(error)):
-            return
-        wait_s = min(_FIRST_BACKOFF_S * 2 ** (task.delivery.count - 1), _LONGEST_BACKOFF_S)
-        self._hold(task.delivery, max(wait_s, error.retry_after_s or 0))
-        raise NotDone("No provider answered.") from error
+    def _try_again(self, booked: Booked, delivery: Delivery, error: GatewayError) -> None:
+        is_queued = self._requeue(booked, delivery, QueryProblem.of(error))
+        if is_queued:
+            wait_s = min(_FIRST_BACKOFF_S * 2 ** (delivery.count - 1), _LONGEST_BACKOFF_S)
+            self._hold(delivery, max(wait_s, error.retry_after_s or 0))
+            raise NotDone("No provider answered.") from error
 
-    def _requeued(self, task: _Task, problem: QueryProblem | None) -> bool:
+    def _requeue(self, booked: Booked, delivery: Delivery, problem: QueryProblem | None) -> bool:
         """Gives the query back. One that is not wanted back any more is ended, if it has not been."""
-        with self._whatever_happens_counted(task.query, task.course):
-            requeued = self.store.requeue(task.query, problem=problem, counted=problem is not None)
-        if requeued:
-            self.journal.spent(task.query, calls=task.course.attempts)
-        else:
-            self._end(task, self.records.cancelled(task.query, task.course))
-        return requeued
+        is_queued = self.closing.requeue(booked, problem=problem)
+        if not is_queued:
+            self._close(booked, delivery, self.states.cancelled(booked.query, booked.progress))
+        return is_queued
 
-    def _end(self, task: _Task, query: Query) -> None:
-        """Stores what was paid for, trying hard. Raises `NotDone` where it cannot: then the query is asked again."""
-        with self._whatever_happens_counted(query, task.course):
-            ended, *_ = together(
-                lambda: self._finished(query),
-                *task.course.settlements,
-                lambda: self.answers.fill(task.place, query),
-            )
-        if ended:
-            self.journal.ended(query, calls=task.course.attempts)
-        else:
-            self.answers.take_back(task.place)
-            self.journal.spent(query, calls=task.course.attempts)
-            self._leave(task.delivery)
-
-    @contextmanager
-    def _whatever_happens_counted(self, query: Query, course: Course) -> Iterator[None]:
-        """What was paid for is written down, even where nothing else can be."""
-        try:
-            yield
-        except DependencyUnavailable:
-            self.journal.spent(query, calls=course.attempts)
-            raise
-
-    def _finished(self, query: Query) -> bool:
-        """False where it had ended already, was taken up by somebody else, or is erased."""
-        for pause_s in _PAUSES_TO_STORE_S:
-            try:
-                return self.store.finish(query)
-            except DependencyUnavailable:
-                self.clock.sleep(pause_s)
-        return self.store.finish(query)
+    def _close(self, booked: Booked, delivery: Delivery, end: Query) -> None:
+        """Raises `NotDone` where the query is still to be answered by somebody else."""
+        is_ours = self.closing.close_queued(booked, end)
+        if not is_ours:
+            self._leave(delivery)
 
     def _hold(self, delivery: Delivery, duration_s: float) -> None:
+        """Keeps the message back from the other workers."""
         try:
             self.queue.hold(delivery, duration_s=duration_s)
         except DependencyUnavailable:
@@ -239,7 +200,7 @@ class Worker:
             return
 
 
-def _met_a_limit(error: GatewayError, course: Course) -> bool:
+def _met_a_limit(error: GatewayError, progress: Progress) -> bool:
     """Whether nothing failed: everybody asked to be left alone for a while, or was known to want that."""
-    refused = course.calls == 0 and bool(course.faults)
+    refused = progress.calls == 0 and bool(progress.attempts)
     return isinstance(error, ProviderRateLimited) or (isinstance(error, NoProviderAvailable) and refused)

@@ -1,0 +1,106 @@
+"""Reading: what the owner of a stored query may do with it. It is looked at, read, resumed as a stream, cancelled and erased."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, TypeVar
+
+from llm_gateway.domain.chat import Delta
+from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
+from llm_gateway.domain.keys import Caller
+from llm_gateway.domain.queries import Query, QueryStatus, QuerySummary, StoredProblem
+from llm_gateway.domain.streams import Opened, Position, rest_of
+from llm_gateway.errors import QueryExpired, QueryInProgress, QueryNotFound
+from llm_gateway.ports.queries import QueryStore
+from llm_gateway.ports.system import Cancelled, Clock, never
+from llm_gateway.services.queries.closing import Closing, cancellation
+
+Q = TypeVar("Q", bound=QuerySummary)
+StreamItem = Opened | Delta | Query
+Stream = Generator[StreamItem, None, None]
+"""`Opened`, the answer's deltas, and the whole query last."""
+
+_POLL_S: Final = 0.5
+# As long as a stream may take, and less than a Lambda may.
+_LONGEST_RESUMPTION_S: Final = 870
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Shows a query to its owner, and to those who may see everybody's; `retention` is for how long queries are kept."""
+
+    store: QueryStore
+    closing: Closing
+    clock: Clock
+    retention: timedelta
+
+    def summary(self, query_id: str, *, caller: Caller, wait_s: float = 0) -> QuerySummary:
+        """Where the query stands, at its end or after `wait_s`. Raises `QueryNotFound` (somebody else's too), `QueryExpired`."""
+        everybodys = caller.sees_everybodys_queries(content=False)
+        until_s = self.clock.monotonic_s() + wait_s
+        while True:
+            query = self._show(self.store.summary(query_id), query_id, caller, everybodys=everybodys)
+            if query.status.finished or self.clock.monotonic_s() >= until_s:
+                return query
+            self.clock.sleep(min(_POLL_S, max(0, until_s - self.clock.monotonic_s())))
+
+    def get(self, query_id: str, *, caller: Caller, wait_s: float = 0) -> Query:
+        """The query whole. Raises and waits as `summary` does."""
+        everybodys = caller.sees_everybodys_queries(content=True)
+        if wait_s:
+            self._show(self.store.summary(query_id), query_id, caller, everybodys=everybodys)
+            self.summary(query_id, caller=caller, wait_s=wait_s)
+        return self._show(self.store.get(query_id), query_id, caller, everybodys=everybodys)
+
+    def resume(self, query_id: str, position: Position | None, *, caller: Caller, left: Cancelled = never) -> Stream:
+        """What a reader at `position` (None: at the very end) has not seen of a streamed answer, from what is stored.
+
+        Waits for one that still runs. Raises as `summary` does, the query's own problem where it failed, and `QueryInProgress`
+        where it has not ended in time: it may be queued for longer than anybody can wait.
+        """
+        query, until_s = self.get(query_id, caller=caller), self.clock.monotonic_s() + _LONGEST_RESUMPTION_S
+        if not query.status.finished:
+            while not left() and self.clock.monotonic_s() < until_s:
+                if self.summary(query_id, caller=caller).status.finished:
+                    break
+                self.clock.sleep(_POLL_S)
+            query = self.get(query_id, caller=caller)
+        if not query.status.finished:
+            raise QueryInProgress("The query has not ended yet: ask for the rest of its stream again.", retry_after_s=1)
+        yield from retell(query, position)
+
+    def cancel(self, query_id: str, *, caller: Caller) -> QuerySummary:
+        """Stops a query: a queued one at once, a running one soon; one at its end stays. Raises as `summary` does."""
+        before = self.summary(query_id, caller=caller)
+        after = before if before.status.finished else self.closing.cancel(query_id)
+        return self._show(after, query_id, caller, everybodys=True)
+
+    def erase(self, query_id: str, *, caller: Caller) -> None:
+        """Deletes a query and all that is kept of it elsewhere; cancels one that runs. Raises as `summary` does."""
+        everybodys = caller.sees_everybodys_queries(content=True)
+        self.closing.erase(self._show(self.store.summary(query_id), query_id, caller, everybodys=everybodys))
+
+    def _show(self, query: Q | None, query_id: str, caller: Caller, *, everybodys: bool) -> Q:
+        """`query`, if the caller may see it. Raises `QueryNotFound`, and `QueryExpired` for one that is no longer kept."""
+        if query is not None and (everybodys or query.owner == caller.key_id):
+            return query
+        made_s = made_at_s(query_id, prefix=QUERY_PREFIX)
+        kept_s = self.retention.total_seconds()
+        if query is None and made_s is not None and made_s + kept_s < self.clock.now().timestamp():
+            raise QueryExpired(f"Queries are kept for {self.retention.days} days.")
+        raise QueryNotFound(query_id)
+
+
+def retell(query: Query, position: Position | None, *, replayed: bool = False) -> Stream:
+    """A stored answer as a stream, from `position` on; only its end where that is None. Raises the problem of one that failed."""
+    answer, done = query.answer, query.status is QueryStatus.SUCCEEDED
+    if answer is not None and position is not None and (done or not answer.output.is_empty):
+        if position == Position():
+            yield Opened(query_id=query.id, provider=answer.provider, model=answer.model, replayed=replayed)
+        yield from rest_of(answer.output, position)
+    if done:
+        yield query
+    elif query.problem is not None:
+        raise StoredProblem(query.problem, query_id=query.id)
+    else:
+        raise cancellation(query)
