@@ -1,26 +1,25 @@
 """The REST API: each row of the endpoint table is a route with a function behind it, and nothing else is reachable."""
 
+from collections.abc import Sequence
+
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 from llm_gateway.access import Endpoint
-from llm_gateway.endpoints import ENDPOINTS
+from llm_gateway.endpoints import endpoint
 
-from infra.data import DataStack
 from infra.deployment import Deployment
-from infra.functions import Functions
-from infra.local_model import ModelFunction, ModelService
+from infra.functions import answers_as_it_goes, live_arn
+from infra.logs import log_of
 from infra.problems import render_as_problems
 from infra.security import acknowledge, managed_policy_finding
+from infra.table import BUFFERED_LIMIT_S, STREAM_LIMIT_S
 
 # Requests a second over the whole API, and how many may come at once; floods end here, before they cost an invocation.
 _RATE, _BURST = 500, 1000
-_BUFFERED_LIMIT = Duration.seconds(29)
-_STREAM_LIMIT = Duration.minutes(15)
 # Any function tells a caller that there is no such route; this one may touch nothing.
-_FALLBACK = "get_health"
+_FALLBACK = endpoint("get_health")
 _LOGS_FINDING = managed_policy_finding("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
 # No header and no query string, where secrets travel.
 _ACCESS_LOG = {
@@ -38,55 +37,67 @@ _ACCESS_LOG = {
 
 
 class ApiStack(Stack):
-    """The API and its functions.
+    """The API, which calls each function by its name and with one role.
 
-    CloudFormation takes 500 resources a stack. An endpoint takes five or six (function, role with its policy inside, log,
-    permission, method, path) and ten in production (version, alias, alarm, deployment group), so 45 of them fit. That is why
-    each function can have a role of its own. Past that, a second stack of functions is the way.
+    A permission for each method, which is what CDK would add by itself, would take a resource more for each of them.
     """
 
-    def __init__(
-        self, scope: Construct, *, deployment: Deployment, data: DataStack, model: ModelFunction | ModelService | None
-    ) -> None:
-        super().__init__(scope, f"{deployment.prefix}-api", description="LLM gateway: REST API and its functions")
-        self._functions = Functions(self, deployment=deployment, data=data, model=model)
+    def __init__(self, scope: Construct, *, endpoints: Sequence[Endpoint], deployment: Deployment) -> None:
+        super().__init__(scope, f"{deployment.prefix}-api", description="LLM gateway: REST API")
+        self._deployment = deployment
         self.api = self._rest_api(deployment)
         render_as_problems(self.api)
-        functions = {row.name: self._functions.function(row) for row in ENDPOINTS}
-        for row in ENDPOINTS:
-            self._route(row, functions[row.name])
+        self._invoker = self._role(endpoints)
+        for row in endpoints:
+            self.api.root.resource_for_path(row.path).add_method(row.method, self._integration(row))
         # API Gateway would call an unknown path forbidden, and a known one with another method, too.
-        fallback = apigateway.LambdaIntegration(functions[_FALLBACK], allow_test_invoke=False)
         for resource in (self.api.root, self.api.root.add_resource("{proxy+}")):
-            resource.add_method("ANY", fallback)
+            resource.add_method("ANY", self._integration(_FALLBACK))
         self.stage_arn = self.api.deployment_stage.stage_arn
+        # Exported with a web ACL or without, so that it can be switched off: an export in use cannot be removed.
+        self.export_value(self.api.rest_api_id)
+        self.export_value(self.api.deployment_stage.stage_name)
         CfnOutput(self, "ApiUrl", value=self.api.url)
 
-    def _route(self, row: Endpoint, function: lambda_.IFunction) -> None:
-        streams = self._functions.streams(row)
-        mode = apigateway.ResponseTransferMode.STREAM if streams else apigateway.ResponseTransferMode.BUFFERED
-        integration = apigateway.LambdaIntegration(
-            function,
-            allow_test_invoke=False,
-            response_transfer_mode=mode,
-            timeout=_STREAM_LIMIT if streams else _BUFFERED_LIMIT,
+    def _role(self, endpoints: Sequence[Endpoint]) -> iam.Role:
+        functions = [live_arn(self, self._deployment, row) for row in endpoints]
+        invoke = iam.PolicyStatement(sid="Invoke", actions=["lambda:InvokeFunction"], resources=functions)
+        return iam.Role(
+            self,
+            "Invoker",
+            description="API Gateway calls the routes' functions with it",
+            assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
+            inline_policies={"granted": iam.PolicyDocument(statements=[invoke])},
         )
-        self.api.root.resource_for_path(row.path).add_method(row.method, integration)
+
+    def _integration(self, row: Endpoint) -> apigateway.Integration:
+        arn = live_arn(self, self._deployment, row)
+        streams = answers_as_it_goes(self._deployment, row)
+        streamed, whole = (
+            f"2021-11-15/functions/{arn}/response-streaming-invocations",
+            f"2015-03-31/functions/{arn}/invocations",
+        )
+        mode = apigateway.ResponseTransferMode
+        # Not LambdaIntegration, which adds permissions even where there is a role.
+        return apigateway.AwsIntegration(
+            service="lambda",
+            path=streamed if streams else whole,
+            options=apigateway.IntegrationOptions(
+                credentials_role=self._invoker,
+                response_transfer_mode=mode.STREAM if streams else mode.BUFFERED,
+                timeout=Duration.seconds(STREAM_LIMIT_S if streams else BUFFERED_LIMIT_S),
+            ),
+            proxy=True,
+        )
 
     def _rest_api(self, deployment: Deployment) -> apigateway.RestApi:
-        access_log = logs.LogGroup(
-            self,
-            "AccessLog",
-            log_group_name=f"/aws/apigateway/{deployment.prefix}",
-            retention=deployment.log_retention,
-            removal_policy=deployment.removal_policy,
-        )
+        access_log = log_of(self, deployment, "AccessLog")
         api = apigateway.RestApi(
             self,
             "Api",
             rest_api_name=deployment.prefix,
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            # One per account and region: another API may write its logs with it when this one is gone.
+            # One per account and region: another API may write its logs with it when this one is gone, even when it failed.
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
             deploy_options=apigateway.StageOptions(

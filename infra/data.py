@@ -58,6 +58,7 @@ class DataStack(Stack):
         self.pepper = self._pepper()
         for name, value in self.variables.items():
             CfnOutput(self, name.title().replace("_", ""), value=value)
+        self._export_everything()
 
     @property
     def variables(self) -> dict[str, str]:
@@ -87,6 +88,22 @@ class DataStack(Stack):
     def pepper_prefix(self) -> str:
         """What the pepper's name begins with."""
         return f"{self._deployment.prefix}/pepper/"
+
+    def _export_everything(self) -> None:
+        """Export what other stacks may refer to, whether or not they do: an export that is imported cannot be removed.
+
+        Otherwise a function that no longer uses a table would stop its own deployment, because this stack comes first.
+        """
+        queues = (self.dead_letters, self.normal_queue, self.high_queue)
+        referred_to = [
+            *(name for table in self.tables.values() for name in (table.table_arn, table.table_name)),
+            *(name for queue in queues for name in (queue.queue_arn, queue.queue_url, queue.queue_name)),
+            *(self.bodies.bucket_arn, self.bodies.bucket_name),
+            *(self.key.key_arn, self.key.key_id),
+            self.pepper.secret_arn,
+        ]
+        for name in referred_to:
+            self.export_value(name)
 
     def queues(self, name: str) -> tuple[sqs.Queue, ...]:
         """The queues that a worker's row calls `name`, the more urgent first."""

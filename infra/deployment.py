@@ -8,6 +8,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Node
+from llm_gateway.settings import LONGEST_LEASE_S, LONGEST_SILENCE_S, whole_number
 
 
 class WrongSetting(ValueError):
@@ -85,8 +86,8 @@ class Deployment:
             local_model=local_model,
             retention_days=_whole_number(node, "retentionDays"),
             cache_ttl_s=_whole_number(node, "cacheTtlSeconds"),
-            lease_s=_whole_number(node, "leaseSeconds", most=900),
-            keep_alive_s=_whole_number(node, "keepAliveSeconds", most=15),
+            lease_s=_whole_number(node, "leaseSeconds", most=LONGEST_LEASE_S),
+            keep_alive_s=_whole_number(node, "keepAliveSeconds", most=LONGEST_SILENCE_S),
             log_retention=_log_retention(_whole_number(node, "logRetentionDays")),
             # A model on Fargate answers on an address of its own network.
             allow_private_addresses=_is_on(node, "allowPrivateAddresses") or local_model is LocalModel.FARGATE,
@@ -108,8 +109,8 @@ class Deployment:
 
     @property
     def removal_policy(self) -> RemovalPolicy:
-        """What becomes of data when its stack is deleted."""
-        return RemovalPolicy.RETAIN if self.is_prod else RemovalPolicy.DESTROY
+        """What becomes of data when its stack is deleted. What a failed creation made goes with it in any case."""
+        return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if self.is_prod else RemovalPolicy.DESTROY
 
     @property
     def runtime(self) -> lambda_.Runtime:
@@ -155,11 +156,10 @@ def _is_on(node: Node, name: str) -> bool:
 
 def _whole_number(node: Node, name: str, *, most: int | None = None) -> int:
     text = _text(node, name)
-    number = int(text) if text.isdecimal() else 0
-    if number < 1 or (most is not None and number > most):
-        bounds = "from 1 up" if most is None else f"from 1 to {most}"
-        raise WrongSetting(f"{name} must be a whole number {bounds}, not {text!r}.")
-    return number
+    try:
+        return whole_number(name, text, most=most)
+    except ValueError as wrong:
+        raise WrongSetting(f"{wrong}.") from None
 
 
 def _log_retention(days: int) -> logs.RetentionDays:

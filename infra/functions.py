@@ -1,16 +1,17 @@
 """One Lambda for each row of the endpoint table: its one file, its layers, its own role, its own log."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from aws_cdk import Duration, Stack
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
-from llm_gateway.access import Endpoint, Worker
+from llm_gateway.access import Endpoint, Row
 
 from infra.assets import code
 from infra.data import DataStack
@@ -18,6 +19,7 @@ from infra.deployment import Architecture, Deployment, Streaming
 from infra.grants import acknowledged_wildcards, statements, variables
 from infra.layers import TOKENIZERS_MOUNTED_AT, Layers, asks_providers
 from infra.local_model import ModelFunction, ModelService
+from infra.logs import log_of
 from infra.security import acknowledge, managed_policy_finding
 from layers.cache import cached
 
@@ -42,15 +44,26 @@ _REASONS = {
     "AwsSolutions-L1": "The runtime is a setting, because the layers' wheels are locked and tested for it.",
     "AwsSolutions-IAM5[Resource::*]": "Traces and network interfaces, where a deployment has them, take no resource.",
 }
+# The alias that stands for a function's released version in production.
+_ALIAS = "live"
 _CODEDEPLOY_POLICY = "service-role/AWSCodeDeployRoleForLambdaLimited"
 _CODEDEPLOY_FINDING = managed_policy_finding(_CODEDEPLOY_POLICY)
 
 
 class Functions(Construct):
-    """What the functions of one stack share: settings, layers, and in production how new code takes over."""
+    """The functions of `rows`, and what they share: settings, layers, and in production how new code takes over.
+
+    `by_name` has them by the names of their rows; in production the aliases that stand for their released versions.
+    """
 
     def __init__(
-        self, scope: Construct, *, deployment: Deployment, data: DataStack, model: ModelFunction | ModelService | None
+        self,
+        scope: Construct,
+        *,
+        rows: Sequence[Row],
+        deployment: Deployment,
+        data: DataStack,
+        model: ModelFunction | ModelService | None,
     ) -> None:
         super().__init__(scope, "Functions")
         self._deployment = deployment
@@ -59,28 +72,18 @@ class Functions(Construct):
         acknowledge(self, {**acknowledged_wildcards(data), **_REASONS})
         self._layers = Layers(self, deployment=deployment)
         self._rollout = _Rollout(self) if deployment.is_prod else None
+        self.by_name = {row.name: self._live(row) for row in rows}
 
-    def function(self, row: Endpoint | Worker) -> lambda_.IFunction:
-        """Add the row's function; in production the alias that stands for its released version."""
+    def _live(self, row: Row) -> lambda_.IFunction:
         scope = Construct(self, row.name)
         function = self._function(scope, row)
         return self._rollout.alias(scope, function) if self._rollout else function
 
-    def streams(self, row: Endpoint | Worker) -> bool:
-        """Whether the row's function answers as it goes in this deployment."""
-        return isinstance(row, Endpoint) and row.streams and self._deployment.streaming is Streaming.STREAM
-
-    def _function(self, scope: Construct, row: Endpoint | Worker) -> lambda_.Function:
+    def _function(self, scope: Construct, row: Row) -> lambda_.Function:
         deployment = self._deployment
-        streams = self.streams(row)
+        streams = answers_as_it_goes(deployment, row)
         model = self._model if asks_providers(row) else None
-        log_group = logs.LogGroup(
-            scope,
-            "Log",
-            log_group_name=f"/aws/lambda/{function_name(deployment, row)}",
-            retention=deployment.log_retention,
-            removal_policy=deployment.removal_policy,
-        )
+        log_group = log_of(scope, deployment)
         return lambda_.Function(
             scope,
             "Function",
@@ -106,7 +109,7 @@ class Functions(Construct):
             security_groups=model.callers if model else None,
         )
 
-    def _role(self, scope: Construct, row: Endpoint | Worker, log_group: logs.LogGroup) -> iam.Role:
+    def _role(self, scope: Construct, row: Row, log_group: logs.LogGroup) -> iam.Role:
         write_logs = iam.PolicyStatement(
             sid="Log", actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group.log_group_arn]
         )
@@ -147,7 +150,7 @@ class _Rollout(Construct):
 
     def alias(self, scope: Construct, function: lambda_.Function) -> lambda_.Alias:
         """The alias that callers use and CodeDeploy moves; an error while it moves brings the old code back."""
-        alias = lambda_.Alias(scope, "Live", alias_name="live", version=function.current_version)
+        alias = lambda_.Alias(scope, "Live", alias_name=_ALIAS, version=function.current_version)
         errors = alias.metric_errors(period=Duration.minutes(1)).create_alarm(
             scope,
             "Errors",
@@ -168,12 +171,31 @@ class _Rollout(Construct):
         return alias
 
 
-def function_name(deployment: Deployment, row: Endpoint | Worker) -> str:
+def function_name(deployment: Deployment, row: Row) -> str:
     """The name of the row's function in the account."""
     return f"{deployment.prefix}-{row.name}"
 
 
-def files(row: Endpoint | Worker, *, streams: bool) -> Path:
+def live_arn(stack: Stack, deployment: Deployment, row: Row) -> str:
+    """What calls the row's function from another stack: its ARN by name, in production its alias's.
+
+    A reference would be an export, and CloudFormation removes no function whose ARN another stack imports.
+    """
+    name = function_name(deployment, row)
+    return stack.format_arn(
+        service="lambda",
+        resource="function",
+        resource_name=f"{name}:{_ALIAS}" if deployment.is_prod else name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+
+
+def answers_as_it_goes(deployment: Deployment, row: Row) -> bool:
+    """Whether the row's function streams in this deployment."""
+    return isinstance(row, Endpoint) and row.streams and deployment.streaming is Streaming.STREAM
+
+
+def files(row: Row, *, streams: bool) -> Path:
     """A directory with the row's one file, and with `run.sh` if the function streams."""
     source = (_SOURCES / f"{row.name}.py").read_bytes()
     script = _RUN.format(name=row.name) if streams else ""

@@ -1,11 +1,11 @@
 """Turn what a row of the endpoint table reads and writes into exact IAM actions, and variables that name what was granted."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, assert_never
 
 from aws_cdk import ArnFormat
 from aws_cdk import aws_iam as iam
-from llm_gateway.access import Endpoint, Resource, Worker
+from llm_gateway.access import Endpoint, Resource, Row, Worker
 
 from infra.data import KEYS_INDEX, DataStack
 
@@ -56,12 +56,12 @@ _VARIABLES = {
 }
 
 
-def is_public(row: Endpoint | Worker) -> bool:
+def is_public(row: Row) -> bool:
     """Whether nothing is authenticated: such a function is granted nothing and told nothing."""
     return isinstance(row, Endpoint) and row.permission is None
 
 
-def statements(row: Endpoint | Worker, data: DataStack) -> list[iam.PolicyStatement]:
+def statements(row: Row, data: DataStack) -> list[iam.PolicyStatement]:
     """What the row's function may do: what it reads and writes, its queue if it is a worker, and authentication if not."""
     if is_public(row):
         return []
@@ -74,10 +74,12 @@ def statements(row: Endpoint | Worker, data: DataStack) -> list[iam.PolicyStatem
             granted += _authentication(data)
         case Worker():
             granted.append(_consumption(row, data))
+        case _:
+            assert_never(row)
     return [*granted, _key_use(data)]
 
 
-def variables(row: Endpoint | Worker, data: DataStack) -> dict[str, str]:
+def variables(row: Row, data: DataStack) -> dict[str, str]:
     """The environment of the row's function: the names of what it was granted, as `settings.py` reads them."""
     if is_public(row):
         return {}
@@ -100,7 +102,7 @@ def acknowledged_wildcards(data: DataStack) -> dict[str, str]:
     return {f"AwsSolutions-IAM5[Resource::{resource}]": reason for resource, reason in reasons.items()}
 
 
-def _actions(resource: Resource, row: Endpoint | Worker) -> list[str]:
+def _actions(resource: Resource, row: Row) -> list[str]:
     read = _ACTIONS[resource]["reads"] if resource in row.reads else ()
     written = _ACTIONS[resource]["writes"] if resource in row.writes else ()
     return [*read, *written]
@@ -117,8 +119,10 @@ def _arns(resource: Resource, data: DataStack) -> list[str]:
             return [_secrets(data, data.credentials_prefix)]
         case Resource.QUEUE:
             return [data.normal_queue.queue_arn, data.high_queue.queue_arn]
-        case _:
+        case Resource.PROVIDERS | Resource.QUERIES | Resource.LIMITS | Resource.CACHE:
             return [data.tables[resource].table_arn]
+        case _:
+            assert_never(resource)
 
 
 def _authentication(data: DataStack) -> list[iam.PolicyStatement]:

@@ -2,12 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from functools import cache, cached_property
 from pathlib import Path
 
-from aws_cdk import Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
-from llm_gateway.access import Endpoint, Resource, Worker
+from llm_gateway.access import Resource, Row
 
 from infra.assets import code
 from infra.deployment import Deployment
@@ -21,6 +21,10 @@ __all__ = ["TOKENIZERS_MOUNTED_AT", "Layers", "asks_providers"]
 
 # Lambda's own limit is 250; what is loaded in a cold start should stay far below it.
 _LIMIT_MB = 150
+# Every stack with functions asks for the same ones: a synthesis builds each once, and says its size once.
+_build_dependencies = cache(build_dependencies)
+_build_gateway = cache(build_gateway)
+_build_tokenizers = cache(build_tokenizers)
 
 
 class Layers(Construct):
@@ -32,13 +36,15 @@ class Layers(Construct):
         self._sizes_mb: dict[str, float] = {}
         python, architecture = deployment.python, deployment.architecture
         self._dependencies = self._layer(
-            "Dependencies", lambda: build_dependencies(python=python, architecture=architecture)
+            "Dependencies", lambda: _build_dependencies(python=python, architecture=architecture)
         )
-        self._gateway = self._layer("Gateway", lambda: build_gateway(python=python))
-        self._tokenizers = self._layer("Tokenizers", build_tokenizers)
-        self._report()
+        self._gateway = self._layer("Gateway", lambda: _build_gateway(python=python))
 
-    def of(self, row: Endpoint | Worker) -> list[lambda_.LayerVersion]:
+    @cached_property
+    def _tokenizers(self) -> lambda_.LayerVersion:
+        return self._layer("Tokenizers", _build_tokenizers)
+
+    def of(self, row: Row) -> list[lambda_.LayerVersion]:
         """The layers of the row's function: tokens are counted only before a provider is asked."""
         layers = [self._dependencies, self._gateway]
         return [*layers, self._tokenizers] if asks_providers(row) else layers
@@ -46,7 +52,10 @@ class Layers(Construct):
     def _layer(self, name: str, build: Callable[[], Path]) -> lambda_.LayerVersion:
         def measured() -> Path:
             directory = build()
-            self._sizes_mb[name.lower()] = size_mb(directory)
+            self._sizes_mb[name] = _told_size_mb(name, directory)
+            total_mb = sum(self._sizes_mb.values())
+            if total_mb > _LIMIT_MB:
+                raise ValueError(f"The layers take {total_mb:.0f} MB unzipped, more than {_LIMIT_MB}.")
             return directory
 
         return lambda_.LayerVersion(
@@ -57,15 +66,14 @@ class Layers(Construct):
             compatible_architectures=[self._deployment.lambda_architecture],
         )
 
-    def _report(self) -> None:
-        total_mb = sum(self._sizes_mb.values())
-        if total_mb > _LIMIT_MB:
-            raise ValueError(f"The layers take {total_mb:.0f} MB unzipped, more than {_LIMIT_MB}.")
-        if self._sizes_mb:
-            parts = ", ".join(f"{name} {mb:.1f}" for name, mb in self._sizes_mb.items())
-            print(f"layers of {Stack.of(self).stack_name}, MB unzipped: {total_mb:.1f} ({parts})", file=sys.stderr)  # noqa: T201
+
+@cache
+def _told_size_mb(name: str, directory: Path) -> float:
+    size = size_mb(directory)
+    print(f"layer {name.lower()}: {size:.1f} MB unzipped", file=sys.stderr)  # noqa: T201
+    return size
 
 
-def asks_providers(row: Endpoint | Worker) -> bool:
+def asks_providers(row: Row) -> bool:
     """Whether the row's function calls providers, which is what credentials are read for."""
     return Resource.CREDENTIALS in row.reads

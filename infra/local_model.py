@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import ArnFormat, CfnOutput, Duration, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.deployment import Architecture, Deployment, LocalModel
+from infra.logs import log_of
 from infra.security import acknowledge
 
 _IMAGE = Path(__file__).resolve().parents[1] / "container-local-model"
@@ -33,7 +33,7 @@ class ModelFunction(Construct):
     def __init__(self, scope: Construct, *, deployment: Deployment) -> None:
         super().__init__(scope, "Model")
         name = f"{deployment.prefix}-local-model"
-        log = _log_group(self, f"/aws/lambda/{name}", deployment)
+        log = log_of(self, deployment)
         write_logs = iam.PolicyStatement(
             actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log.log_group_arn]
         )
@@ -56,18 +56,20 @@ class ModelFunction(Construct):
             role=role.without_policy_updates(),
             log_group=log,
         )
+        # By name: an ARN that other stacks import could not go when the model is switched to its other form.
+        arn = Stack.of(self).format_arn(
+            service="lambda", resource="function", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
         url = function.add_function_url(
             auth_type=lambda_.FunctionUrlAuthType.AWS_IAM, invoke_mode=lambda_.InvokeMode.RESPONSE_STREAM
         )
         self.address = f"{url.url}v1"
         self.caller_statements = [
-            iam.PolicyStatement(
-                sid="ModelUrl", actions=["lambda:InvokeFunctionUrl"], resources=[function.function_arn]
-            ),
+            iam.PolicyStatement(sid="ModelUrl", actions=["lambda:InvokeFunctionUrl"], resources=[arn]),
             iam.PolicyStatement(
                 sid="Model",
                 actions=["lambda:InvokeFunction"],
-                resources=[function.function_arn],
+                resources=[arn],
                 conditions={"Bool": {"lambda:InvokedViaFunctionUrl": "true"}},
             ),
         ]
@@ -103,7 +105,7 @@ class ModelService(Construct):
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
         )
-        log = _log_group(self, f"/ecs/{deployment.prefix}-local-model", deployment)
+        log = log_of(self, deployment)
         task.add_container(
             "server",
             image=ecs.ContainerImage.from_asset(str(_IMAGE), platform=_platform(deployment), exclude=_NOT_IN_IMAGE),
@@ -162,19 +164,13 @@ def _network(scope: Construct, deployment: Deployment) -> ec2.Vpc:
     vpc = ec2.Vpc(scope, "Network", max_azs=2, nat_gateways=1, restrict_default_security_group=False)
     vpc.add_gateway_endpoint("Tables", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
     vpc.add_gateway_endpoint("Bodies", service=ec2.GatewayVpcEndpointAwsService.S3)
-    flows = _log_group(scope, f"/vpc/{deployment.prefix}-rejected", deployment, "Flows")
+    flows = log_of(scope, deployment, "Flows")
     vpc.add_flow_log(
         "Rejected",
         destination=ec2.FlowLogDestination.to_cloud_watch_logs(flows),
         traffic_type=ec2.FlowLogTrafficType.REJECT,
     )
     return vpc
-
-
-def _log_group(scope: Construct, name: str, deployment: Deployment, id_: str = "Log") -> logs.LogGroup:
-    return logs.LogGroup(
-        scope, id_, log_group_name=name, retention=deployment.log_retention, removal_policy=deployment.removal_policy
-    )
 
 
 def _platform(deployment: Deployment) -> ecr_assets.Platform:

@@ -1,5 +1,7 @@
 """Alarms on what a caller would notice, and a dashboard to look at when one rings."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -7,8 +9,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
-from llm_gateway.access import Endpoint, Worker
-from llm_gateway.endpoints import ROWS, WORKERS
+from llm_gateway.access import Row
+from llm_gateway.endpoints import WORKERS
 
 from infra.data import DataStack
 from infra.deployment import Deployment
@@ -20,7 +22,7 @@ _WINDOW = Duration.minutes(5)
 class MonitoringStack(Stack):
     """Alarms that go to one topic, and the dashboard."""
 
-    def __init__(self, scope: Construct, *, deployment: Deployment, data: DataStack) -> None:
+    def __init__(self, scope: Construct, *, rows: Sequence[Row], deployment: Deployment, data: DataStack) -> None:
         super().__init__(scope, f"{deployment.prefix}-monitoring", description="LLM gateway: alarms and dashboard")
         self._deployment = deployment
         topic = self._topic(data)
@@ -40,7 +42,7 @@ class MonitoringStack(Stack):
         for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(topic))
         if deployment.dashboards:
-            self._dashboard([waiting, urgent], dead)
+            self._dashboard(rows, [waiting, urgent], dead)
 
     def _topic(self, data: DataStack) -> sns.Topic:
         topic = sns.Topic(self, "Alarms", master_key=data.key, enforce_ssl=True)
@@ -66,11 +68,11 @@ class MonitoringStack(Stack):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
-    def _dashboard(self, waiting: list[cloudwatch.Metric], dead: cloudwatch.Metric) -> None:
+    def _dashboard(self, rows: Sequence[Row], waiting: list[cloudwatch.Metric], dead: cloudwatch.Metric) -> None:
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._deployment.prefix)
         requests = [self._api(name) for name in ("Count", "4XXError", "5XXError")]
         latencies = [self._api("Latency", statistic) for statistic in ("p50", "p95", "p99")]
-        functions = [self._errors(row).with_(label=row.name) for row in ROWS]
+        functions = [self._errors(row).with_(label=row.name) for row in rows]
         dashboard.add_widgets(
             cloudwatch.GraphWidget(title="Requests", left=requests, width=12),
             cloudwatch.GraphWidget(title="Latency, ms", left=latencies, width=12),
@@ -87,7 +89,7 @@ class MonitoringStack(Stack):
             period=_WINDOW,
         )
 
-    def _errors(self, row: Endpoint | Worker) -> cloudwatch.Metric:
+    def _errors(self, row: Row) -> cloudwatch.Metric:
         # By name, because a reference would tie this stack to functions that the next deployment may remove.
         return cloudwatch.Metric(
             namespace="AWS/Lambda",

@@ -1,47 +1,58 @@
 """What API Gateway answers by itself, before or instead of a function, in the form of every other problem of the API."""
 
 import json
+from dataclasses import dataclass
+from typing import Final
 
 from aws_cdk import aws_apigateway as apigateway
+from llm_gateway import errors
+from llm_gateway.errors import GatewayError, problem_type
 
-# Gateway response: status, code, title, detail, and when a retry may succeed. Everything else is one of its two families.
-_PROBLEMS = {
-    "MISSING_AUTHENTICATION_TOKEN": (404, "route_not_found", "Not found", "There is no such route.", None),
-    "RESOURCE_NOT_FOUND": (404, "route_not_found", "Not found", "There is no such route.", None),
-    "REQUEST_TOO_LARGE": (413, "payload_too_large", "The payload is too large", "A body may have up to 4 MB.", None),
-    "THROTTLED": (429, "rate_limited", "Too many requests", "The API as a whole gets more than it takes.", 1),
-    "WAF_FILTERED": (429, "rate_limited", "Too many requests", "This address sends more than the API takes.", 60),
-    "INTEGRATION_FAILURE": (503, "dependency_unavailable", "Unavailable for now", "The function did not answer.", 1),
-    "INTEGRATION_TIMEOUT": (
-        504,
-        "deadline_exceeded",
-        "The query's own time is up",
-        "There was no answer in the time that API Gateway waits.",
-        None,
-    ),
-    "DEFAULT_4XX": (400, "malformed_request", "The request cannot be read", "API Gateway refused it.", None),
-    "DEFAULT_5XX": (500, "internal_error", "The gateway failed", "The function ended without an answer.", None),
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The error that an answer is, its detail, and when a retry may succeed."""
+
+    error: type[GatewayError]
+    detail: str
+    retry_after_s: int | None = None
+
+
+# By the gateway response's type. Everything else is one of its two families, which come last.
+_PROBLEMS: Final = {
+    "MISSING_AUTHENTICATION_TOKEN": _Said(errors.RouteNotFound, "There is no such route."),
+    "RESOURCE_NOT_FOUND": _Said(errors.RouteNotFound, "There is no such route."),
+    "REQUEST_TOO_LARGE": _Said(errors.PayloadTooLarge, "A body may have up to 4 MB."),
+    "THROTTLED": _Said(errors.RateLimited, "The API as a whole gets more than it takes.", 1),
+    "WAF_FILTERED": _Said(errors.RateLimited, "This address sends more than the API takes.", 60),
+    "INTEGRATION_FAILURE": _Said(errors.DependencyUnavailable, "The function did not answer.", 1),
+    "INTEGRATION_TIMEOUT": _Said(errors.DeadlineExceeded, "There was no answer in the time that API Gateway waits."),
+    "DEFAULT_4XX": _Said(errors.MalformedRequest, "API Gateway refused it."),
+    "DEFAULT_5XX": _Said(GatewayError, "The function ended without an answer."),
 }
 
 
 def render_as_problems(api: apigateway.RestApi) -> None:
     """Make every answer that API Gateway composes by itself a problem."""
-    for response_type, (status, code, title, detail, retry_after_s) in _PROBLEMS.items():
-        problem = {
-            "type": f"https://llm-gateway.dev/errors/{code}",
-            "title": title,
-            "status": status,
-            "detail": detail,
-            "code": code,
-            "request_id": "$context.requestId",
-        }
+    for response_type, said in _PROBLEMS.items():
         headers = {"Content-Type": "'application/problem+json'", "X-Request-Id": "context.requestId"}
-        if retry_after_s is not None:
-            headers["Retry-After"] = f"'{retry_after_s}'"
+        if said.retry_after_s is not None:
+            headers["Retry-After"] = f"'{said.retry_after_s}'"
         api.add_gateway_response(
             response_type,
             type=apigateway.ResponseType.of(response_type),
-            status_code=str(status),
+            status_code=str(said.error.status),
             response_headers=headers,
-            templates={"application/json": json.dumps(problem)},
+            templates={"application/json": json.dumps(_problem(said))},
         )
+
+
+def _problem(said: _Said) -> dict[str, object]:
+    return {
+        "type": problem_type(said.error.code),
+        "title": said.error.title,
+        "status": said.error.status,
+        "detail": said.detail,
+        "code": said.error.code,
+        "request_id": "$context.requestId",
+    }

@@ -14,7 +14,7 @@ class UndeployableTable(ValueError):
     """A table with rows that AWS does not take; the message names them all."""
 
 
-def check(rows: Sequence[Row]) -> None:
+def check_table(rows: Sequence[Row]) -> None:
     """Raises UndeployableTable."""
     endpoints = [row for row in rows if isinstance(row, Endpoint)]
     found = [*_repeated(rows, endpoints), *_two_variables(endpoints), *_overlong(rows)]

@@ -1,6 +1,7 @@
 """The functions that queues feed."""
 
 from aws_cdk import Stack
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 from llm_gateway.access import Worker
 from llm_gateway.endpoints import WORKERS
@@ -18,18 +19,18 @@ class WorkerStack(Stack):
         self, scope: Construct, *, deployment: Deployment, data: DataStack, model: ModelFunction | ModelService | None
     ) -> None:
         super().__init__(scope, f"{deployment.prefix}-worker", description="LLM gateway: functions that queues feed")
-        self._functions = Functions(self, deployment=deployment, data=data, model=model)
+        functions = Functions(self, rows=WORKERS, deployment=deployment, data=data, model=model)
         for row in WORKERS:
-            self._feed(row, data)
+            _feed(functions.by_name[row.name], row, data)
 
-    def _feed(self, row: Worker, data: DataStack) -> None:
-        function = self._functions.function(row)
-        # Not SqsEventSource, which would also grant what the row's role has already, and more than it needs.
-        for queue in data.queues(row.queue):
-            function.add_event_source_mapping(
-                f"From{queue.node.id}",
-                event_source_arn=queue.queue_arn,
-                batch_size=row.batch_size,
-                max_concurrency=row.max_concurrency,
-                report_batch_item_failures=True,
-            )
+
+def _feed(function: lambda_.IFunction, row: Worker, data: DataStack) -> None:
+    # Not SqsEventSource, which would also grant what the row's role has already, and more than it needs.
+    for queue in data.queues(row.queue):
+        function.add_event_source_mapping(
+            f"From{queue.node.id}",
+            event_source_arn=queue.queue_arn,
+            batch_size=row.batch_size,
+            max_concurrency=row.max_concurrency,
+            report_batch_item_failures=True,
+        )

@@ -14,6 +14,8 @@ from workshop.places import DEV_LOCK, ROOT
 
 ASSEMBLIES: Final = ROOT / ".cache" / "assemblies"
 GATEWAY_PACKAGE: Final = ROOT / "layers" / "gateway" / "python"
+# What the app imports of the gateway's package.
+MODULES: Final = ("__init__", "access", "endpoints", "errors", "settings")
 # What an emulator lacks is off, and functions run on this machine's processor under this Python, which the emulator uses too.
 LOCAL_CONTEXT: Final[Mapping[str, str]] = {
     "architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
@@ -52,10 +54,11 @@ def data_stack_name(context: Mapping[str, object]) -> str:
 def data_assembly(processes: Processes, *, context: Mapping[str, object], env: Mapping[str, str]) -> Assembly:
     """The app synthesized for its data stack; layers, which that stack does not have, are not built."""
     context = {**context, "aws:cdk:bundling-stacks": [data_stack_name(context)]}
-    made_from = [ROOT / name for name in ("app.py", "cdk.json", "infra")]
-    digest = fingerprint.fingerprint(
-        *made_from, GATEWAY_PACKAGE / "llm_gateway" / "endpoints.py", DEV_LOCK, json.dumps(context)
-    )
+    made_from = [
+        *(ROOT / name for name in ("app.py", "cdk.json", "infra")),
+        *(GATEWAY_PACKAGE / "llm_gateway" / f"{name}.py" for name in MODULES),
+    ]
+    digest = fingerprint.fingerprint(*made_from, DEV_LOCK, json.dumps(context))
     assembly = Assembly(path=ASSEMBLIES / digest[:16])
     stamp = assembly.path / "stamp"
     if not fingerprint.is_current(stamp, digest):

@@ -1,6 +1,7 @@
 """The environment, read once: what is not set has a default, what cannot be is refused by name."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ FIGURES = {
     "LEASE_S": "leaseSeconds",
     "KEEP_ALIVE_S": "keepAliveSeconds",
 }
+
+
+def test_every_figure_has_its_setting() -> None:
+    assert {field.name.upper() for field in fields(Settings) if field.type is int} == set(FIGURES)
 
 
 @pytest.mark.parametrize("variable", FIGURES)

@@ -15,7 +15,7 @@ import boto3
 import httpx2
 import pytest
 from botocore.exceptions import ClientError
-from llm_gateway.access import Endpoint, Resource, Worker
+from llm_gateway.access import Endpoint, Resource, Row
 from llm_gateway.domain.keys import Role
 
 from local_aws import emulator, gateway
@@ -87,7 +87,7 @@ class Deployment:
             **(credentials or owner),
         )
 
-    def credentials_of(self, row: Endpoint | Worker) -> dict[str, str]:
+    def credentials_of(self, row: Row) -> dict[str, str]:
         """The credentials that a function with the row's role has: another function is given the role, and tells."""
         functions, name = self.sdk("lambda"), f"probe-{row.name}"
         role = functions.get_function_configuration(FunctionName=f"{NAME}-{row.name}")
@@ -101,7 +101,7 @@ class Deployment:
         credentials: dict[str, str] = json.load(functions.invoke(FunctionName=name)["Payload"])
         return credentials
 
-    def allowed(self, row: Endpoint | Worker) -> dict[str, bool]:
+    def allowed(self, row: Row) -> dict[str, bool]:
         """What the row's function may do, tried: "queries writes", "pepper reads" and so on."""
         secret_id = f"{self.deployed.variables['CREDENTIALS_PREFIX']}probe"
         variables, credentials = self.deployed.variables, self.credentials_of(row)
@@ -144,7 +144,7 @@ def running_deployment(logs: Path) -> Iterator[Deployment]:
         yield Deployment(aws=aws, deployed=deployed, processes=processes)
 
 
-def granted(row: Endpoint | Worker) -> dict[str, bool]:
+def granted(row: Row) -> dict[str, bool]:
     """What the row's function may do, as the table says it; an endpoint that is not public authenticates, too."""
     authenticates = isinstance(row, Endpoint) and row.permission is not None
     found = {}

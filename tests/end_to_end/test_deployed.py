@@ -8,9 +8,9 @@ from urllib.parse import urljoin
 
 import httpx2
 import pytest
-from llm_gateway.access import Endpoint, Worker
+from llm_gateway.access import Endpoint
 from llm_gateway.domain.keys import Role
-from llm_gateway.endpoints import BASE_PATH, ENDPOINTS, WORKERS
+from llm_gateway.endpoints import BASE_PATH, ENDPOINTS, ROWS
 
 from tests.adapters.upstream import Answer, Refusal, ScriptedUpstream
 from tests.adapters.upstream_wires import Said
@@ -260,10 +260,9 @@ def test_a_role_may_do_what_it_may(caller: Client) -> None:
 def test_a_function_can_do_what_its_row_says_and_nothing_else(deployment: Deployment) -> None:
     prefix = deployment.deployed.variables["CREDENTIALS_PREFIX"]
     deployment.sdk("secretsmanager").create_secret(Name=f"{prefix}probe", SecretString="{}")
-    rows: list[Endpoint | Worker] = [*ENDPOINTS, *WORKERS]
     with ThreadPoolExecutor(COLD_STARTS_AT_ONCE) as pool:
-        tried = {row.name: found for row, found in zip(rows, pool.map(deployment.allowed, rows), strict=True)}
-    assert tried == {row.name: granted(row) for row in rows}
+        tried = {row.name: found for row, found in zip(ROWS, pool.map(deployment.allowed, ROWS), strict=True)}
+    assert tried == {row.name: granted(row) for row in ROWS}
 
 
 def test_many_queries_at_once_are_all_answered(caller: Client, provider: Scripted) -> None:
@@ -282,11 +281,12 @@ def test_many_queries_at_once_are_all_answered(caller: Client, provider: Scripte
 
 
 def test_no_function_has_logged_a_failure(deployment: Deployment, first_answers: dict[str, httpx2.Response]) -> None:
-    logs = deployment.sdk("logs")
-    assert eventually(lambda: logs.describe_log_streams(logGroupName=f"/aws/lambda/{NAME}-get_health")["logStreams"])
-    for row in (*ENDPOINTS, *WORKERS):
-        lines = [
-            event["message"]
-            for event in logs.filter_log_events(logGroupName=f"/aws/lambda/{NAME}-{row.name}")["events"]
-        ]
+    logs, functions = deployment.sdk("logs"), deployment.sdk("lambda")
+    groups = {
+        row.name: functions.get_function_configuration(FunctionName=f"{NAME}-{row.name}")["LoggingConfig"]["LogGroup"]
+        for row in ROWS
+    }
+    assert eventually(lambda: logs.describe_log_streams(logGroupName=groups["get_health"])["logStreams"])
+    for group in groups.values():
+        lines = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
         assert [line for line in lines if '"level":"ERROR"' in line or "Traceback" in line] == []

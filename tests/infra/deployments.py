@@ -4,18 +4,24 @@ import atexit
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from aws_cdk import App
+from llm_gateway.access import Area, Endpoint
+from llm_gateway.endpoints import AREAS, WORKERS
 
 from app import add_stacks
 
 ROOT = Path(__file__).parents[2]
 Resource = dict[str, Any]
+# The stack of each function, by the name of its row.
+STACKS = {row.name: area.value for area, rows in AREAS.items() for row in rows} | {
+    row.name: "worker" for row in WORKERS
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,14 @@ class Deployed:
     templates: dict[str, Template]
     report: dict[str, Any]
 
+    def having(self, row: str) -> Template:
+        """The stack that has the function of a row."""
+        return self.templates[STACKS[row]]
+
+    def functions(self) -> dict[str, dict[str, Any]]:
+        """The properties of every function of the table, by the name of its row."""
+        return {row: self.having(row).functions()[row] for row in STACKS}
+
     def __getattr__(self, stack: str) -> Template:
         return self.templates[stack]
 
@@ -63,12 +77,17 @@ class Deployed:
 @cache
 def deployed(**settings: str) -> Deployed:
     """The templates of a deployment with `cdk.json`'s settings and these; no layer is built for it."""
+    return synthesized(AREAS, **settings)
+
+
+def synthesized(areas: Mapping[Area, Sequence[Endpoint]], **settings: str) -> Deployed:
+    """The same for another table."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     # Kept until the tests end: CDK reads its assembly again when it reports.
     output = Path(tempfile.mkdtemp(prefix="llm-gateway-"))
     atexit.register(shutil.rmtree, output, ignore_errors=True)
     app = App(context={**context, **settings, "aws:cdk:bundling-stacks": []}, outdir=str(output))
-    add_stacks(app)
+    add_stacks(app, areas)
     app.synth()
     return Deployed(_templates(output), json.loads((output / "validation-report.json").read_text()))
 

@@ -5,11 +5,23 @@ import re
 
 import pytest
 from llm_gateway import errors
-from llm_gateway.endpoints import ENDPOINTS
+from llm_gateway.endpoints import AREAS, ENDPOINTS
+from llm_gateway.entrypoints.problems import problem_of
 
-from tests.infra.deployments import Template, deployed
+from tests.infra.deployments import Template, deployed, synthesized
 
 API = "AWS::ApiGateway::"
+SAID_BY_API_GATEWAY = {
+    "MISSING_AUTHENTICATION_TOKEN": "route_not_found",
+    "RESOURCE_NOT_FOUND": "route_not_found",
+    "REQUEST_TOO_LARGE": "payload_too_large",
+    "THROTTLED": "rate_limited",
+    "WAF_FILTERED": "rate_limited",
+    "INTEGRATION_FAILURE": "dependency_unavailable",
+    "INTEGRATION_TIMEOUT": "deadline_exceeded",
+    "DEFAULT_4XX": "malformed_request",
+    "DEFAULT_5XX": "internal_error",
+}
 
 
 def routes(template: Template):
@@ -30,9 +42,9 @@ def routes(template: Template):
 
 
 def called(properties):
-    """The logical id of the function or alias that a route calls."""
-    (id_,) = re.findall(r'"(?:Fn::GetAtt": \["|Ref": ")(Functions\w+)"', json.dumps(properties["Integration"]["Uri"]))
-    return id_
+    """The name of the function that a route calls, with that of its alias if it calls one."""
+    (name,) = re.findall(r":function:([\w:-]+)/", json.dumps(properties["Integration"]["Uri"]))
+    return name
 
 
 def test_the_routes_are_those_of_the_table():
@@ -41,20 +53,68 @@ def test_the_routes_are_those_of_the_table():
 
 
 def test_each_route_calls_the_function_of_its_row():
-    api = deployed().api
-    functions = api.of_type("AWS::Lambda::Function")
-    found = routes(api)
+    found = routes(deployed().api)
     for row in ENDPOINTS:
-        function = functions[called(found[row.method, row.path])]
-        assert function["Properties"]["FunctionName"] == f"llm-gateway-dev-{row.name}"
+        assert called(found[row.method, row.path]) == deployed().functions()[row.name]["FunctionName"]
     assert called(found["ANY", "/{proxy+}"]) == called(found["ANY", "/"]) == called(found["GET", "/health"])
 
 
-def test_only_the_routes_may_invoke_functions():
-    for permission in deployed().api.properties("AWS::Lambda::Permission"):
-        assert permission["Principal"] == "apigateway.amazonaws.com"
-        assert "test-invoke-stage" not in json.dumps(permission["SourceArn"])
-    assert not deployed().api.of_type("AWS::Lambda::Url")
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_one_role_calls_the_functions_of_the_routes_and_no_others(stage):
+    api = deployed(stage=stage).api
+    ((id_, role),) = ((id_, role) for id_, role in api.of_type("AWS::IAM::Role").items() if id_.startswith("Invoker"))
+    found = routes(api).values()
+    for properties in found:
+        assert properties["Integration"]["Credentials"] == {"Fn::GetAtt": [id_, "Arn"]}
+    (policy,) = role["Properties"]["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "lambda:InvokeFunction"
+    allowed = [re.findall(r":function:([\w:-]+)", json.dumps(arn))[0] for arn in statement["Resource"]]
+    assert sorted(allowed) == sorted({called(properties) for properties in found})
+    (trusted,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trusted["Principal"] == {"Service": "apigateway.amazonaws.com"}
+
+
+def test_nobody_else_may_call_a_function():
+    for template in deployed():
+        assert not template.of_type("AWS::Lambda::Permission")
+        assert not template.of_type("AWS::Lambda::Url")
+
+
+def test_in_production_the_routes_reach_the_alias():
+    for properties in routes(deployed(stage="prod").api).values():
+        assert called(properties).endswith(":live")
+
+
+@pytest.mark.parametrize("name", ["streaming", "stage"])
+def test_what_changes_a_method_makes_a_new_deployment_of_the_api(name):
+    changed = deployed(**{name: {"streaming": "buffered", "stage": "prod"}[name]})
+    assert deployment_id(changed.api) != deployment_id(deployed().api)
+
+
+def test_another_route_makes_a_new_deployment_of_the_api():
+    fewer = {area: rows[:-1] for area, rows in AREAS.items()}
+    assert deployment_id(synthesized(fewer).api) != deployment_id(deployed().api)
+    assert deployment_id(synthesized(AREAS).api) == deployment_id(deployed().api)
+
+
+def deployment_id(template: Template):
+    """The logical id of the API's deployment, which CloudFormation makes anew where it is another."""
+    (id_,) = template.of_type(f"{API}Deployment")
+    return id_
+
+
+def test_functions_come_and_go_without_the_api():
+    """The API imports nothing, so that no export of a function's stack stands in the way of its removal."""
+    assert "Fn::ImportValue" not in json.dumps(deployed().api.body)
+    for area in AREAS:
+        assert not deployed().templates[area].body.get("Outputs")
+
+
+def test_the_web_acl_can_be_switched_off():
+    with_acl, without = (deployed(stage="prod", waf=waf).api.body["Outputs"] for waf in ("on", "off"))
+    assert with_acl == without
+    assert [output for output in without.values() if "Export" in output]
 
 
 def test_streaming_routes_stream_for_a_quarter_of_an_hour():
@@ -73,18 +133,18 @@ def test_nothing_streams_where_the_context_says_so():
 
 
 def test_what_api_gateway_says_itself_are_the_problems_of_the_api():
-    known = {kind.code: kind for kind in _descendants(errors.GatewayError)}
+    kinds = {kind.code: kind for kind in _descendants(errors.GatewayError) if "code" in vars(kind)}
     responses = deployed().api.properties(f"{API}GatewayResponse")
-    assert {"MISSING_AUTHENTICATION_TOKEN", "THROTTLED", "DEFAULT_4XX", "DEFAULT_5XX"} <= {
-        response["ResponseType"] for response in responses
+    problems = {
+        response["ResponseType"]: json.loads(response["ResponseTemplates"]["application/json"])
+        for response in responses
     }
+    assert {type_: problem["code"] for type_, problem in problems.items()} == SAID_BY_API_GATEWAY
     for response in responses:
-        problem = json.loads(response["ResponseTemplates"]["application/json"])
-        headers = response["ResponseParameters"]
-        kind = known[problem["code"]]
-        assert problem["status"] == kind.status == int(response["StatusCode"])
-        assert problem["title"] == kind.title
-        assert problem["request_id"] == "$context.requestId"
+        problem, headers = problems[response["ResponseType"]], response["ResponseParameters"]
+        error = kinds[problem["code"]](problem["detail"])
+        assert problem == problem_of(error, request_id="$context.requestId").model_dump()
+        assert problem["status"] == int(response["StatusCode"])
         assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
         assert headers["gatewayresponse.header.X-Request-Id"] == "context.requestId"
         assert ("gatewayresponse.header.Retry-After" in headers) == (problem["status"] in (429, 503))
@@ -101,25 +161,6 @@ def test_the_stage_throttles_and_logs_no_secret():
     # A path or a query string may carry an id or more; the route's pattern does not.
     for word in ("header", "authorizer", "querystring", "$context.path", "$input", "apiKey"):
         assert word not in logged
-
-
-@pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_an_api_of_45_endpoints_would_fit_into_one_stack(stage):
-    resources = deployed(stage=stage).api.body["Resources"]
-    mine = [resource for id_, resource in resources.items() if _belongs_to_an_endpoint(id_, resource["Type"])]
-    each = len(mine) / len(ENDPOINTS)
-    assert len(resources) - len(mine) + 45 * each <= 500
-
-
-def test_every_timeout_ends_before_api_gateway_gives_up():
-    for row in ENDPOINTS:
-        assert row.timeout_s <= (900 if row.streams else 29)
-
-
-def _belongs_to_an_endpoint(id_, type_):
-    return type_ in (f"{API}Method", f"{API}Resource", "AWS::Lambda::Permission") or (
-        id_.startswith("Functions") and not id_.startswith(("FunctionsLayers", "FunctionsRollout"))
-    )
 
 
 def _descendants(kind):

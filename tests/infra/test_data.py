@@ -83,7 +83,8 @@ def test_plain_http_is_refused(type_):
 def test_production_outlives_its_stack():
     data = deployed(stage="prod").data
     for type_ in STATEFUL:
-        assert {resource["DeletionPolicy"] for resource in data.of_type(type_).values()} == {"Retain"}
+        for resource in data.of_type(type_).values():
+            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     for table in data.properties("AWS::DynamoDB::Table"):
         assert table["DeletionProtectionEnabled"] is True
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
@@ -112,6 +113,13 @@ def test_a_plain_process_learns_what_it_needs_from_the_outputs():
     outputs = {name for name in deployed().data.body["Outputs"] if not name.startswith("Exports")}
     assert {_output(name) for name, default in asked.items() if default == ""} <= outputs
     assert outputs <= {_output(name) for name in asked}
+
+
+def test_every_variable_reaches_a_function():
+    told = {name for row in deployed().functions().values() for name in row.get("Environment", {}).get("Variables", {})}
+    outputs = {name for name in deployed().data.body["Outputs"] if not name.startswith("Exports")}
+    # The queue of dead letters feeds its worker; a plain process looks for them by itself.
+    assert outputs - {_output(name) for name in told} == {"DeadLettersUrl"}
 
 
 def _output(name):

@@ -54,6 +54,22 @@ def test_a_setting_that_is_missing_is_named():
         Deployment.from_context(App(context=context).node)
 
 
+def test_every_setting_of_the_file_is_read():
+    class Asked:
+        """A context that notes what is asked of it."""
+
+        def __init__(self):
+            self.names = set()
+
+        def try_get_context(self, name):
+            self.names.add(name)
+            return SETTINGS[name]
+
+    asked = Asked()
+    Deployment.from_context(asked)
+    assert asked.names == {name for name in SETTINGS if not name.startswith("@")}
+
+
 def test_the_app_says_what_is_wrong_in_a_sentence():
     environment = {**os.environ, "CDK_CONTEXT_JSON": json.dumps({**SETTINGS, "stage": "production"})}
     command = [sys.executable, "app.py"]

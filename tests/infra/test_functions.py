@@ -11,23 +11,23 @@ from pathlib import Path
 
 import pytest
 from llm_gateway.access import Resource
-from llm_gateway.endpoints import ENDPOINTS, WORKERS, endpoint
+from llm_gateway.endpoints import ENDPOINTS, ROWS, endpoint
 
 from infra.functions import files
-from tests.infra.deployments import ROOT, deployed
+from tests.infra.deployments import ROOT, STACKS, deployed
 
 PACKAGE = ROOT / "layers" / "gateway" / "python"
 STREAMING = [row for row in ENDPOINTS if row.streams]
-ROWS = [(row, "api") for row in ENDPOINTS] + [(row, "worker") for row in WORKERS]
+WITH_FUNCTIONS = sorted(set(STACKS.values()))
 
 
-def function(row, stack, **settings):
-    return deployed(**settings).templates[stack].functions()[row.name]
+def function(row, **settings):
+    return deployed(**settings).functions()[row.name]
 
 
-@pytest.mark.parametrize(("row", "stack"), ROWS)
-def test_size_and_handler_come_from_the_row(row, stack):
-    properties = function(row, stack)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_size_and_handler_come_from_the_row(row):
+    properties = function(row)
     assert properties["MemorySize"] == row.memory_mb
     assert properties["Timeout"] == row.timeout_s
     assert properties["Handler"] == ("run.sh" if row in STREAMING else f"{row.name}.handler")
@@ -35,9 +35,9 @@ def test_size_and_handler_come_from_the_row(row, stack):
     assert properties["Architectures"] == ["arm64"]
 
 
-@pytest.mark.parametrize(("row", "stack"), ROWS)
-def test_only_functions_that_ask_providers_carry_tokenizers(row, stack):
-    layers = [layer["Ref"] for layer in function(row, stack, streaming="buffered")["Layers"]]
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_only_functions_that_ask_providers_carry_tokenizers(row):
+    layers = [layer["Ref"] for layer in function(row, streaming="buffered")["Layers"]]
     expected = (
         ["Dependencies", "Gateway", "Tokenizers"] if Resource.CREDENTIALS in row.reads else ["Dependencies", "Gateway"]
     )
@@ -46,7 +46,8 @@ def test_only_functions_that_ask_providers_carry_tokenizers(row, stack):
 
 def test_context_chooses_processor_and_python():
     settings = {"architecture": "x86_64", "python": "3.12"}
-    for template in (deployed(**settings).api, deployed(**settings).worker):
+    for stack in WITH_FUNCTIONS:
+        template = deployed(**settings).templates[stack]
         for properties in template.functions().values():
             assert (properties["Architectures"], properties["Runtime"]) == (["x86_64"], "python3.12")
         for layer in template.properties("AWS::Lambda::LayerVersion"):
@@ -57,21 +58,20 @@ def test_context_chooses_processor_and_python():
 def test_every_log_ends():
     for template in deployed(logRetentionDays="7"):
         assert {log["RetentionInDays"] for log in template.properties("AWS::Logs::LogGroup")} <= {7}
-    for row, stack in ROWS:
-        template = deployed().templates[stack]
-        log = template.of_type("AWS::Logs::LogGroup")[function(row, stack)["LoggingConfig"]["LogGroup"]["Ref"]]
-        assert log["Properties"]["LogGroupName"] == f"/aws/lambda/llm-gateway-dev-{row.name}"
+    for row in ROWS:
+        log = deployed().having(row.name).of_type("AWS::Logs::LogGroup")
+        assert function(row)["LoggingConfig"]["LogGroup"]["Ref"] in log
 
 
 def test_tracing_is_off_unless_it_is_asked_for():
-    row, stack = ROWS[0]
-    assert "TracingConfig" not in function(row, stack)
-    assert function(row, stack, tracing="on")["TracingConfig"] == {"Mode": "Active"}
+    row = ROWS[0]
+    assert "TracingConfig" not in function(row)
+    assert function(row, tracing="on")["TracingConfig"] == {"Mode": "Active"}
 
 
 @pytest.mark.parametrize("row", STREAMING)
 def test_a_streaming_function_runs_behind_the_web_adapter(row):
-    properties = function(row, "api")
+    properties = function(row)
     assert properties["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"] == "/opt/bootstrap"
     assert properties["Environment"]["Variables"]["AWS_LWA_INVOKE_MODE"] == "response_stream"
     assert ":layer:LambdaAdapterLayerArm64:" in str(properties["Layers"][-1])
@@ -79,12 +79,12 @@ def test_a_streaming_function_runs_behind_the_web_adapter(row):
 
 @pytest.mark.parametrize("row", STREAMING)
 def test_the_same_function_is_a_plain_handler_where_nothing_streams(row):
-    properties = function(row, "api", streaming="buffered")
+    properties = function(row, streaming="buffered")
     assert properties["Handler"] == f"{row.name}.handler"
     assert "AWS_LAMBDA_EXEC_WRAPPER" not in properties["Environment"]["Variables"]
 
 
-@pytest.mark.parametrize("stack", ["api", "worker"])
+@pytest.mark.parametrize("stack", WITH_FUNCTIONS)
 def test_in_production_new_code_gets_a_tenth_of_the_calls_first(stack):
     template = deployed(stage="prod").templates[stack]
     aliases = template.of_type("AWS::Lambda::Alias")
@@ -99,16 +99,15 @@ def test_in_production_new_code_gets_a_tenth_of_the_calls_first(stack):
         assert alarms[alarm["Name"]["Ref"]]["Properties"]["MetricName"] == "Errors"
 
 
-def test_in_production_callers_reach_the_alias():
-    for permission in deployed(stage="prod").api.properties("AWS::Lambda::Permission"):
-        assert "Live" in permission["FunctionName"]["Ref"]
+def test_in_production_queues_feed_the_alias():
     for source in deployed(stage="prod").worker.properties("AWS::Lambda::EventSourceMapping"):
         assert ":live" in str(source["FunctionName"]) or "Live" in str(source["FunctionName"])
 
 
 def test_elsewhere_new_code_is_there_at_once():
-    assert not deployed().api.of_type("AWS::Lambda::Alias")
-    assert not deployed().api.of_type("AWS::CodeDeploy::DeploymentGroup")
+    for template in deployed():
+        assert not template.of_type("AWS::Lambda::Alias")
+        assert not template.of_type("AWS::CodeDeploy::DeploymentGroup")
 
 
 def test_a_function_carries_its_one_file():

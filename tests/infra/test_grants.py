@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from llm_gateway.endpoints import ENDPOINTS, WORKERS
+from llm_gateway.endpoints import ENDPOINTS, ROWS, WORKERS
 
-from tests.infra.deployments import deployed
+from tests.infra.deployments import STACKS, deployed
 
 READ_ITEMS = "dynamodb:GetItem"
 LIST_ITEMS = ["dynamodb:GetItem", "dynamodb:Query"]
@@ -37,19 +37,18 @@ TUNING = {
     *("AWS_LAMBDA_EXEC_WRAPPER", "AWS_LWA_INVOKE_MODE", "AWS_LWA_READINESS_CHECK_PROTOCOL", "PORT"),
 }
 PUBLIC = [row.name for row in ENDPOINTS if row.permission is None]
-ROWS = [(row.name, "api") for row in ENDPOINTS] + [(row.name, "worker") for row in WORKERS]
 
 
-def granted(row, stack="api", **settings):
-    return deployed(**settings).templates[stack].statements(row)
+def granted(row, **settings):
+    return deployed(**settings).having(row).statements(row)
 
 
-def actions(row, stack="api"):
-    return {sid: statement["Action"] for sid, statement in granted(row, stack).items()}
+def actions(row):
+    return {sid: statement["Action"] for sid, statement in granted(row).items()}
 
 
-def knows(row, stack="api"):
-    return set(deployed().templates[stack].functions()[row].get("Environment", {}).get("Variables", {}))
+def knows(row):
+    return set(deployed().functions()[row].get("Environment", {}).get("Variables", {}))
 
 
 @pytest.mark.parametrize("row", PUBLIC)
@@ -59,37 +58,36 @@ def test_public_functions_may_nothing_but_log(row):
 
 
 @pytest.mark.parametrize(
-    ("row", "stack", "expected"),
+    ("row", "expected"),
     [
-        ("list_providers", "api", {**AUTHENTICATED, "Providers": LIST_ITEMS}),
-        ("create_provider", "api", {**AUTHENTICATED, "Providers": WRITE_ITEMS, "Credentials": WRITE_SECRET}),
-        ("get_query_status", "api", {**AUTHENTICATED, "Queries": READ_ITEMS}),
+        ("list_providers", {**AUTHENTICATED, "Providers": LIST_ITEMS}),
+        ("create_provider", {**AUTHENTICATED, "Providers": WRITE_ITEMS, "Credentials": WRITE_SECRET}),
+        ("get_query_status", {**AUTHENTICATED, "Queries": READ_ITEMS}),
         (
             "get_query_result",
-            "api",
             {**AUTHENTICATED, "Queries": READ_ITEMS, "Bodies": ["s3:GetObject", "s3:ListBucket"]},
         ),
-        ("run_query", "api", {**AUTHENTICATED, **ASKING}),
-        ("process_query", "worker", {**EVERYWHERE, **ASKING, "Consumption": CONSUME}),
+        ("run_query", {**AUTHENTICATED, **ASKING}),
+        ("process_query", {**EVERYWHERE, **ASKING, "Consumption": CONSUME}),
     ],
 )
-def test_a_function_may_do_what_its_row_says(row, stack, expected):
-    may = actions(row, stack)
+def test_a_function_may_do_what_its_row_says(row, expected):
+    may = actions(row)
     assert {sid: may.get(sid) for sid in expected} == expected
 
 
-@pytest.mark.parametrize(("row", "stack"), ROWS)
-def test_every_action_is_named_and_every_resource_is_the_stacks_own(row, stack):
-    for statement in granted(row, stack).values():
+@pytest.mark.parametrize("row", STACKS)
+def test_every_action_is_named_and_every_resource_is_the_stacks_own(row):
+    for statement in granted(row).values():
         assert "*" not in json.dumps(statement["Action"])
         for arn in _list(statement["Resource"]):
             assert arn != "*"
             assert _wildcard(arn) in (None, "bodies", "llm-gateway-dev/providers/", "llm-gateway-dev/pepper/")
 
 
-@pytest.mark.parametrize(("row", "stack"), ROWS)
-def test_the_key_is_used_only_through_the_services_that_encrypt(row, stack):
-    statement = granted(row, stack).get("Key")
+@pytest.mark.parametrize("row", STACKS)
+def test_the_key_is_used_only_through_the_services_that_encrypt(row):
+    statement = granted(row).get("Key")
     if statement is None:
         assert row in PUBLIC
     else:
@@ -99,11 +97,11 @@ def test_the_key_is_used_only_through_the_services_that_encrypt(row, stack):
         assert services == [{"Fn::Join": ["", [name, region, ".amazonaws.com"]]} for name in expected]
 
 
-@pytest.mark.parametrize("row", [*ENDPOINTS, *WORKERS], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_function_knows_the_names_of_what_it_was_granted_and_no_others(row):
     granted = {name for resource in row.reads | row.writes for name in NAMES[resource]}
     if row in WORKERS:
-        assert knows(row.name, "worker") - TUNING == granted
+        assert knows(row.name) - TUNING == granted
     elif row.permission is None:
         assert knows(row.name) == set()
     else:
@@ -111,18 +109,18 @@ def test_a_function_knows_the_names_of_what_it_was_granted_and_no_others(row):
 
 
 @pytest.mark.parametrize(
-    ("row", "stack", "expected"),
+    ("row", "expected"),
     [
-        ("stream_query", "api", {"LEASE_S": "60", "KEEP_ALIVE_S": "12"}),
-        ("resume_query_stream", "api", {"LEASE_S": "60", "KEEP_ALIVE_S": "12"}),
-        ("run_query", "api", {"LEASE_S": "60"}),
-        ("process_query", "worker", {"LEASE_S": "60"}),
-        ("bury_query", "worker", {"LEASE_S": "60"}),
-        ("list_providers", "api", {}),
+        ("stream_query", {"LEASE_S": "60", "KEEP_ALIVE_S": "12"}),
+        ("resume_query_stream", {"LEASE_S": "60", "KEEP_ALIVE_S": "12"}),
+        ("run_query", {"LEASE_S": "60"}),
+        ("process_query", {"LEASE_S": "60"}),
+        ("bury_query", {"LEASE_S": "60"}),
+        ("list_providers", {}),
     ],
 )
-def test_who_holds_queries_knows_for_how_long_and_who_streams_how_long_to_be_silent(row, stack, expected):
-    variables = deployed().templates[stack].functions()[row]["Environment"]["Variables"]
+def test_who_holds_queries_knows_for_how_long_and_who_streams_how_long_to_be_silent(row, expected):
+    variables = deployed().functions()[row]["Environment"]["Variables"]
     assert {name: variables[name] for name in ("LEASE_S", "KEEP_ALIVE_S") if name in variables} == expected
 
 

@@ -1,11 +1,13 @@
 """A model of one's own, in either form."""
 
+import json
+
 from llm_gateway.access import Resource
-from llm_gateway.endpoints import ENDPOINTS
+from llm_gateway.endpoints import ROWS
 
 from tests.infra.deployments import deployed
 
-ASKING = {row.name for row in ENDPOINTS if Resource.CREDENTIALS in row.reads}
+ASKING = {row.name for row in ROWS if Resource.CREDENTIALS in row.reads}
 
 
 def test_there_is_none_unless_it_is_asked_for():
@@ -22,11 +24,19 @@ def test_as_a_lambda_it_answers_signed_requests_only():
     assert "LocalModelUrl" in model.body["Outputs"]
 
 
+def test_the_lambda_can_be_switched_off():
+    outputs = deployed(localModel="lambda").local_model.body["Outputs"]
+    assert not [output for output in outputs.values() if "Export" in output]
+
+
 def test_only_what_asks_providers_may_call_the_lambda():
-    api = deployed(localModel="lambda").api
-    may_call = {row.name for row in ENDPOINTS if "ModelUrl" in api.statements(row.name)}
-    assert may_call == ASKING
-    statements = api.statements("run_query")
+    deployment = deployed(localModel="lambda")
+    statements = {row.name: deployment.having(row.name).statements(row.name) for row in ROWS}
+    assert {name for name, named in statements.items() if "ModelUrl" in named} == ASKING
+    statements = statements["run_query"]
+    (model,) = deployment.local_model.properties("AWS::Lambda::Function")
+    for name in ("Model", "ModelUrl"):
+        assert json.dumps(statements[name]["Resource"]).endswith(f':function:{model["FunctionName"]}"]]}}')
     assert statements["ModelUrl"]["Action"] == "lambda:InvokeFunctionUrl"
     assert statements["Model"]["Condition"] == {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}
 
@@ -38,13 +48,12 @@ def test_as_a_service_it_is_reached_only_from_functions_that_ask_providers():
     assert service["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "DISABLED"
     (ingress,) = deployment.local_model.properties("AWS::EC2::SecurityGroupIngress")
     assert "Callers" in str(ingress["SourceSecurityGroupId"])
-    in_network = {name for name, function in deployment.api.functions().items() if "VpcConfig" in function}
+    in_network = {name for name, function in deployment.functions().items() if "VpcConfig" in function}
     assert in_network == ASKING
-    assert "VpcConfig" in deployment.worker.functions()["process_query"]
 
 
 def test_its_private_address_may_then_be_a_providers():
-    variables = deployed(localModel="fargate").api.functions()["create_provider"]["Environment"]["Variables"]
+    variables = deployed(localModel="fargate").functions()["create_provider"]["Environment"]["Variables"]
     output = deployed(localModel="fargate").data.body["Outputs"]["AllowPrivateAddresses"]
     assert variables["ALLOW_PRIVATE_ADDRESSES"] == output["Value"] == "true"
     assert deployed().data.body["Outputs"]["AllowPrivateAddresses"]["Value"] == "false"

@@ -6,7 +6,7 @@ import pytest
 from llm_gateway.access import Dialect, Endpoint, Permission, Worker
 from llm_gateway.endpoints import AREAS, BASE_PATH, ENDPOINTS, ROWS
 
-from infra.table import UndeployableTable, check
+from infra.table import UndeployableTable, check_table
 
 
 def row(name, path, method="GET", **columns):
@@ -14,7 +14,7 @@ def row(name, path, method="GET", **columns):
 
 
 def test_the_table_can_be_deployed():
-    check(ROWS)
+    check_table(ROWS)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_table_can_be_deployed():
 )
 def test_what_aws_would_refuse_is_named(rows, fault):
     with pytest.raises(UndeployableTable) as refused:
-        check([*ROWS, *rows])
+        check_table([*ROWS, *rows])
     assert str(refused.value).splitlines()[1:] == [f"- {fault}"]
 
 
@@ -50,12 +50,12 @@ def test_what_aws_would_refuse_is_named(rows, fault):
     ],
 )
 def test_what_aws_takes_is_taken(rows):
-    check([*ROWS, *rows])
+    check_table([*ROWS, *rows])
 
 
 def test_every_fault_is_named_at_once():
     with pytest.raises(UndeployableTable) as refused:
-        check([replace(one, timeout_s=999) for one in ENDPOINTS])
+        check_table([replace(one, timeout_s=999) for one in ENDPOINTS])
     assert len(str(refused.value).splitlines()) == 1 + len(ENDPOINTS)
 
 

@@ -29,7 +29,14 @@ Status, code and title live on the class; only the HTTP edge renders them, as RF
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+_DOCUMENTATION: Final = "https://llm-gateway.dev/errors/"
+
+
+def problem_type(code: str) -> str:
+    """The address that documents `code`."""
+    return _DOCUMENTATION + code
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
+
+LONGEST_LEASE_S: Final = 900
+LONGEST_SILENCE_S: Final = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Where things are, as the CDK stacks name them; a name is empty where a function was not granted the thing.
 
-    `lease_s` is how long whoever works on a query may be silent before somebody else takes it up: at most what SQS can
-    delay a message. `keep_alive_s` is how long a stream may be silent: at most what its readers are promised.
+    `lease_s` is how long a worker on a query may be silent before another takes it up: at most what SQS can delay a message.
+    `keep_alive_s` is how long a stream may be silent: at most what its readers are promised.
     """
 
     keys_table: str
@@ -58,8 +62,8 @@ class Settings:
             retention_days=_whole_number(environment, "RETENTION_DAYS", default=30),
             audit_retention=_audit_retention(environment),
             cache_ttl_s=_whole_number(environment, "CACHE_TTL_S", default=3600),
-            lease_s=_whole_number(environment, "LEASE_S", default=60, most=900),
-            keep_alive_s=_whole_number(environment, "KEEP_ALIVE_S", default=12, most=15),
+            lease_s=_whole_number(environment, "LEASE_S", default=60, most=LONGEST_LEASE_S),
+            keep_alive_s=_whole_number(environment, "KEEP_ALIVE_S", default=12, most=LONGEST_SILENCE_S),
             allow_private_addresses=environment.get("ALLOW_PRIVATE_ADDRESSES", "") == "true",
             rank_files=Path(environment.get("TIKTOKEN_CACHE_DIR", "")),
         )
@@ -72,12 +76,16 @@ def _audit_retention(environment: Mapping[str, str]) -> timedelta | None:
     return timedelta(days=_whole_number(environment, "AUDIT_RETENTION_DAYS", default=365, least=30))
 
 
-def _whole_number(
-    environment: Mapping[str, str], name: str, *, default: int, least: int = 1, most: int | None = None
-) -> int:
-    text = environment.get(name) or str(default)
+def whole_number(name: str, text: str, *, least: int = 1, most: int | None = None) -> int:
+    """`text` as a number from `least` up, to `most` where there is one. Raises ValueError, which names `name`."""
     number = int(text) if text.isdecimal() else 0
     if number < least or (most is not None and number > most):
         bounds = f"from {least} up" if most is None else f"from {least} to {most}"
         raise ValueError(f"{name} must be a whole number {bounds}, not {text!r}")
     return number
+
+
+def _whole_number(
+    environment: Mapping[str, str], name: str, *, default: int, least: int = 1, most: int | None = None
+) -> int:
+    return whole_number(name, environment.get(name) or str(default), least=least, most=most)

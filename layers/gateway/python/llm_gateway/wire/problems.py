@@ -1,17 +1,16 @@
 """Errors as callers read them: RFC 9457 problems."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
+from llm_gateway.errors import problem_type
 from llm_gateway.wire.schema import Outgoing
 
 if TYPE_CHECKING:
     from llm_gateway.domain.queries import Attempt, QueryProblem
     from llm_gateway.errors import FieldError
-
-_DOCUMENTATION: Final = "https://llm-gateway.dev/errors/"
 
 
 class FieldProblem(Outgoing):
@@ -51,7 +50,7 @@ class Problem(Outgoing):
     ) -> "Problem":
         """`problem` as it is answered to the request `request_id`, or as it was answered before, where that is None."""
         return cls(
-            type=_DOCUMENTATION + problem.code,
+            type=problem_type(problem.code),
             title=problem.title,
             status=problem.status,
             detail=problem.detail,
