@@ -11,7 +11,9 @@ from tests.entrypoints.contract import check
 OWN = {"host": "127.0.0.1:8080"}
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST.", "::1", "[::1]", "127.9.9.9", "s3.localhost"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "LOCALHOST.", "::1", "[::1]", "127.9.9.9", "s3.localhost", "api.127.0.0.1"]
+)
 def test_names_of_this_machine(host: str) -> None:
     assert is_loopback(host)
 

@@ -18,7 +18,8 @@ _FORBIDDEN: Final = b"This server answers programs on this machine, and no page 
 def is_loopback(host: str) -> bool:
     """Whether `host`, a name or an address without its port, is this machine's own."""
     name = host.lower().removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):
+    # A name below 127.0.0.1 is an emulator's for one of its APIs. No browser takes it: what ends in a number is an address to it.
+    if name == "localhost" or name.endswith((".localhost", ".127.0.0.1")):
         return True
     try:
         return ipaddress.ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
