@@ -23,7 +23,7 @@ from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.calls import Calls
 from llm_gateway.services.queries.dispatch import Dispatcher
 from llm_gateway.services.queries.planning import Planner
-from llm_gateway.services.queries.progress import Ahead, Deadline, Items, Progress
+from llm_gateway.services.queries.progress import Ahead, Deadline, Pieces, Progress
 
 from tests.adapters.clock import FakeClock
 from tests.adapters.credential_store import InMemoryCredentialStore
@@ -138,7 +138,7 @@ class Engine:
         assert isinstance(step, Step)
         return Ahead.ask(step, self.gates, progress.deadline, now_s=self.clock.monotonic_s())
 
-    def stream(self, request: QueryRequest, progress: Progress) -> Items:
+    def stream(self, request: QueryRequest, progress: Progress) -> Pieces:
         return self.dispatcher.stream(self.planner.plan(replace(request, mode="stream")), progress)
 
 

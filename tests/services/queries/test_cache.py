@@ -17,7 +17,6 @@ from llm_gateway.domain.chat import (
 )
 from llm_gateway.domain.providers import ModelConfig, ProviderKind, ProviderLimits
 from llm_gateway.domain.queries import QueryRequest
-from llm_gateway.services.queries.cache import reads_cache, writes_cache
 
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import ALICE, QueryEngine
@@ -139,4 +138,4 @@ def test_a_place_is_short_plain_text() -> None:
 )
 def test_who_reads_and_who_writes(cache: Any, parameters: Parameters, reads: bool, writes: bool) -> None:
     request = question(cache=cache, parameters=parameters)
-    assert (reads_cache(request), writes_cache(request)) == (reads, writes)
+    assert (request.reads_cache, request.writes_cache) == (reads, writes)

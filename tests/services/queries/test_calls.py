@@ -19,7 +19,7 @@ from llm_gateway.domain.providers import CircuitPolicy, ModelConfig, ProviderLim
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
 from llm_gateway.errors import DeadlineExceeded, GatewayError, UnsupportedParameter, ValidationFailed
 from llm_gateway.ports.system import Cancelled
-from llm_gateway.services.queries.progress import Items, Progress
+from llm_gateway.services.queries.progress import Pieces, Progress
 
 from tests.adapters.engine import Engine, provider, question, settle
 from tests.adapters.prices import FlatPrices
@@ -28,7 +28,7 @@ from tests.adapters.scripted_providers import USAGE, Raises, Says, failing
 BILLED = Decimal(USAGE.total_tokens) / 1_000_000
 
 
-def call(engine: Engine, progress: Progress, request: QueryRequest | None = None, *, whole: bool = True) -> Items:
+def call(engine: Engine, progress: Progress, request: QueryRequest | None = None, *, whole: bool = True) -> Pieces:
     mode = "sync" if whole else "stream"
     (step, *_) = engine.planner.plan(replace(request or question(), mode=mode))
     return engine.calls.call(step, progress, None)

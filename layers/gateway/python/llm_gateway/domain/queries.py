@@ -66,6 +66,17 @@ class QueryRequest:
     timeout_s: float = 25
     metadata: JsonObject = field(default_factory=dict)
 
+    @property
+    def reads_cache(self) -> bool:
+        """Whether an earlier answer will do: always where the caller says so, else where asking again would give the same."""
+        is_deterministic = self.parameters.temperature == 0 or self.parameters.seed is not None
+        return self.cache == "force" or (self.cache == "auto" and is_deterministic)
+
+    @property
+    def writes_cache(self) -> bool:
+        """Whether the answer is kept for others."""
+        return self.cache == "refresh" or self.reads_cache
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:

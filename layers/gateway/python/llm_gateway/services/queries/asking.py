@@ -15,12 +15,12 @@ from llm_gateway.errors import GatewayError
 from llm_gateway.ports.queries import QueryQueue, QueryStore
 from llm_gateway.ports.system import Cancelled, Clock, never
 from llm_gateway.services.queries.booking import Booked, Booking, Replayed
-from llm_gateway.services.queries.cache import cache_keys
+from llm_gateway.services.queries.cache import cache_key
 from llm_gateway.services.queries.closing import Closing, cancellation
 from llm_gateway.services.queries.dispatch import Dispatcher
 from llm_gateway.services.queries.lease import keep_lease
 from llm_gateway.services.queries.planning import Planner
-from llm_gateway.services.queries.progress import Deadline, Items
+from llm_gateway.services.queries.progress import Deadline, Pieces
 from llm_gateway.services.queries.reading import Stream, StreamItem, retell
 from llm_gateway.services.queries.states import States
 
@@ -110,9 +110,9 @@ class Asker:
     def _open(self, asked: Asked, plan: Plan, *, stored: bool) -> Booked | Query | Replayed:
         """Books the query in; or else the query as it ended, with an answer from the cache, or as it is replayed."""
         first, key = first_step(plan), asked.idempotency
-        keys = cache_keys(asked.request, first, owner=asked.caller.key_id)
+        keys = {cache_key(first, owner=asked.caller.key_id)} if asked.request.writes_cache else ()
         query = self.states.new(
-            asked.request, asked.caller, status=QueryStatus.RUNNING, idempotency=key, cache_keys=keys
+            asked.request, asked.caller, status=QueryStatus.RUNNING, idempotency=key, cache_keys=frozenset(keys)
         )
         booked = self.booking.open(query, first, deadline=asked.deadline, idempotency=key, stored=stored)
         if isinstance(booked, Booked) and booked.cached is not None:
@@ -150,7 +150,7 @@ class Asker:
         return cancellation(booked.query)
 
 
-def _forward(items: Items, booked: Booked) -> Generator[StreamItem, None, ChatAnswer]:
+def _forward(items: Pieces, booked: Booked) -> Generator[StreamItem, None, ChatAnswer]:
     """Passes the deltas on, after `Opened`, and returns the answer."""
     for number, item in enumerate(items):
         if number == 0:

@@ -1,7 +1,7 @@
 """Booking: takes all that a query needs before its provider is asked, in one go, and gives it back where the query is refused.
 
 The caller's idempotency key, the seat in the cache, the first candidate's gate and a stream's record do not wait for each other:
-booking a query in takes one round trip. Whoever ends a booked query closes it (see `closing`), which gives up what it holds.
+booking a query in takes one round trip. A booked query is closed at its end (see `closing`), which gives up what it holds.
 """
 
 from contextlib import suppress
@@ -67,7 +67,7 @@ class Booking:
         `stored` keeps a record from the start. Raises `IdempotencyConflict`, `QueryInProgress`, and `DependencyUnavailable` where
         an idempotency key cannot be kept, or its query was lost; a cache or a record that cannot be had is done without.
         """
-        seat = self.caching.seat(query, first)
+        seat = self.caching.seat(query, first) if query.cache_keys else None
         booked = Booked(query=query, progress=Progress(deadline=deadline), idempotency=idempotency, seat=seat)
         try:
             known = self._take(booked, first, stored=stored)

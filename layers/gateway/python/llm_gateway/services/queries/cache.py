@@ -24,20 +24,6 @@ _LONGEST_WAIT_S: Final = 15
 _LOOK_EVERY_S: Final = 0.1
 
 
-def reads_cache(request: QueryRequest) -> bool:
-    """Whether an earlier answer will do: always where the caller says so, else where asking again would give the same."""
-    return request.cache == "force" or (request.cache == "auto" and _is_deterministic(request))
-
-
-def writes_cache(request: QueryRequest) -> bool:
-    return request.cache == "refresh" or reads_cache(request)
-
-
-def cache_keys(request: QueryRequest, first: Step, *, owner: str) -> frozenset[str]:
-    """Where the answer of `first`, the query's first step, is kept; none where the query does without the cache."""
-    return frozenset({cache_key(first, owner=owner)}) if writes_cache(request) else frozenset()
-
-
 def cache_key(step: Step, *, owner: str) -> str:
     """A hash over all that affects the answer, and over whose it is: answers are never shared between API keys."""
     provider = step.candidate.provider
@@ -73,12 +59,11 @@ class Caching:
     clock: Clock
     ttl: timedelta
 
-    def seat(self, query: Query, first: Step) -> Seat | None:
-        """The query's seat, not taken yet; None where the query does without the cache."""
-        for key in query.cache_keys:
-            reads, lasts = reads_cache(query.request), lifetime(query.request)
-            return Seat(key=key, holder=query.id, candidate=first.candidate, reads=reads, lasts=lasts)
-        return None
+    def seat(self, query: Query, first: Step) -> Seat:
+        """The seat of a query that has a key, not taken yet."""
+        (key,), request = query.cache_keys, query.request
+        reads, lasts = request.reads_cache, lifetime(request)
+        return Seat(key=key, holder=query.id, candidate=first.candidate, reads=reads, lasts=lasts)
 
     def look_up(self, seat: Seat) -> CachedAnswer | Pending | None:
         """The answer, or who is making it. None: nobody is, or the query does not want to know; it makes the answer itself."""
@@ -154,7 +139,3 @@ def _is_cacheable(answer: QueryAnswer, named: Candidate) -> bool:
         return False
     called = answer.attempts[-1]
     return answer.finish_reason in _WHOLE and (called.provider, called.model) == (named.provider.id, named.model.name)
-
-
-def _is_deterministic(request: QueryRequest) -> bool:
-    return request.parameters.temperature == 0 or request.parameters.seed is not None

@@ -16,7 +16,7 @@ from llm_gateway.errors import GatewayError, UnsupportedParameter
 from llm_gateway.ports.providers import Prices, ProviderGates, Providers, TokenCounter
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.output.structured import checked
-from llm_gateway.services.queries.progress import SHORTEST_CALL_S, Call, Items, Progress
+from llm_gateway.services.queries.progress import SHORTEST_CALL_S, Admitted, Pieces, Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Calls:
 
     def call(
         self, step: Step, progress: Progress, credentials: ProviderCredentials | None, *, kept_s: float = 0
-    ) -> Items:
+    ) -> Pieces:
         """The answer, after its deltas where the step streams; closing the generator ends the provider's work.
 
         `kept_s` of the time left are for others. Raises `ProviderFault`, also for a gate that does not let the call through,
@@ -64,7 +64,7 @@ class Calls:
         self._end(call, progress, AttemptOutcome.OK, usage=answer.usage, answered_model=answer.model)
         yield valid
 
-    def _admit(self, step: Step, progress: Progress, timeouts: Timeouts) -> Call:
+    def _admit(self, step: Step, progress: Progress, timeouts: Timeouts) -> Admitted:
         """Passes the gate, with the admission that was got ahead where there is one."""
         provider = step.candidate.provider
         try:
@@ -77,9 +77,13 @@ class Calls:
             raise
         progress.calls += 1
         progress.candidate = step.candidate
-        return Call(candidate=step.candidate, gates=self.gates, admission=admission, started_s=self.clock.monotonic_s())
+        return Admitted(
+            candidate=step.candidate, gates=self.gates, admission=admission, started_s=self.clock.monotonic_s()
+        )
 
-    def _fail(self, step: Step, call: Call, progress: Progress, error: Exception, answer: ChatAnswer | None) -> None:
+    def _fail(
+        self, step: Step, call: Admitted, progress: Progress, error: Exception, answer: ChatAnswer | None
+    ) -> None:
         """Ends a call that raised `error`, whatever it is; an `answer` that came before that is billed all the same.
 
         The tokens of an answer that was cut short can be told, what they cost cannot.
@@ -99,7 +103,7 @@ class Calls:
 
     def _end(
         self,
-        call: Call,
+        call: Admitted,
         progress: Progress,
         outcome: AttemptOutcome,
         *,
@@ -107,8 +111,8 @@ class Calls:
         answered_model: str | None = None,
         fault: GatewayError | None = None,
     ) -> None:
-        """Notes how a call ended. The gate is told at once, because the next try may need the call's place in it; of an answered
-        call it is told when the answer is stored."""
+        """Notes how a call ended. The gate is told at once, because the next try may need the room that the call took; of an
+        answered call it is told when the answer is stored."""
         candidate, elapsed_s = call.candidate, self.clock.monotonic_s() - call.started_s
         progress.provider_s += elapsed_s
         if isinstance(fault, ProviderFault):
@@ -145,7 +149,7 @@ class Calls:
             at=self.clock.now(),
         )
 
-    def _estimated(self, step: Step, call: Call) -> Usage:
+    def _estimated(self, step: Step, call: Admitted) -> Usage:
         """What a call that was broken off is probably billed: nobody says."""
         profile = call.candidate.profile
         asked = estimate(step.chat, profile, self.counter.count)

@@ -1,4 +1,4 @@
-"""Closing: the one way in which a query ends, whoever ends it.
+"""Closing: the one way in which a query ends, in whatever process.
 
 The end is stored, the gate settled, cache and idempotency key filled or left, all in one go; an answer whose query turns out to
 be gone is taken back from the cache; and the journal is told, once, of the end or of what was spent without one.

@@ -28,7 +28,7 @@ from llm_gateway.ports.providers import CredentialStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.output.structured import repairing
 from llm_gateway.services.queries.calls import Calls
-from llm_gateway.services.queries.progress import SHORTEST_CALL_S, Items, Progress
+from llm_gateway.services.queries.progress import SHORTEST_CALL_S, Pieces, Progress
 from llm_gateway.services.queries.verdict import Judge
 
 MOST_CALLS: Final = 6
@@ -41,7 +41,7 @@ _LONGEST_BACKOFF_S: Final = 8
 # These say nothing about the next candidate; other errors are the query's own.
 _OF_ONE_CANDIDATE: Final = (ProviderFault, DependencyUnavailable, UnsupportedParameter, ContextWindowExceeded)
 
-Begun = tuple[Delta | ChatAnswer, Items]
+Begun = tuple[Delta | ChatAnswer, Pieces]
 """The first item of an answer, and the generator of the rest."""
 
 
@@ -63,7 +63,7 @@ class Dispatcher:
                     return item
         raise RuntimeError("a dispatch ended without an answer")
 
-    def stream(self, plan: Plan, progress: Progress) -> Items:
+    def stream(self, plan: Plan, progress: Progress) -> Pieces:
         """Deltas as they come, then the answer. Raises as `ask` does; once something came, nobody else is asked any more."""
         faults: list[GatewayError] = []
         for number, step in enumerate(plan):
@@ -196,5 +196,5 @@ def _is_passed_over(step: Step, progress: Progress) -> bool:
     return had or (step.candidate.spare and progress.calls > 0)
 
 
-def _pull(items: Items) -> Begun:
+def _pull(items: Pieces) -> Begun:
     return next(items), items

@@ -59,7 +59,7 @@ class Planner:
         try:
             return candidates(request, self.providers.all(), draw=self.draw)
         except (ProviderNotFound, NoProviderAvailable, ValidationFailed):
-            # The book may be seconds old: whoever accepted the query may have known of a provider that was just registered.
+            # The book may be seconds old: another process may have accepted the query for a provider that was just registered.
             return candidates(request, self.providers.all(fresh=True), draw=self.draw)
 
     def _step(self, request: QueryRequest, candidate: Candidate) -> Step:

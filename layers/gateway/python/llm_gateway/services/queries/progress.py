@@ -16,7 +16,7 @@ from llm_gateway.ports.system import Cancelled, never
 
 SHORTEST_CALL_S: Final = 0.05
 
-Items = Generator[Delta | ChatAnswer, None, None]
+Pieces = Generator[Delta | ChatAnswer, None, None]
 """Deltas, where they are asked for, and then the whole answer."""
 
 
@@ -86,7 +86,7 @@ class Ahead:
 
 
 @dataclass(slots=True, kw_only=True)
-class Call:
+class Admitted:
     """A call that the gate let through: what has come of its answer so far, and how it ended once it has."""
 
     candidate: Candidate
@@ -118,8 +118,8 @@ class Progress:
     candidate: Candidate | None = None
     provider_s: float = 0
     waiting_s: float = 0
-    broken_off: Call | None = None
-    unsettled: Call | None = None
+    broken_off: Admitted | None = None
+    unsettled: Admitted | None = None
 
     @property
     def answering(self) -> Candidate:

@@ -23,7 +23,7 @@ from llm_gateway.errors import (
 from llm_gateway.ports.queries import Delivery, QueryQueue, QueryStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.booking import Booked
-from llm_gateway.services.queries.cache import Caching, cache_keys
+from llm_gateway.services.queries.cache import Caching, cache_key
 from llm_gateway.services.queries.closing import Closing
 from llm_gateway.services.queries.dispatch import Dispatcher
 from llm_gateway.services.queries.lease import keep_lease
@@ -119,9 +119,10 @@ class Worker:
         getting the same one, and what `Planner.plan` and `Dispatcher.ask` raise."""
         plan = self.planner.plan(booked.query.request)
         first = first_step(plan)
-        keys = cache_keys(booked.query.request, first, owner=booked.query.owner)
-        query = replace(booked.query, cache_keys=keys) if keys else booked.query
-        booked.seat = self.caching.seat(query, first)
+        query = booked.query
+        if query.request.writes_cache:
+            query = replace(query, cache_keys=frozenset({cache_key(first, owner=query.owner)}))
+            booked.seat = self.caching.seat(query, first)
         try:
             cached = self._look_up(booked)
             if cached is not None:
