@@ -12,6 +12,7 @@ import pytest
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.chat import FinishReason, Parameters, Usage
 from llm_gateway.domain.faults import CallTooLarge, ProviderFailed, ProviderRateLimited, ProviderRejected
+from llm_gateway.domain.idempotency import Replayed
 from llm_gateway.domain.queries import CacheNote, Query, QueryAnswer, QueryRequest, QueryStatus, StoredProblem
 from llm_gateway.errors import (
     DependencyUnavailable,
@@ -21,7 +22,6 @@ from llm_gateway.errors import (
     QueryInProgress,
     UnsupportedParameter,
 )
-from llm_gateway.services.queries.booking import Replayed
 from llm_gateway.services.queries.closing import NOT_STORED
 
 from tests.adapters.engine import provider, question
@@ -69,7 +69,7 @@ def run(engine: QueryEngine, request: QueryRequest, *, stored: bool = False, **h
         else:
             found = engine.asking.run(engine.asked(request, **how))
             outcome.replayed = isinstance(found, Replayed)
-            outcome.query = found.query if isinstance(found, Replayed) else found
+            outcome.query = found.made if isinstance(found, Replayed) else found
     except Exception as error:
         outcome.error = error
     return outcome

@@ -9,6 +9,7 @@ import pytest
 from llm_gateway.domain.caching import CachedAnswer
 from llm_gateway.domain.chat import Parameters
 from llm_gateway.domain.faults import ProviderRejected
+from llm_gateway.domain.idempotency import Replayed
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.queries import Query, QueryStatus
 from llm_gateway.errors import (
@@ -19,7 +20,6 @@ from llm_gateway.errors import (
     QueryInProgress,
     QueryNotFound,
 )
-from llm_gateway.services.queries.booking import Replayed
 
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import ALICE, QueryEngine, idempotency
@@ -101,7 +101,7 @@ def test_the_same_request_again_is_the_same_query(engine: QueryEngine) -> None:
     query = accept(engine, key=idempotency())
     again = engine.asking.accept(engine.asked(question(mode="async", timeout_s=300), idempotency=idempotency()))
     assert isinstance(again, Replayed)
-    assert again.query.id == query.id
+    assert again.made.id == query.id
     assert len(engine.queue.sent) == 1
     with pytest.raises(IdempotencyConflict):
         accept(engine, key=idempotency(fingerprint="another"))
@@ -117,7 +117,7 @@ def test_a_replay_promises_again_whatever_came_of_it(engine: QueryEngine, end: s
     engine.worker.process(engine.delivery(query.id))
     again = engine.asking.accept(engine.asked(question(mode="async", timeout_s=300), idempotency=idempotency()))
     assert isinstance(again, Replayed)
-    assert (again.query.id, again.query.status.value) == (query.id, end)
+    assert (again.made.id, again.made.status.value) == (query.id, end)
     assert len(engine.queue.sent) == 1
 
 

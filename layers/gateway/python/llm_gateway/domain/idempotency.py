@@ -1,8 +1,11 @@
 """What is known of a request that carried an idempotency key, so that the same request again does not do the same work again."""
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from llm_gateway.errors import IdempotencyConflict
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,6 +14,13 @@ class Idempotency:
 
     scope: str
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed(Generic[T]):
+    """What an earlier request under the same idempotency key had made."""
+
+    made: T
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

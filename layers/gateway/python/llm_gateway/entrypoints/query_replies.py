@@ -4,23 +4,23 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from llm_gateway.domain.queries import Query
+from llm_gateway.domain.idempotency import Replayed
 from llm_gateway.endpoints import BASE_PATH
 from llm_gateway.entrypoints.prefix import address
 from llm_gateway.entrypoints.replies import Reply
 from llm_gateway.wire.answers import AcceptedShown, AnswerShown, CutShortShown, ResultShown, StatusShown
 
 if TYPE_CHECKING:
-    from llm_gateway.services.queries.booking import Replayed
+    from llm_gateway.domain.queries import Query
 
 _POLL_AFTER_S = 1
 
 QueryReply = Reply[AnswerShown | AcceptedShown]
 
 
-def reply_to(request: Request, found: "Query | Replayed") -> QueryReply:
+def reply_to(request: Request, found: "Query | Replayed[Query]") -> QueryReply:
     """The answer to a query, or the promise of one."""
-    query, replayed = (found, {}) if isinstance(found, Query) else (found.query, {"Idempotent-Replayed": "true"})
+    query, replayed = (found.made, {"Idempotent-Replayed": "true"}) if isinstance(found, Replayed) else (found, {})
     if query.request.mode == "async":
         accepted = AcceptedShown.of(query, at=address(request, f"{BASE_PATH}/query/{query.id}"))
         return Reply(accepted, status=202, headers={"Location": accepted.status_url, **replayed})
@@ -30,7 +30,7 @@ def reply_to(request: Request, found: "Query | Replayed") -> QueryReply:
     return Reply(AnswerShown.of(query, query.answer), headers={"X-Gateway-Overhead-Ms": str(overhead_ms), **replayed})
 
 
-def result_of(query: Query) -> Reply[ResultShown]:
+def result_of(query: "Query") -> Reply[ResultShown]:
     """The answer; where there is none, the status: as 202 while there may still be one."""
     if query.answer is not None:
         shown = AnswerShown.of(query, query.answer)

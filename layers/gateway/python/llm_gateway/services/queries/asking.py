@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from llm_gateway.domain.chat import ChatAnswer
 from llm_gateway.domain.faults import CallCancelled
-from llm_gateway.domain.idempotency import Idempotency
+from llm_gateway.domain.idempotency import Idempotency, Replayed
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.queries import Query, QueryRequest, QueryStatus
 from llm_gateway.domain.routing import Plan, first_step
@@ -14,7 +14,7 @@ from llm_gateway.domain.streams import Opened, Position
 from llm_gateway.errors import GatewayError
 from llm_gateway.ports.queries import QueryQueue, QueryStore
 from llm_gateway.ports.system import Cancelled, Clock, never
-from llm_gateway.services.queries.booking import Booked, Booking, Replayed
+from llm_gateway.services.queries.booking import Booked, Booking
 from llm_gateway.services.queries.cache import cache_key
 from llm_gateway.services.queries.closing import Closing, cancellation
 from llm_gateway.services.queries.dispatch import Dispatcher
@@ -54,7 +54,7 @@ class Asker:
     closing: Closing
     clock: Clock
 
-    def run(self, asked: Asked) -> Query | Replayed:
+    def run(self, asked: Asked) -> Query | Replayed[Query]:
         """Asks and waits. A query that cannot be planned is refused and leaves no trace; one that then fails is stored, and
         its error carries its id. Raises what `Planner.plan`, `Booking.open` and `Dispatcher.ask` raise."""
         plan = self.planner.plan(asked.request)
@@ -78,7 +78,7 @@ class Asker:
         plan = self.planner.plan(asked.request)
         booked = self._open(asked, plan, stored=True)
         if isinstance(booked, Replayed):
-            yield from retell(booked.query, Position(), replayed=True)
+            yield from retell(booked.made, Position(), replayed=True)
         elif isinstance(booked, Query):
             yield from retell(booked, Position())
         elif not booked.is_stored:
@@ -89,7 +89,7 @@ class Asker:
                 booked.progress.deadline = asked.deadline.or_when(hold.is_lost)
                 yield from self._stream(booked, plan)
 
-    def accept(self, asked: Asked) -> Query | Replayed:
+    def accept(self, asked: Asked) -> Query | Replayed[Query]:
         """Stores the query and hands it to the workers; then it is not lost any more. Raises as `run` does, but for answers."""
         self.planner.plan(asked.request)
         query = self.states.new(asked.request, asked.caller, status=QueryStatus.QUEUED, idempotency=asked.idempotency)
@@ -107,7 +107,7 @@ class Asker:
         self.booking.complete(booked)
         return query
 
-    def _open(self, asked: Asked, plan: Plan, *, stored: bool) -> Booked | Query | Replayed:
+    def _open(self, asked: Asked, plan: Plan, *, stored: bool) -> Booked | Query | Replayed[Query]:
         """Books the query in; or else the query as it ended, with an answer from the cache, or as it is replayed."""
         first, key = first_step(plan), asked.idempotency
         keys = {cache_key(first, owner=asked.caller.key_id)} if asked.request.writes_cache else ()

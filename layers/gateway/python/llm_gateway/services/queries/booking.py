@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
-from llm_gateway.domain.idempotency import Idempotency, IdempotencyRecord
+from llm_gateway.domain.idempotency import Idempotency, IdempotencyRecord, Replayed
 from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
 from llm_gateway.domain.queries import Query, StoredProblem
 from llm_gateway.domain.routing import Step
@@ -25,13 +25,6 @@ from llm_gateway.services.together import Beside
 _LOST: Final = (
     "The answer to the first request with this Idempotency-Key was lost. Send it again to have it answered anew."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
-    """A query that an earlier request under the same idempotency key had made."""
-
-    query: Query
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,7 +54,7 @@ class Booking:
 
     def open(
         self, query: Query, first: Step, *, deadline: Deadline, idempotency: Idempotency | None, stored: bool
-    ) -> Booked | Replayed:
+    ) -> Booked | Replayed[Query]:
         """Books a query in whose `first` step is about to be taken; `Replayed` where an earlier request was the same.
 
         `stored` keeps a record from the start. Raises `IdempotencyConflict`, `QueryInProgress`, and `DependencyUnavailable` where
@@ -76,7 +69,9 @@ class Booking:
             raise
         return booked if known is None else self._replay(known, booked)
 
-    def open_queued(self, query: Query, *, deadline: Deadline, idempotency: Idempotency | None) -> Booked | Replayed:
+    def open_queued(
+        self, query: Query, *, deadline: Deadline, idempotency: Idempotency | None
+    ) -> Booked | Replayed[Query]:
         """Books in a query that is only to be stored. Raises as `open` does."""
         booked = Booked(query=query, progress=Progress(deadline=deadline), idempotency=idempotency)
         try:
@@ -84,7 +79,7 @@ class Booking:
         except Exception:
             self.give_back(booked)
             raise
-        return booked if known is None else Replayed(query=self._first(known, booked))
+        return booked if known is None else Replayed(self._first(known, booked))
 
     def give_back(self, booked: Booked) -> None:
         """Gives back all that a query holds that was refused before it was accepted: nothing of it remains."""
@@ -152,11 +147,11 @@ class Booking:
         with suppress(GatewayError):
             self.store.erase(booked.query.id)
 
-    def _replay(self, known: IdempotencyRecord, booked: Booked) -> Replayed:
+    def _replay(self, known: IdempotencyRecord, booked: Booked) -> Replayed[Query]:
         with Beside() as beside:
             beside.start(lambda: self.give_back(booked))
             first = beside.start(lambda: self._first(known, booked))
-        return Replayed(query=first.result)
+        return Replayed(first.result)
 
     def _first(self, known: IdempotencyRecord, booked: Booked) -> Query:
         """The query of the first request. Raises its problem where it failed, and `QueryInProgress` where it still runs."""
