@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
+from typing import TYPE_CHECKING
 
-from llm_gateway.domain.chat import Usage
-from llm_gateway.domain.providers import ModelConfig
+if TYPE_CHECKING:
+    from llm_gateway.domain.chat import Usage
+    from llm_gateway.domain.providers import ModelConfig
 
 _TOKENS_PER_MTOK = 1_000_000
 # Far more digits than prices times tokens have: nothing is ever rounded.
@@ -35,7 +37,7 @@ AT_FULL_PRICE = CacheRatios(cached_input=Decimal(1), cache_write=Decimal(1), cac
 """Where nothing is published, nothing is taken off."""
 
 
-def overridden(model: ModelConfig, *, published: Rates | None, ratios: CacheRatios = AT_FULL_PRICE) -> Rates | None:
+def overridden(model: "ModelConfig", *, published: Rates | None, ratios: CacheRatios = AT_FULL_PRICE) -> Rates | None:
     """The rates that hold for `model`: its own figures over the `published` ones; None where input or output has no price.
 
     The prices of cached tokens that are not overridden follow an overridden input price in the vendor's ratio: that of
@@ -63,7 +65,7 @@ def _own(figure: Decimal | None, otherwise: Decimal) -> Decimal:
     return otherwise if figure is None else figure
 
 
-def cost_usd(usage: Usage, rates: Rates) -> Decimal:
+def cost_usd(usage: "Usage", rates: Rates) -> Decimal:
     """What `usage` costs: every input token once, as plain, read from a cache, or written to one; reasoning as output."""
     short_writes = usage.cache_write_tokens - usage.cache_write_1h_tokens
     plain = max(0, usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens)

@@ -1,5 +1,6 @@
 """What every request passes before its handler: size, identity, permission, and a body that can be read."""
 
+import threading
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +32,12 @@ def guarded(row: Endpoint) -> type[APIRoute]:
 
             async def guarded_handle(request: Request) -> Response:
                 try:
-                    whole = await read(request)
+                    whole, state = await read(request), state_of(request)
                     if row.permission is not None:
-                        state_of(request).caller = await run_in_threadpool(_authorised, whole, row)
+                        state.caller = await run_in_threadpool(_authorised, whole, row)
                     if self.body_field is not None:
-                        await whole.check_json()
-                    return await _handled(whole, handle)
+                        whole.parse()
+                    return await _handled(whole, handle, left=state.left)
                 except Exception as error:
                     return render(request, error)
 
@@ -45,9 +46,9 @@ def guarded(row: Endpoint) -> type[APIRoute]:
     return GuardedRoute
 
 
-async def _handled(request: Request, handle: Handle) -> Response:
+async def _handled(request: Request, handle: Handle, *, left: threading.Event) -> Response:
     """The handler's response; one that streams has begun. A client that leaves meanwhile is noticed."""
-    async with noticing_departure(request.receive, state_of(request).left):
+    async with noticing_departure(request.receive, left):
         response = await handle(request)
         if isinstance(response, EventStream):
             await response.begin()

@@ -3,14 +3,17 @@
 import time
 import traceback
 from functools import cache
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
-from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
-from llm_gateway.entrypoints.request_state import RequestState
+from llm_gateway.entrypoints.request_state import PLACE, RequestState
+
+if TYPE_CHECKING:
+    from starlette.routing import Route
 
 
 @cache
@@ -35,8 +38,7 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        state = RequestState(request_id=f"req_{ULID()}", received_s=time.monotonic())
-        state.enter(scope)
+        scope[PLACE] = state = RequestState(request_id=f"req_{ULID()}", received_s=time.monotonic())
         status = 0
 
         async def sending(message: Message) -> None:
@@ -55,7 +57,7 @@ class Observed:
             self._log(state, scope.get("route"), status=status)
 
     @staticmethod
-    def _log(state: RequestState, route: APIRoute | None, *, status: int) -> None:
+    def _log(state: RequestState, route: "Route | None", *, status: int) -> None:
         logger().info(
             "request",
             extra={

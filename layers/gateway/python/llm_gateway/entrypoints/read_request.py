@@ -4,12 +4,9 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
-from llm_gateway.entrypoints.json_body import parsed_json
 from llm_gateway.errors import MalformedRequest, PayloadTooLarge, UnsupportedMediaType
 
 MOST_BODY_BYTES: Final = 4 * 1024 * 1024
-
-_UNPARSED: Final = object()
 
 
 class ReadRequest(Request):
@@ -18,18 +15,16 @@ class ReadRequest(Request):
     def __init__(self, request: Request, *, content: bytes) -> None:
         super().__init__(request.scope, request.receive)
         self._content = content
-        self._document: object = _UNPARSED
+        self._document: Any = None
 
     async def body(self) -> bytes:
         return self._content
 
     async def json(self) -> Any:
-        """The body's value. Raises `MalformedRequest` where it is not JSON."""
-        if self._document is _UNPARSED:
-            self._document = parsed_json(self._content)
+        """The body's value, once it was parsed."""
         return self._document
 
-    async def check_json(self) -> None:
+    def parse(self) -> None:
         """Raises `MalformedRequest` or `UnsupportedMediaType` for a body that is not JSON."""
         if not self._content.strip():
             raise MalformedRequest("The body is empty: send a JSON object.")
@@ -38,7 +33,9 @@ class ReadRequest(Request):
             raise UnsupportedMediaType("Send the body as application/json.")
         if self.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             raise UnsupportedMediaType("Send the body as it is: no Content-Encoding is taken.")
-        await self.json()
+        from llm_gateway.entrypoints.json_body import parsed_json
+
+        self._document = parsed_json(self._content)
 
 
 async def read(request: Request) -> ReadRequest:

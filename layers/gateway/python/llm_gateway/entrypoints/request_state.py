@@ -4,14 +4,12 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from starlette.types import Scope
-
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from llm_gateway.domain.keys import Caller
 
-_PLACE: Final = "llm_gateway.request"
+PLACE: Final = "llm_gateway.request"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,12 +23,8 @@ class RequestState:
     caller: "Caller | None" = None
     error_code: str | None = None
 
-    def enter(self, scope: Scope) -> None:
-        """Goes along with the request from here on."""
-        scope[_PLACE] = self
-
 
 def state_of(request: "Request") -> RequestState:
     """The state that `Observed` gave the request."""
-    state: RequestState = request.scope[_PLACE]
+    state: RequestState = request.scope[PLACE]
     return state

@@ -1,18 +1,25 @@
 """Providers: their wires, their book, their credentials, their gates, and what a call costs."""
 
-from collections.abc import Generator
-from datetime import datetime
-from decimal import Decimal
-from typing import Protocol
+# A port holds types alone: what imports one for its name does not wait for the import of every value that it speaks of.
+from __future__ import annotations
 
-from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, Usage
-from llm_gateway.domain.gates import Admission
-from llm_gateway.domain.health import GateState
-from llm_gateway.domain.metrics import CallResult
-from llm_gateway.domain.providers import ModelConfig, ProviderConfig, ProviderCredentials, ProviderKind, Timeouts
-from llm_gateway.domain.tokens import TokenRange
+from typing import TYPE_CHECKING, Protocol
+
 from llm_gateway.ports.collections import Collection
-from llm_gateway.ports.system import Cancelled, never
+from llm_gateway.ports.system import never
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from datetime import datetime
+    from decimal import Decimal
+
+    from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, Usage
+    from llm_gateway.domain.gates import Admission
+    from llm_gateway.domain.health import GateState
+    from llm_gateway.domain.metrics import CallResult
+    from llm_gateway.domain.providers import ModelConfig, ProviderConfig, ProviderCredentials, ProviderKind, Timeouts
+    from llm_gateway.domain.tokens import TokenRange
+    from llm_gateway.ports.system import Cancelled
 
 
 class Provider(Protocol):

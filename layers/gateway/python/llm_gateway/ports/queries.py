@@ -1,12 +1,17 @@
 """Queries: their records and bodies, the queue, the answer cache, and the journal."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal, Protocol
+# A port holds types alone: what imports one for its name does not wait for the import of every value that it speaks of.
+from __future__ import annotations
 
-from llm_gateway.domain.caching import CachedAnswer, Pending
-from llm_gateway.domain.queries import Attempt, Ending, Query, QueryProblem, QuerySummary
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from llm_gateway.domain.caching import CachedAnswer, Pending
+    from llm_gateway.domain.queries import Attempt, Ending, Query, QueryProblem, QuerySummary
 
 Priority = Literal["high", "normal"]
 
