@@ -2,25 +2,30 @@
 
 import argparse
 import signal
+import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from llm_gateway.endpoints import ROWS
 
 from bench import cold, concurrent, warm
-from bench.built import Built, build
+from bench.built import BARE, Built, build
 from bench.figures import HEADER, line
 from bench.load import Load
 from local_aws.synthesis import LOCAL_CONTEXT
 from workshop.steps import Failure
 
+_NAMES: Final = {BARE: "bare: FastAPI behind Mangum, one route"}
+
 
 def main() -> int:
     """Measure what the arguments say."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="cold starts of each function")
+    parser.add_argument("--runs", type=int, default=15, help="cold starts of each function")
     parser.add_argument("--calls", type=int, default=200, help="warm calls of each kind")
+    parser.add_argument("--cold", action="store_true", help="measure cold starts alone")
     parser.add_argument("functions", nargs="*", help="functions to start cold; all unless named")
     arguments = parser.parse_args()
     # Ended from outside, it still ends what it started.
@@ -33,6 +38,8 @@ def main() -> int:
         try:
             built = build()
             _cold(names, built, Path(folder), runs=arguments.runs)
+            if arguments.cold:
+                return 0
             _warm(built, Path(folder), calls=arguments.calls)
             _concurrent(Path(folder))
         except Failure as failure:
@@ -46,18 +53,19 @@ def main() -> int:
 def _cold(names: list[str], built: Built, scratch: Path, *, runs: int) -> None:
     python, architecture = LOCAL_CONTEXT["python"], LOCAL_CONTEXT["architecture"]
     print(f"Cold starts, {runs} of each: from the start of the process to its first wait for an event")
-    print(f"awslambdaric with the built layers, Python {python} on {architecture}\n\n{HEADER}")
-    medians = {}
-    for name in names:
-        figures_ms = cold.measure(name, built=built, scratch=scratch, runs=runs)
-        medians[name] = sorted(figures_ms)[len(figures_ms) // 2]
-        print(line(name, figures_ms), flush=True)
+    print(
+        f"awslambdaric with the built layers, Python {python} on {architecture}\n\n{HEADER}   of the bare one's median"
+    )
+    figures_ms = cold.measure([BARE, *names], built=built, scratch=scratch, runs=runs)
+    medians = {name: statistics.median(figures) for name, figures in figures_ms.items()}
+    for name, figures in figures_ms.items():
+        print(f"{line(_NAMES.get(name, name), figures)}{medians[name] / medians[BARE]:11.2f}")
     print()
     modules = {name: cold.imported(name, built=built, scratch=scratch) for name in names}
     for module in cold.HEAVY:
         importing = [name for name in names if module in modules[name]]
         print(f"{module} is imported by {', '.join(importing) or 'none of them'} before it is asked anything")
-    slowest = max(medians, key=lambda name: medians[name])
+    slowest = max(names, key=lambda name: medians[name])
     imports = ", ".join(f"{module} {ms:.0f}" for module, ms in cold.slowest(modules[slowest], count=10))
     print(f"{slowest}'s imports, ms when timed one by one: {imports}")
 
@@ -65,7 +73,8 @@ def _cold(names: list[str], built: Built, scratch: Path, *, runs: int) -> None:
 def _warm(built: Built, scratch: Path, *, calls: int) -> None:
     print(f"\nWarm calls, {calls} of each, one after the other\n\n{HEADER}")
     for name, measured in (
-        ("get_health", warm.health(built=built, scratch=scratch, calls=calls)),
+        (_NAMES[BARE], warm.health(BARE, built=built, scratch=scratch, calls=calls)),
+        ("get_health", warm.health("get_health", built=built, scratch=scratch, calls=calls)),
         ("list_providers, with a key, on an emulator", warm.authenticated(built=built, scratch=scratch, calls=calls)),
     ):
         print(f"{line(name, measured.later_ms)}   the call before them: {measured.first_ms:.0f} ms")

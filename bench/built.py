@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from layers.dependencies.build import build as build_dependencies
 from layers.gateway.build import build as build_gateway
 from layers.tokenizers.build import build as build_tokenizers
 from local_aws.synthesis import LOCAL_CONTEXT
 from workshop.places import ROOT
+
+BARE: Final = "bare"
+"""The function that all others are compared with: FastAPI and Mangum, and one route."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +28,14 @@ class Built:
         return {"TIKTOKEN_CACHE_DIR": str(self.tokenizers / "tiktoken")}
 
     def path(self, name: str, scratch: Path) -> list[Path]:
-        """The directories that the function `name` sees: its own, made in `scratch`, and the layers'."""
+        """The directories that the function `name` sees: its own, made in `scratch`, and the layers'.
+
+        `BARE` is a function too: it imports from the same layers, and nothing of the gateway's.
+        """
+        source = ROOT / ("bench" if name == BARE else "functions") / f"{name}.py"
         own = scratch / name
         own.mkdir(exist_ok=True)
-        (own / f"{name}.py").write_bytes((ROOT / "functions" / f"{name}.py").read_bytes())
+        (own / source.name).write_bytes(source.read_bytes())
         return [own, self.dependencies / "python", self.gateway / "python"]
 
 

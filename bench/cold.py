@@ -13,9 +13,16 @@ HEAVY: Final = ("anthropic", "genai_prices", "jsonschema", "openai", "re2", "tik
 _IMPORT: Final = re.compile(r"^import time:\s+(\d+) \|\s+(\d+) \|(\s+)(\S+)$", re.MULTILINE)
 
 
-def measure(name: str, *, built: Built, scratch: Path, runs: int) -> list[float]:
-    """The milliseconds of `runs` initializations of the function `name`."""
-    return [_start(name, built=built, scratch=scratch) for _ in range(runs)]
+def measure(names: Sequence[str], *, built: Built, scratch: Path, runs: int) -> dict[str, list[float]]:
+    """The milliseconds of `runs` initializations of each function, by its name.
+
+    They take turns, so that what else the machine does meanwhile falls on all of them alike.
+    """
+    figures_ms: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(runs):
+        for name in names:
+            figures_ms[name].append(_start(name, built=built, scratch=scratch))
+    return figures_ms
 
 
 def imported(name: str, *, built: Built, scratch: Path) -> dict[str, float]:

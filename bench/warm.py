@@ -21,10 +21,10 @@ class Calls:
     later_ms: list[float]
 
 
-def health(*, built: Built, scratch: Path, calls: int) -> Calls:
-    """Calls that touch nothing: what Lambda's door, Mangum and FastAPI cost."""
+def health(name: str, *, built: Built, scratch: Path, calls: int) -> Calls:
+    """Calls of `name`, which must answer GET /health, and touch nothing: what Lambda's door, Mangum and FastAPI cost."""
     event = rest_api_event("GET", "/health")
-    return _call("get_health", event, environment={}, built=built, scratch=scratch, calls=calls)
+    return _call(name, event, environment={}, built=built, scratch=scratch, calls=calls)
 
 
 def authenticated(*, built: Built, scratch: Path, calls: int) -> Calls:
