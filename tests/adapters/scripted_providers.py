@@ -87,14 +87,14 @@ class _Scripted(Provider):
 
     def complete(self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never) -> ChatAnswer:
         with self._met(request, timeouts) as behavior:
-            self._pass_time(behavior.after_s, timeouts.total_s)
+            self._pass_time(behavior.after_s, timeouts.longest_s)
             return _ended(behavior, request)
 
     def stream(
         self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never
     ) -> Generator[Delta | ChatAnswer, None, None]:
         with self._met(request, timeouts) as behavior:
-            self._pass_time(behavior.after_s, min(timeouts.first_token_s, timeouts.total_s))
+            self._pass_time(behavior.after_s, timeouts.silence_s)
             words = behavior.words if isinstance(behavior, Raises) else tuple(behavior.text.split())
             try:
                 yield from (TextDelta(text=word) for word in words)

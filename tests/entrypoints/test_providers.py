@@ -19,6 +19,7 @@ WHOLE: dict[str, Any] = {
     "models": [
         {
             "name": "gpt-4.1-mini",
+            "aliases": ["mini"],
             "context_window": 1000,
             "max_output_tokens": None,
             "capabilities": ["tools", "json"],
@@ -32,9 +33,11 @@ WHOLE: dict[str, Any] = {
     "priority": 10,
     "weight": 1,
     "limits": {"requests_per_minute": 500, "tokens_per_minute": 200000, "burst": None, "max_concurrent": None},
-    "timeouts": {"connect_s": 3, "first_token_s": 20, "total_s": 60},
+    "timeouts": {"connect_s": 5, "first_token_s": None, "total_s": None},
     "retry": {"max_attempts": 3},
     "circuit": {"failure_threshold": 5, "cooldown_s": 30},
+    "location": None,
+    "api": "auto",
     "credentials": {"api_key": CREDENTIAL},
 }
 
@@ -69,7 +72,7 @@ def test_what_is_left_out_has_its_default(api: Api) -> None:
     body = {"name": "Claude", "kind": "anthropic", "default_model": "claude", "credentials": {"api_key": "short"}}
     shown = api.call("POST", PROVIDERS, body).json()
     assert shown["id"] == "claude"
-    for field in ("timeouts", "retry", "circuit", "priority", "weight", "enabled", "base_url"):
+    for field in ("timeouts", "retry", "circuit", "location", "api", "priority", "weight", "enabled", "base_url"):
         assert shown[field] == WHOLE[field]
     assert shown["models"] == []
     assert set(shown["limits"].values()) == {None}

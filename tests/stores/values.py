@@ -21,9 +21,11 @@ from llm_gateway.domain.chat import (
 )
 from llm_gateway.domain.keys import ApiKey, Role
 from llm_gateway.domain.providers import (
+    Api,
     Capability,
     CircuitPolicy,
     CredentialsNote,
+    Location,
     ModelConfig,
     ProviderConfig,
     ProviderKind,
@@ -58,6 +60,7 @@ def provider(provider_id: str = "openai", **changes: Any) -> ProviderConfig:
             ModelConfig(name="gpt-4.1-mini"),
             ModelConfig(
                 name="own",
+                aliases=("mine", "local"),
                 context_window=8192,
                 max_output_tokens=1024,
                 capabilities=frozenset({Capability.TOOLS, Capability.JSON}),
@@ -72,6 +75,8 @@ def provider(provider_id: str = "openai", **changes: Any) -> ProviderConfig:
         timeouts=Timeouts(connect_s=0.5),
         retry=RetryPolicy(max_attempts=2),
         circuit=CircuitPolicy(cooldown_s=12.5),
+        location=Location.VENDOR,
+        api=Api.CHAT_COMPLETIONS,
         credentials=CredentialsNote(hint="…1f3a", updated_at=NOW),
         revision=1,
         created_at=NOW,

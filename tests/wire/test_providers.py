@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.providers import (
+    Api,
     Capability,
     CircuitPolicy,
     CredentialsNote,
+    Location,
     ModelConfig,
     ProviderConfig,
     ProviderDraft,
@@ -36,6 +38,7 @@ _WHEN = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)).map(lambda when
 _MODELS = st.builds(
     ModelConfig,
     name=_TEXT,
+    aliases=st.lists(_TEXT, max_size=3).map(tuple),
     context_window=_SOME,
     max_output_tokens=_SOME,
     capabilities=st.none() | st.frozensets(st.sampled_from(Capability)),
@@ -58,9 +61,11 @@ _CONFIGS = st.builds(
     limits=st.builds(
         ProviderLimits, requests_per_minute=_SOME, tokens_per_minute=_SOME, burst=_SOME, max_concurrent=_SOME
     ),
-    timeouts=st.builds(Timeouts, connect_s=_SECONDS, first_token_s=_SECONDS, total_s=_SECONDS),
+    timeouts=st.builds(Timeouts, connect_s=_SECONDS, first_token_s=st.none() | _SECONDS, total_s=st.none() | _SECONDS),
     retry=st.builds(RetryPolicy, max_attempts=st.integers(1, 6)),
     circuit=st.builds(CircuitPolicy, failure_threshold=st.integers(1, 1000), cooldown_s=_SECONDS),
+    location=st.none() | st.sampled_from(Location),
+    api=st.sampled_from(Api),
     credentials=st.none() | st.builds(CredentialsNote, hint=_TEXT, updated_at=_WHEN),
     revision=st.integers(1, 10**6),
     created_at=_WHEN,
@@ -137,7 +142,7 @@ def test_a_provider_without_credentials_says_so() -> None:
 
 def test_a_provider_tells_where_it_is_and_how_it_stands() -> None:
     shown = ProviderShown.of(replace(provider("openai"), revision=7), to=_ADMIN)
-    assert (shown.location(), shown.etag()) == ("/api/v1/llm/providers/openai", '"7"')
+    assert (shown.own_path(), shown.etag()) == ("/api/v1/llm/providers/openai", '"7"')
 
 
 def test_capabilities_are_shown_in_one_order() -> None:

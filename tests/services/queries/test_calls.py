@@ -130,7 +130,7 @@ def test_a_call_has_what_is_left_of_the_query(engine: Engine) -> None:
 
     list(call(engine, progress))
 
-    assert engine.providers.called[0].timeouts == Timeouts(connect_s=1, first_token_s=2, total_s=20)
+    assert engine.providers.called[0].timeouts == Timeouts(connect_s=1, total_s=20)
 
 
 def test_a_call_has_no_more_than_its_provider_allows(engine: Engine, progress: Progress) -> None:
@@ -170,12 +170,21 @@ def circuit_after(engine: Engine, request: QueryRequest) -> CircuitState:
 
 
 def test_a_caller_in_a_hurry_does_not_open_the_circuit(engine: Engine) -> None:
-    engine.add(provider("a", circuit=CircuitPolicy(failure_threshold=1), timeouts=Timeouts(first_token_s=10)))
+    engine.add(provider("a", circuit=CircuitPolicy(failure_threshold=1)))
     engine.providers.otherwise = Says(after_s=100)
 
-    assert circuit_after(engine, question(timeout_s=2)) is CircuitState.CLOSED
+    assert circuit_after(engine, question(timeout_s=19)) is CircuitState.CLOSED
     assert engine.gates.results[0].cancelled
-    assert circuit_after(engine, question(timeout_s=11)) is CircuitState.OPEN
+    assert circuit_after(engine, question(timeout_s=21)) is CircuitState.OPEN
+
+
+def test_an_answer_that_comes_whole_may_take_longer_than_a_first_token(engine: Engine) -> None:
+    engine.add(provider("a", circuit=CircuitPolicy(failure_threshold=1), timeouts=Timeouts(first_token_s=1)))
+    engine.providers.otherwise = Says(after_s=10)
+
+    assert circuit_after(engine, question(timeout_s=9)) is CircuitState.CLOSED
+    engine.ask(question(timeout_s=11))
+    assert engine.gates.results[-1].fault is None
 
 
 def test_a_provider_that_takes_longer_than_it_may_fails(engine: Engine) -> None:

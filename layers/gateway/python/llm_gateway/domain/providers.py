@@ -1,10 +1,15 @@
 """Providers: where models are asked, what each can do, and how far it may be trusted."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+LONGEST_CALL_S: Final = 900
+"""As long as AWS lets a function run."""
+
+USUAL_PATIENCE_S: Final = 20
 
 
 class ProviderKind(StrEnum):
@@ -20,6 +25,21 @@ class ProviderKind(StrEnum):
     @property
     def needs_credentials(self) -> bool:
         return self in (ProviderKind.OPENAI, ProviderKind.ANTHROPIC)
+
+
+class Location(StrEnum):
+    """Whether words that are sent to a provider stay in the deployment's account; not said, `llama_cpp` is in the account."""
+
+    ACCOUNT = "account"
+    VENDOR = "vendor"
+
+
+class Api(StrEnum):
+    """By which of OpenAI's APIs a provider is asked; `auto` is what the capability table says of the model."""
+
+    AUTO = "auto"
+    RESPONSES = "responses"
+    CHAT_COMPLETIONS = "chat_completions"
 
 
 class Capability(StrEnum):
@@ -38,9 +58,13 @@ class Capability(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
-    """A model that a provider lists. None means: as the capability and price tables say."""
+    """A model that a provider lists. None means: as the capability and price tables say.
+
+    It can be asked for by each of its `aliases`, too; the provider is asked for `name`.
+    """
 
     name: str
+    aliases: tuple[str, ...] = ()
     context_window: int | None = None
     max_output_tokens: int | None = None
     capabilities: frozenset[Capability] | None = None
@@ -62,11 +86,39 @@ class ProviderLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """`first_token_s` bounds the wait for a stream's first content and between two of its events."""
+    """How long calls may take; None is no bound but the query's own time.
 
-    connect_s: float = 3
-    first_token_s: float = 20
-    total_s: float = 60
+    `first_token_s` bounds the wait for a stream's first content and between two of its events. An answer that comes whole
+    does not know it.
+    """
+
+    connect_s: float = 5
+    first_token_s: float | None = None
+    total_s: float | None = None
+
+    @property
+    def longest_s(self) -> float:
+        """The most that a call may take, with or without a query around it."""
+        return LONGEST_CALL_S if self.total_s is None else self.total_s
+
+    @property
+    def silence_s(self) -> float:
+        """The most that a stream may wait for its next event."""
+        return self.longest_s if self.first_token_s is None else min(self.first_token_s, self.longest_s)
+
+    def patience_s(self, *, streams: bool) -> float:
+        """How long a provider may be silent before that is its failure: a caller who breaks off sooner was in a hurry.
+
+        Where the operator says nothing, it is what a provider usually takes: a short `timeout_s` of one caller must not
+        close a provider for everybody, and one that hangs must not stay open for ever.
+        """
+        configured = (self.first_token_s if streams else None, self.total_s)
+        return min((bound for bound in configured if bound is not None), default=USUAL_PATIENCE_S)
+
+    def within(self, left_s: float, *, streams: bool) -> "Timeouts":
+        """The timeouts of one call of a query that has `left_s` left."""
+        first_token_s = self.first_token_s if streams else None
+        return replace(self, first_token_s=first_token_s, total_s=min(self.longest_s, left_s))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +165,17 @@ class ProviderSpec:
     timeouts: Timeouts
     retry: RetryPolicy
     circuit: CircuitPolicy
+    location: Location | None = None
+    api: Api = Api.AUTO
 
     def model(self, name: str) -> ModelConfig:
-        """The listed model `name`, or one with nothing overridden where the provider does not list it."""
-        return next((model for model in self.models if model.name == name), ModelConfig(name=name))
+        """The listed model of that name or alias, or one with nothing overridden where the provider lists none."""
+        named = next((model for model in self.models if model.name == name), None)
+        return named or next((model for model in self.models if name in model.aliases), ModelConfig(name=name))
 
     def lists(self, name: str) -> bool:
-        return name == self.default_model or any(model.name == name for model in self.models)
+        """Whether the model can be asked for by `name`, its own or an alias."""
+        return name == self.default_model or any(name == model.name or name in model.aliases for model in self.models)
 
     def said(self) -> dict[str, Any]:
         """The fields of the specification alone, by name, whatever a subclass adds to them."""
@@ -147,6 +203,17 @@ class ProviderDraft(ProviderSpec):
     id: str | None
     credentials: ProviderCredentials | None
     revision: int | None = None
+
+
+def fault_in_api_key(api_key: str) -> str | None:
+    """Why no header can carry `api_key`, as a sentence that does not show it; None where one can."""
+    if any(character.isspace() for character in api_key):
+        return "has white space: copy the key again, without a space or a line break"
+    if not api_key.isascii():
+        return "has a character that is not ASCII, such as the … of an example: copy the whole key again"
+    if not api_key.isprintable():
+        return "has a control character: copy the key again"
+    return None
 
 
 def hint_of(api_key: str) -> str:

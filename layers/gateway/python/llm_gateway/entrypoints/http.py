@@ -143,7 +143,7 @@ def _headers(body: Outgoing, status: int, asked: Request) -> dict[str, str]:
     """What a resource says of itself: its revision, and where it is once it was made."""
     if not isinstance(body, Revised):
         return {}
-    made = {"Location": address(asked, body.location())} if status == HTTPStatus.CREATED else {}
+    made = {"Location": address(asked, body.own_path())} if status == HTTPStatus.CREATED else {}
     return {"ETag": body.etag()} | made
 
 

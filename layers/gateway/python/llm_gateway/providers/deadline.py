@@ -24,11 +24,11 @@ class Deadline:
 
     @classmethod
     def of_whole_answer(cls, timeouts: Timeouts, clock: Clock, cancelled: Cancelled = never) -> "Deadline":
-        return cls(clock, total_s=timeouts.total_s, wait_s=timeouts.total_s, cancelled=cancelled)
+        return cls(clock, total_s=timeouts.longest_s, wait_s=timeouts.longest_s, cancelled=cancelled)
 
     @classmethod
     def of_stream(cls, timeouts: Timeouts, clock: Clock, cancelled: Cancelled = never) -> "Deadline":
-        return cls(clock, total_s=timeouts.total_s, wait_s=timeouts.first_token_s, cancelled=cancelled)
+        return cls(clock, total_s=timeouts.longest_s, wait_s=timeouts.silence_s, cancelled=cancelled)
 
     def renew(self) -> None:
         """Something came: the wait for the next begins now."""

@@ -8,8 +8,11 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.providers import (
+    LONGEST_CALL_S,
+    Api,
     Capability,
     CircuitPolicy,
+    Location,
     ModelConfig,
     ProviderConfig,
     ProviderCredentials,
@@ -26,7 +29,7 @@ from llm_gateway.wire.schema import Flag, Incoming, Name, Outgoing, PageOf, Posi
 
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 UsdPerMtok = Annotated[Decimal, Field(ge=0, max_digits=18)]
-Seconds = Annotated[float, Field(strict=True, gt=0, le=900)]
+Seconds = Annotated[float, Field(strict=True, gt=0, le=LONGEST_CALL_S)]
 Revision = Annotated[int, Field(strict=True, ge=1)]
 
 
@@ -36,15 +39,17 @@ class Model(Incoming):
     name: ModelName
     context_window: PositiveInt | None = None
     max_output_tokens: PositiveInt | None = None
-    capabilities: list[Capability] | None = None
+    aliases: Annotated[list[ModelName], Field(fail_fast=True, max_length=20)] = []
+    capabilities: Annotated[list[Capability], Field(fail_fast=True, max_length=20)] | None = None
     input_usd_per_mtok: UsdPerMtok | None = None
     cached_input_usd_per_mtok: UsdPerMtok | None = None
     cache_write_usd_per_mtok: UsdPerMtok | None = None
     output_usd_per_mtok: UsdPerMtok | None = None
 
     def to_domain(self) -> ModelConfig:
-        values = self.model_dump(exclude={"capabilities"})
-        return ModelConfig(**values, capabilities=None if self.capabilities is None else frozenset(self.capabilities))
+        values = self.model_dump(exclude={"aliases", "capabilities"})
+        able = None if self.capabilities is None else frozenset(self.capabilities)
+        return ModelConfig(**values, aliases=tuple(self.aliases), capabilities=able)
 
 
 class Limits(Incoming):
@@ -60,11 +65,14 @@ class Limits(Incoming):
 
 
 class TimeoutsBody(Incoming):
-    """How long to wait for the connection, for a stream's first content, and in all."""
+    """How long to wait for the connection, for a stream's first content and between its events, and in all.
 
-    connect_s: Seconds = 3
-    first_token_s: Seconds = 20
-    total_s: Seconds = 60
+    null is bounded by the query's own `timeout_s` alone.
+    """
+
+    connect_s: Seconds = 5
+    first_token_s: Seconds | None = None
+    total_s: Seconds | None = None
 
     def to_domain(self) -> Timeouts:
         return Timeouts(**self.model_dump())
@@ -123,6 +131,8 @@ class ProviderBody(Incoming):
     timeouts: TimeoutsBody = TimeoutsBody()
     retry: Retry = Retry()
     circuit: Circuit = Circuit()
+    location: Location | None = None
+    api: Api = Api.AUTO
     credentials: Credentials | None = None
 
     def to_draft(self) -> ProviderDraft:
@@ -155,6 +165,7 @@ class ModelShown(Outgoing):
     """A model as it is configured."""
 
     name: str
+    aliases: list[str]
     context_window: int | None
     max_output_tokens: int | None
     capabilities: Annotated[list[Capability] | None, BeforeValidator(_in_order)]
@@ -189,6 +200,8 @@ class ProviderShown(Revised):
     timeouts: TimeoutsBody
     retry: Retry
     circuit: Circuit
+    location: Location | None
+    api: Api
     credentials: CredentialsShown
 
     @classmethod

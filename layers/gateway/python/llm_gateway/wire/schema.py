@@ -48,7 +48,7 @@ class Revised(Outgoing):
     created_at: Timestamp
     updated_at: Timestamp
 
-    def location(self) -> str:
+    def own_path(self) -> str:
         return f"{self.collection}/{self.id}"
 
     def etag(self) -> str:

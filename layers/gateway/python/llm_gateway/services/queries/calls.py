@@ -40,7 +40,7 @@ class Calls:
         deadline, candidate = progress.deadline, step.candidate
         if deadline.cancelled():
             raise CallCancelled("The query was cancelled before anybody was asked.")
-        timeouts = deadline.limit(candidate.provider.timeouts, now_s=self.clock.monotonic_s(), kept_s=kept_s)
+        timeouts = deadline.limit(step, now_s=self.clock.monotonic_s(), kept_s=kept_s)
         call = self._admit(step, progress, timeouts)
         answer: ChatAnswer | None = None
         try:
@@ -70,7 +70,7 @@ class Calls:
         try:
             admission = progress.ahead.take_up(step.candidate) if progress.ahead else None
             if admission is None:
-                admission = self.gates.admit(provider, tokens=step.tokens, timeout_s=timeouts.total_s)
+                admission = self.gates.admit(provider, tokens=step.tokens, timeout_s=timeouts.longest_s)
         except ProviderFault as fault:
             fault.provider = provider.id
             progress.attempts.append(step.candidate.skipped(fault))
@@ -78,7 +78,11 @@ class Calls:
         progress.calls += 1
         progress.candidate = step.candidate
         return Admitted(
-            candidate=step.candidate, gates=self.gates, admission=admission, started_s=self.clock.monotonic_s()
+            candidate=step.candidate,
+            gates=self.gates,
+            admission=admission,
+            started_s=self.clock.monotonic_s(),
+            patience_s=provider.timeouts.patience_s(streams=step.streams),
         )
 
     def _fail(
@@ -126,7 +130,7 @@ class Calls:
             cost_usd=None if usage is None else self._cost_usd(candidate, usage, answered_model),
         )
         progress.attempts.append(attempt)
-        impatient = isinstance(fault, ProviderTimeout) and elapsed_s + SHORTEST_CALL_S < _patience_s(candidate)
+        impatient = isinstance(fault, ProviderTimeout) and elapsed_s + SHORTEST_CALL_S < call.patience_s
         call.usage = usage
         call.result = CallResult(
             latency_ms=attempt.latency_ms,
@@ -177,12 +181,6 @@ def _forward(
 
 def _text(delta: Delta) -> str:
     return delta.text if isinstance(delta, TextDelta) else delta.arguments
-
-
-def _patience_s(candidate: Candidate) -> float:
-    """How long a provider may be silent: what its caller breaks off sooner is no failure of the provider's."""
-    timeouts = candidate.provider.timeouts
-    return min(timeouts.first_token_s, timeouts.total_s)
 
 
 def _billed(error: Exception) -> Usage | None:

@@ -43,10 +43,10 @@ class Deadline:
             raise DeadlineExceeded("The query's timeout_s passed before a provider answered.")
         return left_s
 
-    def limit(self, timeouts: Timeouts, *, now_s: float, kept_s: float = 0) -> Timeouts:
-        """`timeouts` of a call that begins now, so that `kept_s` of the time are left for others. Raises `DeadlineExceeded`."""
+    def limit(self, step: Step, *, now_s: float, kept_s: float = 0) -> Timeouts:
+        """Timeouts of a call that begins now, so that `kept_s` of the time are left for others. Raises `DeadlineExceeded`."""
         left_s = max(self.check(now_s) - kept_s, SHORTEST_CALL_S)
-        return timeouts if timeouts.total_s <= left_s else replace(timeouts, total_s=left_s)
+        return step.candidate.provider.timeouts.within(left_s, streams=step.streams)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,8 +63,8 @@ class Ahead:
         provider = step.candidate.provider
         outcome: Admission | GatewayError
         try:
-            timeouts = deadline.limit(provider.timeouts, now_s=now_s)
-            outcome = gates.admit(provider, tokens=step.tokens, timeout_s=timeouts.total_s)
+            timeouts = deadline.limit(step, now_s=now_s)
+            outcome = gates.admit(provider, tokens=step.tokens, timeout_s=timeouts.longest_s)
         except GatewayError as error:
             outcome = error
         return cls(candidate=step.candidate, gates=gates, outcome=outcome)
@@ -87,12 +87,16 @@ class Ahead:
 
 @dataclass(slots=True, kw_only=True)
 class Admitted:
-    """A call that the gate let through: what has come of its answer so far, and how it ended once it has."""
+    """A call that the gate let through: what has come of its answer so far, and how it ended once it has.
+
+    A provider that is silent for less than `patience_s` has not failed.
+    """
 
     candidate: Candidate
     gates: ProviderGates
     admission: Admission
     started_s: float
+    patience_s: float
     generated: list[Delta] = field(default_factory=list)
     usage: Usage | None = None
     result: CallResult | None = None
