@@ -9,8 +9,10 @@ from llm_gateway.domain.providers import (
     LONGEST_CALL_S,
     USUAL_PATIENCE_S,
     ModelConfig,
+    ProviderKind,
     Timeouts,
     fault_in_api_key,
+    fault_in_path,
     hint_of,
 )
 
@@ -105,3 +107,23 @@ def test_every_other_key_is_taken(api_key: str) -> None:
 def test_a_hint_shows_the_end_of_a_long_key_alone() -> None:
     assert hint_of("sk-0123456789abcdef") == "…cdef"
     assert hint_of("short") == "…"
+
+
+@pytest.mark.parametrize("kind", ProviderKind)
+@pytest.mark.parametrize(
+    "end",
+    ["/chat/completions", "/v1/completions", "/responses/", "/v1/embeddings", "/v1/messages", "/CHAT/Completions//"],
+)
+def test_an_address_must_not_end_in_an_endpoint(kind: ProviderKind, end: str) -> None:
+    assert "the gateway adds that" in str(fault_in_path(kind, f"https://host{end}"))
+
+
+def test_anthropics_sdk_adds_the_version_itself() -> None:
+    for url in ("https://host/v1", "https://host/proxy/v1/"):
+        assert "must end before /v1" in str(fault_in_path(ProviderKind.ANTHROPIC, url))
+        assert fault_in_path(ProviderKind.OPENAI, url) is None
+
+
+@pytest.mark.parametrize("url", ["https://host", "https://host/", "https://host/messages/v2", "https://messages"])
+def test_other_addresses_may_end_as_they_like(url: str) -> None:
+    assert fault_in_path(ProviderKind.ANTHROPIC, url) is None

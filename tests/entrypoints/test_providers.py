@@ -421,7 +421,7 @@ def test_a_kind_without_an_address_of_its_own_needs_one(api: Api, kind: str, fie
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
 @pytest.mark.parametrize("credentials", [None, {"configured": True}])
 def test_a_vendor_needs_its_key(api: Api, kind: str, credentials: Any) -> None:
-    body = PROVIDER | {"kind": kind, "credentials": credentials}
+    body = PROVIDER | {"kind": kind, "base_url": None, "credentials": credentials}
     problem = api.refused("POST", PROVIDERS, body, status=422, code="validation_failed")
     assert problem["errors"][0]["field"] == "credentials.api_key"
     assert _written(api) == []
@@ -455,3 +455,27 @@ def test_an_address_that_nobody_should_call_is_refused(api: Api, url: str) -> No
         assert problem["errors"][0]["field"] == "base_url"
         assert "password" not in json.dumps(problem)
     assert _written(api) == [("local", 1)]
+
+
+def test_everything_that_cannot_work_is_told_at_once_and_no_key_is_shown(api: Api) -> None:
+    body = PROVIDER | {
+        "kind": "anthropic",
+        "base_url": "https://model.example.com/v1/messages",
+        "api": "responses",
+        "credentials": {"api_key": "sk-secret-of-theirs…"},
+    }
+    problem = api.refused("POST", PROVIDERS, body, status=422, code="validation_failed")
+    assert [error["field"] for error in problem["errors"]] == ["base_url", "api", "credentials.api_key"]
+    assert "sk-secret" not in json.dumps(problem)
+    assert _written(api) == []
+
+
+def test_a_stored_key_is_not_read_by_moving_its_provider(api: Api) -> None:
+    made = api.register()
+    moved = PROVIDER | {"base_url": "https://attacker.example/v1", "credentials": made["credentials"]}
+    problem = api.refused("PUT", ONE, moved, role=Role.OPERATOR, status=422, code="validation_failed")
+    assert problem["errors"][0]["field"] == "credentials.api_key"
+    assert api.call("GET", ONE).json() == made
+    own = moved | {"credentials": {"api_key": "sk-the-key-of-the-other"}}
+    assert api.call("PUT", ONE, own, role=Role.OPERATOR).status_code == 200
+    assert api.gateway.outside.credentials.get("local").api_key == "sk-the-key-of-the-other"  # type: ignore[union-attr]

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from llm_gateway.domain.providers import (
+    Api,
     CircuitPolicy,
+    ModelConfig,
     ProviderCredentials,
     ProviderDraft,
     ProviderKind,
@@ -164,6 +166,96 @@ def test_what_is_wrong_with_an_update_is_named(service: ProviderService, changes
         service.update("local", replace(DRAFT, **changes), expected=None)
     assert refused.value.errors[0].field == field
     assert service.get("local") == made
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"base_url": "https://other.example.com/v1"},
+        {"base_url": "https://example.com:8443/v1"},
+        {"base_url": "https://example.com.evil.example/v1"},
+        {"base_url": "http://example.com/v1"},
+        {"kind": ProviderKind.LLAMA_CPP},
+        {"kind": ProviderKind.OPENAI, "base_url": None},
+    ],
+)
+def test_a_stored_key_does_not_go_where_it_was_not_given_for(
+    store: InMemoryProviderStore, credentials: _Credentials, clock: FakeClock, changes: dict[str, Any]
+) -> None:
+    service = ProviderService(store=store, credentials=credentials, clock=clock, private_addresses_allowed=True)
+    made = service.create(DRAFT)
+    with pytest.raises(ValidationFailed) as refused:
+        service.update("local", replace(DRAFT, credentials=None, **changes), expected=None)
+    (error,) = refused.value.errors
+    assert error.field == "credentials.api_key"
+    assert "another kind or address" in error.message
+    assert (service.get("local"), credentials.get("local")) == (made, OLD)
+
+    moved = service.update("local", replace(DRAFT, credentials=NEW, **changes), expected=None)
+    assert (moved.revision, credentials.get("local")) == (2, NEW)
+
+
+@pytest.mark.parametrize("base_url", ["https://example.com/v2", "https://EXAMPLE.com:443/v1", "https://example.com./"])
+def test_a_stored_key_stays_at_its_address(service: ProviderService, base_url: str) -> None:
+    made = service.create(DRAFT)
+    moved = service.update("local", replace(DRAFT, base_url=base_url, credentials=None), expected=None)
+    assert moved.credentials == made.credentials
+
+
+def test_the_vendors_own_address_may_be_left_out_or_written(service: ProviderService) -> None:
+    written = "https://api.openai.com/v1"
+    service.create(replace(DRAFT, kind=ProviderKind.OPENAI, base_url=None))
+    for base_url in (written, None, written):
+        draft = replace(DRAFT, kind=ProviderKind.OPENAI, base_url=base_url, credentials=None)
+        assert service.update("local", draft, expected=None).base_url == base_url
+
+
+def test_a_provider_without_credentials_may_move(service: ProviderService) -> None:
+    service.create(replace(DRAFT, credentials=None))
+    moved = replace(DRAFT, credentials=None, base_url="https://other.example.com/v1")
+    assert service.update("local", moved, expected=None).base_url == moved.base_url
+
+
+@pytest.mark.parametrize("api_key", ["sk-abc\n", "sk abc", "sk-…", "sk-\x00abc"])
+def test_a_key_that_no_header_can_carry_is_refused_at_once(
+    service: ProviderService, store: InMemoryProviderStore, api_key: str
+) -> None:
+    draft = replace(DRAFT, credentials=ProviderCredentials(api_key=api_key))
+    with pytest.raises(ValidationFailed) as refused:
+        service.create(draft)
+    (error,) = refused.value.errors
+    assert error.field == "credentials.api_key"
+    assert api_key not in refused.value.detail
+    assert store.all() == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"api": Api.RESPONSES, "kind": ProviderKind.OPENAI}, "api"),
+        ({"api": Api.CHAT_COMPLETIONS}, "api"),
+        ({"base_url": "https://example.com/v1/chat/completions"}, "base_url"),
+        ({"kind": ProviderKind.ANTHROPIC}, "base_url"),
+        ({"base_url": "https://a..example.com"}, "base_url"),
+        ({"models": (ModelConfig(name="a", aliases=("b",)), ModelConfig(name="b"))}, "models[0].aliases"),
+        ({"models": (ModelConfig(name="a"), ModelConfig(name="b", aliases=("x", "a")))}, "models[1].aliases"),
+        (
+            {"models": (ModelConfig(name="a", aliases=("x",)), ModelConfig(name="b", aliases=("x",)))},
+            "models[0].aliases",
+        ),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_at_once(
+    service: ProviderService, changes: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        service.create(replace(DRAFT, **changes))
+    assert refused.value.errors[0].field == field
+
+
+@pytest.mark.parametrize("api", [Api.AUTO, Api.CHAT_COMPLETIONS])
+def test_openai_is_asked_by_the_api_that_the_operator_says(service: ProviderService, api: Api) -> None:
+    assert service.create(replace(DRAFT, kind=ProviderKind.OPENAI, api=api)).api is api
 
 
 def test_delete_takes_the_credentials_with_it(service: ProviderService, credentials: _Credentials) -> None:

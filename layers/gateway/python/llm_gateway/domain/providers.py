@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 LONGEST_CALL_S: Final = 900
 """As long as AWS lets a function run."""
@@ -19,12 +20,25 @@ class ProviderKind(StrEnum):
     OPENAI_COMPATIBLE = "openai_compatible"
 
     @property
+    def own_base_url(self) -> str | None:
+        """The vendor's public address; None where an operator has to say where the server is."""
+        return _OWN_BASE_URLS.get(self)
+
+    @property
     def needs_base_url(self) -> bool:
-        return self in (ProviderKind.LLAMA_CPP, ProviderKind.OPENAI_COMPATIBLE)
+        return self.own_base_url is None
 
     @property
     def needs_credentials(self) -> bool:
         return self in (ProviderKind.OPENAI, ProviderKind.ANTHROPIC)
+
+
+_OWN_BASE_URLS: Final = {
+    ProviderKind.OPENAI: "https://api.openai.com/v1",
+    ProviderKind.ANTHROPIC: "https://api.anthropic.com",
+}
+# What an SDK adds to a base URL, each after whatever may precede it.
+_ENDPOINTS: Final = ("/chat/completions", "/completions", "/responses", "/embeddings", "/messages")
 
 
 class Location(StrEnum):
@@ -203,6 +217,17 @@ class ProviderDraft(ProviderSpec):
     id: str | None
     credentials: ProviderCredentials | None
     revision: int | None = None
+
+
+def fault_in_path(kind: ProviderKind, base_url: str) -> str | None:
+    """What a `base_url` must not end in, as a sentence: the gateway adds it. None where the end is right."""
+    path = urlsplit(base_url).path.rstrip("/").lower()
+    for endpoint in _ENDPOINTS:
+        if path.endswith(endpoint):
+            return f"must end before {endpoint}: the gateway adds that"
+    if kind is ProviderKind.ANTHROPIC and path.endswith("/v1"):
+        return "must end before /v1 for a provider of kind anthropic: the gateway adds that"
+    return None
 
 
 def fault_in_api_key(api_key: str) -> str | None:

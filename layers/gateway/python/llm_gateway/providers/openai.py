@@ -9,8 +9,6 @@ from llm_gateway.providers.chat_completions.request import Dialect
 from llm_gateway.providers.estimates import CountTokens
 from llm_gateway.providers.upstream import Upstream
 
-DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
-
 # OpenAI's newer models refuse `max_tokens`; other servers do not know what came after it.
 _OPENAI: Final = Dialect(max_tokens_field="max_completion_tokens", developer_role="developer")
 _COMPATIBLE: Final = Dialect(max_tokens_field="max_tokens", developer_role="system")

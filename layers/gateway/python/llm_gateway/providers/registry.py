@@ -19,14 +19,13 @@ _MOST_ADAPTERS: Final = 64
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
     adapter: Callable[[Upstream, Clock, CountTokens], Provider]
-    default_base_url: str = ""
 
 
 _ROWS: Final[Mapping[ProviderKind, _Row]] = {
-    ProviderKind.OPENAI: _Row(adapter=openai.openai_adapter, default_base_url=openai.DEFAULT_BASE_URL),
+    ProviderKind.OPENAI: _Row(adapter=openai.openai_adapter),
     ProviderKind.OPENAI_COMPATIBLE: _Row(adapter=openai.openai_compatible_adapter),
     ProviderKind.LLAMA_CPP: _Row(adapter=llama_cpp.llama_cpp_adapter),
-    ProviderKind.ANTHROPIC: _Row(adapter=anthropic.anthropic_adapter, default_base_url=anthropic.DEFAULT_BASE_URL),
+    ProviderKind.ANTHROPIC: _Row(adapter=anthropic.anthropic_adapter),
 }
 
 
@@ -47,7 +46,7 @@ class ProviderRegistry:
 
     def open(self, config: ProviderConfig, credentials: ProviderCredentials | None) -> Provider:
         upstream = Upstream(
-            base_url=config.base_url or _ROWS[config.kind].default_base_url,
+            base_url=config.base_url or config.kind.own_base_url or "",
             private_addresses_allowed=self._private_addresses_allowed,
             api_key=credentials.api_key if credentials else None,
         )

@@ -1,14 +1,33 @@
 """Providers: registering, changing and removing them, with their credentials in a store of their own."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
-from llm_gateway.domain.addresses import fault_in_base_url
+from llm_gateway.domain.addresses import fault_in_base_url, same_server
 from llm_gateway.domain.identifiers import is_slug, slug_from
-from llm_gateway.domain.providers import CredentialsNote, ProviderConfig, ProviderCredentials, ProviderDraft, hint_of
-from llm_gateway.errors import GatewayError, RevisionConflict, ValidationFailed
+from llm_gateway.domain.providers import (
+    Api,
+    CredentialsNote,
+    ModelConfig,
+    ProviderConfig,
+    ProviderCredentials,
+    ProviderDraft,
+    ProviderKind,
+    ProviderSpec,
+    fault_in_api_key,
+    fault_in_path,
+    hint_of,
+)
+from llm_gateway.errors import FieldError, GatewayError, RevisionConflict, ValidationFailed
 from llm_gateway.ports.providers import CredentialStore, ProviderStore
 from llm_gateway.ports.system import Clock, Page
+
+_API_KEY: Final = "credentials.api_key"
+_BELONGS_ELSEWHERE: Final = (
+    "the stored key was given for another kind or address, and is never sent elsewhere: send the key for this one"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +82,25 @@ class ProviderService:
         self.credentials.delete(provider_id)
 
     def _check(self, draft: ProviderDraft, *, stored: ProviderConfig | None) -> None:
-        if draft.base_url is None and draft.kind.needs_base_url:
-            raise ValidationFailed.of("base_url", f"a provider of kind {draft.kind} needs one, such as https://host/v1")
-        if draft.base_url is not None:
-            fault = fault_in_base_url(draft.base_url, private_allowed=self.private_addresses_allowed)
-            if fault:
-                raise ValidationFailed.of("base_url", fault)
-        has_credentials = draft.credentials is not None or (stored is not None and stored.credentials is not None)
-        if draft.kind.needs_credentials and not has_credentials:
-            raise ValidationFailed.of(
-                "credentials.api_key", f"a provider of kind {draft.kind} needs the vendor's API key"
-            )
+        errors = (
+            *self._faults_in_address(draft),
+            *_faults_in_models(draft.models),
+            *_faults_in_api(draft),
+            *_faults_in_credentials(draft, stored),
+        )
+        if errors:
+            raise ValidationFailed("; ".join(f"{error.field}: {error.message}" for error in errors), errors=errors)
+
+    def _faults_in_address(self, draft: ProviderDraft) -> Iterator[FieldError]:
+        url = draft.base_url
+        if url is None:
+            if draft.kind.needs_base_url:
+                yield FieldError("base_url", f"a provider of kind {draft.kind} needs one, such as https://host/v1")
+            return
+        allowed = self.private_addresses_allowed
+        fault = fault_in_base_url(url, private_allowed=allowed) or fault_in_path(draft.kind, url)
+        if fault:
+            yield FieldError("base_url", fault)
 
     def _config(self, draft: ProviderDraft, provider_id: str, *, stored: ProviderConfig | None) -> ProviderConfig:
         now = self.clock.now()
@@ -99,3 +126,41 @@ class ProviderService:
 
     def _put_back(self, stored: ProviderConfig, config: ProviderConfig) -> None:
         self.store.replace(replace(stored, revision=config.revision + 1), expected_revision=config.revision)
+
+
+def _faults_in_api(draft: ProviderDraft) -> Iterator[FieldError]:
+    if draft.api is not Api.AUTO and draft.kind is not ProviderKind.OPENAI:
+        yield FieldError("api", f"a provider of kind {draft.kind} has no choice: leave it out or send auto")
+    elif draft.api is Api.RESPONSES:
+        message = "this version of the gateway does not speak the Responses API yet: send auto or chat_completions"
+        yield FieldError("api", message)
+
+
+def _faults_in_models(models: tuple[ModelConfig, ...]) -> Iterator[FieldError]:
+    """An alias names one model of its provider."""
+    times = Counter(name for model in models for name in {model.name, *model.aliases})
+    for index, model in enumerate(models):
+        for alias in model.aliases:
+            if times[alias] > 1:
+                message = f"{alias!r} names another model of this provider, too: give each its own"
+                yield FieldError(f"models[{index}].aliases", message)
+
+
+def _faults_in_credentials(draft: ProviderDraft, stored: ProviderConfig | None) -> Iterator[FieldError]:
+    if draft.credentials is not None:
+        if fault := fault_in_api_key(draft.credentials.api_key):
+            yield FieldError(_API_KEY, fault)
+    elif stored is not None and stored.credentials is not None:
+        if not _same_server(draft, stored):
+            yield FieldError(_API_KEY, _BELONGS_ELSEWHERE)
+    elif draft.kind.needs_credentials:
+        yield FieldError(_API_KEY, f"a provider of kind {draft.kind} needs the vendor's API key")
+
+
+def _same_server(draft: ProviderSpec, stored: ProviderSpec) -> bool:
+    """Whether the credentials of `stored` were given for what `draft` describes: one vendor, at one address."""
+    return draft.kind is stored.kind and same_server(_address(draft), _address(stored))
+
+
+def _address(provider: ProviderSpec) -> str:
+    return provider.base_url or provider.kind.own_base_url or ""

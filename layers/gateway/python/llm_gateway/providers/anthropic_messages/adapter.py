@@ -4,7 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta
 from llm_gateway.domain.providers import Timeouts
@@ -22,8 +22,6 @@ from llm_gateway.providers.upstream import Upstream
 if TYPE_CHECKING:
     import anthropic
     import httpx2
-
-DEFAULT_BASE_URL: Final = "https://api.anthropic.com"
 
 
 @dataclass(frozen=True, kw_only=True)
