@@ -11,7 +11,7 @@ from llm_gateway.domain.addresses import (
     fault_in_image_url,
     may_be_called,
     reach_of,
-    same_server,
+    server_of,
 )
 
 _PUBLIC = [
@@ -331,7 +331,7 @@ def test_a_host_may_be_as_long_as_names_are(host: str) -> None:
     ],
 )
 def test_a_server_is_a_scheme_a_host_and_a_port(one: str, other: str, same: bool) -> None:
-    assert same_server(one, other) == same_server(other, one) == same
+    assert (server_of(one) == server_of(other)) == same
 
 
 @pytest.mark.parametrize("url", ["https://example.com/a.png?size=1&x=%20#top", "https://8.8.8.8/a.png"])

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from llm_gateway.domain.faults import ProviderUnreachable
-from llm_gateway.domain.providers import ProviderKind, Timeouts
+from llm_gateway.domain.faults import ProviderAuthFailed, ProviderUnreachable
+from llm_gateway.domain.providers import ProviderCredentials, ProviderKind, Timeouts
 from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers.registry import ProviderRegistry
 from llm_gateway.providers.transport import _ssl_context, callable_addresses
@@ -132,3 +132,17 @@ def test_speaks_to_nobody_else(secured: ScriptedUpstream) -> None:
     with pytest.raises(ProviderUnreachable):
         provider.complete(asking(), timeouts=Timeouts())
     assert secured.requests == []
+
+
+def test_a_key_that_was_given_for_another_server_is_not_sent(
+    registry: ProviderRegistry, upstream: ScriptedUpstream
+) -> None:
+    """While a provider moves, its new address is known a moment before its new key."""
+    moved = config(ProviderKind.OPENAI_COMPATIBLE, upstream.openai_base_url)
+    elsewhere = ProviderCredentials(api_key="sk-of-another-server", given_for="openai https://api.openai.com:443")
+    with pytest.raises(ProviderAuthFailed, match="another kind or address"):
+        registry.open(moved, elsewhere)
+    registry.open(moved, ProviderCredentials(api_key="sk-own", given_for=moved.server)).complete(
+        asking(), timeouts=Timeouts()
+    )
+    assert [request.headers["authorization"] for request in upstream.requests] == ["Bearer sk-own"]

@@ -195,6 +195,13 @@ def test_a_stored_key_does_not_go_where_it_was_not_given_for(
     assert (moved.revision, credentials.get("local")) == (2, NEW)
 
 
+def test_a_key_is_stored_with_the_server_it_was_given_for(service: ProviderService, credentials: _Credentials) -> None:
+    service.create(DRAFT)
+    kept = credentials.get("local")
+    assert kept is not None
+    assert kept.given_for == service.get("local").server == "openai_compatible https://example.com:443"
+
+
 @pytest.mark.parametrize("base_url", ["https://example.com/v2", "https://EXAMPLE.com:443/v1", "https://example.com./"])
 def test_a_stored_key_stays_at_its_address(service: ProviderService, base_url: str) -> None:
     made = service.create(DRAFT)

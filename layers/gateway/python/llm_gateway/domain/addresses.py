@@ -113,14 +113,11 @@ def fault_in_image_url(url: str, *, private_allowed: bool) -> str | None:
     return _fault_in_host(parts, private_allowed)
 
 
-def same_server(one: str, other: str) -> bool:
-    """Whether two base URLs name one scheme, host and port."""
-    return _server(urlsplit(one)) == _server(urlsplit(other))
-
-
-def _server(parts: SplitResult) -> tuple[str, str, int | None]:
+def server_of(url: str) -> str:
+    """Scheme, host and port of a base URL, alike for all its spellings: `https://api.openai.com:443`."""
+    parts = urlsplit(url)
     standard = {"https": 443, "http": 80}.get(parts.scheme)
-    return parts.scheme, (parts.hostname or "").removesuffix("."), parts.port or standard
+    return f"{parts.scheme}://{(parts.hostname or '').removesuffix('.')}:{parts.port or standard}"
 
 
 def _parts(url: str) -> SplitResult | str:

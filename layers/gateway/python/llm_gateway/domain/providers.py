@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from llm_gateway.domain.addresses import server_of
+
 LONGEST_CALL_S: Final = 900
 """As long as AWS lets a function run."""
 
@@ -150,9 +152,13 @@ class CircuitPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderCredentials:
-    """What a provider asks for to let the gateway in. Never printed, never stored outside the secrets' store."""
+    """What a provider asks for to let the gateway in. Never printed, never stored outside the secrets' store.
+
+    `given_for` is the `server` of the provider that an operator gave them for: no other is ever sent them.
+    """
 
     api_key: str = field(repr=False)
+    given_for: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +187,11 @@ class ProviderSpec:
     circuit: CircuitPolicy
     location: Location | None = None
     api: Api = Api.AUTO
+
+    @property
+    def server(self) -> str:
+        """Who is handed the credentials: the kind, and the address's scheme, host and port."""
+        return f"{self.kind} {server_of(self.base_url or self.kind.own_base_url or '')}"
 
     def model(self, name: str) -> ModelConfig:
         """The listed model of that name or alias, or one with nothing overridden where the provider lists none."""

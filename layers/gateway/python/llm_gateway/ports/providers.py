@@ -41,7 +41,10 @@ class Provider(Protocol):
 
 class Providers(Protocol):
     def open(self, config: ProviderConfig, credentials: ProviderCredentials | None) -> Provider:
-        """The adapter for `config`, ready to call; clients are reused between calls with equal arguments."""
+        """The adapter for `config`, ready to call; clients are reused between calls with equal arguments.
+
+        Raises `ProviderAuthFailed` for credentials that were given for another server.
+        """
         ...
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from llm_gateway.domain.faults import ProviderAuthFailed
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, ProviderKind
 from llm_gateway.ports.providers import Provider
 from llm_gateway.ports.system import Clock
@@ -45,9 +46,18 @@ class ProviderRegistry:
         self._adapter = lru_cache(maxsize=_MOST_ADAPTERS)(adapter)
 
     def open(self, config: ProviderConfig, credentials: ProviderCredentials | None) -> Provider:
+        """Raises `ProviderAuthFailed` for credentials that were given for another server."""
         upstream = Upstream(
             base_url=config.base_url or config.kind.own_base_url or "",
             private_addresses_allowed=self._private_addresses_allowed,
-            api_key=credentials.api_key if credentials else None,
+            api_key=_api_key(config, credentials),
         )
         return self._adapter(config.kind, upstream)
+
+
+def _api_key(config: ProviderConfig, credentials: ProviderCredentials | None) -> str | None:
+    if credentials is None:
+        return None
+    if credentials.given_for not in (None, config.server):
+        raise ProviderAuthFailed("The stored credentials were given for another kind or address: send them again.")
+    return credentials.api_key

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from llm_gateway.domain.addresses import fault_in_base_url, same_server
+from llm_gateway.domain.addresses import fault_in_base_url
 from llm_gateway.domain.identifiers import is_slug, slug_from
 from llm_gateway.domain.providers import (
     Api,
@@ -15,7 +15,6 @@ from llm_gateway.domain.providers import (
     ProviderCredentials,
     ProviderDraft,
     ProviderKind,
-    ProviderSpec,
     fault_in_api_key,
     fault_in_path,
     hint_of,
@@ -117,9 +116,10 @@ class ProviderService:
         )
 
     def _keep(self, config: ProviderConfig, credentials: ProviderCredentials, *, undo: Callable[[], None]) -> None:
-        # The item goes first because only it is conditional: a lost race must not touch the winner's secret.
+        # The item goes first because only it is conditional: a lost race must not touch the winner's secret. Until the secret
+        # follows, a provider that has moved finds a key that was given for another server, and is not called with it.
         try:
-            self.credentials.put(config.id, credentials)
+            self.credentials.put(config.id, replace(credentials, given_for=config.server))
         except GatewayError:
             undo()
             raise
@@ -151,16 +151,7 @@ def _faults_in_credentials(draft: ProviderDraft, stored: ProviderConfig | None) 
         if fault := fault_in_api_key(draft.credentials.api_key):
             yield FieldError(_API_KEY, fault)
     elif stored is not None and stored.credentials is not None:
-        if not _same_server(draft, stored):
+        if draft.server != stored.server:
             yield FieldError(_API_KEY, _BELONGS_ELSEWHERE)
     elif draft.kind.needs_credentials:
         yield FieldError(_API_KEY, f"a provider of kind {draft.kind} needs the vendor's API key")
-
-
-def _same_server(draft: ProviderSpec, stored: ProviderSpec) -> bool:
-    """Whether the credentials of `stored` were given for what `draft` describes: one vendor, at one address."""
-    return draft.kind is stored.kind and same_server(_address(draft), _address(stored))
-
-
-def _address(provider: ProviderSpec) -> str:
-    return provider.base_url or provider.kind.own_base_url or ""
