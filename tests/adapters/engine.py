@@ -1,9 +1,10 @@
-"""The engine without what surrounds it: planning and dispatch over scripted providers, on a clock that stands still."""
+"""The gateway as its engine's tests want it: scripted providers, gates that are watched, and a clock that stands still."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from llm_gateway.bootstrap import Gateway
 from llm_gateway.domain.chat import ChatAnswer, Message, MessageRole, Parameters, TextPart
 from llm_gateway.domain.providers import (
     CircuitPolicy,
@@ -24,11 +25,13 @@ from llm_gateway.services.queries.calls import Calls
 from llm_gateway.services.queries.dispatch import Dispatcher
 from llm_gateway.services.queries.planning import Planner
 from llm_gateway.services.queries.progress import Ahead, Deadline, Pieces, Progress
+from llm_gateway.settings import Settings
 
 from tests.adapters.clock import FakeClock
 from tests.adapters.credential_store import InMemoryCredentialStore
 from tests.adapters.gates import in_memory_gates
 from tests.adapters.ids import FakeIds
+from tests.adapters.outside import FakeOutside
 from tests.adapters.prices import FlatPrices
 from tests.adapters.provider_store import InMemoryProviderStore
 from tests.adapters.recording_gates import RecordingGates
@@ -94,27 +97,34 @@ class Engine:
         return RecordingGates(gates=in_memory_gates(self.clock, FakeIds(self.clock)))
 
     @cached_property
-    def planner(self) -> Planner:
-        return Planner(
-            providers=self.store,
-            counter=self.counter,
-            draw=lambda: self.draws.pop(0) if self.draws else 0.5,
-            private_addresses_allowed=self.private_addresses_allowed,
-        )
-
-    @cached_property
-    def calls(self) -> Calls:
-        return Calls(
-            providers=self.real_providers or self.providers,
-            gates=self.gates,
-            prices=self.prices,
-            counter=self.counter,
+    def gateway(self) -> Gateway:
+        outside = FakeOutside(
             clock=self.clock,
+            provider_store=self.store,
+            credentials=self.credentials,
+            counter=self.counter,
+            prices=self.prices,
+            models=self.real_providers or self.providers,
+            draw=lambda: self.draws.pop(0) if self.draws else 0.5,
         )
+        outside.gates = self.gates
+        return Gateway(self.settings, outside)
 
-    @cached_property
+    @property
+    def settings(self) -> Settings:
+        return Settings.from_environment({"ALLOW_PRIVATE_ADDRESSES": str(self.private_addresses_allowed).lower()})
+
+    @property
+    def planner(self) -> Planner:
+        return self.gateway.planner
+
+    @property
+    def calls(self) -> Calls:
+        return self.gateway.calls
+
+    @property
     def dispatcher(self) -> Dispatcher:
-        return Dispatcher(calls=self.calls, credentials=self.credentials, clock=self.clock)
+        return self.gateway.dispatcher
 
     def add(self, *configs: ProviderConfig) -> "Engine":
         for config in configs:

@@ -10,8 +10,11 @@ from llm_gateway.stores.connection import Aws
 
 from tests.adapters.answer_cache import InMemoryAnswerCache
 from tests.adapters.answering import AnsweringProviders
+from tests.adapters.audit_archive import InMemoryAuditArchive
+from tests.adapters.audit_log import InMemoryAuditLog
 from tests.adapters.body_store import InMemoryBodyStore
 from tests.adapters.credential_store import InMemoryCredentialStore
+from tests.adapters.denial_counters import InMemoryDenialCounters
 from tests.adapters.gates import in_memory_gates
 from tests.adapters.idempotency_store import InMemoryIdempotencyStore
 from tests.adapters.ids import FakeIds
@@ -62,6 +65,18 @@ class FakeOutside:
     @cached_property
     def gates(self) -> ProviderGates:
         return in_memory_gates(self.clock, self.ids)
+
+    @cached_property
+    def audit_log(self) -> InMemoryAuditLog:
+        return InMemoryAuditLog(clock=self.clock)
+
+    @cached_property
+    def audit_archive(self) -> InMemoryAuditArchive:
+        return InMemoryAuditArchive()
+
+    @cached_property
+    def denial_counters(self) -> InMemoryDenialCounters:
+        return InMemoryDenialCounters(self.audit_log)
 
     @property
     def aws(self) -> Aws:

@@ -1,11 +1,12 @@
 """The life of queries without what surrounds it: asking, reading and the worker over the engine, every store watched."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+from llm_gateway.bootstrap import Gateway
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.queries import Query, QueryRequest
@@ -19,7 +20,7 @@ from llm_gateway.services.queries.closing import Closing
 from llm_gateway.services.queries.reading import Reader
 from llm_gateway.services.queries.states import States
 from llm_gateway.services.queries.worker import Worker
-from llm_gateway.services.replay import Claims
+from llm_gateway.settings import Settings
 
 from tests.adapters.answer_cache import InMemoryAnswerCache
 from tests.adapters.clock import FakeClock
@@ -68,8 +69,22 @@ class QueryEngine(Engine):
         return self.clock.events
 
     @cached_property
+    def gateway(self) -> Gateway:
+        gateway = super().gateway
+        outside: Any = gateway.outside
+        outside.queue, outside.journal = self.queue, self.journal
+        outside.query_store, outside.cache, outside.idempotency = self.queries, self.cache, self.keys
+        return gateway
+
+    @property
+    def settings(self) -> Settings:
+        return replace(
+            super().settings, lease_s=self.lease.total_seconds(), retention_days=self.retention / timedelta(days=1)
+        )
+
+    @property
     def ids(self) -> FakeIds:
-        return FakeIds(self.clock)
+        return self.gateway.outside.ids
 
     @cached_property
     def queries(self) -> Any:
@@ -83,57 +98,33 @@ class QueryEngine(Engine):
     def keys(self) -> Any:
         return Watched(InMemoryIdempotencyStore(self.clock))
 
-    @cached_property
+    @property
     def states(self) -> States:
-        return States(clock=self.clock, ids=self.ids, retention=self.retention, lease=self.lease)
+        return self.gateway.states
 
-    @cached_property
+    @property
     def caching(self) -> Caching:
-        return Caching(cache=self.cache, clock=self.clock, ttl=timedelta(hours=1))
+        return self.gateway.caching
 
-    @cached_property
-    def claims(self) -> Claims:
-        return Claims(store=self.keys, clock=self.clock)
-
-    @cached_property
+    @property
     def booking(self) -> Booking:
-        return Booking(store=self.queries, caching=self.caching, claims=self.claims, gates=self.gates, clock=self.clock)
+        return self.gateway.booking
 
-    @cached_property
+    @property
     def closing(self) -> Closing:
-        return Closing(
-            store=self.queries, caching=self.caching, claims=self.claims, journal=self.journal, clock=self.clock
-        )
+        return self.gateway.closing
 
-    @cached_property
+    @property
     def asking(self) -> Asker:
-        return Asker(
-            store=self.queries,
-            queue=self.queue,
-            planner=self.planner,
-            booking=self.booking,
-            dispatcher=self.dispatcher,
-            states=self.states,
-            closing=self.closing,
-            clock=self.clock,
-        )
+        return self.gateway.asking
 
-    @cached_property
+    @property
     def reading(self) -> Reader:
-        return Reader(store=self.queries, closing=self.closing, clock=self.clock, retention=self.retention)
+        return self.gateway.reading
 
-    @cached_property
+    @property
     def worker(self) -> Worker:
-        return Worker(
-            store=self.queries,
-            queue=self.queue,
-            planner=self.planner,
-            caching=self.caching,
-            dispatcher=self.dispatcher,
-            states=self.states,
-            closing=self.closing,
-            clock=self.clock,
-        )
+        return self.gateway.worker
 
     def run(self, asked: Asked) -> Query:
         """The query's end, at once; no replay."""

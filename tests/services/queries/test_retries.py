@@ -74,8 +74,10 @@ def test_one_provider_is_not_called_seven_times_either(engine: Engine) -> None:
 
 def test_waits_grow_with_full_jitter_and_a_bound(engine: Engine) -> None:
     waits: list[list[float]] = [[], [], [], [], []]
-    for _ in range(60):
-        engine = Engine().add(provider("a", retry=RetryPolicy(max_attempts=6), circuit=NEVER_OPEN))
+    for number in range(60):
+        engine = Engine(draws=[number / 60] * 10).add(
+            provider("a", retry=RetryPolicy(max_attempts=6), circuit=NEVER_OPEN)
+        )
         engine.providers.otherwise = failing(ProviderFailed)
         fails(engine, ProviderFailed, timeout_s=300)
         starts = [call.started_s for call in engine.providers.called]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from llm_gateway.domain.providers import ProviderConfig
 from llm_gateway.ports.collections import Collection
 from llm_gateway.ports.system import never
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from llm_gateway.domain.gates import Admission
     from llm_gateway.domain.health import GateState
     from llm_gateway.domain.metrics import CallResult
-    from llm_gateway.domain.providers import ModelConfig, ProviderConfig, ProviderCredentials, ProviderKind, Timeouts
+    from llm_gateway.domain.providers import ModelConfig, ProviderCredentials, ProviderKind, Timeouts
     from llm_gateway.domain.tokens import TokenRange
     from llm_gateway.ports.system import Cancelled
 
