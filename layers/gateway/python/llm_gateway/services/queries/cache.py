@@ -6,17 +6,19 @@ The cache is a help, never a condition: where it cannot be reached, the query go
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.chat import FinishReason
 from llm_gateway.domain.queries import Query, QueryAnswer, QueryRequest, QueryStatus, QuerySummary
-from llm_gateway.domain.routing import Candidate, Step
 from llm_gateway.domain.strict_json import digest
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.queries import AnswerCache
 from llm_gateway.ports.system import Clock
-from llm_gateway.services.queries.progress import Deadline
+
+if TYPE_CHECKING:
+    from llm_gateway.domain.routing import Candidate, Step
+    from llm_gateway.services.queries.progress import Deadline
 
 _WHOLE: Final = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
 _SPARE: Final = timedelta(seconds=30)
@@ -24,7 +26,7 @@ _LONGEST_WAIT_S: Final = 15
 _LOOK_EVERY_S: Final = 0.1
 
 
-def cache_key(step: Step, *, owner: str) -> str:
+def cache_key(step: "Step", *, owner: str) -> str:
     """A hash over all that affects the answer, and over whose it is: answers are never shared between API keys."""
     provider = step.candidate.provider
     return digest([owner, provider.id, provider.kind, provider.base_url, step.chat, step.output])
@@ -44,7 +46,7 @@ class Seat:
 
     key: str
     holder: str
-    candidate: Candidate
+    candidate: "Candidate"
     reads: bool
     lasts: timedelta
     is_held: bool = False
@@ -59,7 +61,7 @@ class Caching:
     clock: Clock
     ttl: timedelta
 
-    def seat(self, query: Query, first: Step) -> Seat:
+    def seat(self, query: Query, first: "Step") -> Seat:
         """The seat of a query that has a key, not taken yet."""
         (key,), request = query.cache_keys, query.request
         reads, lasts = request.reads_cache, lifetime(request)
@@ -78,7 +80,7 @@ class Caching:
         seat.is_held = found is None
         return found
 
-    def wait(self, seat: Seat, deadline: Deadline) -> tuple[CachedAnswer | None, float]:
+    def wait(self, seat: Seat, deadline: "Deadline") -> tuple[CachedAnswer | None, float]:
         """Waits while somebody else makes the same answer, for half of the time at most; and tells for how many seconds.
 
         None: the query makes the answer too.
@@ -125,7 +127,7 @@ class Caching:
         for key in query.cache_keys:
             self.cache.delete(key, query_id=query.id)
 
-    def _kept(self, query: Query, named: Candidate) -> CachedAnswer | None:
+    def _kept(self, query: Query, named: "Candidate") -> CachedAnswer | None:
         if query.status is not QueryStatus.SUCCEEDED or not query.answer or not _is_cacheable(query.answer, named):
             return None
         now = self.clock.now()
@@ -133,7 +135,7 @@ class Caching:
         return CachedAnswer(answer=query.answer, query_id=query.id, cached_at=now, expires_at=expires_at)
 
 
-def _is_cacheable(answer: QueryAnswer, named: Candidate) -> bool:
+def _is_cacheable(answer: QueryAnswer, named: "Candidate") -> bool:
     """Only whole answers are kept, and only those of the candidate that the key names: its provider and its model."""
     if answer.cache.hit:
         return False

@@ -7,16 +7,18 @@ be gone is taken back from the cache; and the journal is told, once, of the end 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, Query, QueryProblem, QueryStatus, QuerySummary
 from llm_gateway.errors import AlreadyExists, DependencyUnavailable, QueryCancelled, QueryNotFound
 from llm_gateway.ports.queries import Journal, QueryStore
 from llm_gateway.ports.system import Clock
-from llm_gateway.services.queries.booking import Booked
 from llm_gateway.services.queries.cache import Caching
 from llm_gateway.services.replay import Claims
 from llm_gateway.services.together import Beside
+
+if TYPE_CHECKING:
+    from llm_gateway.services.queries.booking import Booked
 
 NOT_STORED: Final = "The answer could not be stored: /status and /result will not find this query."
 _PAUSES_TO_STORE_S: Final = (1, 2)
@@ -32,7 +34,7 @@ class Closing:
     journal: Journal
     clock: Clock
 
-    def close(self, booked: Booked, end: Query) -> Query:
+    def close(self, booked: "Booked", end: Query) -> Query:
         """Ends a query whose caller waits for it. An end that cannot be stored is given all the same, with a warning."""
         try:
             is_ours = self._close(booked, end)
@@ -48,7 +50,7 @@ class Closing:
         self._tell(end, booked, ended=is_ours)
         return end
 
-    def close_queued(self, booked: Booked, end: Query) -> bool:
+    def close_queued(self, booked: "Booked", end: Query) -> bool:
         """Ends a query that a worker took up, and tries hard to store what was paid for.
 
         False where the query had ended already, was taken up by another worker, or is erased. Raises `DependencyUnavailable`
@@ -62,7 +64,7 @@ class Closing:
         self._tell(end, booked, ended=is_ours)
         return is_ours
 
-    def requeue(self, booked: Booked, *, problem: QueryProblem | None) -> bool:
+    def requeue(self, booked: "Booked", *, problem: QueryProblem | None) -> bool:
         """Gives a query back that was not answered; `problem` is why, or None where it does not count as an attempt.
 
         False where it is not wanted back: nothing is noted then, because its end is still to come. Raises as `close_queued`.
@@ -76,7 +78,7 @@ class Closing:
             self.note_spent(booked)
         return is_queued
 
-    def note_spent(self, booked: Booked) -> None:
+    def note_spent(self, booked: "Booked") -> None:
         """Tells the journal what was spent on a query that did not end thereby."""
         self._tell(booked.query, booked, ended=False)
 
@@ -109,7 +111,7 @@ class Closing:
             cancelled = replace(erased, status=QueryStatus.CANCELLED, completed_at=self.clock.now())
             self.journal.ended(cancelled)
 
-    def _close(self, booked: Booked, end: Query, *, pauses_s: Sequence[float] = ()) -> bool:
+    def _close(self, booked: "Booked", end: Query, *, pauses_s: Sequence[float] = ()) -> bool:
         """Does all that an end takes, in one go; False where the query had ended otherwise.
 
         Raises `DependencyUnavailable` where the end cannot be stored; all else is done then too.
@@ -129,7 +131,7 @@ class Closing:
             self.caching.take_back(seat)
         return stored.result
 
-    def _store(self, booked: Booked, end: Query, pauses_s: Sequence[float]) -> bool:
+    def _store(self, booked: "Booked", end: Query, pauses_s: Sequence[float]) -> bool:
         if not booked.is_stored:
             try:
                 self.store.add(end)
@@ -144,7 +146,7 @@ class Closing:
                 self.clock.sleep(pause_s)
         return self.store.finish(end)
 
-    def _leave_key(self, booked: Booked, end: Query) -> None:
+    def _leave_key(self, booked: "Booked", end: Query) -> None:
         if booked.idempotency is None:
             return
         if _may_end_otherwise(end, booked.progress.attempts):
@@ -157,7 +159,7 @@ class Closing:
         if query.idempotency_scope is not None:
             self.claims.erase(query.idempotency_scope, reference=query.id)
 
-    def _tell(self, end: Query, booked: Booked, *, ended: bool) -> None:
+    def _tell(self, end: Query, booked: "Booked", *, ended: bool) -> None:
         if ended:
             self.journal.ended(end, calls=booked.progress.attempts)
         else:
