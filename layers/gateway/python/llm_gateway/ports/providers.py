@@ -49,7 +49,7 @@ class Providers(Protocol):
         ...
 
 
-class ProviderStore(Collection[ProviderConfig], Protocol):
+class ProviderStore(Collection["ProviderConfig"], Protocol):
     """Providers, which every query reads."""
 
     def all(self, *, fresh: bool = False) -> tuple[ProviderConfig, ...]:
