@@ -62,7 +62,7 @@ class _Routes:
         return JSONResponse(self._description())
 
     async def tokenize(self, request: Request) -> Response:
-        asked = parse_tokenize_request(await read_json_body(request))
+        asked = await run_in_threadpool(parse_tokenize_request, await read_json_body(request))
         if asked.model is not None:
             self._check_name(asked.model)
         if asked.messages is not None:
@@ -75,7 +75,7 @@ class _Routes:
     async def chat(self, request: Request) -> Response:
         body = await read_json_body(request)
         self._worker.check_open()
-        asked = parse_chat_request(body)
+        asked = await run_in_threadpool(parse_chat_request, body)
         self._check_name(asked.model)
         generation = await run_in_threadpool(prepare, asked, self._model)
         job = self._worker.submit(generation)

@@ -34,19 +34,36 @@ _NEUTRAL: Mapping[str, tuple[object, ...]] = {
 
 RequestT = TypeVar("RequestT", bound=BaseModel)
 
+# Far more than the context of any model that runs here holds.
+_MOST_MESSAGES = 2000
+_MOST_PARTS = 1000
+# Of a schema's first level.
+_MOST_MEMBERS = 1000
+# More unknown fields than that are no misspelling, and each would be an error of its own.
+_MOST_UNKNOWN = 20
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_members(cls, value: object) -> object:
+        if isinstance(value, dict) and len(value) > len(cls.model_fields) + _MOST_UNKNOWN:
+            raise PydanticCustomError("fields", "Far too many fields: {count}", {"count": len(value)})
+        return value
+
 
 def _without_empty_fields(message: object) -> object:
     """Answers of OpenAI's API carry empty fields, and clients send them back as they came."""
-    if not isinstance(message, dict):
+    if not isinstance(message, dict) or len(message) > _MOST_MEMBERS:
         return message
     return {name: value for name, value in message.items() if value is not None and (name == "content" or value != [])}
 
 
 def _joined_text(content: object) -> object:
+    if isinstance(content, list) and len(content) > _MOST_PARTS:
+        raise PydanticCustomError("content", "At most {most} parts make a message", {"most": _MOST_PARTS})
     return "\n".join(_text_of_part(part) for part in content) if isinstance(content, list) else content
 
 
@@ -68,7 +85,10 @@ class Message(_Strict):
         return ChatMessage(role="system" if self.role == "developer" else self.role, content=self.content)
 
 
-Messages = Annotated[list[Annotated[Message, BeforeValidator(_without_empty_fields)]], Field(min_length=1)]
+Messages = Annotated[
+    list[Annotated[Message, BeforeValidator(_without_empty_fields)]],
+    Field(fail_fast=True, min_length=1, max_length=_MOST_MESSAGES),
+]
 
 
 class StreamOptions(_Strict):
@@ -78,7 +98,7 @@ class StreamOptions(_Strict):
 
 class JsonSchema(_Strict):
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
-    document: Annotated[dict[str, Any], Field(alias="schema")]
+    document: Annotated[dict[str, Any], Field(alias="schema", max_length=_MOST_MEMBERS)]
     description: str | None = None
     strict: bool | None = None
 

@@ -333,7 +333,8 @@ def test_a_vendors_key_never_comes_back(api: Api) -> None:
 )
 def test_an_unknown_field_is_named(api: Api, field: str, body: dict[str, Any]) -> None:
     problem = api.refused("POST", PROVIDERS, PROVIDER | body, status=422, code="validation_failed")
-    assert {"field": field, "message": "is not a known field"} in problem["errors"]
+    (message,) = [error["message"] for error in problem["errors"] if error["field"] == field]
+    assert message.startswith("is not a known field")
     assert field in problem["detail"]
     assert _written(api) == []
 

@@ -12,7 +12,46 @@ from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Api
 @pytest.mark.parametrize(
     ("changes", "field", "message"),
     [
-        ({"temprature": 1}, "temprature", "is not a known field"),
+        ({"xyzzy": 1}, "xyzzy", "is not a known field"),
+        ({"mesages": []}, "mesages", "is not a known field: did you mean 'messages'?"),
+        ({"temperature": 1}, "temperature", "is not a known field here: it is parameters.temperature"),
+        ({"max_tokens": 9}, "max_tokens", "is not a known field here: it is parameters.max_output_tokens"),
+        (
+            {"temprature": 1},
+            "temprature",
+            "is not a known field: did you mean 'temperature'? It is parameters.temperature",
+        ),
+        (
+            {"stream": True},
+            "stream",
+            "is not a known field here: ask at /query/stream for an answer that comes as it is written",
+        ),
+        (
+            {"response_format": {"type": "text"}},
+            "response_format",
+            'is not a known field here: it is output, like {"type": "json_schema", "schema": {…}}',
+        ),
+        (
+            {"parameters": {"max_tokens": 9}},
+            "parameters.max_tokens",
+            "is not a known field here: it is max_output_tokens",
+        ),
+        (
+            {"tools": [{"type": "function", "name": "f", "function": {"name": "f"}}]},
+            "tools[0].name",
+            "is not a known field here: it is function.name",
+        ),
+        (
+            {"messages": [{"role": "user", "content": "x", "user": "me"}]},
+            "messages[0].user",
+            "is not a known field",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "x", "txt": "y"}]}]},
+            "messages[0].content[0].txt",
+            "is not a known field: did you mean 'text'?",
+        ),
+        ({"system": "be nice"}, "system", 'must be an object like {"text": "…"}'),
         ({"messages": None}, "messages", "must be a list"),
         ({"messages": []}, "messages", "must have at least 1 item(s)"),
         ({"messages": ["hello"]}, "messages[0]", "must be an object"),

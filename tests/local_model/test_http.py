@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import resource
+import time
 from typing import Any
 
 import httpx2
@@ -264,6 +266,39 @@ def test_a_body_over_4_mb_is_413_whether_it_says_so_or_not():
     headers = {"content-type": "application/json"}
     for content in (b"x" * (4 * 1024 * 1024 + 1), blocks()):
         assert error_of(call("POST", "/v1/chat/completions", content=content, headers=headers), 413)
+
+
+def _many(piece: str) -> str:
+    return ",".join([piece] * (3_900_000 // (len(piece) + 1)))
+
+
+_UNKNOWN = ",".join(f'"{number}":0' for number in range(380_000))
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (f'{{"messages": [{_many("0")}]}}', "messages.0"),
+        (f'{{"messages": [{_many("{}")}]}}', "messages.0"),
+        (f'{{"messages": [{{"role": "user", "content": [{_many("0")}]}}]}}', "messages.0.content"),
+        (f'{{"messages": [{{"role": "user", "content": "x", {_UNKNOWN}}}]}}', "messages.0"),
+        (f'{{"response_format": {{"type": "text", {_UNKNOWN}}}}}', "response_format"),
+        (f'{{"stop": [{_many("0")}]}}', "stop.0"),
+        (f"{{{_UNKNOWN}}}", "fields"),
+    ],
+)
+def test_a_body_is_worth_the_work_that_its_length_is_worth(body, param):
+    whole = {**CHAT, "model": "m"}
+    rest = "".join(
+        f", {json.dumps(name)}: {json.dumps(value)}" for name, value in whole.items() if f'"{name}"' not in body[:40]
+    )
+    started_s, before_kib = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    answer = call(
+        "POST", "/v1/chat/completions", content=body[:-1] + rest + "}", headers={"content-type": "application/json"}
+    )
+    assert error_of(answer, 400)["param"] == param
+    assert time.process_time() - started_s < 3
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 200 * 1024
 
 
 def test_other_paths_and_methods_answer_in_the_same_format():

@@ -29,14 +29,15 @@ def guarded(row: Endpoint) -> type[APIRoute]:
     class GuardedRoute(APIRoute):
         def get_route_handler(self) -> Handle:
             handle = super().get_route_handler()
+            schema: Any = self.body_field.field_info.annotation if self.body_field else None
 
             async def guarded_handle(request: Request) -> Response:
                 try:
                     whole, state = await read(request), state_of(request)
                     if row.permission is not None:
                         state.caller = await run_in_threadpool(_authorised, whole, row)
-                    if self.body_field is not None:
-                        whole.parse()
+                    if schema is not None:
+                        await whole.read_as(schema)
                     return await _handled(whole, handle, left=state.left)
                 except Exception as error:
                     return render(request, error)

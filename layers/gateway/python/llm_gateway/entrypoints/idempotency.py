@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Header
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.strict_json import digest
 from llm_gateway.entrypoints.http import Caller, Gateway
 from llm_gateway.entrypoints.prefix import own_path
+from llm_gateway.entrypoints.read_request import ReadRequest
 from llm_gateway.entrypoints.replies import Reply
 from llm_gateway.errors import ValidationFailed
 from llm_gateway.wire.schema import Revised
@@ -27,7 +29,8 @@ async def _idempotency(
     if not (0 < len(idempotency_key) <= _LONGEST_KEY and idempotency_key.isascii() and idempotency_key.isprintable()):
         raise ValidationFailed.of("Idempotency-Key", f"must have 1 to {_LONGEST_KEY} printable characters")
     scope = [caller.key_id, request.method, own_path(request), idempotency_key]
-    return Idempotency(scope=digest(scope), fingerprint=digest(await request.json()))
+    document = cast(ReadRequest, request).document()
+    return Idempotency(scope=digest(scope), fingerprint=await run_in_threadpool(digest, document))
 
 
 R = TypeVar("R", bound=Revised)

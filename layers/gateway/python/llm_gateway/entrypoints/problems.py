@@ -34,7 +34,8 @@ def _misrouted(path: str, error: RouteNotFound) -> GatewayError:
     methods = [row.method for row in ENDPOINTS if compile_path(row.path)[0].match(path)]
     if not methods:
         return error
-    return MethodNotAllowed("The route does not take this method.", headers={"Allow": ", ".join(methods)})
+    allowed = ", ".join(methods)
+    return MethodNotAllowed(f"The route does not take this method. It takes {allowed}.", headers={"Allow": allowed})
 
 
 def as_gateway_error(error: Exception) -> GatewayError:

@@ -1,12 +1,18 @@
-"""A request whose body is there whole: bounded while it is read, and parsed once, strictly."""
+"""A request whose body is there whole: bounded while it is read, parsed and validated once, strictly."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from llm_gateway.errors import MalformedRequest, PayloadTooLarge, UnsupportedMediaType
 
+if TYPE_CHECKING:
+    from llm_gateway.wire.schema import Incoming
+
 MOST_BODY_BYTES: Final = 4 * 1024 * 1024
+# A thread costs a smaller body more time than it takes, and a larger one would keep all other requests waiting.
+_LARGE_BYTES: Final = 64 * 1024
 
 
 class ReadRequest(Request):
@@ -16,16 +22,21 @@ class ReadRequest(Request):
         super().__init__(request.scope, request.receive)
         self._content = content
         self._document: Any = None
+        self._read: Incoming | None = None
 
     async def body(self) -> bytes:
         return self._content
 
     async def json(self) -> Any:
-        """The body's value, once it was parsed."""
+        """What FastAPI takes for the body. An instance of the route's schema it leaves as it is."""
+        return self._read
+
+    def document(self) -> Any:
+        """The body's JSON value, once it was read; None where the route takes no body."""
         return self._document
 
-    def parse(self) -> None:
-        """Raises `MalformedRequest` or `UnsupportedMediaType` for a body that is not JSON."""
+    async def read_as(self, schema: "type[Incoming]") -> None:
+        """Reads the body as the schema has it. Raises `MalformedRequest`, `UnsupportedMediaType` or `ValidationFailed`."""
         if not self._content.strip():
             raise MalformedRequest("The body is empty: send a JSON object.")
         media_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -33,9 +44,17 @@ class ReadRequest(Request):
             raise UnsupportedMediaType("Send the body as application/json.")
         if self.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             raise UnsupportedMediaType("Send the body as it is: no Content-Encoding is taken.")
+        if len(self._content) > _LARGE_BYTES:
+            self._read = await run_in_threadpool(self._read_as, schema)
+        else:
+            self._read = self._read_as(schema)
+
+    def _read_as(self, schema: "type[Incoming]") -> "Incoming":
         from llm_gateway.entrypoints.json_body import parsed_json
+        from llm_gateway.entrypoints.validation import validated
 
         self._document = parsed_json(self._content)
+        return validated(schema, self._document)
 
 
 async def read(request: Request) -> ReadRequest:

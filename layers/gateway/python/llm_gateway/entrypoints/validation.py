@@ -1,9 +1,14 @@
 """What validation found wrong with a request, in the words of the API and not of the library that found it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
 
 from llm_gateway.errors import FieldError, ValidationFailed
+from llm_gateway.wire.schema import Incoming, Known
+
+S = TypeVar("S", bound=Incoming)
 
 # An answer through Lambda holds 6 MB: a body of nothing but faults must not make one that is larger.
 _MOST_ERRORS: Final = 100
@@ -23,7 +28,6 @@ _WORDS: Final = {
     "decimal_type": _NUMBER,
     "dict_type": _OBJECT,
     "enum": "must be {expected}",
-    "extra_forbidden": "is not a known field",
     "float_parsing": _NUMBER,
     "float_type": _NUMBER,
     "greater_than": "must be more than {gt}",
@@ -51,6 +55,28 @@ _WORDS: Final = {
 _TAGS: Final = frozenset({"user", "assistant", "tool", "system", "developer", "text", "image_url"})
 
 
+def validated(schema: type[S], value: Any) -> S:
+    """`value`, a request's body, as `schema` has it. Raises `ValidationFailed`."""
+    known: Known = {}
+    try:
+        return schema.model_validate(value, context=known)
+    except ValidationError as error:
+        # What was sent stays out of the errors: they would hold it once for each of them.
+        faults = error.errors(include_url=False, include_input=False)
+    for fault in faults[:_MOST_ERRORS]:
+        if fault["type"] == "extra_forbidden":
+            *place, name = fault["loc"]
+            fault["msg"] = known[id(_at(value, place))].told_of_unknown(str(name))
+    raise validation_failed([{**fault, "loc": ("body", *fault["loc"])} for fault in faults])
+
+
+def _at(value: Any, place: Sequence[int | str]) -> Any:
+    """What is at `place` in the body."""
+    for step in _steps(place):
+        value = value[step]
+    return value
+
+
 def validation_failed(faults: Sequence[Mapping[str, Any]]) -> ValidationFailed:
     """All that pydantic found, each with the field, parameter or header where it is."""
     errors = [
@@ -69,14 +95,22 @@ def _field(fault: Mapping[str, Any]) -> str:
         steps.append(fault["ctx"]["field"])
     elif fault["type"].startswith("union_tag"):
         steps.append(fault["ctx"]["discriminator"].strip("'"))
-    path, after_index = "", False
-    for step in steps:
+    path = ""
+    for step in _steps(steps):
         if isinstance(step, int):
             path += f"[{step}]"
-        elif not (step.startswith("[") or (after_index and step in _TAGS)):
+        else:
             path += f".{step}" if path else step
-        after_index = isinstance(step, int)
     return path or place
+
+
+def _steps(place: Iterable[int | str]) -> Iterator[int | str]:
+    """`place` without what tells a union's members apart."""
+    after_index = False
+    for step in place:
+        if isinstance(step, int) or not (step.startswith("[") or (after_index and step in _TAGS)):
+            yield step
+        after_index = isinstance(step, int)
 
 
 def _message(fault: Mapping[str, Any]) -> str:

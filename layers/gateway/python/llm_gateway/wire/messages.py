@@ -1,7 +1,7 @@
 """Messages, tools and output formats in OpenAI's chat shape."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
@@ -10,6 +10,12 @@ from llm_gateway.domain.addresses import fault_in_image_url
 from llm_gateway.wire.schema import Incoming, wrong
 
 _DATA_URL = re.compile(r"data:image/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]+=*")
+# A list stops at its first wrong member where each could bring an error of its own.
+MOST_PARTS: Final = 1000
+MOST_CALLS: Final = 128
+MOST_MEMBERS: Final = 1000
+"""Of the first level of a JSON schema."""
+
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 
 
@@ -84,8 +90,12 @@ _TEXT, _PARTS, _WORD, _TOOL = "[text]", "[parts]", "[word]", "[tool]"
 _SHAPE = Discriminator(_shape, custom_error_type="shape", custom_error_message="must be a string or a list of parts")
 Text = Annotated[str, Tag(_TEXT)]
 Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
-Content = Annotated[Text | Annotated[list[Part], Field(min_length=1), Tag(_PARTS)], _SHAPE]
-TextContent = Annotated[Text | Annotated[list[TextPart], Field(min_length=1), Tag(_PARTS)], _SHAPE]
+_LENGTH = Field(fail_fast=True, min_length=1, max_length=MOST_PARTS)
+Content = Annotated[Text | Annotated[list[Part], _LENGTH, Tag(_PARTS)], _SHAPE]
+TextContent = Annotated[Text | Annotated[list[TextPart], _LENGTH, Tag(_PARTS)], _SHAPE]
+Author = Annotated[str, Field(max_length=256)]
+CallId = Annotated[str, Field(min_length=1, max_length=1000)]
+JsonSchema = Annotated[dict[str, Any], Field(max_length=MOST_MEMBERS)]
 
 
 class CalledFunction(Incoming):
@@ -98,7 +108,7 @@ class CalledFunction(Incoming):
 class ToolCall(Incoming):
     """A tool call that an assistant's turn asked for."""
 
-    id: Annotated[str, Field(min_length=1)]
+    id: CallId
     type: Literal["function"] = "function"
     function: CalledFunction
 
@@ -111,7 +121,7 @@ class Instruction(Incoming):
 
     role: Literal["system", "developer"]
     content: TextContent
-    name: str | None = None
+    name: Author | None = None
 
     def to_domain(self) -> chat.Message:
         return chat.Message(role=chat.MessageRole(self.role), content=_parts(self.content), name=self.name)
@@ -122,7 +132,7 @@ class UserMessage(Incoming):
 
     role: Literal["user"]
     content: Content
-    name: str | None = None
+    name: Author | None = None
 
     def to_domain(self) -> chat.Message:
         return chat.Message(role=chat.MessageRole.USER, content=_parts(self.content), name=self.name)
@@ -133,9 +143,9 @@ class AssistantMessage(Incoming):
 
     role: Literal["assistant"]
     content: TextContent | None = None
-    name: str | None = None
+    name: Author | None = None
     refusal: None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: Annotated[list[ToolCall], Field(fail_fast=True, max_length=MOST_CALLS)] | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "AssistantMessage":
@@ -157,7 +167,7 @@ class ToolMessage(Incoming):
 
     role: Literal["tool"]
     content: TextContent
-    tool_call_id: Annotated[str, Field(min_length=1)]
+    tool_call_id: CallId
 
     def to_domain(self) -> chat.Message:
         return chat.Message(role=chat.MessageRole.TOOL, content=_parts(self.content), tool_call_id=self.tool_call_id)
@@ -171,12 +181,14 @@ class FunctionTool(Incoming):
 
     name: ToolName
     description: str | None = None
-    parameters: dict[str, Any] = {}
+    parameters: JsonSchema = {}
     strict: Annotated[bool, Field(strict=True)] | None = None
 
 
 class Tool(Incoming):
     """A tool that the model may call."""
+
+    elsewhere = {name: f"it is function.{name}" for name in ("name", "description", "parameters", "strict")}
 
     type: Literal["function"] = "function"
     function: FunctionTool
@@ -224,8 +236,10 @@ ToolChoice = Annotated[
 class OutputFormat(Incoming):
     """The form of the answer; `json_schema` needs a `schema`, against which the answer is validated."""
 
+    elsewhere = {"json_schema": "its schema is output.schema"}
+
     type: Literal["text", "json", "json_schema"] = "text"
-    json_schema: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
+    json_schema: Annotated[JsonSchema | None, Field(alias="schema")] = None
 
     @model_validator(mode="after")
     def _has_its_schema(self) -> "OutputFormat":

@@ -102,8 +102,8 @@ class Credentials(Incoming):
 
     api_key: Annotated[SecretStr, Field(min_length=1, max_length=4096)] | None = None
     configured: Flag | None = None
-    hint: str | None = None
-    updated_at: str | None = None
+    hint: Annotated[str, Field(max_length=100)] | None = None
+    updated_at: Annotated[str, Field(max_length=100)] | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "Credentials":

@@ -1,9 +1,9 @@
 """Queries over HTTP: what is asked."""
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from llm_gateway.domain import chat
 from llm_gateway.domain.queries import QueryRequest
@@ -31,10 +31,11 @@ def _small(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _each_once(tools: list[Tool]) -> list[Tool]:
-    names = [tool.function.name for tool in tools]
-    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
-    if twice is not None:
-        raise ValueError(f"two tools are called {twice!r}: each needs a name of its own")
+    seen = set[str]()
+    for tool in tools:
+        if tool.function.name in seen:
+            raise ValueError(f"two tools are called {tool.function.name!r}: each needs a name of its own")
+        seen.add(tool.function.name)
     return tools
 
 
@@ -49,15 +50,37 @@ Fallback = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_w
 Timeout = Annotated[Number, Field(ge=1, le=LONGEST_S)]
 
 
+# Where a query has what OpenAI's API has at the top of a request.
+_OPENAIS: Final = {
+    **{name: f"it is parameters.{name}" for name in ("temperature", "top_p", "seed", "stop", "max_output_tokens")},
+    **dict.fromkeys(("max_tokens", "max_completion_tokens"), "it is parameters.max_output_tokens"),
+    "response_format": 'it is output, like {"type": "json_schema", "schema": {…}}',
+    "stream": "ask at /query/stream for an answer that comes as it is written",
+    "instructions": "it is system.text",
+    "input": "it is messages",
+    "functions": "it is tools",
+    "user": "put it into metadata",
+}
+
+
 class System(Incoming):
     """Instructions that precede the conversation."""
 
     text: str
     roles: Annotated[Any, _not_yet("write the instructions as text")] = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_an_object(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError('must be an object like {"text": "…"}')
+        return value
+
 
 class Parameters(Incoming):
     """How to generate; null leaves the choice to the provider."""
+
+    elsewhere = dict.fromkeys(("max_tokens", "max_completion_tokens"), "it is max_output_tokens")
 
     temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
     max_output_tokens: PositiveInt | None = None
@@ -78,6 +101,8 @@ class Parameters(Incoming):
 class QueryBase(Incoming):
     """What every way of asking has in common."""
 
+    elsewhere = _OPENAIS
+
     prompt: Annotated[Any, _not_yet("send the whole conversation as messages")] = None
     messages: Annotated[list[Message], Field(min_length=1, max_length=2000)]
     system: System | None = None
@@ -90,7 +115,7 @@ class QueryBase(Incoming):
     tool_choice: ToolChoice = "auto"
     output: OutputFormat = OutputFormat()
     cache: Literal["auto", "force", "bypass", "refresh"] = "auto"
-    metadata: Annotated[dict[str, Any], AfterValidator(_small)] = {}
+    metadata: Annotated[dict[str, Any], Field(max_length=1000), AfterValidator(_small)] = {}
 
     @field_validator("tool_choice")
     @classmethod
@@ -149,6 +174,8 @@ class QueryBody(QueryBase):
 
 class StreamBody(QueryBase):
     """A query whose answer is read as it is written."""
+
+    elsewhere = {**_OPENAIS, "stream": "leave it out, this route always streams"}
 
     timeout_s: Timeout | None = None
 

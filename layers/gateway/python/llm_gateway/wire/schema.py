@@ -1,16 +1,20 @@
 """What all schemas share: strictness on the way in, timestamps and money as text on the way out."""
 
+from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, ClassVar, Generic, TypeVar
+from difflib import get_close_matches
+from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from llm_gateway.domain.identifiers import SLUG_PATTERN
 from llm_gateway.domain.money import usd
 
 T = TypeVar("T")
+
+_LONGEST_NAME: Final = 100
 
 
 def rfc3339(moment: datetime) -> str:
@@ -21,10 +25,59 @@ def rfc3339(moment: datetime) -> str:
 Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 
 
+# More of them are no misspelling, and each would be an error of its own.
+MOST_UNKNOWN: Final = 20
+
+Known = MutableMapping[int, "type[Incoming]"]
+"""The schemas of the objects in which something unknown was found, by the objects' `id`."""
+
+
 class Incoming(BaseModel):
-    """A part of a request. An unknown field is an error, so that a misspelt option never silently does nothing."""
+    """A part of a request. An unknown field is an error, so that a misspelt option never silently does nothing.
+
+    `elsewhere` says where a field belongs that other APIs have in this place. A `Known` may be given as the context of a
+    validation: with it, an error can name the field that was meant.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, from_attributes=True)
+
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _note_unknown(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, dict):
+            return value
+        fields = cls.known_fields()
+        if len(value) > len(fields) + MOST_UNKNOWN:
+            first = next(name for name in value if name not in fields)
+            raise ValueError(f"has {len(value)} members; {first[:_LONGEST_NAME]!r} is the first that is not known")
+        if info.context is not None and not fields.issuperset(value):
+            info.context[id(value)] = cls
+        return value
+
+    @classmethod
+    def known_fields(cls) -> frozenset[str]:
+        """The names that a client may write."""
+        if "_known_fields" not in cls.__dict__:
+            cls._known_fields = frozenset(field.alias or name for name, field in cls.model_fields.items())
+        return cls._known_fields
+
+    @classmethod
+    def told_of_unknown(cls, name: str) -> str:
+        """What to write instead of the field `name`, which this object does not have."""
+        if name in cls.elsewhere:
+            return f"is not a known field here: {cls.elsewhere[name]}"
+        near = get_close_matches(name[:_LONGEST_NAME], [*cls.known_fields(), *cls.elsewhere], n=1)
+        if not near:
+            return "is not a known field"
+        return f"is not a known field: did you mean {near[0]!r}?" + _and_where(cls.elsewhere.get(near[0]))
+
+    _known_fields: ClassVar[frozenset[str]]
+
+
+def _and_where(place: str | None) -> str:
+    return f" {place[:1].upper()}{place[1:]}" if place else ""
 
 
 def wrong(field: str, message: str) -> PydanticCustomError:

@@ -1,0 +1,60 @@
+"""A body is worth the work that its length is worth, whatever is in it."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from tests.adapters.gateway import FakeGateway
+from tests.adapters.gateway_processes import REPOSITORY
+from tests.entrypoints.conftest import QUERY
+from tests.entrypoints.hostile import KINDS, MIB
+from tests.entrypoints.serving import Serving
+
+MOST_MEMORY_MIB = 200
+# Half of it is for a machine that does other things meanwhile.
+MOST_OF_TWICE = 2 * 2.5
+# A second where nothing else runs.
+LONGEST_WAIT_S = 3.0
+
+
+@pytest.fixture(scope="module")
+def costs() -> dict[str, dict[str, Any]]:
+    """What each kind costs, measured in a process that does nothing else."""
+    path = os.pathsep.join(map(str, (REPOSITORY, REPOSITORY / "layers/gateway/python")))
+    command = [sys.executable, "-m", "tests.entrypoints.hostile"]
+    run = subprocess.run(
+        command, cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    return {line["kind"]: line for line in lines}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_refused_for_little(costs: dict[str, dict[str, Any]], kind: str) -> None:
+    cost = costs[kind]
+    assert cost["status"] in (400, 422)
+    assert cost["grown_mib"] < MOST_MEMORY_MIB
+    assert cost["two_s"] < MOST_OF_TWICE * cost["one_s"] + 0.05
+    assert cost["two_s"] < 2
+
+
+def test_others_are_answered_meanwhile() -> None:
+    bodies = [body(4 * MIB - 64) for body in KINDS.values()]
+    with Serving(FakeGateway()) as serving:
+        asking = threading.Thread(target=lambda: [serving.call("POST", QUERY, body) for body in bodies])
+        asking.start()
+        waits = []
+        while asking.is_alive():
+            started_s = time.monotonic()
+            assert serving.call("GET", "/health")[0].status == 200
+            waits.append(time.monotonic() - started_s)
+        asking.join()
+    assert len(waits) > len(bodies)
+    assert max(waits) < LONGEST_WAIT_S
