@@ -132,7 +132,10 @@ class ChatRequest(_Strict):
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] = 0.0
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     stop: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=1000)]], BeforeValidator(_as_list), Field(max_length=4)
+        # The bound right at the list: behind a validator it would be looked at after every member.
+        list[Annotated[str, Field(min_length=1, max_length=1000)]],
+        Field(fail_fast=True, max_length=4),
+        BeforeValidator(_as_list),
     ] = []
     response_format: ResponseFormat | None = None
 

@@ -1,6 +1,8 @@
 """Redaction: credentials go, whatever stands around them; words stay; and no text takes long."""
 
+import json
 import time
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -27,6 +29,11 @@ CREDENTIALS = {
     "jwt": "eyJhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
     "private key": PEM,
 }
+# Text as it is typed, in JSON, in JSON inside JSON, in an address, and in an address inside an address.
+ESCAPES = [
+    *(r"\n", r"\r\n", r"\t", r"\b", r"\f", r"\\n", r"\\\\t", r"\u000a", r"\\u0020", r"\x20", r"\/", r"\""),
+    *("%20", "%0A", "%0d%0a", "%3D", "%2520", "%250A", "+", "&#10;", "&quot;"),
+]
 AROUND = ["{}", "It is {}.", "KIND={}\nnext", "({})", "a, {}, b", "`{}`", "\N{OWL}{}", '"it": "{}"']
 
 NAMED = [
@@ -42,6 +49,18 @@ NAMED = [
     "'password' => 'hunter22222'",
     "client_secret=abcdef0123",
     "postgres://admin:hunter22222@db.internal:5432/x",
+    r"a\nAuthorization: Bearer 7f3c9a0b1d2e4f56",
+    r"a\nBearer\t7f3c9a0b1d2e4f56",
+    "%0ABearer%207f3c9a0b1d2e4f56",
+    "x?Authorization=Bearer+7f3c9a0b1d2e4f56",
+    r"a\npassword=hunter22222",
+    "%26password%3Dhunter22222",
+    "%2522password%2522%253A%2522hunter22222%2522",
+    r"\u0022password\u0022: \u0022hunter22222\u0022",
+    "{&quot;password&quot;:&quot;hunter22222&quot;}",
+    r"secret_access_key\": \"wJalrXU\/K7MDENG\/abcdef0123",
+    r"postgres:\/\/admin:hunter22222@db.internal",
+    "postgres%3A%2F%2Fadmin%3Ahunter22222%40db.internal",
 ]
 SECRETS = ("7f3c9a0b", "AbCdEf", "dXNlcj", "wJalrX", "FwoGZX", "0123456789", "hunter22222", "abcdef0123")
 
@@ -71,6 +90,29 @@ def test_nor_does_one_stay_that_is_named(kind: str) -> None:
     shown = redacted(f"{{'api_key': '{CREDENTIALS[kind]}', 'x': 1}}")
     assert shown == f"{{'api_key': '{REDACTED}', 'x': 1}}"
     assert redacted(shown) == shown
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+@pytest.mark.parametrize("kind", CREDENTIALS)
+def test_an_escape_hides_none(kind: str, escape: str) -> None:
+    credential = CREDENTIALS[kind]
+    assert redacted(f"a{escape}{credential}") == f"a{escape}{REDACTED}"
+    assert redacted(f"a{escape}{credential} b") == f"a{escape}{REDACTED} b"
+
+
+@pytest.mark.parametrize("kind", CREDENTIALS)
+def test_none_is_left_in_json_nor_in_json_inside_json_nor_in_an_address(kind: str) -> None:
+    text = f"a\n{CREDENTIALS[kind]}\nb"
+    for encoded in (
+        json.dumps(text),
+        json.dumps(json.dumps({"k": text})),
+        quote(text),
+        quote(quote(text)),
+        quote_plus(text),
+    ):
+        shown = redacted(encoded)
+        assert REDACTED in shown
+        assert CREDENTIALS[kind].rpartition("-----BEGIN")[2][12:28] not in shown
 
 
 def test_of_a_private_key_without_end_nothing_stays() -> None:
@@ -118,6 +160,21 @@ def test_an_address_that_carries_its_data_is_only_told_of() -> None:
         ),
         *("Bearer ", "bearer", "://", "://a:", "a:", "@", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----END "),
         *("data:", "data:a;", "data:;base64,", "data:a;a=b", "-", "_", " ", '"', "\\", "A", "key", "api_key: ", "api"),
+        *(
+            "\\n",
+            "\\u0020",
+            "%20",
+            "%2520",
+            "password%3D",
+            "password\\u0022",
+            "bearer%20",
+            "%3A%2F%2F",
+            "%3A",
+            "%40",
+            "\\/",
+            "+",
+        ),
+        *("-----BEGIN%20", "-----BEGIN+", "-----BEGIN+PRIVATE+KEY-----"),
     ],
 )
 def test_no_text_takes_long(piece: str) -> None:

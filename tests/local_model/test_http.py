@@ -279,7 +279,7 @@ _UNKNOWN = ",".join(f'"{number}":0' for number in range(380_000))
     ("body", "param"),
     [
         (f'{{"messages": [{_many("0")}]}}', "messages.0"),
-        (f'{{"messages": [{_many("{}")}]}}', "messages.0"),
+        (f'{{"messages": [{_many("{}")}]}}', "messages.0.role"),
         (f'{{"messages": [{{"role": "user", "content": [{_many("0")}]}}]}}', "messages.0.content"),
         (f'{{"messages": [{{"role": "user", "content": "x", {_UNKNOWN}}}]}}', "messages.0"),
         (f'{{"response_format": {{"type": "text", {_UNKNOWN}}}}}', "response_format"),
