@@ -49,7 +49,9 @@ class ApiStack(Stack):
         render_as_problems(self.api)
         self._invoker = self._role(endpoints)
         for row in endpoints:
-            self.api.root.resource_for_path(row.path).add_method(row.method, self._integration(row))
+            # A method is a resource: where a route has several, one stands for all, and the function refuses the others.
+            method = row.method if len(row.methods) == 1 else "ANY"
+            self.api.root.resource_for_path(row.path).add_method(method, self._integration(row))
         # API Gateway would call an unknown path forbidden, and a known one with another method, too.
         for resource in (self.api.root, self.api.root.add_resource("{proxy+}")):
             resource.add_method("ANY", self._integration(_FALLBACK))

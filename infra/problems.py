@@ -35,7 +35,11 @@ _PROBLEMS: Final = {
 def render_as_problems(api: apigateway.RestApi) -> None:
     """Make every answer that API Gateway composes by itself a problem."""
     for response_type, said in _PROBLEMS.items():
-        headers = {"Content-Type": "'application/problem+json'", "X-Request-Id": "context.requestId"}
+        headers = {
+            "Content-Type": "'application/problem+json'",
+            "X-Content-Type-Options": "'nosniff'",
+            "X-Request-Id": "context.requestId",
+        }
         if said.retry_after_s is not None:
             headers["Retry-After"] = f"'{said.retry_after_s}'"
         api.add_gateway_response(
@@ -49,7 +53,8 @@ def render_as_problems(api: apigateway.RestApi) -> None:
 
 def _problem(said: _Said) -> dict[str, object]:
     return {
-        "type": problem_type(said.error.code),
+        # The page that the API itself serves, as an address on the same host.
+        "type": f"/$context.stage{problem_type(said.error.code)}",
         "title": said.error.title,
         "status": said.error.status,
         "detail": said.detail,

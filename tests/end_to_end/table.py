@@ -18,4 +18,4 @@ FIRST_STATUSES: Final = {
 
 def path_of(row: Endpoint) -> str:
     """The row's path, with ids that nothing has."""
-    return row.path.format(provider_id="nobody", query_id=f"qry_{ULID()}")
+    return row.path.format(provider_id="nobody", code="nothing", query_id=f"qry_{ULID()}")

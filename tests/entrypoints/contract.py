@@ -9,18 +9,27 @@ from httpx2 import Response
 CODES: Final = {
     400: {"malformed_request"},
     401: {"unauthenticated", "signature_invalid", "signature_expired", "signature_replayed"},
-    403: {"forbidden"},
+    403: {"forbidden", "model_not_allowed", "pii_blocked"},
     404: {
         "route_not_found",
         "provider_not_found",
         "prompt_not_found",
         "prompt_version_not_found",
         "label_not_found",
+        "test_run_not_found",
         "query_not_found",
         "key_not_found",
+        "erasure_not_found",
     },
     405: {"method_not_allowed"},
-    409: {"already_exists", "idempotency_conflict", "query_in_progress", "last_admin"},
+    409: {
+        "already_exists",
+        "idempotency_conflict",
+        "query_in_progress",
+        "query_cancelled",
+        "last_admin",
+        "prompt_in_use",
+    },
     410: {"query_expired"},
     412: {"revision_conflict"},
     413: {"payload_too_large"},
@@ -32,6 +41,7 @@ CODES: Final = {
         "context_window_exceeded",
         "unsupported_parameter",
         "unpriced_model",
+        "quality_gate_failed",
     },
     429: {"rate_limited", "budget_exceeded", "provider_rate_limited"},
     500: {"internal_error"},
@@ -61,6 +71,7 @@ def check(response: Response) -> None:
     """Fails where `response` breaks a promise that holds for all of them."""
     assert _REQUEST_ID.fullmatch(response.headers["X-Request-Id"])
     assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
     if response.status_code >= 400:
         check_problem(response)
     else:
@@ -84,8 +95,7 @@ def _check_members(problem: dict[str, Any], *, status: int, request_id: str) -> 
     assert problem.keys() <= _MEMBERS
     assert problem["status"] == status
     assert problem["code"] in CODES[status]
-    assert problem["type"].startswith("https://")
-    assert problem["type"].endswith(problem["code"])
+    assert problem["type"] == f"/errors/{problem['code']}"
     assert problem["request_id"] == request_id
     for fault in problem.get("errors", []):
         assert fault.keys() == {"field", "message"}

@@ -62,15 +62,27 @@ def test_an_unknown_route(api: Api, path: str, role: Role | None) -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
 @pytest.mark.parametrize("path", sorted({row.path for row in ENDPOINTS}))
 def test_allow_lists_a_routes_methods(api: Api, path: str, method: str) -> None:
-    sent = path.replace("{provider_id}", "x").replace("{query_id}", "x")
+    sent = re.sub(r"\{\w+\}", "x", path)
     # `/query/stream` is also a query's address.
-    methods = {row.method for row in ENDPOINTS if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", row.path), sent)}
+    rows = [row for row in ENDPOINTS if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", row.path), sent)]
+    methods = {method for row in rows for method in row.methods}
     if method in methods:
         return
     response = api.call(method, sent, role=None)
     assert response.status_code == 405
     assert set(response.headers["Allow"].split(", ")) == methods
     assert method == "HEAD" or response.json()["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("code", ["rate_limited", "quality_gate_failed"])
+def test_a_problems_type_is_a_page(api: Api, code: str) -> None:
+    page = api.call("GET", f"/errors/{code}", role=None)
+    assert page.status_code == 200
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert code in page.text
+    problem = api.refused("GET", "/errors/nothing", role=None, status=404, code="route_not_found")
+    assert api.call("GET", problem["type"], role=None).status_code == 200
 
 
 # Queries

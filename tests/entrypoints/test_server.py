@@ -33,7 +33,7 @@ def test_a_question_and_its_answer(serving: Serving) -> None:
     assert response.getheader("X-Request-Id", "").startswith("req_")
 
 
-@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs"])
+@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs", "/errors/rate_limited"])
 def test_what_is_public(serving: Serving, path: str) -> None:
     response, body = serving.call("GET", path, Authorization="")
     assert response.status == 200
@@ -81,10 +81,22 @@ def test_each_request_has_an_id_of_its_own(serving: Serving) -> None:
 
 
 def test_head_answers_without_a_body(serving: Serving) -> None:
-    answer = serving.raw(b"HEAD /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    for path in (b"/health", b"/docs", b"/openapi.json", b"/errors/rate_limited"):
+        answers = [
+            serving.raw(method + b" " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            for method in (b"HEAD", b"GET")
+        ]
+        (head, _, body), (whole, _, _) = (answer.partition(b"\r\n\r\n") for answer in answers)
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert body == b""
+        (length,) = (line for line in whole.splitlines() if line.startswith(b"content-length"))
+        assert length in head.splitlines()
+
+
+def test_what_takes_a_key_has_no_head(serving: Serving) -> None:
+    answer = serving.raw(f"HEAD {PROVIDERS} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 405 ")
-    assert b"allow: GET" in head
     assert body == b""
 
 

@@ -31,7 +31,8 @@ def _provider(provider_id: str, base_url: str = "http://127.0.0.1:9/v1", **chang
 
 
 def _path(row: Endpoint) -> str:
-    return row.path.replace("{provider_id}", "nobody").replace("{query_id}", "nobody")
+    path = row.path.replace("{provider_id}", "nobody").replace("{query_id}", "nobody")
+    return path.replace("{code}", "rate_limited")
 
 
 @pytest.mark.parametrize("row", ENDPOINTS, ids=lambda row: row.name)

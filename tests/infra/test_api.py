@@ -5,8 +5,10 @@ import re
 
 import pytest
 from llm_gateway import errors
+from llm_gateway.domain.queries import QueryProblem
 from llm_gateway.endpoints import AREAS, ENDPOINTS
-from llm_gateway.entrypoints.problems import problem_of
+from llm_gateway.wire.problems import Problem
+from llm_gateway.wire.schema import served_under
 
 from tests.infra.deployments import Template, deployed, synthesized
 
@@ -41,6 +43,11 @@ def routes(template: Template):
     return {(properties["HttpMethod"], where(properties)): properties for properties in methods}
 
 
+def method_of(row):
+    """The one that stands for all of a row's methods."""
+    return row.method if len(row.methods) == 1 else "ANY"
+
+
 def called(properties):
     """The name of the function that a route calls, with that of its alias if it calls one."""
     (name,) = re.findall(r":function:([\w:-]+)/", json.dumps(properties["Integration"]["Uri"]))
@@ -48,15 +55,15 @@ def called(properties):
 
 
 def test_the_routes_are_those_of_the_table():
-    table = {(row.method, row.path) for row in ENDPOINTS}
+    table = {(method_of(row), row.path) for row in ENDPOINTS}
     assert set(routes(deployed().api)) == table | {("ANY", "/"), ("ANY", "/{proxy+}")}
 
 
 def test_each_route_calls_the_function_of_its_row():
     found = routes(deployed().api)
     for row in ENDPOINTS:
-        assert called(found[row.method, row.path]) == deployed().functions()[row.name]["FunctionName"]
-    assert called(found["ANY", "/{proxy+}"]) == called(found["ANY", "/"]) == called(found["GET", "/health"])
+        assert called(found[method_of(row), row.path]) == deployed().functions()[row.name]["FunctionName"]
+    assert called(found["ANY", "/{proxy+}"]) == called(found["ANY", "/"]) == called(found["ANY", "/health"])
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
@@ -120,7 +127,7 @@ def test_the_web_acl_can_be_switched_off():
 def test_streaming_routes_stream_for_a_quarter_of_an_hour():
     found = routes(deployed().api)
     for row in ENDPOINTS:
-        integration = found[row.method, row.path]["Integration"]
+        integration = found[method_of(row), row.path]["Integration"]
         assert integration["ResponseTransferMode"] == ("STREAM" if row.streams else "BUFFERED")
         assert integration["TimeoutInMillis"] == (900_000 if row.streams else 29_000)
         assert ("response-streaming-invocations" in json.dumps(integration["Uri"])) == row.streams
@@ -143,7 +150,9 @@ def test_what_api_gateway_says_itself_are_the_problems_of_the_api():
     for response in responses:
         problem, headers = problems[response["ResponseType"]], response["ResponseParameters"]
         error = kinds[problem["code"]](problem["detail"])
-        assert problem == problem_of(error, request_id="$context.requestId").model_dump()
+        shown = Problem.of(QueryProblem.of(error), query_id=None, request_id="$context.requestId")
+        assert problem == shown.model_dump(context=served_under("/$context.stage"))
+        assert headers["gatewayresponse.header.X-Content-Type-Options"] == "'nosniff'"
         assert problem["status"] == int(response["StatusCode"])
         assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
         assert headers["gatewayresponse.header.X-Request-Id"] == "context.requestId"

@@ -96,12 +96,19 @@ def test_half_a_surrogate_pair_is_replaced() -> None:
 
 
 def test_an_error_is_an_end() -> None:
-    problem = Problem(type="t", title="T", status=502, detail="line\nbreak", code="provider_error", query_id="qry_1")
-    assert read(error_event(problem)) == (
+    problem = Problem(
+        type="/errors/provider_error",
+        title="T",
+        status=502,
+        detail="line\nbreak",
+        code="provider_error",
+        query_id="qry_1",
+    )
+    assert read(error_event(problem, root_path="/dev")) == (
         "error",
         LAST_ID,
         {
-            "type": "t",
+            "type": "/dev/errors/provider_error",
             "title": "T",
             "status": 502,
             "detail": "line\nbreak",

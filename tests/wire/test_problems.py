@@ -15,7 +15,7 @@ ATTEMPT = Attempt(
 def test_a_problem_says_only_what_applies() -> None:
     problem = Problem.of(QueryProblem.of(RouteNotFound("There is none.")), query_id=None, request_id="req_1")
     assert problem.model_dump() == {
-        "type": "https://llm-gateway.dev/errors/route_not_found",
+        "type": "/errors/route_not_found",
         "title": "Not found",
         "status": 404,
         "detail": "There is none.",

@@ -73,6 +73,11 @@ class Endpoint:
     dialect: Dialect = Dialect.NATIVE
     audit: str | None = None
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that the route answers: monitors ask for what is public without wanting its body."""
+        return ("GET", "HEAD") if self.permission is None and self.method == "GET" else (self.method,)
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:

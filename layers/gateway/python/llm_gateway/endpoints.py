@@ -41,6 +41,7 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
         Endpoint("get_health", "GET", "/health", None, memory_mb=256),
         Endpoint("get_openapi", "GET", "/openapi.json", None, memory_mb=256),
         Endpoint("get_docs", "GET", "/docs", None, memory_mb=256),
+        Endpoint("get_error", "GET", "/errors/{code}", None, memory_mb=256),
     ),
     Area.PROVIDERS: _below(
         BASE_PATH,

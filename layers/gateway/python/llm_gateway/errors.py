@@ -6,7 +6,7 @@
     │   ├── SignatureInvalid  SignatureExpired  SignatureReplayed
     ├── Forbidden                        403
     ├── NotFound                         404
-    │   ├── RouteNotFound  ProviderNotFound  QueryNotFound  KeyNotFound
+    │   ├── RouteNotFound  ErrorPageNotFound  ProviderNotFound  QueryNotFound  KeyNotFound
     ├── MethodNotAllowed                 405
     ├── Conflict                         409
     │   ├── AlreadyExists  IdempotencyConflict  QueryInProgress  QueryCancelled
@@ -29,14 +29,12 @@ Status, code and title live on the class; only the HTTP edge renders them, as RF
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
-
-_DOCUMENTATION: Final = "https://llm-gateway.dev/errors/"
+from typing import Any, ClassVar
 
 
 def problem_type(code: str) -> str:
-    """The address that documents `code`."""
-    return _DOCUMENTATION + code
+    """The API's own path of its page about `code`; a client finds it behind what comes before every path of the API."""
+    return f"/errors/{code}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +110,10 @@ class NotFound(GatewayError):
 
 
 class RouteNotFound(NotFound):
+    code = "route_not_found"
+
+
+class ErrorPageNotFound(NotFound):
     code = "route_not_found"
 
 

@@ -30,7 +30,7 @@ from llm_gateway.entrypoints.problems import render_framework_errors
 from llm_gateway.entrypoints.replies import Reply as Reply
 from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.errors import PayloadTooLarge, ValidationFailed
-from llm_gateway.wire.schema import Outgoing, Revised
+from llm_gateway.wire.schema import Outgoing, Revised, served_under
 
 # Of the 6 MB that a Lambda may return, with room for status and headers.
 MOST_ANSWER_BYTES: Final = 6 * 1024 * 1024 - 16 * 1024
@@ -66,15 +66,20 @@ def _mount(app: FastAPI, mounted: Mounted) -> None:
     # Monitors and browsers add parameters of their own to what is public.
     strict = [Depends(_leaving_nothing_unread(known, headers))] if row.permission else None
     router = APIRouter(route_class=guarded(row), dependencies=strict)
+    answering = _answering(handler, status=row.status)
+    if "HEAD" in row.methods:
+        router.add_api_route(
+            row.path, answering, methods=["HEAD"], name=row.name, response_model=None, include_in_schema=False
+        )
     router.add_api_route(
         row.path,
-        _answering(handler, status=row.status),
+        answering,
         methods=[row.method],
         name=row.name,
         status_code=row.status,
         response_model=_schema(handler),
         response_class=_response_class(handler),
-        responses=_problems() if row.permission else None,
+        responses=_problems() if row.permission or "{" in row.path else None,
         summary=row.name.replace("_", " ").capitalize(),
         description=inspect.getdoc(handler),
     )
@@ -115,7 +120,7 @@ def _response(reply: Reply[Any], *, status: int, asked: Request) -> Response:
         case Response():
             return reply.body
         case Outgoing():
-            content = reply.body.model_dump_json(by_alias=True)
+            content = reply.body.model_dump_json(by_alias=True, context=served_under(asked.scope["root_path"]))
             _check_length(content, reply.body, asked)
             return Response(content, status, _headers(reply.body, status, asked) | reply.headers, "application/json")
         case None:

@@ -49,6 +49,7 @@ class Observed:
                 headers["X-Request-Id"] = state.request_id
                 # What is answered is for one caller, and may be another in a moment.
                 headers.setdefault("Cache-Control", "no-store")
+                headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
         try:

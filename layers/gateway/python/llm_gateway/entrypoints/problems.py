@@ -17,6 +17,7 @@ from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.entrypoints.validation import validation_failed
 from llm_gateway.errors import GatewayError, MalformedRequest, MethodNotAllowed, RouteNotFound
 from llm_gateway.wire.media_types import PROBLEM
+from llm_gateway.wire.schema import served_under
 
 if TYPE_CHECKING:
     from llm_gateway.wire.problems import Problem
@@ -31,7 +32,8 @@ def render_framework_errors(app: FastAPI) -> None:
 
 def _misrouted(path: str, error: RouteNotFound) -> GatewayError:
     """`MethodNotAllowed` where the table has other methods for `path`: a Lambda's own app knows but one of its routes."""
-    methods = [row.method for row in ENDPOINTS if compile_path(row.path)[0].match(path)]
+    rows = [row for row in ENDPOINTS if compile_path(row.path)[0].match(path)]
+    methods = [method for row in rows for method in row.methods]
     if not methods:
         return error
     allowed = ", ".join(methods)
@@ -79,4 +81,5 @@ def render(request: Request, raised: Exception) -> Response:
     headers = dict(error.headers)
     if error.retry_after_s is not None or error.status in (429, 503):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s or _DEFAULT_RETRY_AFTER_S)))
-    return Response(problem.model_dump_json(), error.status, headers, PROBLEM)
+    content = problem.model_dump_json(context=served_under(request.scope["root_path"]))
+    return Response(content, error.status, headers, PROBLEM)

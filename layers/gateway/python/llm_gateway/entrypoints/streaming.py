@@ -22,7 +22,7 @@ def event_stream(request: Request, items: "Stream", *, start: Position, silence_
     def render(raised: Exception) -> bytes:
         error = as_gateway_error(raised)
         state.error_code = error.code
-        return error_event(problem_shown(error, request))
+        return error_event(problem_shown(error, request), root_path=request.scope["root_path"])
 
     def shown() -> "Stream":
         with closing(items):

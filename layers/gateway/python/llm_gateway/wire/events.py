@@ -10,6 +10,7 @@ from llm_gateway.domain.queries import Query
 from llm_gateway.domain.streams import Opened, Position
 from llm_gateway.wire.answers import AnswerShown
 from llm_gateway.wire.problems import Problem
+from llm_gateway.wire.schema import served_under
 
 LAST_ID = "end"
 """The id of the event after which nothing follows."""
@@ -25,9 +26,9 @@ def events(items: Generator[Opened | Delta | Query, None, None], *, start: Posit
             yield _event_of(item, str(position))
 
 
-def error_event(problem: Problem) -> bytes:
+def error_event(problem: Problem, *, root_path: str) -> bytes:
     """The end of a stream that failed after something was sent."""
-    return _raw("error", LAST_ID, problem.model_dump_json())
+    return _raw("error", LAST_ID, problem.model_dump_json(context=served_under(root_path)))
 
 
 def _event_of(item: Opened | Delta | Query, event_id: str) -> bytes:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from pydantic import SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
 from llm_gateway.errors import problem_type
-from llm_gateway.wire.schema import Outgoing
+from llm_gateway.wire.schema import Outgoing, root_path
 
 if TYPE_CHECKING:
     from llm_gateway.domain.queries import Attempt, QueryProblem
@@ -21,7 +21,7 @@ class FieldProblem(Outgoing):
 
 
 class Problem(Outgoing):
-    """An error. `code` is the stable name to program against; `type` an address that identifies and documents it."""
+    """An error. `code` is the stable name to program against; `type` leads to this API's own page about it."""
 
     type: str
     title: str
@@ -36,8 +36,9 @@ class Problem(Outgoing):
 
     # Without a return type, which would be published as the schema.
     @model_serializer(mode="wrap")
-    def _what_applies(self, serialize: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]
-        return {name: value for name, value in serialize(self).items() if value is not None}
+    def _what_applies(self, serialize: SerializerFunctionWrapHandler, info: SerializationInfo):  # type: ignore[no-untyped-def]
+        shown = {name: value for name, value in serialize(self).items() if value is not None}
+        return shown | {"type": root_path(info.context) + self.type}
 
     @classmethod
     def of(

@@ -91,6 +91,19 @@ class Outgoing(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
+_ROOT_PATH: Final = "root_path"
+
+
+def served_under(root_path: str) -> dict[str, str]:
+    """The context to serialize an answer in for a client that called the API under `root_path`."""
+    return {_ROOT_PATH: root_path}
+
+
+def root_path(context: dict[str, str] | None) -> str:
+    """What stands before the API's own paths in an answer that is serialized in `context`."""
+    return (context or {}).get(_ROOT_PATH, "")
+
+
 class Revised(Outgoing):
     """A resource that can be changed; `revision` counts its changes and is its `ETag`."""
 
