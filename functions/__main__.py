@@ -7,8 +7,9 @@ from typing import Any
 from llm_gateway.endpoints import ENDPOINTS, WORKERS
 from llm_gateway.entrypoints.composition import gateway_at_start
 from llm_gateway.entrypoints.http import Mounted
+from llm_gateway.entrypoints.openapi import openapi_json
 from llm_gateway.entrypoints.poller import poll
-from llm_gateway.entrypoints.server import openapi_json, serve
+from llm_gateway.entrypoints.server import serve
 
 
 def every_endpoint() -> list[Mounted]:

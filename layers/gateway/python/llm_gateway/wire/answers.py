@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from llm_gateway.domain.chat import FinishReason
 from llm_gateway.domain.queries import Query, QueryAnswer, QueryProblem, QueryStatus, QuerySummary
@@ -94,8 +95,8 @@ class AnswerShown(Outgoing):
     cost_usd: Usd | None
     cache: CacheShown
     attempts: list[AttemptShown]
-    prompt: None = None
-    context: None = None
+    prompt: SkipJsonSchema[None] = None
+    context: SkipJsonSchema[None] = None
     latency_ms: LatencyShown
     warnings: list[str]
     metadata: dict[str, Any]

@@ -4,6 +4,7 @@ import json
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from llm_gateway.domain import chat
 from llm_gateway.domain.queries import QueryRequest
@@ -67,7 +68,7 @@ class System(Incoming):
     """Instructions that precede the conversation."""
 
     text: str
-    roles: Annotated[Any, _not_yet("write the instructions as text")] = None
+    roles: SkipJsonSchema[Annotated[Any, _not_yet("write the instructions as text")]] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -103,10 +104,10 @@ class QueryBase(Incoming):
 
     elsewhere = _OPENAIS
 
-    prompt: Annotated[Any, _not_yet("send the whole conversation as messages")] = None
+    prompt: SkipJsonSchema[Annotated[Any, _not_yet("send the whole conversation as messages")]] = None
     messages: Annotated[list[Message], Field(min_length=1, max_length=2000)]
     system: System | None = None
-    context: Annotated[Any, _not_yet("put what the model is to know into messages")] = None
+    context: SkipJsonSchema[Annotated[Any, _not_yet("put what the model is to know into messages")]] = None
     model: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_with_a_model)] | None = None
     provider: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     fallback: Annotated[list[Fallback], Field(max_length=20)] | None = None

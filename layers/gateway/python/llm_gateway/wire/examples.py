@@ -1,0 +1,55 @@
+"""Requests that work as they stand against the gateway that `make run` starts, by operation: what they show, and the body."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_QUESTION: Final = {
+    "messages": [{"role": "user", "content": "Name three fruits."}],
+    "provider": "local",
+    "parameters": {"temperature": 0, "max_output_tokens": 60},
+}
+_FACTS: Final = {
+    "type": "object",
+    "properties": {"name": {"type": "string", "maxLength": 40}, "age": {"type": "integer"}},
+    "required": ["name", "age"],
+    "additionalProperties": False,
+}
+_OLLAMA: Final = {
+    "name": "Ollama",
+    "kind": "openai_compatible",
+    "base_url": "http://127.0.0.1:11434/v1",
+    "default_model": "llama3.2",
+    "priority": 100,
+}
+_OPENAI: Final = {
+    "id": "openai",
+    "name": "OpenAI",
+    "kind": "openai",
+    "default_model": "gpt-4.1-mini",
+    "enabled": False,
+    "limits": {"requests_per_minute": 500, "tokens_per_minute": 200000},
+    "credentials": {"api_key": "sk-your-own-key"},
+}
+
+EXAMPLES: Final[Mapping[str, Mapping[str, dict[str, Any]]]] = {
+    "run_query": {
+        "A question": _QUESTION,
+        "With instructions": {**_QUESTION, "system": {"text": "Answer in one short sentence."}},
+        "JSON after a schema": {
+            **_QUESTION,
+            "messages": [{"role": "user", "content": "Ada is 36 years old. Who is that, and how old?"}],
+            "output": {"type": "json_schema", "schema": _FACTS},
+        },
+        "To be fetched later": {**_QUESTION, "mode": "async"},
+    },
+    "stream_query": {"A question": _QUESTION},
+    "create_provider": {"A server of one's own": {"id": "ollama", **_OLLAMA}, "OpenAI, not enabled yet": _OPENAI},
+    "update_provider": {"Another model": {**_OLLAMA, "default_model": "llama3.1"}},
+}
+# What parameters of a path are filled with; a query's id comes from its answer.
+PARAMETERS: Final[Mapping[str, str]] = {"provider_id": "local", "code": "rate_limited"}
+PARAMETERS_OF: Final[Mapping[str, Mapping[str, str]]] = {
+    # Those of a provider that was made after the example above.
+    "update_provider": {"provider_id": "ollama"},
+    "delete_provider": {"provider_id": "ollama"},
+}
