@@ -8,6 +8,7 @@ from typing import Final
 
 _MODEL: Final = {
     "name": "The model's name, as the vendor's API takes it.",
+    "aliases": "Other names that a query may ask for it by; at most 20. Empty by default.",
     "context_window": "How many tokens a question and its answer may have together. Null: as the gateway's own table says.",
     "max_output_tokens": "How many tokens an answer may have at most. Null: as the gateway's own table says.",
     "capabilities": "What the model can take. Null: as the gateway's own table says; a list takes the place of that.",
@@ -23,6 +24,11 @@ _PROVIDER: Final = {
     "base_url": (
         "Its address, as the vendor's SDK takes it: with /v1 for OpenAI's API, without for Anthropic's. Null: the vendor's own. "
         "It is https, or http where the deployment allows private addresses."
+    ),
+    "api": "Which of OpenAI's APIs it speaks; `auto` chooses by the model.",
+    "location": (
+        "Whether words stay in the deployment's own account (`account`) or go to a vendor. "
+        "Null: `account` for `llama_cpp` and `bedrock`, else `vendor`."
     ),
     "default_model": "The model that answers where a query names the provider and no model.",
     "models": "The models it offers, beside `default_model`; at most 200.",
@@ -117,8 +123,8 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "ProviderTimeouts": {
         "connect_s": "Seconds to wait for the connection.",
-        "first_token_s": "Seconds to wait for a stream's first content; buffered calls have no such limit.",
-        "total_s": "Seconds that one call may take. The query's own `timeout_s` bounds it too.",
+        "first_token_s": "Seconds to wait for a stream's first content, not for a buffered call's. Null: as long as the query's `timeout_s`.",
+        "total_s": "Seconds that one call may take. Null: as long as the query's `timeout_s`, which bounds it in any case.",
     },
     "RetryPolicy": {
         "max_attempts": "Calls that one query makes to it, the first one counted; at most 6 in all go to all providers."
