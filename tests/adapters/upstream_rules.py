@@ -1,5 +1,6 @@
 """What the vendors' own servers refuse: a scripted upstream that took any request would prove nothing about it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ _MESSAGE_FIELDS = {
 }
 _SAMPLING = {"temperature", "top_p", "top_k"}
 _VERSIONS = ("2023-06-01", "2026-10-21")
+_MEDIA_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+_CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 _SCHEMA_KEYWORDS_REFUSED = {"minimum", "maximum", "minLength", "maxLength", "pattern", "oneOf"}
 
 
@@ -113,10 +116,17 @@ def check_messages(headers: Mapping[str, str], body: Mapping[str, Any]) -> None:
 
 def _check_message_turns(messages: list[Mapping[str, Any]]) -> None:
     asked: set[str] = set()
+    last = messages[-1]
+    prefill = last["content"][-1].get("text", "") if last["role"] == "assistant" and last["content"] else ""
+    _refuse(prefill != prefill.rstrip(), param="messages")
     for message in messages:
         _refuse(message.get("role") not in ("user", "assistant"), param="messages.role")
+        _refuse(not message["content"], param="messages.content")
         for block in message["content"]:
-            _refuse(block["type"] == "text" and not block["text"], param="messages.content.text")
+            _refuse(block["type"] == "text" and not block["text"].strip(), param="messages.content.text")
+            media_type = block.get("source", {}).get("media_type", _MEDIA_TYPES[0])
+            _refuse(media_type not in _MEDIA_TYPES, param="messages.content.source.media_type")
+            _refuse(not _CALL_ID.fullmatch(block.get("id", "x")), param="messages.content.id")
             _refuse(
                 block["type"] == "tool_use" and not isinstance(block["input"], dict), param="messages.content.input"
             )

@@ -182,7 +182,7 @@ def _message_events(_: JsonDict, said: Said, counts: Counts | None) -> Iterator[
     whole = _message(said, counts)
     start = {**whole, "content": [], "stop_reason": None}
     if counts:
-        start["usage"] = {**whole["usage"], "output_tokens": 1}
+        start["usage"] = {**whole["usage"], "output_tokens": min(counts.output, 1)}
     yield event("message_start", message=start), False
     yield event("ping"), False
     blocks: list[tuple[JsonDict, list[JsonDict]]] = []

@@ -16,9 +16,9 @@ from llm_gateway.domain.chat import (
     Tool,
     ToolCall,
 )
-from llm_gateway.domain.model_table import FAMILIES, UNLISTED
 from llm_gateway.domain.providers import Capability, ModelConfig, ProviderKind
 from llm_gateway.domain.tokens import fits
+from llm_gateway.domain.vendors import VENDORS
 
 OPENAI, ANTHROPIC = ProviderKind.OPENAI, ProviderKind.ANTHROPIC
 LLAMA_CPP, COMPATIBLE = ProviderKind.LLAMA_CPP, ProviderKind.OPENAI_COMPATIBLE
@@ -77,8 +77,8 @@ def test_every_chat_model_that_the_sdks_name_has_a_row():
     elsewhere = ("audio", "codex-mini-latest")  # not for text chats, or not on Chat Completions
     openai = [name for name in get_args(ChatModel) if not any(part in name for part in elsewhere)]
     anthropic = get_args(get_args(Model)[0])
-    unlisted = [name for name in openai if profile(OPENAI, name) is UNLISTED[OPENAI]]
-    unlisted += [name for name in anthropic if profile(ANTHROPIC, name) is UNLISTED[ANTHROPIC]]
+    unlisted = [name for name in openai if profile(OPENAI, name) is VENDORS[OPENAI].unlisted]
+    unlisted += [name for name in anthropic if profile(ANTHROPIC, name) is VENDORS[ANTHROPIC].unlisted]
     assert len(openai) > 50
     assert len(anthropic) > 15
     assert unlisted == []
@@ -86,7 +86,7 @@ def test_every_chat_model_that_the_sdks_name_has_a_row():
 
 @pytest.mark.parametrize("kind", ProviderKind)
 def test_rows_agree_with_themselves(kind):
-    for name, row in [*FAMILIES[kind].items(), ("unlisted", UNLISTED[kind])]:
+    for name, row in [*VENDORS[kind].families.items(), ("unlisted", VENDORS[kind].unlisted)]:
         assert (row.image_tokens > 0) == (Capability.IMAGES in row.capabilities), name
         assert Capability.STREAMING in row.capabilities, name
         if row.context_window is not None:
@@ -138,7 +138,7 @@ def test_what_a_model_does_not_take_is_named(kind, name, fields):
 
 @pytest.mark.parametrize("kind", ProviderKind)
 def test_a_plain_question_is_for_every_model(kind):
-    for name in [*FAMILIES[kind], "anything"]:
+    for name in [*VENDORS[kind].families, "anything"]:
         assert unsupported(asking(), profile(kind, name)) == ()
 
 

@@ -17,7 +17,6 @@ from llm_gateway.domain.faults import (
 from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers.anthropic_messages import faults as messages_faults
 from llm_gateway.providers.chat_completions import faults as chat_completions_faults
-from llm_gateway.providers.faults import Failure
 
 TABLES = {
     openai.OpenAIError: chat_completions_faults.fault_table(SystemClock()),
@@ -127,7 +126,7 @@ def test_a_mistake_of_the_gateways_own_is_no_fault_of_the_provider() -> None:
 )
 def test_a_parameter_is_called_as_the_client_calls_it(param: str | None, field: str | None) -> None:
     table = replace(TABLES[openai.OpenAIError], preceding=1)
-    fault = table.of_event(Failure(code="unsupported_parameter", param=param))
+    fault = table.of_event({"code": "unsupported_parameter", "param": param})
     assert [error.field for error in fault.errors] == ([] if field is None else [field])
 
 
@@ -145,7 +144,7 @@ def test_a_parameter_is_called_as_the_client_calls_it(param: str | None, field: 
 def test_events_of_an_error_are_told_by_their_type(kind: str, expected: type) -> None:
     table = TABLES[anthropic.AnthropicError]
 
-    assert type(table.of_event(messages_faults.failure_of_event({"type": kind}))) is expected
+    assert type(table.of_event({"type": kind})) is expected
 
 
 def test_every_type_of_error_that_anthropic_documents_has_a_row() -> None:

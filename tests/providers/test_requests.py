@@ -156,8 +156,7 @@ def test_the_detail_of_an_image(openai: Subject, anthropic: Subject) -> None:
 def test_data_that_is_not_base64_is_the_requests_fault(anthropic: Subject, url: str) -> None:
     request = asking(messages=(Message(role=MessageRole.USER, content=(ImagePart(url=url),)),))
 
-    with pytest.raises(ProviderRejected):
-        anthropic.provider.complete(request, timeouts=Timeouts())
+    assert refused(anthropic, request) == ["messages[0].content"]
 
 
 def test_no_image_in_anthropics_system_prompt(anthropic: Subject) -> None:
@@ -166,13 +165,63 @@ def test_no_image_in_anthropics_system_prompt(anthropic: Subject) -> None:
     assert refused(anthropic, asking(messages=(system, user("Hello.")))) == ["messages[0].content"]
 
 
-def test_arguments_that_are_not_json_cannot_be_told_to_anthropic(anthropic: Subject) -> None:
-    call = ToolCall(id="call_1", name="weather", arguments="{half")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *("{half", "[]", '"text"', '{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud83d"}'),
+        '{"a": ' + "9" * 5000 + "}",
+        '{"a":' * 100_000 + "1" + "}" * 100_000,
+    ],
+    ids=lambda arguments: arguments[:16],
+)
+def test_arguments_that_are_no_json_object_cannot_be_told_to_anthropic(anthropic: Subject, arguments: str) -> None:
+    call = ToolCall(id="call_1", name="weather", arguments=arguments)
+    asked = asking(messages=(user("Hello."), turn(MessageRole.ASSISTANT, tool_calls=(call,))))
 
-    with pytest.raises(ProviderRejected):
-        anthropic.provider.complete(
-            asking(messages=(user("Hello."), turn(MessageRole.ASSISTANT, tool_calls=(call,)))), timeouts=Timeouts()
-        )
+    assert refused(anthropic, asked) == ["messages[1].tool_calls[0].function.arguments"]
+    assert anthropic.upstream.requests == []
+
+
+def test_a_call_of_another_server_goes_back_under_an_id_that_anthropic_takes(anthropic: Subject) -> None:
+    call = ToolCall(id="functions.weather:0", name="weather", arguments="")
+    result = Message(role=MessageRole.TOOL, tool_call_id=call.id, content=(TextPart(text="sunny"),))
+
+    body = sent(anthropic, asking(messages=(user("Hello."), turn(MessageRole.ASSISTANT, tool_calls=(call,)), result)))
+
+    assert body["messages"][1]["content"] == [
+        {"type": "tool_use", "id": "functions_weather_0", "name": "weather", "input": {}}
+    ]
+    assert body["messages"][2]["content"][0]["tool_use_id"] == "functions_weather_0"
+
+
+def test_instructions_alone_are_what_the_user_says_to_anthropic(anthropic: Subject) -> None:
+    system = Message(role=MessageRole.SYSTEM, content=(TextPart(text="Be nice."),))
+
+    body = sent(anthropic, asking(messages=(system,), system="Be brief."))
+
+    assert body["system"] == [{"type": "text", "text": "Be brief."}]
+    assert body["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Be nice."}]}]
+
+
+def test_those_who_say_nothing_have_no_turn_at_anthropic(anthropic: Subject) -> None:
+    asked = asking(messages=(user("Hello."), turn(MessageRole.ASSISTANT, " \n"), user("Well?")))
+
+    assert refused(anthropic, asking(messages=(user(""),))) == ["messages"]
+    assert [turn["role"] for turn in sent(anthropic, asked)["messages"]] == ["user"]
+
+
+def test_an_answer_to_go_on_with_ends_without_white_space_for_anthropic(anthropic: Subject) -> None:
+    asked = asking(messages=(user("Hello."), turn(MessageRole.ASSISTANT, "Well, \n")))
+
+    assert sent(anthropic, asked)["messages"][1]["content"] == [{"type": "text", "text": "Well,"}]
+
+
+def test_anthropic_is_told_the_registered_name_of_jpeg(anthropic: Subject) -> None:
+    picture = Message(role=MessageRole.USER, content=(ImagePart(url="data:image/jpg;base64,AA=="),))
+
+    source = sent(anthropic, asking(messages=(picture,)))["messages"][0]["content"][0]["source"]
+
+    assert source == {"type": "base64", "media_type": "image/jpeg", "data": "AA=="}
 
 
 def test_marks_for_the_prompt_cache(anthropic: Subject, openai: Subject) -> None:

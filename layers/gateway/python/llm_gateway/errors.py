@@ -46,11 +46,17 @@ class FieldError:
 
 
 class GatewayError(Exception):
-    """The root. `detail` is shown to callers: it never carries a credential, a path or a provider's own words."""
+    """The root. `detail` is shown to callers: it never carries a credential, a path or a provider's own words.
+
+    Where a provider's own error led to this one, `provider_message` is that error's message, redacted, of at most 500
+    characters, and `upstream_status` the provider's HTTP status.
+    """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "The gateway failed"
+    provider_message: str | None = None
+    upstream_status: int | None = None
 
     def __init__(
         self,

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from llm_gateway.domain.chat import ChatRequest, ImagePart, Message, MessageRole, NamedTool, Parameters
-from llm_gateway.domain.model_table import FAMILIES, UNLISTED, ModelProfile, Quirk
+from llm_gateway.domain.model_table import ModelProfile, Quirk
 from llm_gateway.domain.providers import Capability, ModelConfig, ProviderKind
+from llm_gateway.domain.vendors import VENDORS
 from llm_gateway.errors import FieldError, UnsupportedParameter
 
 # What a reservation assumes of an answer whose length nobody named.
@@ -14,9 +15,7 @@ _USUAL_OUTPUT_TOKENS = 4_096
 
 def capabilities_of(kind: ProviderKind, model: ModelConfig) -> ModelProfile:
     """What `model` can take: its family's row of the table, under what the operator's configuration overrides."""
-    families = FAMILIES[kind]
-    prefix = max((prefix for prefix in families if model.name.startswith(prefix)), key=len, default=None)
-    profile = UNLISTED[kind] if prefix is None else families[prefix]
+    profile = VENDORS[kind].profile(model.name)
     if model.context_window is not None:
         profile = replace(profile, context_window=model.context_window, max_input_tokens=None)
     if model.max_output_tokens is not None:

@@ -21,18 +21,35 @@ ProviderFault                    one candidate's failure: another may still answ
 from typing import ClassVar
 
 from llm_gateway.domain.chat import ChatAnswer, Usage
+from llm_gateway.domain.providers import Timeouts
 from llm_gateway.errors import GatewayError
 
 
 class ProviderFault(GatewayError):
-    """One call to one provider failed. `usage` is what the provider bills for the call all the same, where it said so."""
+    """One call to one provider failed. `usage` is what the provider bills for the call all the same, where that is known.
+
+    `complete` says that the provider gave its whole answer, and is paid for it: the same question again would cost the
+    same again.
+    """
 
     retryable: ClassVar[bool] = False
     falls_over: ClassVar[bool] = True
 
-    def __init__(self, detail: str, *, retry_after_s: float | None = None, usage: Usage | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        retry_after_s: float | None = None,
+        usage: Usage | None = None,
+        complete: bool = False,
+        provider_message: str | None = None,
+        upstream_status: int | None = None,
+    ) -> None:
         super().__init__(detail, retry_after_s=retry_after_s)
         self.usage = usage
+        self.complete = complete
+        self.provider_message = provider_message
+        self.upstream_status = upstream_status
 
 
 class ProviderUnreachable(ProviderFault):
@@ -71,7 +88,7 @@ class ResponseValidationFailed(ProviderFault):
     status, code, title = 502, "response_validation_failed", "The answer does not have the asked form"
 
     def __init__(self, detail: str, *, answer: ChatAnswer, complaint: str) -> None:
-        super().__init__(detail, usage=answer.usage)
+        super().__init__(detail, usage=answer.usage, complete=True)
         self.answer = answer
         self.complaint = complaint
 
@@ -103,7 +120,22 @@ class CallTooLarge(ProviderFault):
 
 
 class ProviderTimeout(ProviderFault):
+    """`limit` names the timeout that struck (`first_token_s`, `total_s`, or the query's `timeout_s`), `limit_s` is its value."""
+
     status, code, title = 504, "provider_timeout", "The provider took too long"
+
+    limit: str | None = None
+    limit_s: float | None = None
+
+    def struck_by(self, limit: str, limit_s: float) -> None:
+        self.limit, self.limit_s = limit, limit_s
+        self.detail = f"The provider did not answer within {limit_s:.4g} s ({limit})."
+
+    def hold_against(self, configured: Timeouts) -> None:
+        """A `total_s` that is shorter than the configured one is what the query's `timeout_s` left of it."""
+        if self.limit == "total_s" and self.limit_s is not None and self.limit_s < configured.longest_s:
+            self.struck_by("what timeout_s left for it", self.limit_s)
+            self.limit = "timeout_s"
 
 
 class CallCancelled(ProviderFault):

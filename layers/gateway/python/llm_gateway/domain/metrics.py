@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from llm_gateway.domain.chat import Usage
-from llm_gateway.domain.faults import ProviderRejected
+from llm_gateway.domain.faults import ProviderFault, ProviderRejected
 from llm_gateway.domain.limits import NS_PER_S, WINDOW_NS
 from llm_gateway.domain.writes import Add, Item, Put, Write
 from llm_gateway.errors import GatewayError
@@ -36,8 +36,8 @@ class CallResult:
 
     @property
     def is_error(self) -> bool:
-        """Whether the provider failed its caller; a request that was itself at fault is none of its errors."""
-        return self.fault is not None and not isinstance(self.fault, ProviderRejected)
+        """Whether the provider failed its caller. It did not where the request was at fault, or the gateway itself."""
+        return isinstance(self.fault, ProviderFault) and not isinstance(self.fault, ProviderRejected)
 
     @property
     def answered(self) -> bool:

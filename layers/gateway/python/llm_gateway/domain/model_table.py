@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from llm_gateway.domain.providers import Capability, ProviderKind
+from llm_gateway.domain.providers import Capability
 
 
 class Quirk(StrEnum):
@@ -119,7 +119,7 @@ def _claude_4_7(quirks: frozenset[Quirk], *, default_output: int = 4_096) -> Mod
 # Those that think before they answer need room for both.
 _THINKING_OUTPUT: Final = 16_384
 
-_OPENAI: Final = {
+OPENAI_FAMILIES: Final = {
     "gpt-3.5-turbo": _openai(16_385, 4_096, can=_ALL - {Capability.JSON_SCHEMA}, tokenizer=CL100K),
     "gpt-4": _openai(8_192, 8_192, can=_ALL - {Capability.JSON, Capability.JSON_SCHEMA}, tokenizer=CL100K),
     "gpt-4-turbo": _openai(128_000, 4_096, can=_ALL - {Capability.JSON_SCHEMA}, image=1_445, tokenizer=CL100K),
@@ -148,7 +148,7 @@ _OPENAI: Final = {
     "gpt-6": _openai(1_050_000, 128_000, can=_REASONING_NO_TOOLS, image=10_000),
 }
 
-_ANTHROPIC: Final = {
+ANTHROPIC_FAMILIES: Final = {
     "claude-3-": _claude(200_000, 4_096, can=_CLAUDE_NO_SCHEMA),
     "claude-3-5-": _claude(200_000, 8_192, can=_CLAUDE_NO_SCHEMA),
     "claude-3-7-": _claude(200_000, 64_000, can=_CLAUDE_NO_SCHEMA),
@@ -175,23 +175,12 @@ _ANTHROPIC: Final = {
     "claude-mythos-": _claude_4_7(_NO_FORCED_TOOL, default_output=_THINKING_OUTPUT),
 }
 
-FAMILIES: Final[dict[ProviderKind, dict[str, ModelProfile]]] = {
-    ProviderKind.OPENAI: _OPENAI,
-    ProviderKind.ANTHROPIC: _ANTHROPIC,
-    ProviderKind.LLAMA_CPP: {},
-    ProviderKind.OPENAI_COMPATIBLE: {},
-}
-"""By the prefix of the model's name, for every kind of provider."""
-
-UNLISTED: Final[dict[ProviderKind, ModelProfile]] = {
-    # A deployment's own name says nothing of its model: the vendor is asked, in the smallest window it still sells.
-    ProviderKind.OPENAI: _openai(128_000, 16_384, image=10_000),
-    # A name newer than this table: as the newest known behave, in the smallest window they have.
-    ProviderKind.ANTHROPIC: _claude(
-        200_000, 64_000, can=_CLAUDE_4_7, quirks=_NO_PREFILL, default_output=_THINKING_OUTPUT, image=4_784
-    ),
-    # The operator's own server knows its window, and its limits, better than any table.
-    ProviderKind.LLAMA_CPP: ModelProfile(capabilities=_LOCAL, tokenizer=BYTES),
-    ProviderKind.OPENAI_COMPATIBLE: ModelProfile(capabilities=_ALL, tokenizer=BYTES, image_tokens=2_500),
-}
-"""What a model that no row names is taken for."""
+# A deployment's own name says nothing of its model: the vendor is asked, in the smallest window it still sells.
+OPENAI_UNLISTED: Final = _openai(128_000, 16_384, image=10_000)
+# A name newer than this table: as the newest known behave, in the smallest window they have.
+ANTHROPIC_UNLISTED: Final = _claude(
+    200_000, 64_000, can=_CLAUDE_4_7, quirks=_NO_PREFILL, default_output=_THINKING_OUTPUT, image=4_784
+)
+# The operator's own server knows its window, and its limits, better than any table.
+LOCAL_UNLISTED: Final = ModelProfile(capabilities=_LOCAL, tokenizer=BYTES)
+COMPATIBLE_UNLISTED: Final = ModelProfile(capabilities=_ALL, tokenizer=BYTES, image_tokens=2_500)

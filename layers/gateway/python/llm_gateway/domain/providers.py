@@ -16,6 +16,8 @@ USUAL_PATIENCE_S: Final = 20
 
 
 class ProviderKind(StrEnum):
+    """By which wire, and whose; `domain.vendors` has a row for each."""
+
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
     LLAMA_CPP = "llama_cpp"

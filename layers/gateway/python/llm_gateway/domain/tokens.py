@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 from string import ascii_letters
 
-from llm_gateway.domain.chat import ChatRequest, ImagePart
+from llm_gateway.domain.chat import ChatRequest, ImagePart, Usage
 from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.errors import ContextWindowExceeded, FieldError
 
@@ -51,6 +51,19 @@ def by_bytes(text: str) -> TokenRange:
     others = len(data.translate(None, _WORDY))
     wordy = len(data) - others
     return TokenRange(least=len(data.translate(None, _BLANKS)) // 8, most=ceil(wordy / 3) + others)
+
+
+def without_tokenizer(text: str, _encoding: str) -> TokenRange:
+    """A `Count` for those who have no tokenizer at hand."""
+    return by_bytes(text)
+
+
+def probable_usage(
+    request: ChatRequest, generated: str, profile: ModelProfile, count: Count = without_tokenizer
+) -> Usage:
+    """What a call is probably billed where its provider does not say: `generated` is all that the model wrote."""
+    output = _range(generated, profile, count)
+    return Usage(input_tokens=estimate(request, profile, count).middle, output_tokens=output.middle, estimated=True)
 
 
 def fits(input_tokens: int, output_tokens: int, profile: ModelProfile) -> bool:
@@ -94,10 +107,14 @@ def estimate(request: ChatRequest, profile: ModelProfile, count: Count) -> Token
     )
 
 
+def _range(text: str, profile: ModelProfile, count: Count) -> TokenRange:
+    encoding = profile.tokenizer.encoding
+    return by_bytes(text) if encoding is None else count(text, encoding)
+
+
 def _count(text: str, profile: ModelProfile, count: Count) -> TokenRange:
-    tokenizer = profile.tokenizer
-    tokens = by_bytes(text) if tokenizer.encoding is None else count(text, tokenizer.encoding)
-    reserved = ceil(tokens.most * tokenizer.reserve_percent / 100)
+    tokens = _range(text, profile, count)
+    reserved = ceil(tokens.most * profile.tokenizer.reserve_percent / 100)
     return TokenRange(least=tokens.least, most=min(reserved, len(_utf8(text))))
 
 

@@ -2,23 +2,15 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from llm_gateway.domain.chat import Usage
-from llm_gateway.domain.money import AT_FULL_PRICE, CacheRatios, Rates, cost_usd, overridden
+from llm_gateway.domain.money import Rates, cost_usd, overridden
 from llm_gateway.domain.providers import ModelConfig, ProviderKind
+from llm_gateway.domain.vendors import VENDORS
 
 if TYPE_CHECKING:
     from genai_prices.types import TieredPrices
-
-# Only vendors publish prices: another server under a vendor's model name bills as its operator likes.
-_VENDORS: Final = {ProviderKind.OPENAI: "openai", ProviderKind.ANTHROPIC: "anthropic"}
-# https://platform.claude.com/docs/en/about-claude/pricing: the multipliers of every model that has none of its own.
-_RATIOS: Final = {
-    ProviderKind.ANTHROPIC: CacheRatios(
-        cached_input=Decimal("0.1"), cache_write=Decimal("1.25"), cache_write_1h=Decimal(2)
-    ),
-}
 
 
 class PublishedPrices:
@@ -29,7 +21,7 @@ class PublishedPrices:
     ) -> Decimal | None:
         """What `usage` costs, or None. The provider's own name for what answered is looked up first: it names the snapshot."""
         published = None if _overrides_all(model) else _published(kind, (answered_model, model.name), usage, at)
-        rates = overridden(model, published=published, ratios=_RATIOS.get(kind, AT_FULL_PRICE))
+        rates = overridden(model, published=published, ratios=VENDORS[kind].cache_ratios)
         return None if rates is None else cost_usd(usage, rates)
 
 
@@ -43,14 +35,15 @@ def _overrides_all(model: ModelConfig) -> bool:
 
 
 def _published(kind: ProviderKind, names: tuple[str, ...], usage: Usage, at: datetime) -> Rates | None:
-    if kind not in _VENDORS:
+    vendor = VENDORS[kind].price_table
+    if vendor is None:
         return None
     from genai_prices.data_snapshot import get_snapshot
 
     snapshot = get_snapshot()
     for name in names:
         try:
-            _, found = snapshot.find_provider_model(name, None, _VENDORS[kind], None)
+            _, found = snapshot.find_provider_model(name, None, vendor, None)
         except LookupError:
             continue
         prices = found.get_prices(at)

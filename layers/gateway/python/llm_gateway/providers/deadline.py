@@ -12,23 +12,44 @@ _enforced: ContextVar["Deadline | None"] = ContextVar("enforced_deadline", defau
 
 
 class Deadline:
-    """The end of a call, and of its present wait: `wait_s` after the last `renew`, never later than `total_s` after the start."""
+    """The end of a call, and of its present wait: `wait_s` after the last `renew`, never later than `total_s` after the start.
 
-    def __init__(self, clock: Clock, *, total_s: float, wait_s: float, cancelled: Cancelled = never) -> None:
+    `begun` once a connection was asked for: what failed before that is not the provider's doing.
+    """
+
+    def __init__(
+        self, clock: Clock, timeouts: Timeouts, *, wait_s: float, wait: str, cancelled: Cancelled = never
+    ) -> None:
         self._clock = clock
+        self._timeouts = timeouts
         self.cancelled = cancelled
-        self._wait_s = wait_s
-        self._ends_at_s = clock.monotonic_s() + total_s
+        self.begun = False
+        self._wait_s, self._wait = wait_s, wait
+        self._ends_at_s = clock.monotonic_s() + timeouts.longest_s
         self._due_at_s = self._ends_at_s
         self.renew()
 
     @classmethod
     def of_whole_answer(cls, timeouts: Timeouts, clock: Clock, cancelled: Cancelled = never) -> "Deadline":
-        return cls(clock, total_s=timeouts.longest_s, wait_s=timeouts.longest_s, cancelled=cancelled)
+        return cls(clock, timeouts, wait_s=timeouts.longest_s, wait="total_s", cancelled=cancelled)
 
     @classmethod
     def of_stream(cls, timeouts: Timeouts, clock: Clock, cancelled: Cancelled = never) -> "Deadline":
-        return cls(clock, total_s=timeouts.longest_s, wait_s=timeouts.silence_s, cancelled=cancelled)
+        return cls(clock, timeouts, wait_s=timeouts.silence_s, wait="first_token_s", cancelled=cancelled)
+
+    @property
+    def struck(self) -> tuple[str, float]:
+        """The limit that ended the wait, and its value in seconds."""
+        if self._due_at_s < self._ends_at_s:
+            return self._wait, self._wait_s
+        return "total_s", self._timeouts.longest_s
+
+    @property
+    def connecting(self) -> tuple[str, float]:
+        """The limit that ends the wait for a connection."""
+        connect_s = self._timeouts.connect_s
+        limits = {"connect_s": connect_s, self._wait: self._wait_s, "total_s": self._timeouts.longest_s}
+        return min(limits.items(), key=lambda limit: limit[1])
 
     def renew(self) -> None:
         """Something came: the wait for the next begins now."""

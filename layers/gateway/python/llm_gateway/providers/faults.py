@@ -1,15 +1,17 @@
-"""What a vendor's failure means to the gateway: tables by error code, exception type and HTTP status, never by a message's words.
+"""What a vendor's failure means to the gateway: tables by error code, exception type and HTTP status.
 
-A fault's detail is the gateway's own: a vendor's may hold the credential, the prompt or an address.
+A fault's detail is the gateway's own words: a vendor's may hold the credential, the prompt or an address. What a vendor says in
+its own error travels beside it, redacted, as `provider_message`.
 """
 
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.faults import (
@@ -24,7 +26,18 @@ from llm_gateway.domain.faults import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from llm_gateway.errors import ContextWindowExceeded, FieldError, GatewayError, UnsupportedParameter
+from llm_gateway.errors import (
+    ContextWindowExceeded,
+    FieldError,
+    GatewayError,
+    UnsupportedParameter,
+    ValidationFailed,
+)
+from llm_gateway.ports.system import Clock
+from llm_gateway.providers import untrusted
+from llm_gateway.providers.bounds import AnswerOutOfBounds
+from llm_gateway.providers.deadline import Deadline
+from llm_gateway.providers.retry_after import retry_after_s
 
 
 class ContentFiltered(ProviderFault):
@@ -32,6 +45,8 @@ class ContentFiltered(ProviderFault):
 
 
 FaultType = type[ProviderFault] | type[ContextWindowExceeded] | type[UnsupportedParameter]
+
+LONGEST_MESSAGE: Final = 500
 
 # Statuses that do not mean what the rest of their class does.
 STATUSES: Final[Mapping[int, FaultType]] = {
@@ -76,6 +91,8 @@ _FIELDS: Final[Mapping[str, str]] = {
 _MESSAGE: Final = re.compile(
     r"messages(?:\.?\[(\d{1,5})\]|\.(\d{1,5}))(?:\.(name|role|content|tool_calls))?(?:[.\[].*)?"
 )
+# What Python says of a request that no JSON text can carry, or no header.
+_UNSENDABLE: Final = (UnicodeError, RecursionError, OverflowError, ValueError)
 
 
 def status_fault(status: int) -> FaultType:
@@ -85,13 +102,15 @@ def status_fault(status: int) -> FaultType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """What is known of a failed call: as an exception or an error event told it."""
+    """What is known of a failed call: as an exception or an error event told it. `is_json` of a body that was JSON."""
 
     status: int | None = None
     code: str | None = None
     type: str | None = None
     param: str | None = None
+    message: str | None = None
     retry_after_s: float | None = None
+    is_json: bool = True
 
 
 @cache
@@ -107,43 +126,101 @@ def transport_rows() -> Mapping[type[Exception], FaultType]:
         httpx2.TransportError: ProviderUnreachable,
         httpx2.StreamError: ProviderUnreachable,
         OSError: ProviderUnreachable,
-        httpx2.SSEError: ProviderResponseInvalid,
         httpx2.DecodingError: ProviderResponseInvalid,
+        AnswerOutOfBounds: ProviderResponseInvalid,
+        zlib.error: ProviderResponseInvalid,
         json.JSONDecodeError: ProviderResponseInvalid,
         UnicodeError: ProviderResponseInvalid,
         RecursionError: ProviderResponseInvalid,
     }
 
 
+@cache
+def _causes() -> Mapping[type[BaseException], str]:
+    """Why there is no connection, by the innermost exception that tells."""
+    import socket
+    import ssl
+
+    from llm_gateway.providers.transport import AddressForbidden
+
+    return {
+        AddressForbidden: "its host's name stands for an address that may not be called.",
+        socket.gaierror: "its host's name is unknown.",
+        ConnectionRefusedError: "its host refuses connections at that port.",
+        ssl.SSLCertVerificationError: "its TLS certificate is not trusted.",
+        ssl.SSLError: "TLS could not be agreed on.",
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultTable:
-    """One vendor's rows: by error code, then by HTTP status, then by exception; an error event after a 200 has only its type.
+    """One vendor's rows: by error code (or a type that is as telling), by the beginning of a message, by HTTP status, by type,
+    by exception.
 
-    `preceding` is how many messages the adapter put before the client's: a vendor counts them too.
+    `status_error` is the SDK's exception for an HTTP status, `read` knows where the vendor's error object keeps what. `secret`
+    is the credential, taken out of what the vendor says. `preceding` is how many messages the adapter put before the client's:
+    a vendor counts them too.
     """
 
     codes: Mapping[str, FaultType]
     types: Mapping[str, FaultType]
+    beginnings: Mapping[str, FaultType]
     exceptions: Mapping[type[Exception], FaultType]
-    failure_of: Callable[[Exception], Failure]
+    status_error: type[Exception]
+    read: Callable[[Mapping[str, Any]], Failure]
+    clock: Clock
+    secret: str | None = field(default=None, repr=False)
     preceding: int = 0
 
-    def of_event(self, failure: Failure) -> GatewayError:
-        kind = self._by_code_or_status(failure) or self.types.get(failure.type or "", ProviderFailed)
-        return self._fault(kind, failure)
+    def of_event(self, error: object) -> GatewayError:
+        """The fault that an error object tells of, which came after a 200; it may be a text alone."""
+        failure = self._failure(error)
+        return self._fault(self._told_kind(failure) or self.types.get(failure.type or "", ProviderFailed), failure)
 
-    def of_exception(self, error: Exception) -> GatewayError | None:
+    def of_exception(self, error: Exception, deadline: Deadline | None = None) -> GatewayError | None:
         """None for an exception that is not in the table: a mistake of the gateway's own."""
+        if deadline is not None and not deadline.begun and isinstance(error.__cause__ or error, _UNSENDABLE):
+            return ValidationFailed.of("messages", "hold something that no JSON text can carry")
         failure = self.failure_of(error)
-        kind = self._by_code_or_status(failure) or self._row_of(error.__cause__) or self._row_of(error)
-        return self._fault(kind, failure) if kind else None
+        kind = self._told_kind(failure) or self._row_of(error.__cause__) or self._row_of(error)
+        if kind is None:
+            return None
+        fault = self._fault(kind, failure)
+        if deadline is not None:
+            _explain(fault, error, deadline)
+        return fault
+
+    def failure_of(self, error: Exception) -> Failure:
+        if not isinstance(error, self.status_error):
+            return Failure()
+        response = getattr(error, "response")  # noqa: B009 - of the SDK's class, which is not imported here
+        body = _json_of(response)
+        told = self._failure(_error_in(body))
+        wait_s = retry_after_s(response.headers, now=self.clock.now())
+        return replace(told, status=response.status_code, retry_after_s=wait_s, is_json=body is not None)
+
+    def _failure(self, error: object) -> Failure:
+        if isinstance(error, dict):
+            message, told = error.get("message"), self.read(error)
+        else:
+            message, told = error, Failure()
+        return replace(told, message=self._words(message))
+
+    def _words(self, message: object) -> str | None:
+        if isinstance(message, str) and self.secret:
+            message = message.replace(self.secret, "[redacted]")
+        return untrusted.message(message, longest=LONGEST_MESSAGE)
 
     def _fault(self, kind: FaultType, failure: Failure) -> GatewayError:
         detail = _DETAILS[kind] if failure.status is None else f"{_DETAILS[kind]} It answered {failure.status}."
+        fault: GatewayError
         if issubclass(kind, ProviderFault):
-            return kind(detail, retry_after_s=failure.retry_after_s)
-        field = self._field(failure.param or "") if kind is UnsupportedParameter else None
-        return kind(detail, errors=[FieldError(field, "this model does not take it")] if field else ())
+            fault = kind(detail, retry_after_s=failure.retry_after_s)
+        else:
+            place = self._field(failure.param or "") if kind is UnsupportedParameter else None
+            fault = kind(detail, errors=[FieldError(place, "this model does not take it")] if place else ())
+        fault.provider_message, fault.upstream_status = failure.message, failure.status
+        return fault
 
     def _field(self, param: str) -> str | None:
         """What a client of the gateway calls `param`, which is a vendor's text: of an unknown one nothing is told."""
@@ -158,13 +235,24 @@ class FaultTable:
         """By the nearest of its types. An SDK's own exception says less than the cause that it wraps."""
         return next((self.exceptions[kind] for kind in type(error).__mro__ if kind in self.exceptions), None)
 
-    def _by_code_or_status(self, failure: Failure) -> FaultType | None:
-        if failure.code is not None and failure.code in self.codes:
-            return self.codes[failure.code]
-        return None if failure.status is None else status_fault(failure.status)
+    def _told_kind(self, failure: Failure) -> FaultType | None:
+        """What the vendor itself says went wrong; None where it says nothing but a type."""
+        for word in (failure.code, failure.type):
+            if word is not None and word in self.codes:
+                return self.codes[word]
+        kind = None if failure.status is None else status_fault(failure.status)
+        if (kind or self.types.get(failure.type or "")) is not ProviderRejected:
+            return kind
+        if not failure.is_json and failure.status == 400:
+            # A proxy's page, say: no provider's judgement on the request.
+            return ProviderResponseInvalid
+        message = failure.message or ""
+        return next((meant for words, meant in self.beginnings.items() if message.startswith(words)), kind)
 
     @contextmanager
-    def raised(self, usage: Callable[[], Usage | None] = lambda: None) -> Iterator[None]:
+    def raised(
+        self, usage: Callable[[], Usage | None] = lambda: None, *, deadline: Deadline | None = None
+    ) -> Iterator[None]:
         """Turns what fails inside into a fault; one after partial output carries what `usage` says was generated."""
         try:
             yield
@@ -172,7 +260,7 @@ class FaultTable:
             _bill(error, usage())
             raise
         except Exception as error:
-            fault = self.of_exception(error)
+            fault = self.of_exception(error, deadline)
             if fault is None:
                 raise
             # Vendors put the answer's body into the message, and tracebacks print messages.
@@ -184,3 +272,55 @@ class FaultTable:
 def _bill(error: GatewayError, usage: Usage | None) -> None:
     if isinstance(error, ProviderFault) and error.usage is None:
         error.usage = usage
+
+
+def _json_of(response: Any) -> object:
+    """The body of an error where it is JSON, else None."""
+    try:
+        return untrusted.parsed(response.content)
+    except Exception:
+        # Whatever it is, the status says enough.
+        return None
+
+
+def _error_in(body: object) -> object:
+    """The error that a body tells of. Some servers give a list of one, and some the error's own members."""
+    if isinstance(body, list) and body:
+        body = body[0]
+    if not isinstance(body, dict):
+        return None
+    error = body.get("error")
+    # A message that is not the error's own may be anybody's.
+    return error if error is not None else {name: value for name, value in body.items() if name != "message"}
+
+
+def _explain(fault: GatewayError, error: Exception, deadline: Deadline) -> None:
+    """Says why there was no connection, or which limit struck."""
+    if isinstance(fault, ProviderTimeout):
+        fault.struck_by(*deadline.struck)
+    elif isinstance(fault, ProviderUnreachable):
+        causes = [cause for kind in _chain(error) for cause in _reasons(kind)]
+        if causes:
+            fault.detail = f"No connection to the provider could be made: {causes[-1]}"
+        elif isinstance(fault, ProviderNotConnected) and _has_timed_out(error):
+            limit, limit_s = deadline.connecting
+            fault.detail = f"No connection to the provider could be made within {limit_s:.4g} s ({limit})."
+
+
+def _reasons(error: BaseException) -> Iterator[str]:
+    found = next((_causes()[kind] for kind in type(error).__mro__ if kind in _causes()), None)
+    if found is not None:
+        yield found
+
+
+def _has_timed_out(error: BaseException) -> bool:
+    import httpx2
+
+    return any(isinstance(cause, httpx2.TimeoutException) for cause in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -1,46 +1,37 @@
-"""The `Providers` port: which adapter serves which kind, one row each."""
+"""The `Providers` port: which wire a kind of provider speaks, one row each; `domain.vendors` has its models and prices."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 from llm_gateway.domain.faults import ProviderAuthFailed
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, ProviderKind
+from llm_gateway.domain.vendors import VENDORS
 from llm_gateway.ports.providers import Provider
 from llm_gateway.ports.system import Clock
-from llm_gateway.providers import llama_cpp, openai
-from llm_gateway.providers.anthropic_messages import adapter as anthropic
-from llm_gateway.providers.estimates import CountTokens, quarter_of_bytes
+from llm_gateway.providers.anthropic_messages.adapter import AnthropicMessages
+from llm_gateway.providers.chat_completions.adapter import ChatCompletions
+from llm_gateway.providers.chat_completions.request import COMPATIBLE, OPENAI
+from llm_gateway.providers.exchange import Wire, WiredProvider
 from llm_gateway.providers.upstream import Upstream
 
 _MOST_ADAPTERS: Final = 64
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    adapter: Callable[[Upstream, Clock, CountTokens], Provider]
-
-
-_ROWS: Final[Mapping[ProviderKind, _Row]] = {
-    ProviderKind.OPENAI: _Row(adapter=openai.openai_adapter),
-    ProviderKind.OPENAI_COMPATIBLE: _Row(adapter=openai.openai_compatible_adapter),
-    ProviderKind.LLAMA_CPP: _Row(adapter=llama_cpp.llama_cpp_adapter),
-    ProviderKind.ANTHROPIC: _Row(adapter=anthropic.anthropic_adapter),
+_WIRES: Final[Mapping[ProviderKind, Callable[..., Wire]]] = {
+    ProviderKind.OPENAI: partial(ChatCompletions, dialect=OPENAI),
+    ProviderKind.OPENAI_COMPATIBLE: partial(ChatCompletions, dialect=COMPATIBLE),
+    # The server in `container-local-model`, or any other that speaks llama.cpp's wire.
+    ProviderKind.LLAMA_CPP: partial(ChatCompletions, dialect=COMPATIBLE),
+    ProviderKind.ANTHROPIC: AnthropicMessages,
 }
 
 
 class ProviderRegistry:
-    """Opens adapters. Equal addresses and credentials share one, and its connections; the least used is forgotten.
+    """Opens adapters. Equal addresses and credentials share one, and its connections; the least used is forgotten."""
 
-    Where a provider does not count tokens, `count_tokens` does, and the usage is marked as estimated.
-    """
-
-    def __init__(
-        self, *, clock: Clock, private_addresses_allowed: bool, count_tokens: CountTokens = quarter_of_bytes
-    ) -> None:
+    def __init__(self, *, clock: Clock, private_addresses_allowed: bool) -> None:
         def adapter(kind: ProviderKind, upstream: Upstream) -> Provider:
-            return _ROWS[kind].adapter(upstream, clock, count_tokens)
+            return WiredProvider(wire=_WIRES[kind](upstream=upstream, vendor=VENDORS[kind], clock=clock), clock=clock)
 
         self._private_addresses_allowed = private_addresses_allowed
         self._adapter = lru_cache(maxsize=_MOST_ADAPTERS)(adapter)

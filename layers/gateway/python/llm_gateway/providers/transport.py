@@ -4,7 +4,7 @@ import logging
 import socket
 import ssl
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import httpx2
 
 from llm_gateway.domain.addresses import may_be_called
 from llm_gateway.domain.providers import Timeouts
+from llm_gateway.providers.bounds import unpacked
 from llm_gateway.providers.deadline import Deadline, enforced_deadline
 
 _MOST_CONNECTIONS: Final = 100
@@ -31,7 +32,12 @@ def http_client(owner: object, *, private_allowed: bool, auth: httpx2.Auth | Non
     # No proxy of the environment: it would see what a plain-http model server is asked, and stand in the way to loopback.
     # No redirect: another host would be handed the credential.
     client = httpx2.Client(
-        transport=_Transport(private_allowed=private_allowed), auth=auth, trust_env=False, follow_redirects=False
+        transport=_Transport(private_allowed=private_allowed),
+        auth=auth,
+        # Packing an answer saves little, and costs both sides time.
+        headers={"Accept-Encoding": "identity"},
+        trust_env=False,
+        follow_redirects=False,
     )
     # Nobody else knows when the last call of an adapter that fell out of use has ended.
     weakref.finalize(owner, client.close)
@@ -55,11 +61,38 @@ class _Transport(httpx2.HTTPTransport):
             network_backend=_Backend(private_allowed=private_allowed),
         )
 
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if (deadline := enforced_deadline()) is not None:
+            deadline.begun = True
+        response = super().handle_request(request)
+        if isinstance(response.stream, httpx2.SyncByteStream):
+            # Unpacked here, where it can be counted: some servers pack an answer whatever they are asked.
+            response.stream = _Unpacked(response.stream, response.headers.pop("content-encoding", ""))
+        return response
+
+
+class _Unpacked(httpx2.SyncByteStream):
+    """A body of bounded size."""
+
+    def __init__(self, stream: httpx2.SyncByteStream, encoding: str) -> None:
+        self._stream = stream
+        self._encoding = encoding
+
+    def __iter__(self) -> Iterator[bytes]:
+        return unpacked(self._stream, self._encoding)
+
+    def close(self) -> None:
+        self._stream.close()
+
 
 @cache
 def _ssl_context() -> ssl.SSLContext:
     """Loading certificates is most of what a client costs, so all clients share them."""
     return httpx2.create_ssl_context()
+
+
+class AddressForbidden(httpcore2.ConnectError):
+    """A name stands for addresses that nobody may call."""
 
 
 class _Backend(httpcore2.SyncBackend):
@@ -76,7 +109,7 @@ class _Backend(httpcore2.SyncBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
         """Tries each address of `host` within one timeout, where the socket module would give it to each anew."""
-        failure: Exception = httpcore2.ConnectError("no address may be called")
+        failure: Exception = AddressForbidden("no address may be called")
         for address in callable_addresses(host, port, private_allowed=self._private_allowed):
             try:
                 stream = super().connect_tcp(address, port, _cut(timeout), local_address, socket_options)

@@ -1,52 +1,98 @@
-"""A streamed answer as far as it is written: what the joiner of every wire keeps, and makes the whole answer of."""
+"""An answer as far as it is written: what the joiner of every wire keeps, and makes the whole answer of."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import Any
 
-from llm_gateway.domain.chat import ChatAnswer, ChatRequest, FinishReason, ToolCall, ToolCallDelta, Usage
-from llm_gateway.providers.estimates import CountTokens, estimated_usage
+from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, TextDelta, Usage
+from llm_gateway.domain.faults import ProviderResponseInvalid
+from llm_gateway.domain.model_table import ModelProfile
+from llm_gateway.providers import untrusted
+from llm_gateway.providers.billing import Bill
 from llm_gateway.providers.faults import FaultTable
+from llm_gateway.providers.finish_reasons import finish_reason
+from llm_gateway.providers.sse import Event
+from llm_gateway.providers.tool_calls import Growing, ToolCalls
 
 
-@dataclass(slots=True, kw_only=True)
-class WrittenCall:
-    """A tool call that is being written, the `index`th of its answer."""
+@dataclass(kw_only=True)
+class Joiner(ABC):
+    """Puts an answer together, from the events of a stream or from one document: both are read by the same functions.
 
-    index: int
-    id: str
-    name: str
-    arguments: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
-class Writing:
-    """`calls` by the provider's own numbers; `model` is what it calls itself."""
+    `generating` once the model has made anything, be it reasoning that nobody sees. `reason` is why it stopped, in the
+    provider's word; `closed` once the wire's last event has come.
+    """
 
     request: ChatRequest
-    count_tokens: CountTokens
+    profile: ModelProfile
     faults: FaultTable
     generating: bool = False
     closed: bool = False
-    text: list[str] = field(default_factory=list)
-    calls: dict[int, WrittenCall] = field(default_factory=dict)
+    reason: object = None
+    text: Growing = field(default_factory=Growing)
     model: str | None = None
+    calls: ToolCalls = field(init=False)
+    bill: Bill = field(init=False)
 
-    def begin_call(self, number: int, *, id: str, name: str, arguments: str = "") -> ToolCallDelta:  # noqa: A002
-        # Counted here: some servers leave numbers out, or begin with any.
-        call = WrittenCall(index=len(self.calls), id=id, name=name, arguments=arguments)
-        self.calls[number] = call
-        return ToolCallDelta(index=call.index, id=id, name=name, arguments=arguments)
+    def __post_init__(self) -> None:
+        self.calls = ToolCalls(request=self.request)
+        self.bill = Bill(request=self.request, profile=self.profile)
 
-    def ended(self, reason: FinishReason, usage: Usage | None) -> ChatAnswer:
-        """The whole answer; its usage by estimate where the provider does not say."""
-        calls = tuple(ToolCall(id=call.id, name=call.name, arguments=call.arguments) for call in self.calls.values())
+    @property
+    @abstractmethod
+    def whole(self) -> bool:
+        """Whether nothing of the answer itself is still to come."""
+
+    @abstractmethod
+    def take_record(self, data: str) -> list[Delta]:
+        """What an event of a stream adds. Raises a fault for an error event, or for one that cannot be read."""
+
+    @abstractmethod
+    def take_document(self, body: dict[str, Any]) -> list[Delta]:
+        """What a whole answer holds. Raises likewise."""
+
+    def take(self, event: Event) -> list[Delta]:
+        if isinstance(event, str):
+            return self.take_record(event)
+        body = untrusted.record(untrusted.parsed(event.data), name="body")
+        self.closed = True
+        return self.take_document(body)
+
+    def end(self) -> list[Delta]:
+        """What is left to be handed on when nothing more comes. Raises where the answer is not whole."""
+        if not self.whole:
+            raise ProviderResponseInvalid("The provider ended its answer before it was whole.")
+        rest = self.text.end()
+        return [*([TextDelta(text=rest)] if rest else []), *self.calls.end()]
+
+    def answer(self) -> ChatAnswer:
+        """The whole answer, after `end`. Raises `ProviderResponseInvalid` for a reason that the gateway does not know."""
+        text = str(self.text)
         return ChatAnswer(
-            text="".join(self.text) or (None if calls else ""),
-            finish_reason=reason,
+            text=text or (None if self.calls else ""),
+            finish_reason=finish_reason(self.reason, calls=bool(self.calls)),
             model=self.model or self.request.model,
-            usage=usage or self.estimate(),
-            tool_calls=calls,
+            usage=self.bill.whole(self._generated()),
+            tool_calls=self.calls.whole(),
         )
 
-    def estimate(self) -> Usage:
-        calls = (call.name + call.arguments for call in self.calls.values())
-        return estimated_usage(self.request, "".join([*self.text, *calls]), count_tokens=self.count_tokens)
+    def filter(self) -> None:
+        """The provider's content filter ended the answer, which some servers tell with an error."""
+        self.reason, self.closed = "content_filter", True
+
+    def usage_so_far(self) -> Usage | None:
+        """What a call that fails here is billed, as far as anybody knows; None before anything came."""
+        if not (self.generating or self.bill.counts):
+            return None
+        return (self.bill.whole if self.whole else self.bill.so_far)(self._generated())
+
+    def add_text(self, piece: str) -> list[Delta]:
+        self.generating = self.generating or bool(piece)
+        ready = self.text.add(piece)
+        return [TextDelta(text=ready)] if ready else []
+
+    def name_model(self, name: object) -> None:
+        self.model = self.model or untrusted.model_name(name, asked=self.request.model)
+
+    def _generated(self) -> str:
+        return str(self.text) + self.calls.generated()

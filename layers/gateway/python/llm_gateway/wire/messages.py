@@ -138,14 +138,21 @@ class UserMessage(Incoming):
         return chat.Message(role=chat.MessageRole.USER, content=_parts(self.content), name=self.name)
 
 
+Nothing = Annotated[list[Any], Field(max_length=0)]
+
+
 class AssistantMessage(Incoming):
     """What the model said: text, tool calls or both."""
 
     role: Literal["assistant"]
     content: TextContent | None = None
     name: Author | None = None
-    refusal: None = None
     tool_calls: Annotated[list[ToolCall], Field(fail_fast=True, max_length=MOST_CALLS)] | None = None
+    # As OpenAI's SDK dumps an answer: what it has no value for is null or empty, and says nothing.
+    refusal: Literal[""] | None = None
+    annotations: Nothing | None = None
+    audio: None = None
+    function_call: None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "AssistantMessage":
@@ -168,6 +175,8 @@ class ToolMessage(Incoming):
     role: Literal["tool"]
     content: TextContent
     tool_call_id: CallId
+    # The call says which tool it was: nobody needs its name again, but many send it.
+    name: Author | None = None
 
     def to_domain(self) -> chat.Message:
         return chat.Message(role=chat.MessageRole.TOOL, content=_parts(self.content), tool_call_id=self.tool_call_id)

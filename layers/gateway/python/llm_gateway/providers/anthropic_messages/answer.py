@@ -1,165 +1,116 @@
 """Answers in the words of Anthropic's Messages API, whole or in events, checked and normalised."""
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-from llm_gateway.domain.chat import (
-    ChatAnswer,
-    ChatRequest,
-    Delta,
-    FinishReason,
-    TextDelta,
-    ToolCall,
-    ToolCallDelta,
-    Usage,
-)
+from llm_gateway.domain.chat import Delta
 from llm_gateway.domain.faults import ProviderResponseInvalid
 from llm_gateway.providers import untrusted
-from llm_gateway.providers.anthropic_messages.faults import failure_of_event
-from llm_gateway.providers.estimates import CountTokens, estimated_usage
-from llm_gateway.providers.writing import Writing, WrittenCall
+from llm_gateway.providers.writing import Joiner
 
-_STOP_REASONS: Final[Mapping[str, FinishReason]] = {
-    "end_turn": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    "max_tokens": FinishReason.LENGTH,
-    "model_context_window_exceeded": FinishReason.LENGTH,
-    "tool_use": FinishReason.TOOL_CALLS,
-    "refusal": FinishReason.CONTENT_FILTER,
-}
+JsonDict = Mapping[str, Any]
 
 
-def whole_answer(data: object, request: ChatRequest, *, count_tokens: CountTokens) -> ChatAnswer:
-    """The answer in a response's body. Raises `ProviderResponseInvalid`."""
-    body = untrusted.record(data, name="body")
-    if not isinstance(body.get("content"), list):
-        raise ProviderResponseInvalid("The provider's answer has no content.")
-    blocks = untrusted.records(body["content"], name="content")
-    texts = [untrusted.text(block.get("text"), name="text") for block in blocks if block.get("type") == "text"]
-    calls = tuple(_tool_call(block) for block in blocks if block.get("type") == "tool_use")
-    text = "".join(texts)
-    generated = text + "".join(call.name + call.arguments for call in calls)
-    return ChatAnswer(
-        text=text or (None if calls else ""),
-        finish_reason=_finish_reason(body.get("stop_reason")),
-        model=untrusted.name_or(body.get("model"), request.model),
-        usage=_usage(body.get("usage")) or estimated_usage(request, generated, count_tokens=count_tokens),
-        tool_calls=calls,
-    )
-
-
-@dataclass(slots=True, kw_only=True)
-class EventJoiner(Writing):
-    """Puts a stream's events together; see `streaming.Joiner`."""
-
-    _reason: object = None
-    _counts: dict[str, Any] = field(default_factory=dict)
+@dataclass(kw_only=True)
+class EventJoiner(Joiner):
+    """Puts events together. A whole message is read as the events that would have told of it."""
 
     @property
     def whole(self) -> bool:
         return self.closed
 
-    def take(self, data: str) -> list[Delta]:
+    def take_record(self, data: str) -> list[Delta]:
+        if data.startswith("[DONE]"):
+            # Another wire's last event, which some servers add to this one's.
+            return []
         event = untrusted.record(untrusted.parsed(data), name="event")
         kind = event.get("type")
         handle = _HANDLERS.get(kind) if isinstance(kind, str) else None
         # The API may add kinds of events; `ping` is one that says nothing.
         return handle(self, event) if handle else []
 
-    def _start(self, event: Mapping[str, Any]) -> list[Delta]:
+    def take_document(self, body: dict[str, Any]) -> list[Delta]:
+        if body.get("type") == "error" or body.get("error"):
+            return self._fail(body)
+        self._start({"message": body})
+        content = body.get("content")
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        if not isinstance(blocks, list):
+            raise ProviderResponseInvalid("The provider's answer has no content.")
+        deltas = [
+            delta
+            for place, block in enumerate(untrusted.records(blocks, name="content"))
+            for delta in (*self._open(place, block), *self.calls.settle(place))
+        ]
+        self.reason = body.get("stop_reason")
+        return deltas
+
+    def _start(self, event: JsonDict) -> list[Delta]:
         message = untrusted.record(event.get("message"), name="message")
-        self.model = untrusted.name_or(message.get("model"), self.request.model)
+        self.name_model(message.get("model"))
         self._count(message.get("usage"))
         return []
 
-    def _open_block(self, event: Mapping[str, Any]) -> list[Delta]:
+    def _open_block(self, event: JsonDict) -> list[Delta]:
         block = untrusted.record(event.get("content_block"), name="content_block")
+        return self._open(untrusted.index(event.get("index")), block)
+
+    def _open(self, place: int | None, block: JsonDict) -> list[Delta]:
+        self.generating = self.generating or block.get("type") != "text"
         if block.get("type") == "text":
-            return self._add_text(block.get("text"))
+            return self.add_text(untrusted.text(block.get("text"), name="text"))
         if block.get("type") != "tool_use":
             return []
-        begun = self.begin_call(
-            untrusted.index(event.get("index"), name="index"),
-            id=untrusted.text(block.get("id"), name="tool_use.id"),
-            name=untrusted.text(block.get("name"), name="tool_use.name"),
-        )
-        self.generating = True
-        return [begun]
+        # A stream begins with an empty input and sends it in pieces; some servers send the whole of it here.
+        given = untrusted.record(block.get("input") or {}, name="tool_use.input")
+        preset = untrusted.arguments(given, name="tool_use.input") if given else ""
+        return [*self.calls.begin(given=block.get("id"), place=place, name=block.get("name"), preset=preset)]
 
-    def _continue_block(self, event: Mapping[str, Any]) -> list[Delta]:
+    def _continue_block(self, event: JsonDict) -> list[Delta]:
         delta = untrusted.record(event.get("delta"), name="delta")
         # Whatever it is, thoughts included: the model is at work.
         self.generating = True
         match delta.get("type"):
             case "text_delta":
-                return self._add_text(delta.get("text"))
+                return self.add_text(untrusted.text(delta.get("text"), name="text"))
             case "input_json_delta":
-                call = self.calls.get(untrusted.index(event.get("index"), name="index"))
-                if call is None:
-                    raise ProviderResponseInvalid("The provider continued a tool call that it had not begun.")
-                return self._add_arguments(call, untrusted.text(delta.get("partial_json"), name="partial_json"))
+                piece = untrusted.text(delta.get("partial_json"), name="partial_json")
+                return [*self.calls.extend(untrusted.index(event.get("index")), piece)]
             case _:
                 return []
 
-    def _close_block(self, event: Mapping[str, Any]) -> list[Delta]:
-        """A call without arguments may come without a piece of them; the gateway's answers always have a JSON text."""
-        call = self.calls.get(untrusted.index(event.get("index"), name="index"))
-        return self._add_arguments(call, "{}") if call and not call.arguments else []
+    def _close_block(self, event: JsonDict) -> list[Delta]:
+        return [*self.calls.settle(untrusted.index(event.get("index")))]
 
-    def _update(self, event: Mapping[str, Any]) -> list[Delta]:
-        self._reason = untrusted.record(event.get("delta"), name="delta").get("stop_reason") or self._reason
+    def _update(self, event: JsonDict) -> list[Delta]:
+        self.reason = untrusted.record(event.get("delta"), name="delta").get("stop_reason") or self.reason
         self._count(event.get("usage"))
         return []
 
-    def _stop(self, _: Mapping[str, Any]) -> list[Delta]:
+    def _stop(self, _: JsonDict) -> list[Delta]:
         self.closed = True
         return []
 
-    def _fail(self, event: Mapping[str, Any]) -> list[Delta]:
-        raise self.faults.of_event(failure_of_event(untrusted.record(event.get("error"), name="error")))
-
-    def _add_text(self, value: object) -> list[Delta]:
-        text = untrusted.text(value, name="text")
-        if not text:
-            return []
-        self.generating = True
-        self.text.append(text)
-        return [TextDelta(text=text)]
-
-    def _add_arguments(self, call: WrittenCall, piece: str) -> list[Delta]:
-        call.arguments += piece
-        return [ToolCallDelta(index=call.index, arguments=piece)] if piece else []
+    def _fail(self, event: JsonDict) -> list[Delta]:
+        raise self.faults.of_event(event.get("error"))
 
     def _count(self, usage: object) -> None:
-        """Counts are cumulative: a later one replaces an earlier one."""
-        counts = usage if isinstance(usage, dict) else {}
-        self._counts |= {name: value for name, value in counts.items() if value is not None}
-
-    def answer(self) -> ChatAnswer:
-        if not self.closed:
-            raise ProviderResponseInvalid("The provider ended its stream before its answer was whole.")
-        return self.ended(_finish_reason(self._reason), _usage(self._counts))
-
-    def usage_so_far(self) -> Usage | None:
-        """The input as counted, where it was; the output by estimate, as the count of it comes last."""
-        counted = _usage({"output_tokens": 0, **self._counts})
-        if counted is None:
-            return self.estimate() if self.generating else None
-        estimate = self.estimate()
-        return Usage(
-            input_tokens=counted.input_tokens,
-            output_tokens=max(counted.output_tokens, estimate.output_tokens),
-            cached_input_tokens=counted.cached_input_tokens,
-            cache_write_tokens=counted.cache_write_tokens,
-            cache_write_1h_tokens=counted.cache_write_1h_tokens,
-            reasoning_tokens=counted.reasoning_tokens,
-            estimated=True,
+        """This API's input leaves out what was read from or written to a cache."""
+        if not isinstance(usage, dict):
+            return
+        written, made = usage.get("cache_creation"), usage.get("output_tokens_details")
+        self.bill.note(
+            fresh=usage.get("input_tokens"),
+            output=usage.get("output_tokens"),
+            cached=usage.get("cache_read_input_tokens"),
+            cache_write=usage.get("cache_creation_input_tokens"),
+            cache_write_1h=written.get("ephemeral_1h_input_tokens") if isinstance(written, dict) else None,
+            reasoning=made.get("thinking_tokens") if isinstance(made, dict) else None,
         )
 
 
-_HANDLERS: Final[Mapping[str, Callable[[EventJoiner, Mapping[str, Any]], list[Delta]]]] = {
+_HANDLERS: Final[Mapping[str, Callable[[EventJoiner, JsonDict], list[Delta]]]] = {
     "message_start": EventJoiner._start,
     "content_block_start": EventJoiner._open_block,
     "content_block_delta": EventJoiner._continue_block,
@@ -168,37 +119,3 @@ _HANDLERS: Final[Mapping[str, Callable[[EventJoiner, Mapping[str, Any]], list[De
     "message_stop": EventJoiner._stop,
     "error": EventJoiner._fail,
 }
-
-
-def _tool_call(block: Mapping[str, Any]) -> ToolCall:
-    arguments = untrusted.record(block.get("input"), name="tool_use.input")
-    return ToolCall(
-        id=untrusted.text(block.get("id"), name="tool_use.id"),
-        name=untrusted.text(block.get("name"), name="tool_use.name"),
-        arguments=untrusted.text(json.dumps(arguments, ensure_ascii=False), name="tool_use.input"),
-    )
-
-
-def _finish_reason(value: object) -> FinishReason:
-    reason = _STOP_REASONS.get(untrusted.text(value, name="stop_reason"))
-    if reason is None:
-        raise ProviderResponseInvalid("The provider ended its answer for a reason that the gateway does not know.")
-    return reason
-
-
-def _usage(value: object) -> Usage | None:
-    """Usage as counted; None where it was not. This API's input leaves out what was read from or written to a cache."""
-    counts = value if isinstance(value, dict) else {}
-    fresh, output = untrusted.count(counts.get("input_tokens")), untrusted.count(counts.get("output_tokens"))
-    if fresh is None or output is None:
-        return None
-    cached = untrusted.count(counts.get("cache_read_input_tokens")) or 0
-    written = untrusted.count(counts.get("cache_creation_input_tokens")) or 0
-    return Usage(
-        input_tokens=fresh + cached + written,
-        output_tokens=output,
-        cached_input_tokens=cached,
-        cache_write_tokens=written,
-        cache_write_1h_tokens=untrusted.part(counts.get("cache_creation"), "ephemeral_1h_input_tokens", whole=written),
-        reasoning_tokens=untrusted.part(counts.get("output_tokens_details"), "thinking_tokens", whole=output),
-    )

@@ -13,9 +13,10 @@ from llm_gateway.domain.faults import (
     ProviderTimeout,
     ProviderUnreachable,
 )
+from llm_gateway.errors import ContextWindowExceeded
 from llm_gateway.ports.system import Clock
 from llm_gateway.providers.faults import Failure, FaultTable, FaultType, transport_rows
-from llm_gateway.providers.retry_after import retry_after_s
+from llm_gateway.providers.untrusted import text_or_none
 
 # Where the status alone would mislead: limits that no waiting lifts, and 400s that are the account's fault.
 _CODES: Final[Mapping[str, FaultType]] = {
@@ -30,7 +31,7 @@ _CODES: Final[Mapping[str, FaultType]] = {
     "workspace_policy_violation": ProviderRefused,
 }
 
-_EVENT_TYPES: Final[Mapping[str, FaultType]] = {
+_TYPES: Final[Mapping[str, FaultType]] = {
     "api_error": ProviderFailed,
     "authentication_error": ProviderAuthFailed,
     "billing_error": ProviderRefused,
@@ -42,22 +43,20 @@ _EVENT_TYPES: Final[Mapping[str, FaultType]] = {
     "timeout_error": ProviderFailed,
 }
 
+# The API has neither a code nor a type for it: https://platform.claude.com/docs/en/build-with-claude/context-windows
+_BEGINNINGS: Final[Mapping[str, FaultType]] = {
+    "prompt is too long:": ContextWindowExceeded,
+    "input length and `max_tokens` exceed context limit:": ContextWindowExceeded,
+}
 
-def fault_table(clock: Clock) -> FaultTable:
+
+def fault_table(clock: Clock, *, secret: str | None = None) -> FaultTable:
     import anthropic
-
-    def failure_of(error: Exception) -> Failure:
-        if not isinstance(error, anthropic.APIStatusError):
-            return Failure()
-        return Failure(
-            status=error.status_code,
-            code=error.error_code,
-            retry_after_s=retry_after_s(error.response.headers, now=clock.now()),
-        )
 
     return FaultTable(
         codes=_CODES,
-        types=_EVENT_TYPES,
+        types=_TYPES,
+        beginnings=_BEGINNINGS,
         exceptions={
             **transport_rows(),
             anthropic.APITimeoutError: ProviderTimeout,
@@ -65,11 +64,14 @@ def fault_table(clock: Clock) -> FaultTable:
             anthropic.APIResponseValidationError: ProviderResponseInvalid,
             anthropic.AnthropicError: ProviderFailed,
         },
-        failure_of=failure_of,
+        status_error=anthropic.APIStatusError,
+        read=_failure,
+        clock=clock,
+        secret=secret,
     )
 
 
-def failure_of_event(error: Mapping[str, Any]) -> Failure:
+def _failure(error: Mapping[str, Any]) -> Failure:
     details = error.get("details")
     code = details.get("error_code") if isinstance(details, dict) else None
-    return Failure(code=code if isinstance(code, str) else None, type=error.get("type"))
+    return Failure(code=text_or_none(code), type=text_or_none(error.get("type")))

@@ -1,7 +1,7 @@
 """A request in the words of Anthropic's Messages API."""
 
-import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, assert_never
 
 from llm_gateway.domain.chat import (
@@ -16,18 +16,24 @@ from llm_gateway.domain.chat import (
     Tool,
     ToolCall,
 )
-from llm_gateway.domain.faults import ProviderRejected
+from llm_gateway.domain.json_wish import wish_for_json
+from llm_gateway.domain.strict_json import InvalidJson, parse
 from llm_gateway.errors import FieldError, UnsupportedParameter
 from llm_gateway.providers.anthropic_messages.output_schema import output_schema
-from llm_gateway.providers.instructions import ANY_JSON, json_of_schema
 
 JsonDict = dict[str, Any]
 
 _DEFAULT_MAX_TOKENS: Final = 4096
 _INSTRUCTING: Final = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
-_ACTORS: Final = {MessageRole.USER: "user", MessageRole.TOOL: "user", MessageRole.ASSISTANT: "assistant"}
+_ACTORS: Final = {
+    **dict.fromkeys((MessageRole.USER, MessageRole.TOOL, *_INSTRUCTING), "user"),
+    MessageRole.ASSISTANT: "assistant",
+}
 # Later versions of the API refuse sampling parameters, for every model.
 _SAMPLING_VERSION: Final = "2023-06-01"
+# What others call it.
+_MEDIA_TYPES: Final = {"image/jpg": "image/jpeg"}
+_NOT_IN_AN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 def request_arguments(request: ChatRequest) -> JsonDict:
@@ -83,45 +89,67 @@ def _sampling(request: ChatRequest) -> JsonDict:
 def _system(request: ChatRequest, *, native_schema: bool) -> Iterator[JsonDict]:
     if request.system:
         yield {"type": "text", "text": request.system}
-    for message in request.messages:
-        if message.role in _INSTRUCTING:
-            yield from _blocks(message.content)
+    if _has_turns(request.messages):
+        for number, message in enumerate(request.messages):
+            if message.role in _INSTRUCTING:
+                yield from _blocks(message.content, number)
     if request.output.type == "json":
-        yield {"type": "text", "text": ANY_JSON}
+        yield {"type": "text", "text": wish_for_json()}
     if request.output.type == "json_schema" and not native_schema:
-        yield {"type": "text", "text": json_of_schema(request.output.schema or {})}
+        yield {"type": "text", "text": wish_for_json(request.output.schema)}
 
 
-def _turns(messages: Iterable[Message]) -> list[JsonDict]:
-    """Turns that take turns: what one actor says in a row, tool results among it, is one turn."""
+def _has_turns(messages: Iterable[Message]) -> bool:
+    return any(message.role not in _INSTRUCTING for message in messages)
+
+
+def _turns(messages: Sequence[Message]) -> list[JsonDict]:
+    """Turns that take turns: what one actor says in a row, tool results among it, is one turn. Raises `UnsupportedParameter`.
+
+    The API refuses a conversation without a turn: instructions alone are what the user says.
+    """
+    has_turns = _has_turns(messages)
     turns: list[JsonDict] = []
-    for message in messages:
-        if message.role in _INSTRUCTING:
+    for number, message in enumerate(messages):
+        if has_turns and message.role in _INSTRUCTING:
             continue
-        role = _ACTORS[message.role]
-        if not turns or turns[-1]["role"] != role:
-            turns.append({"role": role, "content": []})
-        turns[-1]["content"] += _turn_blocks(message)
+        # Whoever says nothing has no turn: the API refuses an empty one.
+        if blocks := _turn_blocks(message, number):
+            role = _ACTORS[message.role]
+            if not turns or turns[-1]["role"] != role:
+                turns.append({"role": role, "content": []})
+            turns[-1]["content"] += blocks
+    _trim_prefill(turns)
+    if not turns:
+        raise _unsupported("messages", "Anthropic's API takes no conversation in which nothing is said")
     return turns
 
 
-def _turn_blocks(message: Message) -> list[JsonDict]:
-    blocks = list(_blocks(message.content))
+def _trim_prefill(turns: list[JsonDict]) -> None:
+    """The API refuses white space at the end of an answer that the model is to go on with."""
+    last = turns[-1]["content"][-1] if turns and turns[-1]["role"] == "assistant" else {}
+    if last.get("type") == "text":
+        last["text"] = last["text"].rstrip()
+
+
+def _turn_blocks(message: Message, number: int) -> list[JsonDict]:
+    blocks = list(_blocks(message.content, number))
     if message.role is MessageRole.TOOL:
-        return [{"type": "tool_result", "tool_use_id": message.tool_call_id, "content": blocks}]
-    return [*blocks, *(_tool_use(call) for call in message.tool_calls)]
+        return [{"type": "tool_result", "tool_use_id": _call_id(message.tool_call_id or ""), "content": blocks}]
+    calls = enumerate(message.tool_calls)
+    return [*blocks, *(_tool_use(call, f"messages[{number}].tool_calls[{place}]") for place, call in calls)]
 
 
-def _blocks(content: Iterable[Part]) -> Iterator[JsonDict]:
+def _blocks(content: Iterable[Part], number: int) -> Iterator[JsonDict]:
     for part in content:
         match part:
-            case TextPart(text=""):
+            case TextPart() if not part.text.strip():
                 # The API refuses empty texts, which OpenAI's clients send beside tool calls.
                 continue
             case TextPart():
                 block: JsonDict = {"type": "text", "text": part.text}
             case ImagePart():
-                block = {"type": "image", "source": _image_source(part.url)}
+                block = {"type": "image", "source": _image_source(part.url, number)}
             case _:
                 assert_never(part)
         yield {**block, **_cache_mark(part.cache_control)}
@@ -131,22 +159,36 @@ def _cache_mark(control: CacheControl | None) -> JsonDict:
     return {"cache_control": {"type": "ephemeral", "ttl": control.ttl}} if control else {}
 
 
-def _image_source(url: str) -> JsonDict:
+def _image_source(url: str, number: int) -> JsonDict:
     if not url.startswith("data:"):
         return {"type": "url", "url": url}
     kind, comma, data = url.removeprefix("data:").partition(",")
     media_type, semicolon, encoding = kind.partition(";")
     if not comma or not semicolon or encoding != "base64":
-        raise ProviderRejected("An image is neither an address nor data in base64.")
-    return {"type": "base64", "media_type": media_type, "data": data}
+        raise _unsupported(f"messages[{number}].content", "an image is neither an address nor data in base64")
+    return {"type": "base64", "media_type": _MEDIA_TYPES.get(media_type, media_type), "data": data}
 
 
-def _tool_use(call: ToolCall) -> JsonDict:
+def _tool_use(call: ToolCall, place: str) -> JsonDict:
+    return {"type": "tool_use", "id": _call_id(call.id), "name": call.name, "input": _input(call.arguments, place)}
+
+
+def _input(arguments: str, place: str) -> JsonDict:
+    """The API takes them as an object, where others take any text."""
     try:
-        arguments = json.loads(call.arguments or "{}")
-    except ValueError as error:
-        raise ProviderRejected(f"The arguments of the tool call {call.id!r} are not JSON.") from error
-    return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments}
+        found = parse(arguments or "{}")
+    except InvalidJson:
+        found = None
+    if not isinstance(found, dict):
+        raise _unsupported(
+            f"{place}.function.arguments", "Anthropic's API takes the arguments of a call as a JSON object"
+        )
+    return found
+
+
+def _call_id(given: str) -> str:
+    """An id in the form that this API asks for: a call may have come from a server that writes them otherwise."""
+    return _NOT_IN_AN_ID.sub("_", given)
 
 
 def _tool(tool: Tool) -> JsonDict:

@@ -1,164 +1,111 @@
 """Answers in the words of the Chat Completions API, whole or in pieces, checked and normalised."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from llm_gateway.domain.chat import (
-    ChatAnswer,
-    ChatRequest,
-    Delta,
-    FinishReason,
-    TextDelta,
-    ToolCall,
-    ToolCallDelta,
-    Usage,
-)
+from llm_gateway.domain.chat import ChatAnswer, Delta, ToolCallDelta
 from llm_gateway.domain.faults import ProviderResponseInvalid
 from llm_gateway.providers import untrusted
-from llm_gateway.providers.chat_completions.faults import failure_of_event
-from llm_gateway.providers.estimates import CountTokens, estimated_usage
-from llm_gateway.providers.writing import Writing
+from llm_gateway.providers.writing import Joiner
 
-_FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
-    "stop": FinishReason.STOP,
-    "length": FinishReason.LENGTH,
-    "tool_calls": FinishReason.TOOL_CALLS,
-    "function_call": FinishReason.TOOL_CALLS,
-    "content_filter": FinishReason.CONTENT_FILTER,
-}
+JsonDict = Mapping[str, Any]
 
 
-def whole_answer(data: object, request: ChatRequest, *, count_tokens: CountTokens) -> ChatAnswer:
-    """The answer in a response's body. Raises `ProviderResponseInvalid`."""
-    body = untrusted.record(data, name="body")
-    choice = _only_choice(body)
-    message = untrusted.record(choice.get("message"), name="message")
-    calls = tuple(_tool_call(call) for call in untrusted.records(message.get("tool_calls"), name="tool_calls"))
-    content = untrusted.optional_text(message.get("content"), name="content")
-    refusal = untrusted.optional_text(message.get("refusal"), name="refusal")
-    text = content or refusal or (None if calls else "")
-    reason = FinishReason.CONTENT_FILTER if refusal else _finish_reason(choice.get("finish_reason"), calls=bool(calls))
-    usage = _usage(body.get("usage"))
-    if usage is None:
-        generated = (text or "") + "".join(call.name + call.arguments for call in calls)
-        usage = estimated_usage(request, generated, count_tokens=count_tokens)
-    return ChatAnswer(
-        text=text,
-        finish_reason=reason,
-        model=untrusted.name_or(body.get("model"), request.model),
-        usage=usage,
-        tool_calls=calls,
-    )
+@dataclass(kw_only=True)
+class ChunkJoiner(Joiner):
+    """Puts chunks together, of which a whole completion is one that says everything."""
 
-
-@dataclass(slots=True, kw_only=True)
-class ChunkJoiner(Writing):
-    """Puts a stream's chunks together; see `streaming.Joiner`."""
-
-    _reason: str | None = None
     _refused: bool = False
-    _usage: Usage | None = None
 
     @property
     def whole(self) -> bool:
-        return self._reason is not None
+        return self.closed or self.reason is not None
 
-    def take(self, data: str) -> list[Delta]:
+    def take_record(self, data: str) -> list[Delta]:
         if data.startswith("[DONE]"):
             self.closed = True
             return []
-        chunk = untrusted.record(untrusted.parsed(data), name="event")
-        if chunk.get("error"):
-            raise self.faults.of_event(failure_of_event(chunk["error"]))
-        self.model = self.model or untrusted.name_or(chunk.get("model"), self.request.model)
-        self._usage = _usage(chunk.get("usage")) or self._usage
-        # The chunk with the usage has no choice, nor has one with a filter's notes.
-        choices = untrusted.records(chunk.get("choices"), name="choices")
-        return self._pieces(choices[0]) if choices else []
+        return self._take(untrusted.record(untrusted.parsed(data), name="event"))
 
-    def _pieces(self, choice: Mapping[str, Any]) -> list[Delta]:
-        delta = untrusted.record(choice.get("delta") or {}, name="delta")
-        self._reason = untrusted.optional_text(choice.get("finish_reason"), name="finish_reason") or self._reason
-        content = untrusted.optional_text(delta.get("content"), name="content")
-        refusal = untrusted.optional_text(delta.get("refusal"), name="refusal")
-        self._refused = self._refused or bool(refusal)
-        pieces: list[Delta] = [TextDelta(text=text) for text in (content, refusal) if text]
-        self.text.extend(text for text in (content, refusal) if text)
-        pieces += [self._call_piece(call) for call in untrusted.records(delta.get("tool_calls"), name="tool_calls")]
-        # Not in OpenAI's API: what others name the reasoning that they show.
-        thought = delta.get("reasoning_content") or delta.get("reasoning")
-        self.generating = self.generating or bool(pieces or thought)
-        return pieces
-
-    def _call_piece(self, piece: Mapping[str, Any]) -> ToolCallDelta:
-        index = untrusted.index(piece.get("index"), name="tool_calls.index")
-        function = untrusted.record(piece.get("function") or {}, name="tool_calls.function")
-        arguments = untrusted.optional_text(function.get("arguments"), name="tool_calls.function.arguments") or ""
-        if (call := self.calls.get(index)) is not None:
-            call.arguments += arguments
-            return ToolCallDelta(index=call.index, arguments=arguments)
-        return self.begin_call(
-            index,
-            id=untrusted.text(piece.get("id"), name="tool_calls.id"),
-            name=untrusted.text(function.get("name"), name="tool_calls.function.name"),
-            arguments=arguments,
-        )
-
-    def filter(self) -> None:
-        """The provider's content filter ended the answer, which some servers tell with an error."""
-        self._reason = "content_filter"
+    def take_document(self, body: dict[str, Any]) -> list[Delta]:
+        deltas = self._take(body)
+        if not body.get("choices"):
+            raise ProviderResponseInvalid("The provider's answer has no choices.")
+        return deltas
 
     def answer(self) -> ChatAnswer:
-        if self._reason is None:
-            raise ProviderResponseInvalid("The provider ended its stream before its answer was whole.")
         if self._refused:
-            return self.ended(FinishReason.CONTENT_FILTER, self._usage)
-        return self.ended(_finish_reason(self._reason, calls=bool(self.calls)), self._usage)
+            self.reason = "content_filter"
+        return super().answer()
 
-    def usage_so_far(self) -> Usage | None:
-        return self._usage or (self.estimate() if self.generating else None)
+    def _take(self, chunk: JsonDict) -> list[Delta]:
+        if chunk.get("error"):
+            raise self.faults.of_event(chunk["error"])
+        if chunk.get("object") == "error":
+            raise self.faults.of_event(chunk)
+        self.name_model(chunk.get("model"))
+        # The chunk with the usage has no choice, nor has one with a filter's notes.
+        choices = untrusted.records(chunk.get("choices"), name="choices")
+        groq = chunk.get("x_groq")
+        for usage in (chunk.get("usage"), *(choice.get("usage") for choice in choices[:1]), _member(groq, "usage")):
+            self._count(usage)
+        return self._pieces(choices[0]) if choices else []
+
+    def _pieces(self, choice: JsonDict) -> list[Delta]:
+        delta, message = choice.get("delta"), choice.get("message")
+        said = untrusted.record(delta or message or {}, name="message")
+        content = untrusted.content(said.get("content"), name="content")
+        refusal = untrusted.optional_text(said.get("refusal"), name="refusal") or ""
+        self._refused = self._refused or bool(refusal)
+        calls = self._calls(said, add=self._join if delta else self._begin)
+        pieces = [*self.add_text(content), *self.add_text(refusal), *calls]
+        # Not in OpenAI's API: what others name the reasoning that they show, be it among the parts of the content.
+        thought = said.get("reasoning_content") or said.get("reasoning") or isinstance(said.get("content"), list)
+        self.generating = self.generating or bool(pieces or thought)
+        self.reason = choice.get("finish_reason") or self.reason
+        return pieces
+
+    def _calls(self, said: JsonDict, *, add: "_Add") -> list[ToolCallDelta]:
+        """The calls, under the name that they have today or the older one, which knows a single call."""
+        calls = untrusted.records(said.get("tool_calls"), name="tool_calls")
+        older = said.get("function_call")
+        if older and not calls:
+            calls = [{"function": older, "index": 0}]
+        self.generating = self.generating or bool(calls)
+        begun: set[int] = set()
+        return [piece for call in calls for piece in add(call, begun)]
+
+    def _begin(self, call: JsonDict, _: set[int]) -> list[ToolCallDelta]:
+        name, arguments = _function(call)
+        return self.calls.begin(given=call.get("id"), place=None, name=name, arguments=arguments)
+
+    def _join(self, call: JsonDict, begun: set[int]) -> list[ToolCallDelta]:
+        name, arguments = _function(call)
+        place = untrusted.index(call.get("index"))
+        return self.calls.join(given=call.get("id"), place=place, name=name, arguments=arguments, begun=begun)
+
+    def _count(self, usage: object) -> None:
+        """Input includes cached tokens here, output reasoning. DeepSeek and Moonshot tell cached ones in places of their own."""
+        if not isinstance(usage, dict):
+            return
+        inputs, outputs = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+        self.bill.note(
+            input=usage.get("prompt_tokens"), output=usage.get("completion_tokens"), total=usage.get("total_tokens")
+        )
+        self.bill.note(cached=usage.get("prompt_cache_hit_tokens"), reasoning=_member(outputs, "reasoning_tokens"))
+        self.bill.note(cached=usage.get("cached_tokens"), cache_write=_member(inputs, "cache_write_tokens"))
+        self.bill.note(cached=_member(inputs, "cached_tokens"))
 
 
-def _only_choice(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    choices = untrusted.records(body.get("choices"), name="choices")
-    if not choices:
-        raise ProviderResponseInvalid("The provider's answer has no choices.")
-    return choices[0]
+_Add = Callable[[JsonDict, set[int]], list[ToolCallDelta]]
 
 
-def _tool_call(call: Mapping[str, Any]) -> ToolCall:
-    function = untrusted.record(call.get("function"), name="tool_calls.function")
-    return ToolCall(
-        id=untrusted.text(call.get("id"), name="tool_calls.id"),
-        name=untrusted.text(function.get("name"), name="tool_calls.function.name"),
-        arguments=untrusted.text(function.get("arguments"), name="tool_calls.function.arguments"),
-    )
+def _function(call: JsonDict) -> tuple[object, str]:
+    """The name, which may be still to come, and what there is of the arguments."""
+    function = untrusted.record(call.get("function") or {}, name="tool_calls.function")
+    return function.get("name"), untrusted.arguments(function.get("arguments"), name="tool_calls.function.arguments")
 
 
-def _finish_reason(value: object, *, calls: bool) -> FinishReason:
-    reason = _FINISH_REASONS.get(untrusted.text(value, name="finish_reason"))
-    if reason is None:
-        raise ProviderResponseInvalid("The provider ended its answer for a reason that the gateway does not know.")
-    # Some servers say "stop" although the model called a tool, as OpenAI does itself where the tool was named.
-    return FinishReason.TOOL_CALLS if calls and reason is FinishReason.STOP else reason
-
-
-def _usage(value: object) -> Usage | None:
-    """Usage as the provider counted it; None where it did not. Input includes cached tokens here, output reasoning."""
-    counts = value if isinstance(value, dict) else {}
-    input_tokens, output_tokens = (
-        untrusted.count(counts.get("prompt_tokens")),
-        untrusted.count(counts.get("completion_tokens")),
-    )
-    if input_tokens is None or output_tokens is None:
-        return None
-    inputs = counts.get("prompt_tokens_details")
-    outputs = counts.get("completion_tokens_details")
-    return Usage(
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        cached_input_tokens=untrusted.part(inputs, "cached_tokens", whole=input_tokens),
-        cache_write_tokens=untrusted.part(inputs, "cache_write_tokens", whole=input_tokens),
-        reasoning_tokens=untrusted.part(outputs, "reasoning_tokens", whole=output_tokens),
-    )
+def _member(value: object, name: str) -> object:
+    return value.get(name) if isinstance(value, dict) else None

@@ -1,7 +1,7 @@
 """What failures of servers that speak Chat Completions mean."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from llm_gateway.domain.faults import (
     ProviderAuthFailed,
@@ -16,7 +16,7 @@ from llm_gateway.domain.faults import (
 from llm_gateway.errors import ContextWindowExceeded, UnsupportedParameter
 from llm_gateway.ports.system import Clock
 from llm_gateway.providers.faults import ContentFiltered, Failure, FaultTable, FaultType, transport_rows
-from llm_gateway.providers.retry_after import retry_after_s
+from llm_gateway.providers.untrusted import text_or_none
 
 _CODES: Final[Mapping[str, FaultType]] = {
     "account_deactivated": ProviderRefused,
@@ -25,6 +25,8 @@ _CODES: Final[Mapping[str, FaultType]] = {
     "content_filter": ContentFiltered,
     "content_policy_violation": ContentFiltered,
     "context_length_exceeded": ContextWindowExceeded,
+    # llama.cpp's, a type: https://github.com/ggml-org/llama.cpp/pull/15780
+    "exceed_context_size_error": ContextWindowExceeded,
     # A 429 that no waiting ends.
     "insufficient_quota": ProviderRefused,
     "invalid_api_key": ProviderAuthFailed,
@@ -34,7 +36,7 @@ _CODES: Final[Mapping[str, FaultType]] = {
     "unsupported_value": UnsupportedParameter,
 }
 
-_EVENT_TYPES: Final[Mapping[str, FaultType]] = {
+_TYPES: Final[Mapping[str, FaultType]] = {
     "authentication_error": ProviderAuthFailed,
     "invalid_request_error": ProviderRejected,
     "not_found_error": ProviderRefused,
@@ -43,23 +45,20 @@ _EVENT_TYPES: Final[Mapping[str, FaultType]] = {
     "server_error": ProviderFailed,
 }
 
+# Of servers that give neither a code nor a type for it.
+_BEGINNINGS: Final[Mapping[str, FaultType]] = {
+    # vLLM, `vllm/entrypoints/openai`, and others after it.
+    "This model's maximum context length is": ContextWindowExceeded,
+}
 
-def fault_table(clock: Clock) -> FaultTable:
+
+def fault_table(clock: Clock, *, secret: str | None = None) -> FaultTable:
     import openai
-
-    def failure_of(error: Exception) -> Failure:
-        if not isinstance(error, openai.APIStatusError):
-            return Failure()
-        return Failure(
-            status=error.status_code,
-            code=error.code,
-            param=error.param,
-            retry_after_s=retry_after_s(error.response.headers, now=clock.now()),
-        )
 
     return FaultTable(
         codes=_CODES,
-        types=_EVENT_TYPES,
+        types=_TYPES,
+        beginnings=_BEGINNINGS,
         exceptions={
             **transport_rows(),
             openai.APITimeoutError: ProviderTimeout,
@@ -67,18 +66,19 @@ def fault_table(clock: Clock) -> FaultTable:
             openai.APIResponseValidationError: ProviderResponseInvalid,
             openai.OpenAIError: ProviderFailed,
         },
-        failure_of=failure_of,
+        status_error=openai.APIStatusError,
+        read=_failure,
+        clock=clock,
+        secret=secret,
     )
 
 
-def failure_of_event(error: object) -> Failure:
-    """An error that came as an event of a stream. Some servers give an HTTP status for its code."""
-    fields = error if isinstance(error, dict) else {}
-    code = fields.get("code")
-    if type(code) is int and code >= 300:
-        return Failure(status=code)
-    return Failure(code=_text(code), type=_text(fields.get("type")), param=_text(fields.get("param")))
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _failure(error: Mapping[str, Any]) -> Failure:
+    """Some servers give an HTTP status for the error's code."""
+    code = error.get("code")
+    return Failure(
+        status=code if type(code) is int and 300 <= code < 600 else None,
+        code=text_or_none(code),
+        type=text_or_none(error.get("type")),
+        param=text_or_none(error.get("param")),
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, assert_never
+from typing import Any, Final, Literal, assert_never
 
 from llm_gateway.domain.chat import (
     ChatRequest,
@@ -15,8 +15,8 @@ from llm_gateway.domain.chat import (
     TextPart,
     Tool,
 )
+from llm_gateway.domain.json_wish import wish_for_json
 from llm_gateway.providers.chat_completions.strict_schema import fits_strict_mode
-from llm_gateway.providers.instructions import ANY_JSON
 
 JsonDict = dict[str, Any]
 
@@ -27,6 +27,11 @@ class Dialect:
 
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"]
     developer_role: Literal["developer", "system"]
+
+
+# OpenAI's newer models refuse `max_tokens`; other servers do not know what came after it.
+OPENAI: Final = Dialect(max_tokens_field="max_completion_tokens", developer_role="developer")
+COMPATIBLE: Final = Dialect(max_tokens_field="max_tokens", developer_role="system")
 
 
 def request_body(request: ChatRequest, *, dialect: Dialect) -> JsonDict:
@@ -48,13 +53,22 @@ def request_body(request: ChatRequest, *, dialect: Dialect) -> JsonDict:
     return _given(body)
 
 
+def messages_before(request: ChatRequest) -> int:
+    """How many messages the body has before the request's own."""
+    return 1 if _system(request) else 0
+
+
 def _messages(request: ChatRequest, dialect: Dialect) -> Iterator[JsonDict]:
-    # OpenAI refuses to make JSON unless the prompt speaks of it.
-    system = [request.system, ANY_JSON if request.output.type == "json" else None]
-    if text := "\n\n".join(filter(None, system)):
+    if text := _system(request):
         yield {"role": "system", "content": text}
     for message in request.messages:
         yield _message(message, dialect)
+
+
+def _system(request: ChatRequest) -> str:
+    # OpenAI refuses to make JSON unless the prompt speaks of it.
+    parts = [request.system, wish_for_json() if request.output.type == "json" else None]
+    return "\n\n".join(filter(None, parts))
 
 
 def _message(message: Message, dialect: Dialect) -> JsonDict:

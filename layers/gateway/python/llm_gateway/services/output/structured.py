@@ -1,6 +1,5 @@
 """Structured output: a model's text parsed and held against the asked schema, and the one request to mend it."""
 
-import json
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from llm_gateway.domain.chat import (
     TextPart,
 )
 from llm_gateway.domain.faults import ResponseValidationFailed
+from llm_gateway.domain.json_wish import wish_for_json
 from llm_gateway.domain.strict_json import InvalidJson, parse
 from llm_gateway.errors import DeadlineExceeded, ValidationFailed
 from llm_gateway.ports.system import Cancelled, Clock, never
@@ -78,23 +78,24 @@ def repairing(request: ChatRequest, answer: ChatAnswer, complaint: str) -> ChatR
 
 def in_words(request: ChatRequest) -> ChatRequest:
     """`request` with its form asked for as an instruction, for a model that has no field for it."""
-    wish = "Answer with JSON alone, without a code block."
-    if request.output.schema is not None:
-        wish += f" It must match this JSON schema: {json.dumps(dict(request.output.schema))}"
+    wish = wish_for_json(request.output.schema)
     system = f"{request.system}\n\n{wish}" if request.system else wish
     return replace(request, system=system, output=OutputFormat())
 
 
 def _parsed(text: str) -> Any:
     try:
-        return parse(_without_fence(text))
+        return parse(_json_in(text))
     except InvalidJson as fault:
         raise InvalidOutput(f"it {fault}") from None
 
 
-def _without_fence(text: str) -> str:
-    """Models without a JSON mode like to wrap it as a code block."""
+def _json_in(text: str) -> str:
+    """Models without a JSON mode like to wrap it as a code block, and some servers leave the model's thoughts before it."""
     text = text.strip()
+    thoughts, end, rest = text.partition("</think>")
+    if end and not thoughts.startswith(("{", "[", '"')):
+        text = rest.strip()
     if text.startswith("```") and text.endswith("```") and "\n" in text:
         return text[text.index("\n") : -3]
     return text

@@ -11,7 +11,7 @@ from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ProviderCredentials, Timeouts
 from llm_gateway.domain.queries import Attempt, AttemptOutcome
 from llm_gateway.domain.routing import Candidate, Step
-from llm_gateway.domain.tokens import by_bytes, estimate
+from llm_gateway.domain.tokens import probable_usage
 from llm_gateway.errors import GatewayError, UnsupportedParameter
 from llm_gateway.ports.providers import Prices, ProviderGates, Providers, TokenCounter
 from llm_gateway.ports.system import Clock
@@ -93,6 +93,8 @@ class Calls:
         The tokens of an answer that was cut short can be told, what they cost cannot.
         """
         unforeseen = "Something unforeseen happened in a call."
+        if isinstance(error, ProviderTimeout):
+            error.hold_against(call.candidate.provider.timeouts)
         self._end(
             call,
             progress,
@@ -155,11 +157,8 @@ class Calls:
 
     def _estimated(self, step: Step, call: Admitted) -> Usage:
         """What a call that was broken off is probably billed: nobody says."""
-        profile = call.candidate.profile
-        asked = estimate(step.chat, profile, self.counter.count)
-        text, encoding = "".join(map(_text, call.generated)), profile.tokenizer.encoding
-        generated = by_bytes(text) if encoding is None else self.counter.count(text, encoding)
-        return Usage(input_tokens=asked.middle, output_tokens=generated.middle, estimated=True)
+        generated = "".join(map(_text, call.generated))
+        return probable_usage(step.chat, generated, call.candidate.profile, self.counter.count)
 
 
 def _forward(

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
-from llm_gateway.domain.faults import CallCancelled, ProviderRateLimited
+from llm_gateway.domain.faults import CallCancelled, ProviderFault, ProviderRateLimited
 from llm_gateway.domain.queries import Query, QueryProblem
 from llm_gateway.domain.routing import first_step
 from llm_gateway.errors import (
@@ -161,6 +161,9 @@ class Worker:
             case _ if isinstance(error, QueryInProgress) or _met_a_limit(error, booked.progress):
                 untold_s = self._as_long_again_s(booked.query, least=_FIRST_BACKOFF_S, most=_LONGEST_BACKOFF_S)
                 self._put_back(booked, delivery, delay_s=error.retry_after_s or untold_s)
+            case ProviderFault(complete=True):
+                # The same answer would be paid for once more.
+                self._close(booked, delivery, self.states.failed(booked.query, error, booked.progress))
             case _ if error.status < 500 or isinstance(error, DeadlineExceeded):
                 self._close(booked, delivery, self.states.failed(booked.query, error, booked.progress))
             case _:

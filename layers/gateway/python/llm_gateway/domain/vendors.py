@@ -1,0 +1,62 @@
+"""Vendors: what the models of each kind of provider can take, and how they are priced; one row each.
+
+Where a vendor is reached stands in `domain.providers`; its wire is a row of `providers.registry`, which alone knows adapters.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from llm_gateway.domain.model_table import (
+    ANTHROPIC_FAMILIES,
+    ANTHROPIC_UNLISTED,
+    COMPATIBLE_UNLISTED,
+    LOCAL_UNLISTED,
+    OPENAI_FAMILIES,
+    OPENAI_UNLISTED,
+    ModelProfile,
+)
+from llm_gateway.domain.money import AT_FULL_PRICE, CacheRatios
+from llm_gateway.domain.providers import ProviderKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """`families` are profiles by the prefix of a model's name, `unlisted` is what every other model is taken for.
+
+    `price_table` names the vendor in the published prices; None where nothing is published, since another server under a
+    vendor's model name bills as its operator likes.
+    """
+
+    unlisted: ModelProfile
+    families: Mapping[str, ModelProfile]
+    price_table: str | None = None
+    cache_ratios: CacheRatios = AT_FULL_PRICE
+
+    def profile(self, model: str) -> ModelProfile:
+        """By the longest prefix that has a row."""
+        prefix = max((prefix for prefix in self.families if model.startswith(prefix)), key=len, default=None)
+        return self.unlisted if prefix is None else self.families[prefix]
+
+
+# https://platform.claude.com/docs/en/about-claude/pricing: the multipliers of every model that has none of its own.
+_ANTHROPIC_CACHE: Final = CacheRatios(
+    cached_input=Decimal("0.1"), cache_write=Decimal("1.25"), cache_write_1h=Decimal(2)
+)
+
+VENDORS: Final[Mapping[ProviderKind, Vendor]] = {
+    ProviderKind.OPENAI: Vendor(
+        families=OPENAI_FAMILIES,
+        unlisted=OPENAI_UNLISTED,
+        price_table="openai",
+    ),
+    ProviderKind.ANTHROPIC: Vendor(
+        families=ANTHROPIC_FAMILIES,
+        unlisted=ANTHROPIC_UNLISTED,
+        price_table="anthropic",
+        cache_ratios=_ANTHROPIC_CACHE,
+    ),
+    ProviderKind.LLAMA_CPP: Vendor(families={}, unlisted=LOCAL_UNLISTED),
+    ProviderKind.OPENAI_COMPATIBLE: Vendor(families={}, unlisted=COMPATIBLE_UNLISTED),
+}

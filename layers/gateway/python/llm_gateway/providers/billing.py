@@ -1,0 +1,100 @@
+"""What a call is billed: the provider's own counts as far as they can be believed, and an estimate for the rest."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Final
+
+from llm_gateway.domain.chat import ChatRequest, Usage
+from llm_gateway.domain.model_table import ModelProfile
+from llm_gateway.domain.tokens import estimate, probable_usage, without_tokenizer
+from llm_gateway.providers import untrusted
+
+# A count of input may be this many times the estimate, and this much more: vendors add prompts and search results of their own.
+_GENEROUS: Final = 16
+_UNSEEN_INPUT: Final = 100_000
+# More than twice what any model writes today, thoughts included.
+_MOST_OUTPUT: Final = 300_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bill:
+    """The counts of one answer, which may come in several parts and several times.
+
+    `input` includes what a cache gave and took; a wire whose count leaves that out notes it as `fresh`. `output` includes
+    `reasoning`, unless `total` or `reasoning` itself says more. Counts only grow: servers repeat one as zero where they have
+    nothing new to say.
+    """
+
+    request: ChatRequest
+    profile: ModelProfile
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def note(self, **counts: object) -> None:
+        """Notes each value that is a count, and within reason."""
+        for name, value in counts.items():
+            number = untrusted.count(value)
+            if number is not None and self._is_reasonable(name, number):
+                self.counts[name] = max(number, self.counts.get(name, 0))
+
+    def whole(self, generated: str) -> Usage:
+        """The usage of an answer that came to its end. A count that was not told is estimated, which marks the whole."""
+        told_input = self._input()
+        told_output = self._output(told_input)
+        if told_input is not None and told_output is not None:
+            return self._usage(told_input, told_output)
+        guess = probable_usage(self.request, generated, self.profile)
+        used = self._usage(
+            guess.input_tokens if told_input is None else told_input,
+            guess.output_tokens if told_output is None else told_output,
+        )
+        return replace(used, estimated=True)
+
+    def so_far(self, generated: str) -> Usage:
+        """The usage of an answer that was cut short: the provider counts its output last, if at all."""
+        used, guess = self.whole(generated), probable_usage(self.request, generated, self.profile)
+        return replace(used, output_tokens=max(used.output_tokens, guess.output_tokens), estimated=True)
+
+    def _input(self) -> int | None:
+        counts = self.counts
+        if "fresh" in counts:
+            return counts["fresh"] + counts.get("cached", 0) + counts.get("cache_write", 0)
+        if "input" not in counts and "output" in counts and counts.get("total", 0) > counts["output"]:
+            return counts["total"] - counts["output"]
+        return counts.get("input")
+
+    def _output(self, told_input: int | None) -> int | None:
+        """With the thoughts that some servers count beside it, as a total or their own number shows."""
+        output, total, thoughts = (self.counts.get(name) for name in ("output", "total", "reasoning"))
+        if total is not None and told_input is not None and total - told_input > (output or 0):
+            return total - told_input
+        if output is not None and total is None and (thoughts or 0) > output:
+            return output + (thoughts or 0)
+        return output
+
+    def _usage(self, given: int, made: int) -> Usage:
+        """No part is more than its whole."""
+
+        def part(name: str, whole: int) -> int:
+            return min(self.counts.get(name, 0), whole)
+
+        written = part("cache_write", given)
+        return Usage(
+            input_tokens=given,
+            output_tokens=made,
+            cached_input_tokens=part("cached", given - written),
+            cache_write_tokens=written,
+            cache_write_1h_tokens=part("cache_write_1h", written),
+            reasoning_tokens=part("reasoning", made),
+        )
+
+    def _is_reasonable(self, name: str, number: int) -> bool:
+        most_output = max(_MOST_OUTPUT, 2 * (self.profile.max_output_tokens or 0))
+        if name in ("output", "reasoning"):
+            return number <= most_output
+        most = _UNSEEN_INPUT + (most_output if name == "total" else 0)
+        # Tokens are estimated only where the count is large enough to be doubted.
+        return number <= most or number <= most + self._generous_input
+
+    @cached_property
+    def _generous_input(self) -> int:
+        return _GENEROUS * estimate(self.request, self.profile, without_tokenizer).most

@@ -1,0 +1,118 @@
+"""One exchange with a provider, whatever its wire: a request goes out, its answer is read as it comes, within one deadline."""
+
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta
+from llm_gateway.domain.faults import ProviderResponseInvalid
+from llm_gateway.domain.providers import Timeouts
+from llm_gateway.errors import GatewayError
+from llm_gateway.ports.system import Cancelled, Clock, never
+from llm_gateway.providers.deadline import Deadline
+from llm_gateway.providers.faults import ContentFiltered, FaultTable
+from llm_gateway.providers.sse import Event
+from llm_gateway.providers.writing import Joiner
+
+if TYPE_CHECKING:
+    import httpx2
+
+_LEFTOVER_S: Final = 0.05
+
+
+class Wire(Protocol):
+    """How one API is spoken: what is sent, how failures are told, and how an answer is put together."""
+
+    def faults(self, request: ChatRequest) -> FaultTable: ...
+
+    def joiner(self, request: ChatRequest, faults: FaultTable) -> Joiner: ...
+
+    def opened(
+        self, request: ChatRequest, *, streamed: bool, timeout: "httpx2.Timeout"
+    ) -> AbstractContextManager[Iterator[Event]]:
+        """Sends the request, and gives what comes back piece by piece. Leaving it closes the connection."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class WiredProvider:
+    """A `Provider`. Whole and streamed answers are read alike: servers send either, whichever they were asked for."""
+
+    wire: Wire
+    clock: Clock
+
+    def complete(self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never) -> ChatAnswer:
+        deadline = Deadline.of_whole_answer(timeouts, self.clock, cancelled)
+        for item in self._exchange(request, timeouts, deadline, streamed=False):
+            if isinstance(item, ChatAnswer):
+                return item
+        raise AssertionError("an exchange ends with its answer")
+
+    def stream(
+        self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never
+    ) -> Generator[Delta | ChatAnswer, None, None]:
+        """Closing the generator closes the connection, which ends the provider's work."""
+        deadline = Deadline.of_stream(timeouts, self.clock, cancelled)
+        yield from self._exchange(request, timeouts, deadline, streamed=True)
+
+    def _exchange(
+        self, request: ChatRequest, timeouts: Timeouts, deadline: Deadline, *, streamed: bool
+    ) -> Generator[Delta | ChatAnswer, None, None]:
+        faults = self.wire.faults(request)
+        joiner = self.wire.joiner(request, faults)
+        with ExitStack() as opened:
+            try:
+                with faults.raised(deadline=deadline), deadline.enforced():
+                    timeout = _http_timeout(timeouts, deadline)
+                    events = opened.enter_context(self.wire.opened(request, streamed=streamed, timeout=timeout))
+                yield from _deltas(events, joiner, deadline, faults)
+            except ContentFiltered:
+                joiner.filter()
+            with faults.raised(joiner.usage_so_far), _told_whether_complete(joiner):
+                rest, answer = joiner.end(), joiner.answer()
+            yield from rest
+            yield answer
+            # A connection is used again only when its answer was read to the very end.
+            deadline.allow(_LEFTOVER_S)
+            with suppress(Exception), deadline.enforced():
+                for _ in events:
+                    pass
+
+
+def _deltas(
+    events: Iterator[Event], joiner: Joiner, deadline: Deadline, faults: FaultTable
+) -> Generator[Delta, None, None]:
+    while not joiner.closed:
+        was_whole = joiner.whole
+        try:
+            with faults.raised(joiner.usage_so_far, deadline=deadline), _told_whether_complete(joiner):
+                with deadline.enforced():
+                    event = next(events, None)
+                deltas = joiner.take(event) if event is not None else []
+        except GatewayError:
+            # What breaks after the last piece of an answer does not spoil it.
+            if was_whole:
+                return
+            raise
+        if event is None:
+            return
+        if joiner.generating:
+            deadline.renew()
+        yield from deltas
+
+
+@contextmanager
+def _told_whether_complete(joiner: Joiner) -> Iterator[None]:
+    """Marks a fault in an answer that has all come and is paid for."""
+    try:
+        yield
+    except ProviderResponseInvalid as fault:
+        fault.complete = joiner.whole and joiner.usage_so_far() is not None
+        raise
+
+
+def _http_timeout(timeouts: Timeouts, deadline: Deadline) -> "httpx2.Timeout":
+    from llm_gateway.providers.transport import http_timeout
+
+    return http_timeout(timeouts, deadline)
