@@ -61,6 +61,7 @@ class Raw:
 
     body: bytes
     content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
     dripped_s: float = 0.0
 
 
@@ -180,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
                 )
                 self._send(behavior.status, body, behavior.headers)
             case Raw(dripped_s=0):
-                self._send(200, behavior.body, {"content-type": behavior.content_type})
+                self._send(200, behavior.body, {"content-type": behavior.content_type, **behavior.headers})
             case Raw():
                 self._head(200, {"content-type": behavior.content_type, "content-length": str(len(behavior.body))})
                 for byte in behavior.body:

@@ -100,7 +100,7 @@ def upstream(upstream_server: ScriptedUpstream) -> Iterator[ScriptedUpstream]:
     upstream_server.reset()
 
 
-def _subject(kind: ProviderKind, upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
+def subject_of(kind: ProviderKind, upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
     base_url = upstream.anthropic_base_url if kind is ProviderKind.ANTHROPIC else upstream.openai_base_url
 
     def open_adapter(api_key: str | None) -> Provider:
@@ -112,19 +112,19 @@ def _subject(kind: ProviderKind, upstream: ScriptedUpstream, registry: ProviderR
 @pytest.fixture(params=list(ProviderKind), ids=str)
 def subject(request: pytest.FixtureRequest, upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
     """Each adapter in turn."""
-    return _subject(request.param, upstream, registry)
+    return subject_of(request.param, upstream, registry)
 
 
 @pytest.fixture
 def openai(upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
-    return _subject(ProviderKind.OPENAI, upstream, registry)
+    return subject_of(ProviderKind.OPENAI, upstream, registry)
 
 
 @pytest.fixture
 def compatible(upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
-    return _subject(ProviderKind.OPENAI_COMPATIBLE, upstream, registry)
+    return subject_of(ProviderKind.OPENAI_COMPATIBLE, upstream, registry)
 
 
 @pytest.fixture
 def anthropic(upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
-    return _subject(ProviderKind.ANTHROPIC, upstream, registry)
+    return subject_of(ProviderKind.ANTHROPIC, upstream, registry)

@@ -333,8 +333,12 @@ KEY = f"sk-{MARKER}-KEY"
 
 
 def words_of(error: BaseException) -> str:
-    """Everything that an error shows: its fields, its text, and its traceback with all that it was raised from."""
-    return "".join(traceback.format_exception(error)) + str(error) + repr(error) + repr(vars(error))
+    """Everything that an error shows: its fields, its text, and its traceback with all that it was raised from.
+
+    Only `provider_message` is the provider's own: it is made for those who asked, and shown on purpose.
+    """
+    fields = {name: value for name, value in vars(error).items() if name != "provider_message"}
+    return "".join(traceback.format_exception(error)) + str(error) + repr(error) + repr(fields)
 
 
 @pytest.fixture

@@ -62,8 +62,13 @@ def probable_usage(
     request: ChatRequest, generated: str, profile: ModelProfile, count: Count = without_tokenizer
 ) -> Usage:
     """What a call is probably billed where its provider does not say: `generated` is all that the model wrote."""
-    output = _range(generated, profile, count)
-    return Usage(input_tokens=estimate(request, profile, count).middle, output_tokens=output.middle, estimated=True)
+    output = _range(generated, profile, count).middle
+    return Usage(
+        input_tokens=estimate(request, profile, count).middle,
+        # The shortest text is a token.
+        output_tokens=max(output, 1) if generated else 0,
+        estimated=True,
+    )
 
 
 def fits(input_tokens: int, output_tokens: int, profile: ModelProfile) -> bool:

@@ -12,7 +12,7 @@ from llm_gateway.errors import GatewayError
 from llm_gateway.ports.system import Cancelled, Clock, never
 from llm_gateway.providers.deadline import Deadline
 from llm_gateway.providers.faults import ContentFiltered, FaultTable
-from llm_gateway.providers.sse import Event
+from llm_gateway.providers.sse import Document, Event
 from llm_gateway.providers.writing import Joiner
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class WiredProvider:
     ) -> Generator[Delta | ChatAnswer, None, None]:
         faults = self.wire.faults(request)
         joiner = self.wire.joiner(request, faults)
+        # Importing a vendor's SDK takes a second, which is none of the provider's.
+        deadline.renew()
         with ExitStack() as opened:
             try:
                 with faults.raised(deadline=deadline), deadline.enforced():
@@ -89,7 +91,7 @@ def _deltas(
             with faults.raised(joiner.usage_so_far, deadline=deadline), _told_whether_complete(joiner):
                 with deadline.enforced():
                     event = next(events, None)
-                deltas = joiner.take(event) if event is not None else []
+                deltas = _read(event, joiner) if event is not None else []
         except GatewayError:
             # What breaks after the last piece of an answer does not spoil it.
             if was_whole:
@@ -100,6 +102,15 @@ def _deltas(
         if joiner.generating:
             deadline.renew()
         yield from deltas
+
+
+def _read(event: Event, joiner: Joiner) -> list[Delta]:
+    deltas = joiner.take(event)
+    if isinstance(event, Document):
+        # Nothing of a whole answer is handed on before all of it is known to be good: somebody else may still be asked.
+        deltas += joiner.end()
+        joiner.answer()
+    return deltas
 
 
 @contextmanager
