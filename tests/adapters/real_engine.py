@@ -35,4 +35,4 @@ def calling(name: str, url: str, **changes: Any) -> ProviderConfig:
 
 def real_engine(registry: ProviderRegistry | None = None) -> Engine:
     clock = SystemClock()
-    return Engine(clock=clock, real_providers=registry or ProviderRegistry(clock=clock))
+    return Engine(clock=clock, real_providers=registry or ProviderRegistry(clock=clock, private_addresses_allowed=True))

@@ -138,3 +138,26 @@ def test_metadata_is_small() -> None:
     assert _asked(metadata={"a": "x" * room}).metadata == {"a": "x" * room}
     with pytest.raises(ValidationError):
         _asked(metadata={"a": "x" * (room + 1)})
+
+
+@pytest.mark.parametrize("calls", [[], [{"id": "1", "type": "function", "function": {"name": "w", "arguments": "{}"}}]])
+def test_an_answer_goes_back_as_openais_sdk_dumps_it(calls: list[dict[str, Any]]) -> None:
+    from openai.types.chat import ChatCompletionMessage
+
+    said = ChatCompletionMessage.model_validate(
+        {"role": "assistant", "content": "Hi", "refusal": "", "annotations": [], "tool_calls": calls or None}
+    )
+    turn, _ = _asked(
+        messages=[said.model_dump(), {"role": "tool", "tool_call_id": "1", "name": "w", "content": "x"}]
+    ).messages
+
+    assert (turn.text, len(turn.tool_calls)) == ("Hi", len(calls))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"annotations": [{"type": "url_citation"}]}, {"refusal": "no"}, {"function_call": {"name": "w"}}, {"audio": {}}],
+)
+def test_what_has_a_value_is_not_dropped(said: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        _asked(messages=[{"role": "assistant", "content": "Hi", **said}])

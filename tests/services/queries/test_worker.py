@@ -17,6 +17,7 @@ from llm_gateway.domain.faults import (
     ProviderRateLimited,
     ProviderRefused,
     ProviderRejected,
+    ProviderResponseInvalid,
     ProviderTimeout,
 )
 from llm_gateway.domain.providers import CircuitPolicy
@@ -637,4 +638,16 @@ def test_a_query_that_another_has_taken_up_is_not_given_back(engine: QueryEngine
     assert not process(engine, query)
     assert hidden_s(engine) == LEASE_S
     assert stored(engine, query).status is QueryStatus.RUNNING
+    assert engine.queue.sent == []
+
+
+def test_a_complete_answer_that_cannot_be_used_is_not_paid_for_twice(engine: QueryEngine) -> None:
+    engine.providers.script("a", ProviderResponseInvalid("Unknown reason.", usage=USAGE, complete=True))
+    query = queued(engine)
+
+    engine.worker.process(engine.delivery(query.id))
+
+    found = stored(engine, query)
+    assert (found.status, found.problem.code) == (QueryStatus.FAILED, "provider_response_invalid")
+    assert found.problem.attempts[0].cost_usd is not None
     assert engine.queue.sent == []

@@ -45,12 +45,14 @@ class ChunkJoiner(Joiner):
         if chunk.get("object") == "error":
             raise self.faults.of_event(chunk)
         self.name_model(chunk.get("model"))
+        self._count(chunk.get("usage"))
+        self._count(_member(chunk.get("x_groq"), "usage"))
         # The chunk with the usage has no choice, nor has one with a filter's notes.
         choices = untrusted.records(chunk.get("choices"), name="choices")
-        groq = chunk.get("x_groq")
-        for usage in (chunk.get("usage"), *(choice.get("usage") for choice in choices[:1]), _member(groq, "usage")):
-            self._count(usage)
-        return self._pieces(choices[0]) if choices else []
+        if not choices:
+            return []
+        self._count(choices[0].get("usage"))
+        return self._pieces(choices[0])
 
     def _pieces(self, choice: JsonDict) -> list[Delta]:
         delta, message = choice.get("delta"), choice.get("message")
