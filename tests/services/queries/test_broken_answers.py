@@ -51,10 +51,10 @@ def add(engine: Engine, upstream: Upstreams, name: str, **changes) -> None:
 
 
 def failing(engine: Engine, kind: type[GatewayError], **asked):
-    course = engine.course(question(**asked))
+    progress = engine.progress(question(**asked))
     with pytest.raises(kind) as caught:
-        engine.ask(question(**asked), course)
-    return caught.value, course
+        engine.ask(question(**asked), progress)
+    return caught.value, progress
 
 
 def calling_with(arguments: str) -> tuple[Message, ...]:
@@ -77,7 +77,7 @@ def test_a_request_that_cannot_be_sent_says_nothing_of_the_provider(engine, upst
 
     state = engine.gates.state(engine.store.get("b"))
     assert (upstream["b"].requests, state.circuit, state.metrics.errors) == ([], CircuitState.CLOSED, 0)
-    assert engine.ask(question())[0].answer.text == "Hello there."
+    assert engine.ask(question())[0].text == "Hello there."
 
 
 def test_a_count_beyond_reason_shuts_nobody_out(engine: Engine, upstream: Upstreams) -> None:
@@ -86,29 +86,29 @@ def test_a_count_beyond_reason_shuts_nobody_out(engine: Engine, upstream: Upstre
 
     for _ in range(2):
         answered, _ = engine.ask(question())
-        assert answered.answer.usage.estimated
-        assert answered.answer.usage.input_tokens < 100
+        assert answered.usage.estimated
+        assert answered.usage.input_tokens < 100
 
 
 def test_a_window_that_is_too_small_is_told_and_another_candidate_asked(engine: Engine, upstream: Upstreams) -> None:
     add(engine, upstream, "c")
     upstream["c"].otherwise = TOO_LONG
-    fault, course = failing(engine, ContextWindowExceeded)
+    fault, progress = failing(engine, ContextWindowExceeded)
     assert (fault.status, fault.code) == (422, "context_window_exceeded")
 
     add(engine, upstream, "d")
-    _, course = engine.ask(question())
-    assert story(course) == [("c", "error", "context_window_exceeded"), ("d", "ok", None)]
+    _, progress = engine.ask(question())
+    assert story(progress) == [("c", "error", "context_window_exceeded"), ("d", "ok", None)]
 
 
 def test_an_answer_without_the_calls_that_it_speaks_of_is_held_against_the_schema(engine, upstream: Upstreams) -> None:
     add(engine, upstream, "d")
     upstream["d"].otherwise = Answer(said=Said(pieces=("no json",), finish="tool_calls"))
 
-    fault, course = failing(engine, ResponseValidationFailed, output=JSON)
+    fault, progress = failing(engine, ResponseValidationFailed, output=JSON)
 
     assert fault.complete
-    assert len(upstream["d"].requests) == len(course.attempts) == 2
+    assert len(upstream["d"].requests) == len(progress.attempts) == 2
 
 
 @pytest.mark.parametrize("before", ["<think>What is {a}?</think>\n", "thoughts that a template began</think>"])
@@ -123,13 +123,13 @@ def test_thoughts_before_json_are_passed_over(engine: Engine, upstream: Upstream
 def test_an_answer_that_ends_for_an_unknown_reason_is_billed(engine, upstream: Upstreams, streams: bool) -> None:
     add(engine, upstream, "d")
     upstream["d"].otherwise = Answer(said=Said(finish="whim"), counts=Counts(input=1000, output=1000))
-    course = engine.course(question())
+    progress = engine.progress(question())
 
     with pytest.raises(ProviderResponseInvalid) as caught:
-        list(engine.stream(question(), course)) if streams else engine.ask(question(), course)
+        list(engine.stream(question(), progress)) if streams else engine.ask(question(), progress)
 
     assert caught.value.complete
-    assert [attempt.cost_usd for attempt in course.attempts if attempt.cost_usd] != []
+    assert [attempt.cost_usd for attempt in progress.attempts if attempt.cost_usd] != []
     assert len(upstream["d"].requests) == 1
 
 
