@@ -123,7 +123,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "ProviderTimeouts": {
         "connect_s": "Seconds to wait for the connection.",
-        "first_token_s": "Seconds to wait for a stream's first content, not for a buffered call's. Null: as long as the query's `timeout_s`.",
+        "first_token_s": "Seconds to wait for a stream's first content, not for a buffered call's. Null: the query's own time.",
         "total_s": "Seconds that one call may take. Null: as long as the query's `timeout_s`, which bounds it in any case.",
     },
     "RetryPolicy": {
