@@ -24,8 +24,7 @@ class InMemoryCollection(Collection[D], Generic[D]):
 
     def add(self, document: D) -> None:
         with self._writing:
-            if document.id in self._reached():
-                raise AlreadyExists(f"The {self._name} id {document.id!r} is taken.")
+            self._expect_none(document.id)
             self._documents[document.id] = document
 
     def find(self, document_id: str) -> D | None:
@@ -61,6 +60,10 @@ class InMemoryCollection(Collection[D], Generic[D]):
         if self.fault is not None:
             raise self.fault
         return self._documents
+
+    def _expect_none(self, document_id: str) -> None:
+        if document_id in self._reached():
+            raise AlreadyExists(f"The {self._name} id {document_id!r} is taken.")
 
     def _expect(self, document_id: str, revision: int | None) -> None:
         stored = self.get(document_id)

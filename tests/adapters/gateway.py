@@ -1,9 +1,10 @@
 """The whole gateway with nothing outside of it: what `bootstrap` wires, over the fakes."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from llm_gateway.bootstrap import Gateway
-from llm_gateway.domain.keys import ApiKey, Role
+from llm_gateway.domain.keys import ApiKey, KeySpec, Role
 from llm_gateway.settings import Settings
 
 from tests.adapters.outside import FakeOutside
@@ -16,6 +17,7 @@ class FakeGateway(Gateway):
     settings: Settings = field(default_factory=lambda: Settings.from_environment({}))
     outside: FakeOutside = field(default_factory=FakeOutside)
 
-    def new_key(self, role: Role, **changes: object) -> tuple[ApiKey, str]:
+    def new_key(self, role: Role, **said: Any) -> tuple[ApiKey, str]:
         """A key of that role and its secret."""
-        return self.keys.create(name=role.value, role=role, **changes)  # type: ignore[arg-type]
+        issued = self.keys.create(KeySpec(**{"name": role.value, "role": role, **said}))
+        return issued.key, issued.secret

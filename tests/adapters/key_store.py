@@ -1,7 +1,8 @@
 """API keys in memory."""
 
+from llm_gateway.domain.admins import Admins
 from llm_gateway.domain.keys import ApiKey
-from llm_gateway.errors import KeyNotFound
+from llm_gateway.errors import KeyNotFound, RevisionConflict
 from llm_gateway.ports.keys import KeyStore
 
 from tests.adapters.collection import InMemoryCollection
@@ -10,8 +11,24 @@ from tests.adapters.collection import InMemoryCollection
 class InMemoryKeyStore(InMemoryCollection[ApiKey], KeyStore):
     def __init__(self) -> None:
         super().__init__(name="key", not_found=KeyNotFound)
+        self._admins = Admins()
+
+    def admins(self) -> Admins:
+        self._reached()
+        return self._admins
+
+    def save(self, key: ApiKey, *, expected_revision: int | None, admins: Admins | None = None) -> None:
+        with self._writing:
+            if expected_revision is None:
+                self._expect_none(key.id)
+            else:
+                self._expect(key.id, expected_revision)
+            if admins is not None and admins.revision != self._admins.revision + 1:
+                raise RevisionConflict("Another admin's key has changed at the same time: read it again.")
+            self._documents[key.id] = key
+            self._admins = admins or self._admins
 
     def put(self, key: ApiKey) -> None:
-        """In place of what is there: what revoking a key will do."""
+        """In the place of what is there, whatever that is."""
         with self._writing:
             self._documents[key.id] = key

@@ -15,11 +15,14 @@ from tests.adapters.audit_log import InMemoryAuditLog
 from tests.adapters.body_store import InMemoryBodyStore
 from tests.adapters.credential_store import InMemoryCredentialStore
 from tests.adapters.denial_counters import InMemoryDenialCounters
+from tests.adapters.failed_attempts import InMemoryFailedAttempts
 from tests.adapters.gates import in_memory_gates
 from tests.adapters.idempotency_store import InMemoryIdempotencyStore
 from tests.adapters.ids import FakeIds
 from tests.adapters.journal import RecordingJournal
 from tests.adapters.key_store import InMemoryKeyStore
+from tests.adapters.key_uses import InMemoryKeyUses
+from tests.adapters.nonce_store import InMemoryNonceStore
 from tests.adapters.pepper import FixedPepper
 from tests.adapters.prices import FlatPrices
 from tests.adapters.provider_store import InMemoryProviderStore
@@ -36,6 +39,9 @@ class FakeOutside:
     clock: Clock = field(default_factory=TravellingClock)
     pepper: FixedPepper = field(default_factory=FixedPepper)
     key_store: InMemoryKeyStore = field(default_factory=InMemoryKeyStore)
+    nonces: InMemoryNonceStore = field(default_factory=InMemoryNonceStore)
+    key_uses: InMemoryKeyUses = field(default_factory=InMemoryKeyUses)
+    failed_attempts: InMemoryFailedAttempts = field(default_factory=InMemoryFailedAttempts)
     provider_store: InMemoryProviderStore = field(default_factory=InMemoryProviderStore)
     credentials: InMemoryCredentialStore = field(default_factory=InMemoryCredentialStore)
     bodies: InMemoryBodyStore = field(default_factory=InMemoryBodyStore)

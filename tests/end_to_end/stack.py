@@ -4,14 +4,17 @@ import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
+from random import random
 from typing import Any
 
 import httpx2
-from llm_gateway.domain.keys import Role, key_id_of
+from llm_gateway.domain.key_secrets import key_id_of
+from llm_gateway.domain.keys import KeySpec, Role
 from llm_gateway.instruments.system import RandomIds, SystemClock
-from llm_gateway.services.keys.authentication import Keys
+from llm_gateway.services.keys.administration import KeyService
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.key_uses import dynamo_key_uses
 from llm_gateway.stores.keys import DynamoKeyStore
 from llm_gateway.stores.secrets import SecretsManagerPepper
 
@@ -22,6 +25,8 @@ from tests.end_to_end.calling import Client
 MOST_RECEIVES = 5
 LEASE_S = 3
 KEEP_ALIVE_S = 2
+
+_NOTES = ("used#", "failed#", "nonce#")
 
 _numbers = count(1)
 
@@ -35,23 +40,27 @@ class Stack:
     settings: Settings
 
     @cached_property
-    def keys(self) -> Keys:
+    def keys(self) -> KeyService:
         ids = RandomIds()
-        return Keys(
+        return KeyService(
             store=DynamoKeyStore(aws=self.aws, table=self.settings.keys_table, ids=ids),
+            uses=dynamo_key_uses(aws=self.aws, table=self.settings.limits_table),
             pepper=SecretsManagerPepper(aws=self.aws, secret_id=self.settings.pepper_secret_id),
             clock=SystemClock(),
             ids=ids,
+            draw=random,
         )
 
     def client(self, http: httpx2.Client, role: Role = Role.CALLER) -> Client:
         """A client with a new key of its own."""
-        _, secret = self.keys.create(name=role.value, role=role)
+        secret = self.keys.create(KeySpec(name=role.value, role=role)).secret
         return Client(http, secret)
 
     def stored(self) -> dict[str, Any]:
-        """Everything that is kept anywhere."""
+        """Everything that is kept anywhere, but for what is noted of who came to the door."""
         kept: dict[str, Any] = {table: self.items(table) for table in self.tables}
+        limits = self.settings.limits_table
+        kept[limits] = [item for item in kept[limits] if not item["scope"]["S"].startswith(_NOTES)]
         kept["bodies"] = self.bodies()
         kept["queued"] = [self.waiting(url) for url in (self.settings.queue_url, self.settings.high_queue_url)]
         return kept

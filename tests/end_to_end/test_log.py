@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from llm_gateway.domain.keys import Role
+from llm_gateway.domain.keys import KeySpec, Role
 
 from tests.adapters.gateway_processes import WorkerProcess
 from tests.adapters.upstream import Answer, Refusal, StreamFault
@@ -27,7 +27,7 @@ def logs(gateway_log: Path, worker: WorkerProcess) -> list[Path]:
 @pytest.fixture
 def logged(stack: Stack, http: httpx2.Client) -> Client:
     """A caller all of whose queries have their words logged."""
-    _, secret = stack.keys.create(name="logged", role=Role.CALLER, log_bodies=1)
+    secret = stack.keys.create(KeySpec(name="logged", role=Role.CALLER, log_bodies=1)).secret
     return Client(http, secret)
 
 

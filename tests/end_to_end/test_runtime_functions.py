@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 from llm_gateway.access import Endpoint, Resource
-from llm_gateway.domain.keys import Role
+from llm_gateway.domain.keys import KeySpec, Role
 from llm_gateway.endpoints import ENDPOINTS, WORKERS
 
 from bench.built import Built, build
@@ -60,7 +60,7 @@ def own_stack(stack: Stack) -> Stack:
 
 @pytest.fixture(scope="module")
 def key(own_stack: Stack) -> str:
-    return own_stack.keys.create(name="runtime", role=Role.ADMIN)[1]
+    return own_stack.keys.create(KeySpec(name="runtime", role=Role.ADMIN)).secret
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from httpx2 import Response
+from llm_gateway.domain.key_secrets import key_id_of
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.http import app_of
 from llm_gateway.entrypoints.observe import logger
@@ -110,10 +111,10 @@ class Api:
         return provider
 
     def revoke(self, secret: str) -> None:
-        key_id = f"key_{secret.split('_')[1]}"
-        key = self.gateway.outside.key_store.find(key_id)
-        assert key is not None
-        self.gateway.outside.key_store.put(replace(key, revoked=True))
+        key_id = key_id_of(secret)
+        assert key_id is not None
+        key = self.gateway.outside.key_store.get(key_id)
+        self.gateway.outside.key_store.put(replace(key, revoked_at=self.gateway.outside.clock.now()))
 
 
 @pytest.fixture(scope="package")

@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_gateway.domain.keys import Caller, Role
+from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.keys import main
-from llm_gateway.errors import DependencyUnavailable
+from llm_gateway.errors import DependencyUnavailable, Unauthenticated
 
 from tests.adapters.gateway import FakeGateway
 
@@ -23,12 +24,20 @@ def create(gateway: FakeGateway, *options: str) -> int:
     return main(["create", "--role", "caller", "--name", "ci", *options], gateway=lambda: gateway)
 
 
+def run(gateway: FakeGateway, *arguments: str) -> int:
+    return main(arguments, gateway=lambda: gateway)
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
 def test_a_key_is_shown_once_and_opens_the_door(gateway: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
     assert create(gateway) == 0
-    shown: dict[str, Any] = json.loads(capsys.readouterr().out)
-    assert shown.keys() == {"id", "name", "role", "log_bodies", "secret"}
-    assert (shown["name"], shown["role"], shown["log_bodies"]) == ("ci", "caller", 0)
-    assert gateway.keys.authenticate(shown["secret"]) == Caller(key_id=shown["id"], role=Role.CALLER, log_bodies=0)
+    (shown,) = lines(capsys)
+    assert (shown["name"], shown["role"], shown["log_bodies"], shown["tags"]) == ("ci", "caller", 0, [])
+    assert gateway.authentication.authenticate(shown["secret"]).id == shown["id"]
+    assert shown["signing_secret"].startswith("llmgw_sign_")
 
 
 @pytest.mark.parametrize(("said", "share"), [("0", 0), ("0.1", 0.1), ("1", 1), ("1e-3", 0.001)])
@@ -36,9 +45,75 @@ def test_a_share_of_its_queries_may_be_logged(
     gateway: FakeGateway, capsys: pytest.CaptureFixture[str], said: str, share: float
 ) -> None:
     assert create(gateway, "--log-bodies", said) == 0
-    shown: dict[str, Any] = json.loads(capsys.readouterr().out)
-    assert shown["log_bodies"] == share
-    assert gateway.keys.authenticate(shown["secret"]).log_bodies == share
+    (shown,) = lines(capsys)
+    assert shown["log_bodies"] == gateway.keys.get(shown["id"]).key.log_bodies == share
+
+
+def test_a_key_may_have_tags_and_an_end(gateway: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
+    assert create(gateway, "--tag", "support", "--tag", "eu", "--expires", "2999-01-31T00:00:00+01:00") == 0
+    (shown,) = lines(capsys)
+    assert (shown["tags"], shown["expires_at"]) == (["support", "eu"], "2999-01-30T23:00:00.000Z")
+
+
+def test_an_end_may_be_said_in_days(gateway: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
+    before = gateway.outside.clock.now()
+    assert create(gateway, "--expires", "90d") == 0
+    (shown,) = lines(capsys)
+    ends = gateway.keys.get(shown["id"]).key.expires_at
+    assert ends is not None
+    assert timedelta(days=90) <= ends - before < timedelta(days=90, minutes=1)
+
+
+@pytest.mark.parametrize(
+    "said", ["", "90", "d", "0d", "-1d", "1.5d", "999999999d", "tomorrow", "2999-01-31", "2999-01-31T00:00:00"]
+)
+def test_what_is_no_end_is_refused(gateway: FakeGateway, capsys: pytest.CaptureFixture[str], said: str) -> None:
+    with pytest.raises(SystemExit) as refused:
+        create(gateway, f"--expires={said}")
+    assert refused.value.code == 2
+    assert "say 90d, or a time such as 2027-01-31T00:00:00Z" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--expires", "2001-01-01T00:00:00Z"), "expires_at: must be in the future"),
+        (("--tag", "twice", "--tag", "twice"), "tags: 'twice' is there twice"),
+        (("--tag", "x" * 65), "tags[0]: must have at most 64 character(s)"),
+    ],
+)
+def test_what_the_api_refuses_is_refused_in_its_words(
+    gateway: FakeGateway, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], told: str
+) -> None:
+    assert create(gateway, *options) == 1
+    captured = capsys.readouterr()
+    assert told in captured.err
+    assert captured.out == ""
+
+
+def test_every_key_is_listed_without_its_secrets(gateway: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = [gateway.new_key(Role.CALLER)[0] for _ in range(203)]
+    assert run(gateway, "list") == 0
+    listed = lines(capsys)
+    assert [shown["id"] for shown in listed] == [key.id for key in keys]
+    assert not any("secret" in name for shown in listed for name in shown if name != "require_signature")
+
+
+def test_a_key_is_revoked(gateway: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
+    key, secret = gateway.new_key(Role.CALLER)
+    assert run(gateway, "revoke", key.id) == 0
+    (shown,) = lines(capsys)
+    assert (shown["id"], shown["status"]) == (key.id, "revoked")
+    with pytest.raises(Unauthenticated):
+        gateway.authentication.authenticate(secret)
+    assert run(gateway, "revoke", key.id) == 1
+    assert f"There is no key {key.id!r}." in capsys.readouterr().err
+
+
+def test_the_last_admin_is_not_revoked(gateway: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
+    key, _ = gateway.new_key(Role.ADMIN)
+    assert run(gateway, "revoke", key.id) == 1
+    assert "No other admin key would be left" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("said", ["2", "-0.1", "10%", "nan", "inf", "", "yes"])
@@ -65,7 +140,7 @@ def test_a_variable_that_is_not_set_is_named() -> None:
     package = Path(__file__).parents[2] / "layers" / "gateway" / "python"
     ended = subprocess.run(
         [sys.executable, "-m", "llm_gateway.entrypoints.keys", "create", "--role", "admin", "--name", "me"],
-        env={"PYTHONPATH": str(package), "KEYS_TABLE": "keys"},
+        env={"PYTHONPATH": str(package), "KEYS_TABLE": "keys", "LIMITS_TABLE": "limits"},
         capture_output=True,
         text=True,
         timeout=60,

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from llm_gateway.access import Endpoint
-from llm_gateway.endpoints import ENDPOINTS
 
-from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Api
+from tests.entrypoints.access import GUARDED, cells_of, path_of
+from tests.entrypoints.conftest import PROVIDERS, QUERY, QUESTION, Api
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,11 @@ def test_a_parameter_is_named_without_its_place(api: Api, parameters: str, messa
     assert problem["errors"] == [{"field": "limit", "message": message}]
 
 
-@pytest.mark.parametrize("row", [row for row in ENDPOINTS if row.permission])
+@pytest.mark.parametrize("row", GUARDED, ids=lambda row: row.name)
 @pytest.mark.parametrize("parameter", ["wait", "Limit", "mode", "api_key", ""])
 def test_a_parameter_that_nobody_reads_is_refused(api: Api, row: Endpoint, parameter: str) -> None:
-    path = row.path.format(query_id="qry_1", provider_id="local")
-    body = {"run_query": QUESTION, "stream_query": QUESTION, "create_provider": PROVIDER, "update_provider": PROVIDER}
-    problem = api.refused(row.method, f"{path}?{parameter}=5", body.get(row.name), status=422, code="validation_failed")
+    path, body = path_of(row), cells_of(row).body
+    problem = api.refused(row.method, f"{path}?{parameter}=5", body, status=422, code="validation_failed")
     assert problem["errors"] == [{"field": parameter or "query", "message": "is not a known parameter of this route"}]
     assert api.gateway.outside.provider_store.page(limit=10, cursor=None).items == ()
     assert api.gateway.outside.models.asked == []

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
-from llm_gateway.domain.keys import Role
+from llm_gateway.domain.keys import KeySpec, Role
 from llm_gateway.entrypoints import composition
 from llm_gateway.settings import Settings
 from moto import mock_aws
@@ -56,7 +56,7 @@ class Deployed:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.secrets = {role: composition.gateway().keys.create(name=role, role=role)[1] for role in Role}
+        self.secrets = {role: composition.gateway().keys.create(KeySpec(name=role, role=role)).secret for role in Role}
 
     def invoke(
         self,

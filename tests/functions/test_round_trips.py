@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from httpx2 import Response
 from llm_gateway.bootstrap import Gateway
-from llm_gateway.domain.keys import Role
+from llm_gateway.domain.keys import KeySpec, Role
 from llm_gateway.entrypoints.http import app_of
 from llm_gateway.outside import Outside
 from llm_gateway.ports.queries import Delivery
@@ -154,7 +154,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         aws = connect(endpoint)
         settings = deploy(aws, name=f"test-{uuid4().hex[:12]}")
         gateway = Gateway(settings, OnAws(settings, aws=aws))
-        secret = gateway.keys.create(name="admin", role=Role.ADMIN)[1]
+        secret = gateway.keys.create(KeySpec(name="admin", role=Role.ADMIN)).secret
         with TestClient(app_of(*every_endpoint(), gateway=lambda: gateway)) as client:
             line = Line()
             deployment = Deployment(client=client, gateway=gateway, line=line, secret=secret)

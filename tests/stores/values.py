@@ -19,7 +19,8 @@ from llm_gateway.domain.chat import (
     ToolCall,
     Usage,
 )
-from llm_gateway.domain.keys import ApiKey, Role
+from llm_gateway.domain.keys import Allowed, ApiKey, Budget, KeyLimits, KeySecret, Period, Role
+from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.providers import (
     Api,
     Capability,
@@ -86,7 +87,24 @@ def provider(provider_id: str = "openai", **changes: Any) -> ProviderConfig:
 
 
 def api_key(key_id: str = "key_01J00000000000000000000000", **changes: Any) -> ApiKey:
-    key = ApiKey(id=key_id, name="ci", role=Role.CALLER, secret_hash="a1" * 32, created_at=NOW)
+    key = ApiKey(
+        id=key_id,
+        name="ci — für alle",
+        role=Role.CALLER,
+        limits=KeyLimits(requests_per_minute=60, burst=5),
+        budget_usd=Budget(amount=Decimal("25.00"), period=Period.MONTH),
+        allow=Allowed(providers=("openai",), models=("gpt-4.1-*",)),
+        pii=(PiiRule.MASK,),
+        retention_days=7,
+        log_bodies=0.25,
+        tags=("support",),
+        secrets=(
+            KeySecret(hash="a1" * 32, hint="…x7Qk", generation=2),
+            KeySecret(hash="b2" * 32, hint="…0000", generation=1, until=NOW + timedelta(hours=1)),
+        ),
+        created_at=NOW,
+        updated_at=NOW + timedelta(microseconds=1),
+    )
     return replace(key, **changes)
 
 

@@ -5,12 +5,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from llm_gateway.domain.keys import KeySpec, Role
 from llm_gateway.domain.signatures import WINDOW_S, SignedRequest
 from llm_gateway.errors import DependencyUnavailable, SignatureExpired, SignatureInvalid, SignatureReplayed
+from llm_gateway.services.keys.administration import Issued, KeyService
 from llm_gateway.services.keys.signatures import KEPT_S, Signatures
 
 from tests.adapters.clock import FakeClock
+from tests.adapters.ids import FakeIds
+from tests.adapters.key_store import InMemoryKeyStore
+from tests.adapters.key_uses import InMemoryKeyUses
 from tests.adapters.nonce_store import InMemoryNonceStore
+from tests.adapters.pepper import FixedPepper
 from tests.adapters.signing import KEY_ID, NOW_S, SECRET, params, signed
 
 NEW_SECRET = b"the secret after a rotation"
@@ -28,7 +34,7 @@ def nonces() -> InMemoryNonceStore:
 
 @pytest.fixture
 def signatures(clock: FakeClock, nonces: InMemoryNonceStore) -> Signatures:
-    return Signatures(nonces=nonces, clock=clock)
+    return Signatures(store=InMemoryKeyStore(), pepper=FixedPepper(), nonces=nonces, clock=clock)
 
 
 def let_in(signatures: Signatures, request: SignedRequest, *secrets: bytes) -> None:
@@ -131,3 +137,65 @@ def test_nobody_is_let_in_while_nonces_cannot_be_kept(signatures: Signatures, no
     assert refusal.value.status == 503
     with pytest.raises(SignatureInvalid):
         let_in(signatures, signed(), b"another secret")
+
+
+# By the key that a signature names
+
+
+@pytest.fixture
+def keys(signatures: Signatures, clock: FakeClock) -> KeyService:
+    return KeyService(
+        store=signatures.store,
+        uses=InMemoryKeyUses(),
+        pepper=signatures.pepper,
+        clock=clock,
+        ids=FakeIds(clock),
+        draw=lambda: 0.5,
+    )
+
+
+def by(issued: Issued, nonce: str) -> SignedRequest:
+    created = int(issued.key.created_at.timestamp())
+    parameters = params(key_id=issued.key.id, nonce=nonce, created=created)
+    return signed(parameters=parameters, secret=issued.signing_secret.encode())
+
+
+def new(keys: KeyService, **said: object) -> Issued:
+    return keys.create(KeySpec(**{"name": "A key", "role": Role.CALLER, **said}))  # type: ignore[arg-type]
+
+
+def test_a_signature_is_its_keys(signatures: Signatures, keys: KeyService) -> None:
+    issued = new(keys, require_signature=True)
+    assert signatures.authenticate(by(issued, "one")) == issued.key
+    with pytest.raises(SignatureReplayed):
+        signatures.authenticate(by(issued, "one"))
+
+
+def test_both_generations_sign_until_the_overlap_ends(
+    signatures: Signatures, keys: KeyService, clock: FakeClock
+) -> None:
+    old = new(keys)
+    rotated = keys.rotate(old.key.id, overlap=timedelta(seconds=100))
+    for issued, nonce in ((old, "one"), (rotated, "two")):
+        assert signatures.authenticate(by(issued, nonce)) == rotated.key
+    clock.advance(100)
+    with pytest.raises(SignatureInvalid):
+        signatures.authenticate(by(old, "three"))
+    assert signatures.authenticate(by(rotated, "four")) == rotated.key
+
+
+def test_no_signature_of_a_key_that_is_revoked_expired_or_unknown(
+    signatures: Signatures, keys: KeyService, clock: FakeClock
+) -> None:
+    revoked, expired = new(keys), new(keys, expires_at=clock.now() + timedelta(seconds=1))
+    keys.revoke(revoked.key.id, expected=None)
+    clock.advance(1)
+    for request in (by(revoked, "one"), by(expired, "one"), signed()):
+        with pytest.raises(SignatureInvalid):
+            signatures.authenticate(request)
+
+
+def test_a_bare_secret_signs_nothing(signatures: Signatures, keys: KeyService) -> None:
+    issued = new(keys)
+    with pytest.raises(SignatureInvalid):
+        signatures.authenticate(by(replace(issued, signing_secret=issued.secret), "one"))

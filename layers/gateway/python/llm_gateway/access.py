@@ -14,6 +14,9 @@ class Permission(StrEnum):
     RUN_QUERIES = "run_queries"
     READ_QUERY_STATUS = "read_query_status"
     READ_QUERY_CONTENT = "read_query_content"
+    MANAGE_KEYS = "manage_keys"
+    READ_KEYS = "read_keys"
+    READ_OWN_KEY = "read_own_key"
 
 
 class Resource(StrEnum):

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from llm_gateway.services.audit.denials import Denials
     from llm_gateway.services.audit.keeping import AuditKeeper
     from llm_gateway.services.audit.trail import AuditTrail
-    from llm_gateway.services.keys.authentication import Keys
+    from llm_gateway.services.keys.administration import KeyService
+    from llm_gateway.services.keys.authentication import Authentication
+    from llm_gateway.services.keys.failures import Failures
+    from llm_gateway.services.keys.last_use import LastUse
+    from llm_gateway.services.keys.signatures import Signatures
     from llm_gateway.services.provider_status import StatusService
     from llm_gateway.services.providers import ProviderService
     from llm_gateway.services.queries.asking import Asker
@@ -43,11 +47,44 @@ class Gateway:
     outside: "Outside"
 
     @cached_property
-    def keys(self) -> "Keys":
-        from llm_gateway.services.keys.authentication import Keys
+    def authentication(self) -> "Authentication":
+        from llm_gateway.services.keys.authentication import Authentication
 
         outside = self.outside
-        return Keys(store=outside.key_store, pepper=outside.pepper, clock=outside.clock, ids=outside.ids)
+        return Authentication(store=outside.key_store, pepper=outside.pepper, clock=outside.clock)
+
+    @cached_property
+    def signatures(self) -> "Signatures":
+        from llm_gateway.services.keys.signatures import Signatures
+
+        outside = self.outside
+        return Signatures(store=outside.key_store, pepper=outside.pepper, nonces=outside.nonces, clock=outside.clock)
+
+    @cached_property
+    def failures(self) -> "Failures":
+        from llm_gateway.services.keys.failures import Failures
+
+        return Failures(attempts=self.outside.failed_attempts, clock=self.outside.clock)
+
+    @cached_property
+    def last_use(self) -> "LastUse":
+        from llm_gateway.services.keys.last_use import LastUse
+
+        return LastUse(uses=self.outside.key_uses, clock=self.outside.clock)
+
+    @cached_property
+    def keys(self) -> "KeyService":
+        from llm_gateway.services.keys.administration import KeyService
+
+        outside = self.outside
+        return KeyService(
+            store=outside.key_store,
+            uses=outside.key_uses,
+            pepper=outside.pepper,
+            clock=outside.clock,
+            ids=outside.ids,
+            draw=outside.draw,
+        )
 
     @cached_property
     def providers(self) -> "ProviderService":

@@ -15,6 +15,7 @@ BASE_PATH: Final = "/api/v1/llm"
 P, R = Permission, Resource
 
 # What a row touches is a union of these.
+KEYS: Final = frozenset({R.KEYS})
 PROVIDERS: Final = frozenset({R.PROVIDERS})
 QUERIES: Final = frozenset({R.QUERIES})
 LIMITS: Final = frozenset({R.LIMITS})
@@ -55,6 +56,22 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
                  audit="provider.deleted", reads=PROVIDERS, writes=PROVIDERS | CREDENTIALS),
         Endpoint("get_provider_status", "GET", "/providers/{provider_id}/status", P.READ_PROVIDER_STATUS, memory_mb=1024,
                  reads=PROVIDERS | CREDENTIALS | LIMITS, writes=LIMITS),
+    ),
+    # When a key was last used is known to the limits: nothing that merely authenticates may write keys.
+    Area.KEYS: _below(
+        BASE_PATH,
+        Endpoint("create_key", "POST", "/keys", P.MANAGE_KEYS, status=201, audit="key.created",
+                 reads=REPLAYS | KEYS, writes=REPLAYS | KEYS),
+        Endpoint("list_keys", "GET", "/keys", P.READ_KEYS, reads=KEYS | LIMITS),
+        # Before the route that would take `self` for a key's id.
+        Endpoint("get_own_key", "GET", "/keys/self", P.READ_OWN_KEY, reads=KEYS | LIMITS),
+        Endpoint("get_key", "GET", "/keys/{key_id}", P.READ_KEYS, reads=KEYS | LIMITS),
+        Endpoint("update_key", "PATCH", "/keys/{key_id}", P.MANAGE_KEYS, audit="key.updated",
+                 reads=KEYS | LIMITS, writes=KEYS),
+        Endpoint("revoke_key", "DELETE", "/keys/{key_id}", P.MANAGE_KEYS, status=204, audit="key.revoked",
+                 reads=KEYS, writes=KEYS),
+        Endpoint("rotate_key", "POST", "/keys/{key_id}/rotate", P.MANAGE_KEYS, audit="key.rotated",
+                 reads=REPLAYS | KEYS | LIMITS, writes=REPLAYS | KEYS),
     ),
     Area.QUERIES: _below(
         BASE_PATH,

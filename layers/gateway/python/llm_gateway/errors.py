@@ -9,7 +9,7 @@
     │   ├── RouteNotFound  ErrorPageNotFound  ProviderNotFound  QueryNotFound  KeyNotFound
     ├── MethodNotAllowed                 405
     ├── Conflict                         409
-    │   ├── AlreadyExists  IdempotencyConflict  QueryInProgress  QueryCancelled
+    │   ├── AlreadyExists  IdempotencyConflict  QueryInProgress  QueryCancelled  LastAdmin
     ├── QueryExpired                     410
     ├── RevisionConflict                 412
     ├── PayloadTooLarge                  413
@@ -166,6 +166,10 @@ class QueryInProgress(Conflict):
 
 class QueryCancelled(Conflict):
     code = "query_cancelled"
+
+
+class LastAdmin(Conflict):
+    code = "last_admin"
 
 
 class QueryExpired(GatewayError):

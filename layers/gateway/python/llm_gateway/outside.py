@@ -10,7 +10,7 @@ from llm_gateway.settings import Settings
 if TYPE_CHECKING:
     from llm_gateway.domain.routing import Draw
     from llm_gateway.ports.audit import AuditArchive, AuditLog, DenialCounters
-    from llm_gateway.ports.keys import KeyStore, Pepper
+    from llm_gateway.ports.keys import FailedAttempts, KeyStore, KeyUses, NonceStore, Pepper
     from llm_gateway.ports.providers import (
         CredentialStore,
         Prices,
@@ -88,6 +88,24 @@ class Outside:
         from llm_gateway.stores.secrets import SecretsManagerPepper
 
         return SecretsManagerPepper(aws=self.aws, secret_id=self.settings.pepper_secret_id)
+
+    @cached_property
+    def nonces(self) -> "NonceStore":
+        from llm_gateway.stores.nonces import dynamo_nonces
+
+        return dynamo_nonces(aws=self.aws, table=self.settings.limits_table, ids=self.ids)
+
+    @cached_property
+    def key_uses(self) -> "KeyUses":
+        from llm_gateway.stores.key_uses import dynamo_key_uses
+
+        return dynamo_key_uses(aws=self.aws, table=self.settings.limits_table)
+
+    @cached_property
+    def failed_attempts(self) -> "FailedAttempts":
+        from llm_gateway.stores.failed_attempts import dynamo_failed_attempts
+
+        return dynamo_failed_attempts(aws=self.aws, table=self.settings.limits_table)
 
     @cached_property
     def provider_store(self) -> "ProviderStore":

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from llm_gateway.domain.keys import SECRET_PREFIX
+from llm_gateway.domain.key_secrets import SECRET_PREFIX
 
 REDACTED: Final = "[redacted]"
 

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
 from llm_gateway.domain.identifiers import KEY_PREFIX, made_at_s
-from llm_gateway.domain.keys import SECRET_PREFIX
+from llm_gateway.domain.key_secrets import SECRET_PREFIX
 from llm_gateway.errors import SignatureExpired, SignatureInvalid
 
 WINDOW_S: Final = 300

@@ -83,6 +83,8 @@ class BehindWebAdapter:
         if context:
             path = scope["raw_path"].decode("latin-1")
             mount(scope, called=context["path"], path=path, depth=_depth(context["resourcePath"], {}))
+            # The other end of this connection is the adapter.
+            scope["client"] = (_source_ip(context), 0)
         await self.app(scope, receive, send)
 
 
@@ -106,6 +108,13 @@ def _request_context(headers: Headers) -> dict[str, Any] | None:
         return None
     told = isinstance(context, dict) and all(isinstance(context.get(name), str) for name in ("path", "resourcePath"))
     return context if told else None
+
+
+def _source_ip(context: Mapping[str, Any]) -> str:
+    """Empty where API Gateway does not say it."""
+    identity = context.get("identity")
+    address = identity.get("sourceIp") if isinstance(identity, dict) else None
+    return address if isinstance(address, str) else ""
 
 
 def _depth(resource: str, parameters: Mapping[str, str]) -> int:

@@ -2,23 +2,31 @@
 
 import threading
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, get_args
 
+from anyio import move_on_after
+from anyio.to_thread import run_sync
 from fastapi.routing import APIRoute
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from llm_gateway.access import Endpoint
 from llm_gateway.entrypoints.composition import gateway_behind
+from llm_gateway.entrypoints.credentials import key_behind
 from llm_gateway.entrypoints.problems import render
 from llm_gateway.entrypoints.read_request import read
 from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.entrypoints.sse import EventStream, noticing_departure
-from llm_gateway.errors import Forbidden, Unauthenticated
+from llm_gateway.errors import Forbidden
 
 if TYPE_CHECKING:
     from llm_gateway.domain.keys import Caller
+    from llm_gateway.services.keys.last_use import LastUse
+
+_LONGEST_NOTE_S: Final = 0.5
 
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -29,22 +37,34 @@ def guarded(row: Endpoint) -> type[APIRoute]:
     class GuardedRoute(APIRoute):
         def get_route_handler(self) -> Handle:
             handle = super().get_route_handler()
-            schema: Any = self.body_field.field_info.annotation if self.body_field else None
+            body = self.body_field.field_info if self.body_field else None
+            schema = _schema(body.annotation) if body else None
 
             async def guarded_handle(request: Request) -> Response:
+                state = state_of(request)
                 try:
-                    whole, state = await read(request), state_of(request)
+                    whole = await read(request)
                     if row.permission is not None:
-                        state.caller = await run_in_threadpool(_authorised, whole, row)
-                    if schema is not None:
-                        await whole.read_as(schema)
-                    return await _handled(whole, handle, left=state.left)
+                        key = await run_in_threadpool(key_behind, whole, whole.content)
+                        state.caller = key.caller()
+                        _check_permission(state.caller, row)
+                    if body is not None:
+                        await whole.read_as(schema, required=body.is_required())
+                    response = await _handled(whole, handle, left=state.left)
                 except Exception as error:
-                    return render(request, error)
+                    response = render(request, error)
+                if state.caller is not None:
+                    _note_use(gateway_behind(request).last_use, state.caller.key_id, after=response)
+                return response
 
             return guarded_handle
 
     return GuardedRoute
+
+
+def _schema(annotation: Any) -> Any:
+    """Of a body that may be missing, what it is where it is there."""
+    return next((each for each in get_args(annotation) if each is not NoneType), annotation)
 
 
 async def _handled(request: Request, handle: Handle, *, left: threading.Event) -> Response:
@@ -56,28 +76,18 @@ async def _handled(request: Request, handle: Handle, *, left: threading.Event) -
     return response
 
 
-def _authorised(request: Request, row: Endpoint) -> "Caller":
-    caller = gateway_behind(request).keys.authenticate(_secret(request))
+def _check_permission(caller: "Caller", row: Endpoint) -> None:
     if row.permission is not None and not caller.may(row.permission):
         raise Forbidden(f"A key with the role {caller.role} may not do this: it takes the permission {row.permission}.")
-    return caller
 
 
-def _secret(request: Request) -> str:
-    scheme, _, bearer = _only(request, "Authorization").partition(" ")
-    header = _only(request, "X-Api-Key")
-    if scheme and scheme.lower() != "bearer":
-        raise Unauthenticated("The Authorization header must have the form `Bearer <api key>`.")
-    bearer = bearer.strip()
-    if bearer and header and bearer != header:
-        raise Unauthenticated("Authorization and X-Api-Key carry different keys: send one of them.")
-    if not bearer and not header:
-        raise Unauthenticated("No API key was sent. Send it as `Authorization: Bearer <key>` or as `X-Api-Key`.")
-    return bearer or header
+def _note_use(last_use: "LastUse", key_id: str, *, after: Response) -> None:
+    """Has the use of a key noted when the response is sent, if that is due."""
+    if after.background is None and last_use.is_due(key_id):
+        after.background = BackgroundTask(_within_bounds, last_use.note, key_id)
 
 
-def _only(request: Request, name: str) -> str:
-    lines = set(request.headers.getlist(name))
-    if len(lines) > 1:
-        raise Unauthenticated(f"{name} is there with different values: send one of them.")
-    return lines.pop() if lines else ""
+async def _within_bounds(note: Callable[[str], None], key_id: str) -> None:
+    # Lambda hands the answer out when this has ended: it waits no longer for a store that hangs.
+    with move_on_after(_LONGEST_NOTE_S):
+        await run_sync(note, key_id, abandon_on_cancel=True)

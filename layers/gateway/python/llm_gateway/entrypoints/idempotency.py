@@ -53,7 +53,7 @@ class _Creating:
 
         def document() -> bytes:
             made.append(create())
-            return made[0].model_dump_json().encode()
+            return made[0].as_replayed().model_dump_json().encode()
 
         first_answer, replayed = self.gateway.replay.do(self.idempotency, document)
         if not replayed:

@@ -10,6 +10,7 @@ def mount(scope: Scope, *, called: str, path: str, depth: int) -> None:
     """Note in ASGI's words that a client asked for `called`, and that the last `depth` steps of it and of `path` are the
     API's own: behind a custom domain's base path API Gateway gives `path` like `called`, behind a stage without it."""
     root = "/".join(called.split("/")[:-depth]) if depth else called.rstrip("/")
+    scope["raw_path"] = called.encode()
     scope["root_path"] = root
     scope["path"] = root + unquote("/" + "/".join(path.split("/")[-depth:] if depth else ()))
 

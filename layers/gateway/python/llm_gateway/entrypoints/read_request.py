@@ -20,12 +20,12 @@ class ReadRequest(Request):
 
     def __init__(self, request: Request, *, content: bytes) -> None:
         super().__init__(request.scope, request.receive)
-        self._content = content
+        self.content = content
         self._document: Any = None
         self._read: Incoming | None = None
 
     async def body(self) -> bytes:
-        return self._content
+        return self.content
 
     async def json(self) -> Any:
         """What FastAPI takes for the body. An instance of the route's schema it leaves as it is."""
@@ -35,16 +35,21 @@ class ReadRequest(Request):
         """The body's JSON value, once it was read; None where the route takes no body."""
         return self._document
 
-    async def read_as(self, schema: "type[Incoming]") -> None:
-        """Reads the body as the schema has it. Raises `MalformedRequest`, `UnsupportedMediaType` or `ValidationFailed`."""
-        if not self._content.strip():
+    async def read_as(self, schema: "type[Incoming]", *, required: bool) -> None:
+        """Reads the body as the schema has it. Raises `MalformedRequest`, `UnsupportedMediaType` or `ValidationFailed`.
+
+        There may be no body where it is not `required`.
+        """
+        if not self.content.strip():
+            if not required:
+                return
             raise MalformedRequest("The body is empty: send a JSON object.")
         media_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise UnsupportedMediaType("Send the body as application/json.")
         if self.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             raise UnsupportedMediaType("Send the body as it is: no Content-Encoding is taken.")
-        if len(self._content) > _LARGE_BYTES:
+        if len(self.content) > _LARGE_BYTES:
             self._read = await run_in_threadpool(self._read_as, schema)
         else:
             self._read = self._read_as(schema)
@@ -53,7 +58,7 @@ class ReadRequest(Request):
         from llm_gateway.entrypoints.json_body import parsed_json
         from llm_gateway.entrypoints.validation import validated
 
-        self._document = parsed_json(self._content)
+        self._document = parsed_json(self.content)
         return validated(schema, self._document)
 
 

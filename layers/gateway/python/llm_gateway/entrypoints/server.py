@@ -27,6 +27,8 @@ def serve(mounted: Iterable[Mounted], *, host: str, port: int) -> None:
         port=port,
         log_level="warning",
         access_log=False,
+        # Who asks is the other end of the connection: any program on this machine could write another address in a header.
+        proxy_headers=False,
         timeout_graceful_shutdown=10,
     )
 

@@ -1,14 +1,26 @@
-"""API keys, the secret under which they are hashed, and the nonces that their holders have signed with."""
+"""API keys, what is known of their use, and the secret under which they are hashed."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from llm_gateway.domain.keys import ApiKey
+from llm_gateway.domain.admins import Admins
+from llm_gateway.domain.keys import ApiKey, BudgetState
 from llm_gateway.ports.collections import Collection
 
 
 class KeyStore(Collection[ApiKey], Protocol):
-    """API keys."""
+    """API keys, and the list of those that are admins', which changes in one transaction with them."""
+
+    def admins(self) -> Admins: ...
+
+    def save(self, key: ApiKey, *, expected_revision: int | None, admins: Admins | None = None) -> None:
+        """Writes the key (`expected_revision` None: a new one), and with it who the admins are from now on, or neither.
+
+        Raises `AlreadyExists`; `NotFound`; and `RevisionConflict` where the key's revision is another, or where `admins` is
+        not the revision after the stored one.
+        """
+        ...
 
 
 class Pepper(Protocol):
@@ -23,4 +35,31 @@ class NonceStore(Protocol):
 
         Raises `DependencyUnavailable`, and then the nonce may be taken or not.
         """
+        ...
+
+
+class KeyUses(Protocol):
+    """When keys were used last. Every method raises `DependencyUnavailable`."""
+
+    def note(self, key_id: str, *, at: datetime) -> None:
+        """The latest time of several stays."""
+        ...
+
+    def last(self, key_ids: Sequence[str]) -> Mapping[str, datetime]:
+        """By key; without those that were never used."""
+        ...
+
+
+class FailedAttempts(Protocol):
+    def count(self, origin: str, *, now: datetime) -> float | None:
+        """Counts one more failure from `origin`. In seconds how long the next one has to wait, where this was one too many.
+
+        Raises `DependencyUnavailable`.
+        """
+        ...
+
+
+class KeyAccounts(Protocol):
+    def state(self, key: ApiKey) -> BudgetState | None:
+        """Where the key's budget stands now; None for a key without one. Raises `DependencyUnavailable`."""
         ...

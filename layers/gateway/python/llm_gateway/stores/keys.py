@@ -1,19 +1,38 @@
 """API keys in DynamoDB, read anew every time: a revoked key stops at once."""
 
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil
+from typing import Any, Final
 
-from pynamodb.attributes import UnicodeAttribute
+from botocore.exceptions import ClientError
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
-from llm_gateway.domain.keys import ApiKey
-from llm_gateway.errors import KeyNotFound
+from llm_gateway.domain.admins import Admins
+from llm_gateway.domain.keys import READABLE_AFTER_REVOCATION, ApiKey
+from llm_gateway.errors import AlreadyExists, KeyNotFound, RevisionConflict
 from llm_gateway.ports.system import Ids
+from llm_gateway.stores.changes import PreparedChange
+from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.collection import ById, DocumentItem, DynamoCollection, Kind
-from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.connection import Aws, error_code, reaching
 from llm_gateway.stores.tables import bind
 
 _INDEX: Final = "by_collection"
-_KEYS: Final = Kind(type=ApiKey, name="key", plural="API keys", not_found=KeyNotFound)
+_ADMINS: Final = "admins"
+_CANCELLED: Final = "TransactionCanceledException"
+_REFUSED: Final = "ConditionalCheckFailed"
+
+
+def _attributes(key: ApiKey) -> Mapping[str, Any]:
+    """A revoked key goes when nobody needs its name any more."""
+    if key.revoked_at is None:
+        return {}
+    return {"expires_at": ceil((key.revoked_at + READABLE_AFTER_REVOCATION).timestamp())}
+
+
+_KEYS: Final = Kind(type=ApiKey, name="key", plural="API keys", not_found=KeyNotFound, attributes=_attributes)
 
 
 class _ByCollection(GlobalSecondaryIndex["KeyItem"]):  # type: ignore[no-untyped-call]  # PynamoDB's own hook.
@@ -28,12 +47,19 @@ class _ByCollection(GlobalSecondaryIndex["KeyItem"]):  # type: ignore[no-untyped
 class KeyItem(DocumentItem):
     """Every request reads its key: under one hash key, all of them would meet on one partition.
 
-    A key's own end is inside the document. Were it the table's TTL attribute, keys would vanish from their list.
+    `expires_at` is for the table's TTL. A key's own end is inside the document: keys that expire stay in their list.
     """
 
     key_id = UnicodeAttribute(hash_key=True)
     collection = UnicodeAttribute()
+    expires_at = NumberAttribute(null=True)
     by_collection = _ByCollection()
+
+
+class AdminsItem(DocumentItem):
+    """The one item of the table that is no key. Without a collection it is in no list."""
+
+    key_id = UnicodeAttribute(hash_key=True)
 
 
 class DynamoKeyStore(DynamoCollection[ApiKey]):
@@ -42,3 +68,75 @@ class DynamoKeyStore(DynamoCollection[ApiKey]):
         super().__init__(
             _KEYS, layout=ById(items=items, collection="key", id_name="key_id", index_name=_INDEX), ids=ids
         )
+        self._aws = aws
+        self._admins = bind(AdminsItem, table=table, aws=aws)
+
+    def find(self, document_id: str) -> ApiKey | None:
+        return None if document_id == _ADMINS else super().find(document_id)
+
+    def admins(self) -> Admins:
+        try:
+            with reaching(_KEYS.plural):
+                return from_json(Admins, self._admins.get(_ADMINS, consistent_read=True).document)
+        except DoesNotExist:
+            return Admins()
+
+    def save(self, key: ApiKey, *, expected_revision: int | None, admins: Admins | None = None) -> None:
+        if admins is not None:
+            self._transact(self._saving_key(key, expected_revision), self._saving_admins(admins))
+        elif expected_revision is None:
+            self.add(key)
+        else:
+            self.replace(key, expected_revision=expected_revision)
+
+    def _saving_key(self, key: ApiKey, expected_revision: int | None) -> PreparedChange:
+        item = self._layout.new(
+            key.id, revision=key.revision, document=to_json(ApiKey, key).decode(), **_attributes(key)
+        )
+
+        def refused(met: Mapping[str, Any] | None) -> Exception:
+            if met is None:
+                return KeyNotFound(key.id)
+            if expected_revision is None:
+                return AlreadyExists(f"The key id {key.id!r} is taken.")
+            return RevisionConflict(f"The key is at revision {met['revision']['N']} by now: read it again.")
+
+        return _put(item, at=expected_revision, refused=refused)
+
+    def _saving_admins(self, admins: Admins) -> PreparedChange:
+        item = self._admins(_ADMINS, revision=admins.revision, document=to_json(Admins, admins).decode())
+        return _put(item, at=admins.revision - 1 or None, refused=lambda _: _overtaken())
+
+    def _transact(self, *changes: PreparedChange) -> None:
+        """All of them or none. One whose answer was lost is sent again, and under its token done once."""
+        operations: Any = [change.operation for change in changes]
+        with reaching(_KEYS.plural):
+            try:
+                self._aws.dynamodb.transact_write_items(TransactItems=operations, ClientRequestToken=self._ids.ulid())
+            except ClientError as fault:
+                if error_code(fault) != _CANCELLED:
+                    raise
+                raise _why(fault.response["CancellationReasons"], changes) from None
+
+
+def _put(
+    item: DocumentItem, *, at: int | None, refused: Callable[[Mapping[str, Any] | None], Exception]
+) -> PreparedChange:
+    """In the place of the item at revision `at`, None where there is to be none."""
+    revision = type(item).revision
+    request = item.get_save_kwargs_from_instance(
+        condition=revision.does_not_exist() if at is None else revision == at,
+        return_values_on_condition_failure="ALL_OLD",
+    )
+    return PreparedChange(operation={"Put": request}, refused=refused)
+
+
+def _why(reasons: Sequence[Mapping[str, Any]], changes: Sequence[PreparedChange]) -> Exception:
+    for change, reason in zip(changes, reasons, strict=True):
+        if reason["Code"] == _REFUSED:
+            return change.refused(reason.get("Item"))
+    return _overtaken()
+
+
+def _overtaken() -> RevisionConflict:
+    return RevisionConflict("Another admin's key has changed at the same time: read it again.")

@@ -108,8 +108,8 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     ),
     "last_admin": ErrorCode(
         409,
-        "Nobody could manage the gateway any more: this is the last key with the role `admin`.",
-        "Make another admin key first.",
+        "Nobody could manage the gateway any more: no other active key has the role `admin`, or none that lasts as long.",
+        "Make another admin key first, or move the end of one.",
     ),
     "prompt_in_use": ErrorCode(
         409,

@@ -31,6 +31,14 @@ _OPENAI: Final = {
     "credentials": {"api_key": "sk-your-own-key"},
 }
 
+_TEAM: Final = {
+    "name": "Support team",
+    "role": "caller",
+    "limits": {"requests_per_minute": 60},
+    "budget_usd": {"amount": "25.00", "period": "month"},
+    "tags": ["support"],
+}
+
 EXAMPLES: Final[Mapping[str, Mapping[str, dict[str, Any]]]] = {
     "run_query": {
         "A question": _QUESTION,
@@ -45,6 +53,17 @@ EXAMPLES: Final[Mapping[str, Mapping[str, dict[str, Any]]]] = {
     "stream_query": {"A question": _QUESTION},
     "create_provider": {"A server of one's own": {"id": "ollama", **_OLLAMA}, "OpenAI, not enabled yet": _OPENAI},
     "update_provider": {"Another model": {**_OLLAMA, "default_model": "llama3.1"}},
+    "create_key": {
+        "A team's key": _TEAM,
+        "A key for three months that signs": {
+            "name": "Nightly job",
+            "role": "caller",
+            "expires_at": "2099-03-31T00:00:00Z",
+            "require_signature": True,
+        },
+    },
+    "update_key": {"Another limit, and no end": {"limits": {"requests_per_minute": 120}, "expires_at": None}},
+    "rotate_key": {"Both secrets for an hour": {"overlap_s": 3600}},
 }
 # What parameters of a path are filled with; a query's id comes from its answer.
 PARAMETERS: Final[Mapping[str, str]] = {"provider_id": "local", "code": "rate_limited"}

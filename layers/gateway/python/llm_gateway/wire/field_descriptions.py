@@ -6,6 +6,8 @@ Defaults and bounds that a schema itself states are added to these words from th
 from collections.abc import Mapping
 from typing import Final
 
+from llm_gateway.wire import key_descriptions
+
 _MODEL: Final = {
     "name": "The model's name, as the vendor's API takes it.",
     "aliases": "Other names that a query may ask for it by; at most 20. Empty by default.",
@@ -174,6 +176,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "requests_remaining": "Requests that may be sent at once now; null: no limit.",
         "tokens_remaining": "Tokens that may be sent at once now; null: no limit.",
     },
+    **key_descriptions.FIELDS,
     # Queries
     "QueryRequest": {
         **_ASKING,
@@ -316,6 +319,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 PARAMETERS: Final[Mapping[str, str]] = {
     "provider_id": "The provider's id.",
+    "key_id": "The key's id.",
     "query_id": "The query's id, from its answer.",
     "code": "An error's `code`.",
     "limit": "How many items a page has at most.",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
@@ -119,6 +119,10 @@ class Revised(Outgoing):
 
     def etag(self) -> str:
         return f'"{self.revision}"'
+
+    def as_replayed(self) -> Self:
+        """What is kept, and shown again to whoever repeats the request under its Idempotency-Key."""
+        return self
 
 
 class PageOf(Outgoing, Generic[T]):

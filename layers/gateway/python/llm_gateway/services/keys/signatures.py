@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from llm_gateway.domain.signatures import WINDOW_S, Claim, SignedRequest, check_age, claim_of
+from llm_gateway.domain.keys import ApiKey
+from llm_gateway.domain.signatures import WINDOW_S, Claim, SignedRequest, check_age, claim_of, signing_secret
 from llm_gateway.errors import SignatureInvalid, SignatureReplayed
-from llm_gateway.ports.keys import NonceStore
+from llm_gateway.ports.keys import KeyStore, NonceStore, Pepper
 from llm_gateway.ports.system import Clock
 
 # A signature is good from its `created` - 300 s to its `created` + 300 s, both included; the clocks of two machines may differ.
@@ -20,8 +21,19 @@ KEPT_S: Final = 2 * WINDOW_S + 1 + _CLOCK_SLACK_S
 class Signatures:
     """First `claim`, which asks no store; then, once the key that it names was read, `verify`."""
 
+    store: KeyStore
+    pepper: Pepper
     nonces: NonceStore
     clock: Clock
+
+    def authenticate(self, request: SignedRequest) -> ApiKey:
+        """The key that signed `request`. Raises `SignatureInvalid`, `SignatureExpired`, `SignatureReplayed`."""
+        claim = self.claim(request)
+        key = self.store.find(claim.key_id)
+        self.verify(claim, self._secrets(key) if key else ())
+        if key is None:
+            raise SignatureInvalid
+        return key
 
     def claim(self, request: SignedRequest) -> Claim:
         """What the signature of `request` claims. Raises `SignatureInvalid` or `SignatureExpired`."""
@@ -43,3 +55,7 @@ class Signatures:
             raise SignatureReplayed(
                 "A request with this nonce was accepted before. Sign each request, a repeated one too, with a nonce of its own."
             )
+
+    def _secrets(self, key: ApiKey) -> list[bytes]:
+        valid, pepper = key.valid_secrets(self.clock.now()), self.pepper.value()
+        return [signing_secret(pepper, key_id=key.id, generation=each.generation).encode() for each in valid]

@@ -1,0 +1,12 @@
+"""DELETE /api/v1/llm/keys/{key_id}: revoke an API key."""
+
+from llm_gateway.entrypoints.aws import Gateway, IfMatch, endpoint, lambda_handler
+
+
+@endpoint
+def revoke_key(key_id: str, expected: IfMatch, gateway: Gateway) -> None:
+    """Revokes a key: its next request is refused. It can be read for 90 days. The last admin key cannot be revoked."""
+    gateway.keys.revoke(key_id, expected=expected)
+
+
+handler = lambda_handler(revoke_key)

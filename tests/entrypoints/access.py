@@ -1,0 +1,65 @@
+"""The contract's table of roles, written down apart from the code: who may call which endpoint, and what is answered."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from llm_gateway.access import Endpoint
+from llm_gateway.domain.keys import Role
+from llm_gateway.endpoints import BASE_PATH, ENDPOINTS
+
+from tests.entrypoints.conftest import PROVIDER, QUESTION
+
+ADMIN, OPERATOR, EDITOR, CALLER, AUDITOR = Role.ADMIN, Role.OPERATOR, Role.PROMPT_EDITOR, Role.CALLER, Role.AUDITOR
+EVERYBODY: Final = frozenset(Role)
+ASKERS: Final = frozenset({ADMIN, EDITOR, CALLER})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """A row of the matrix. Whoever may is answered with `status`, everybody else with 403.
+
+    `own` says that the route is about a query: then `status` is for one's own, and another's is answered as in `anothers`, with
+    404 where the role is not there.
+    """
+
+    may: frozenset[Role]
+    status: int = 200
+    body: Any = None
+    own: bool = False
+    anothers: Mapping[Role, int] = field(default_factory=dict)
+
+
+PUBLIC: Final = {("GET", "/health"), ("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/errors/{code}")}
+ACCESS: Final[dict[tuple[str, str], Cells]] = {
+    ("POST", "/providers"): Cells(may=frozenset({ADMIN, OPERATOR}), status=201, body=PROVIDER | {"id": "new"}),
+    ("GET", "/providers"): Cells(may=EVERYBODY),
+    ("GET", "/providers/{provider_id}"): Cells(may=EVERYBODY),
+    ("PUT", "/providers/{provider_id}"): Cells(may=frozenset({ADMIN, OPERATOR}), body=PROVIDER),
+    ("DELETE", "/providers/{provider_id}"): Cells(may=frozenset({ADMIN, OPERATOR}), status=204),
+    ("GET", "/providers/{provider_id}/status"): Cells(may=frozenset({ADMIN, OPERATOR, AUDITOR})),
+    ("POST", "/keys"): Cells(may=frozenset({ADMIN}), status=201, body={"name": "A key", "role": "caller"}),
+    ("GET", "/keys"): Cells(may=frozenset({ADMIN, AUDITOR})),
+    ("GET", "/keys/self"): Cells(may=EVERYBODY),
+    ("GET", "/keys/{key_id}"): Cells(may=frozenset({ADMIN, AUDITOR})),
+    ("PATCH", "/keys/{key_id}"): Cells(may=frozenset({ADMIN}), body={"name": "Another name"}),
+    ("DELETE", "/keys/{key_id}"): Cells(may=frozenset({ADMIN}), status=204),
+    ("POST", "/keys/{key_id}/rotate"): Cells(may=frozenset({ADMIN}), body={"overlap_s": 60}),
+    ("POST", "/query"): Cells(may=ASKERS, body=QUESTION),
+    ("POST", "/query/stream"): Cells(may=ASKERS, body=QUESTION),
+    ("GET", "/query/{query_id}/status"): Cells(may=ASKERS | {AUDITOR}, own=True, anothers={ADMIN: 200, AUDITOR: 200}),
+    ("GET", "/query/{query_id}/result"): Cells(may=ASKERS, own=True, anothers={ADMIN: 200}),
+    ("GET", "/query/{query_id}/stream"): Cells(may=ASKERS, own=True, anothers={ADMIN: 200}),
+    ("POST", "/query/{query_id}/cancel"): Cells(may=ASKERS, own=True, anothers={ADMIN: 200}),
+    ("DELETE", "/query/{query_id}"): Cells(may=ASKERS, status=204, own=True, anothers={ADMIN: 204}),
+}
+GUARDED: Final = [row for row in ENDPOINTS if row.permission is not None]
+
+
+def cells_of(row: Endpoint) -> Cells:
+    return ACCESS[row.method, row.path.removeprefix(BASE_PATH)]
+
+
+def path_of(row: Endpoint, **ids: str) -> str:
+    return re.sub(r"\{(\w+)\}", lambda variable: ids.get(variable[1], "nobody"), row.path)
