@@ -1,7 +1,7 @@
 """POST /api/v1/llm/query/{query_id}/cancel: stop a query."""
 
 from llm_gateway.entrypoints.aws import Caller, Gateway, endpoint, lambda_handler
-from llm_gateway.wire.answers import StatusShown
+from llm_gateway.wire.query_status import StatusShown
 
 
 @endpoint

@@ -1,7 +1,7 @@
 """GET /api/v1/llm/query/{query_id}/status: where a query stands."""
 
 from llm_gateway.entrypoints.aws import Caller, Gateway, Wait, endpoint, lambda_handler
-from llm_gateway.wire.answers import StatusShown
+from llm_gateway.wire.query_status import StatusShown
 
 
 @endpoint

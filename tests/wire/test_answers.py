@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from llm_gateway.domain.chat import ToolCall
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, CacheNote, Output, QueryStatus
-from llm_gateway.wire.answers import AcceptedShown, AnswerShown, StatusShown
+from llm_gateway.wire.answers import AnswerShown
+from llm_gateway.wire.query_status import AcceptedShown, StatusShown
 
 from tests.stores.values import answer, problem, query, succeeded
 

@@ -19,21 +19,10 @@ from llm_gateway.domain.chat import (
     ToolChoice,
     Usage,
 )
+from llm_gateway.domain.query_status import QueryStatus as QueryStatus
 from llm_gateway.errors import GatewayError
 
 Mode = Literal["sync", "async", "stream"]
-
-
-class QueryStatus(StrEnum):
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def finished(self) -> bool:
-        return self in (QueryStatus.SUCCEEDED, QueryStatus.FAILED, QueryStatus.CANCELLED)
 
 
 LOST_AFTER_S: Final = 60

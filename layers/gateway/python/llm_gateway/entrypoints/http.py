@@ -49,18 +49,21 @@ def endpoint(handler: Callable[..., Any]) -> Mounted:
     return Mounted(row_named(handler.__name__), handler)
 
 
-def app_of(*mounted: Mounted, gateway: Callable[[], bootstrap.Gateway] = gateway) -> FastAPI:
-    """An app with these endpoints. It publishes no schema of its own: `get_openapi` serves the whole one."""
+def app_of(*mounted: Mounted, gateway: Callable[[], bootstrap.Gateway] = gateway, described: bool = False) -> FastAPI:
+    """An app with these endpoints. It publishes no schema of its own: `get_openapi` serves the whole one.
+
+    What its routes answer with is `described` for who writes that one; serving needs no description, and starts sooner without.
+    """
     app = FastAPI(title="LLM gateway", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.gateway = gateway
     for one in mounted:
-        _mount(app, one)
+        _mount(app, one, described=described)
     render_framework_errors(app)
     app.add_middleware(Observed)
     return app
 
 
-def _mount(app: FastAPI, mounted: Mounted) -> None:
+def _mount(app: FastAPI, mounted: Mounted, *, described: bool) -> None:
     row, handler = mounted.row, mounted.handler
     known, headers = set[str](), set[str]()
     # Monitors and browsers add parameters of their own to what is public.
@@ -77,11 +80,7 @@ def _mount(app: FastAPI, mounted: Mounted) -> None:
         methods=[row.method],
         name=row.name,
         status_code=row.status,
-        response_model=_schema(handler),
-        response_class=_response_class(handler),
-        responses=_problems() if row.permission or "{" in row.path else None,
-        summary=row.name.replace("_", " ").capitalize(),
-        description=inspect.getdoc(handler),
+        **_description(mounted) if described else {"response_model": None},
     )
     for route in router.routes:
         known.update(_parameters_of(route, QueryParameter))
@@ -89,10 +88,18 @@ def _mount(app: FastAPI, mounted: Mounted) -> None:
     app.include_router(router)
 
 
-def _problems() -> dict[int | str, dict[str, Any]]:
+def _description(mounted: Mounted) -> dict[str, Any]:
+    """What the document tells of a route beside what it takes."""
     from llm_gateway.wire.problems import Problem
 
-    return {"default": {"model": Problem}}
+    row, handler = mounted.row, mounted.handler
+    return {
+        "response_model": _schema(handler),
+        "response_class": _response_class(handler),
+        "responses": {"default": {"model": Problem}} if row.permission or "{" in row.path else None,
+        "summary": row.name.replace("_", " ").capitalize(),
+        "description": inspect.getdoc(handler),
+    }
 
 
 def _parameters_of(route: BaseRoute, kind: type[QueryParameter | HeaderParameter]) -> set[str]:

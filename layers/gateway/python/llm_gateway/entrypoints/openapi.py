@@ -97,7 +97,7 @@ def openapi_json(mounted: Iterable[Mounted]) -> str:
         description=_DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         tags=[{"name": name, "description": words} for area, (name, words) in _TAGS.items() if AREAS.get(area)],
-        routes=app_of(*mounted).routes,
+        routes=app_of(*mounted, described=True).routes,
         # Relative to the document's own address: behind a stage or a base path the API is beside it.
         servers=[{"url": "."}],
     )

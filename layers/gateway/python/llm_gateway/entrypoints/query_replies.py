@@ -8,7 +8,8 @@ from llm_gateway.domain.idempotency import Replayed
 from llm_gateway.endpoints import BASE_PATH
 from llm_gateway.entrypoints.prefix import address
 from llm_gateway.entrypoints.replies import Reply
-from llm_gateway.wire.answers import AcceptedShown, AnswerShown, CutShortShown, ResultShown, StatusShown
+from llm_gateway.wire.answers import AnswerShown, CutShortShown, ResultShown
+from llm_gateway.wire.query_status import AcceptedShown, StatusShown
 
 if TYPE_CHECKING:
     from llm_gateway.domain.queries import Query

@@ -6,9 +6,10 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from llm_gateway.domain.chat import FinishReason
-from llm_gateway.domain.queries import Query, QueryAnswer, QueryProblem, QueryStatus, QuerySummary
+from llm_gateway.domain.queries import Query, QueryAnswer, QueryProblem, QueryStatus
 from llm_gateway.wire.attempts import AttemptShown
 from llm_gateway.wire.problems import Problem
+from llm_gateway.wire.query_status import StatusShown
 from llm_gateway.wire.schema import Outgoing, Timestamp, Usd
 
 
@@ -54,30 +55,6 @@ class LatencyShown(Outgoing):
     provider: int
     waiting: int
     overhead: int
-
-
-class StatusShown(Outgoing):
-    """Where a query stands."""
-
-    id: str
-    status: QueryStatus
-    attempts: int
-    created_at: Timestamp
-    started_at: Timestamp | None
-    completed_at: Timestamp | None
-    error: Problem | None
-
-    @classmethod
-    def of(cls, query: QuerySummary) -> "StatusShown":
-        return cls(
-            id=query.id,
-            status=query.status,
-            attempts=query.attempts,
-            created_at=query.created_at,
-            started_at=query.started_at,
-            completed_at=query.completed_at,
-            error=Problem.of(query.problem, query_id=query.id) if query.problem else None,
-        )
 
 
 class AnswerShown(Outgoing):
@@ -136,20 +113,6 @@ class CutShortShown(AnswerShown):
     @classmethod
     def cut_by(cls, problem: QueryProblem, shown: AnswerShown) -> "CutShortShown":
         return cls(**dict(shown), error=Problem.of(problem, query_id=shown.id))
-
-
-class AcceptedShown(Outgoing):
-    """A query that was taken on; where to ask for its end."""
-
-    id: str
-    status: QueryStatus
-    status_url: str
-    result_url: str
-
-    @classmethod
-    def of(cls, query: QuerySummary, *, at: str) -> "AcceptedShown":
-        """`at` is where the query is for the client who sent it."""
-        return cls(id=query.id, status=QueryStatus.QUEUED, status_url=f"{at}/status", result_url=f"{at}/result")
 
 
 ResultShown = CutShortShown | AnswerShown | StatusShown
