@@ -198,7 +198,10 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     "AssistantMessage": {
         **_MESSAGE,
         "content": "What the model said; null where it only called tools.",
-        "refusal": "Accepted where it is null, as OpenAI's answers have it.",
+        **dict.fromkeys(
+            ("annotations", "audio", "function_call", "refusal"),
+            "Accepted where it is empty, as OpenAI's SDK sends it.",
+        ),
         "tool_calls": "The calls it asked for; at most 128.",
     },
     "ToolMessage": {**_MESSAGE, "tool_call_id": "Which call this answers.", "content": "What the tool answered."},
