@@ -48,7 +48,7 @@ def guarded(row: Endpoint) -> type[APIRoute]:
                         key = await run_in_threadpool(key_behind, whole, whole.content)
                         state.caller = key.caller()
                         _check_permission(state.caller, row)
-                    if body is not None:
+                    if body is not None and schema is not None:
                         await whole.read_as(schema, required=body.is_required())
                     response = await _handled(whole, handle, left=state.left)
                 except Exception as error:
