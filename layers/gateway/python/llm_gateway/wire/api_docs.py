@@ -13,7 +13,6 @@ from string import Template
 from typing import Literal
 
 from llm_gateway.errors import ErrorPageNotFound
-from llm_gateway.wire.error_codes import ERROR_CODES
 from llm_gateway.wire.schema import Outgoing
 
 _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
@@ -39,6 +38,8 @@ def docs_page() -> str:
 
 def error_page(code: str) -> str:
     """What `code` means and what to do about it. Raises `ErrorPageNotFound` for a code that the API does not have."""
+    from llm_gateway.wire.error_codes import ERROR_CODES
+
     error = ERROR_CODES.get(code)
     if error is None:
         raise ErrorPageNotFound("There is no such error code. The routes and their errors are listed at /docs.")
