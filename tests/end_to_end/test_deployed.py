@@ -239,7 +239,7 @@ def test_a_mistake_is_named(name: str, caller: Client) -> None:
 def test_outside_the_base_path_there_is_nothing(http: httpx2.Client) -> None:
     assert [problem(http.get(path)) for path in ("/", "/nothing", "/health/nothing")] == [(404, "route_not_found")] * 3
     wrong = http.request("DELETE", "/health")
-    assert (problem(wrong), wrong.headers["allow"]) == ((405, "method_not_allowed"), "GET")
+    assert (problem(wrong), wrong.headers["allow"]) == ((405, "method_not_allowed"), "GET, HEAD")
 
 
 @pytest.mark.parametrize("key", [None, "llmgw_nonsense", "llmgw_01KAWZ00000000000000000000_of-nobody"])
