@@ -9,7 +9,7 @@ from typing import Any
 
 import uvicorn
 from llm_gateway.domain.keys import Role
-from llm_gateway.entrypoints.server import local_app
+from llm_gateway.entrypoints.server import config_of, local_app
 
 from functions.__main__ import every_endpoint
 from tests.adapters.gateway import FakeGateway
@@ -25,7 +25,7 @@ class Serving:
         self.port: int = self.listening.getsockname()[1]
         app = local_app(every_endpoint(), host="127.0.0.1")
         app.state.gateway = lambda: gateway
-        self.server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+        self.server = uvicorn.Server(config_of(app, host="127.0.0.1", port=self.port))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listening]})
 
     def __enter__(self) -> "Serving":

@@ -38,7 +38,7 @@ def guarded(row: Endpoint) -> type[APIRoute]:
         def get_route_handler(self) -> Handle:
             handle = super().get_route_handler()
             body = self.body_field.field_info if self.body_field else None
-            schema = _schema(body.annotation) if body else None
+            schema: Any = _schema(body.annotation) if body else None
 
             async def guarded_handle(request: Request) -> Response:
                 state = state_of(request)

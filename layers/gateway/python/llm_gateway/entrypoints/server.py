@@ -16,18 +16,24 @@ from llm_gateway.entrypoints.problems import render
 from llm_gateway.entrypoints.visitors import NoOtherSites, is_loopback
 from llm_gateway.errors import Forbidden
 
+# A query holds a thread while its provider works.
 _THREADS = 256
 
 
 def serve(mounted: Iterable[Mounted], *, host: str, port: int) -> None:
-    """Serves until it is told to stop. A query holds a thread while its provider works, hence so many of them."""
-    uvicorn.run(
-        local_app(mounted, host=host),
+    """Serves until it is told to stop."""
+    uvicorn.Server(config_of(local_app(mounted, host=host), host=host, port=port)).run()
+
+
+def config_of(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
+    """How `app` is served on a machine of one's own."""
+    return uvicorn.Config(
+        app,
         host=host,
         port=port,
         log_level="warning",
         access_log=False,
-        # Who asks is the other end of the connection: any program on this machine could write another address in a header.
+        # The other end of the connection has sent a request: any program on this machine could write another address in a header.
         proxy_headers=False,
         timeout_graceful_shutdown=10,
     )

@@ -1,4 +1,4 @@
-"""Failed authentication, counted by address in the table of limits: one conditional write for each that counts."""
+"""Failed authentication, counted by address in the table of limits: one conditional write each, two while the bucket fills."""
 
 from datetime import datetime
 from math import ceil
