@@ -34,6 +34,8 @@ _ACTIONS: Final[dict[Resource, _Actions]] = {
 }
 # To read alone: whoever could write a key could give itself any role.
 _AUTHENTICATION = ("dynamodb:GetItem",)
+# What the door notes of those who come: the nonces they have signed with, failures by address, and when a key was used.
+_NOTES = ("nonce#*", "failed#*", "used#*")
 _KEY_ACTIONS = (
     "kms:Decrypt",
     "kms:DescribeKey",
@@ -86,7 +88,7 @@ def variables(row: Row, data: DataStack) -> dict[str, str]:
     names = {name for resource in row.reads | row.writes for name in _VARIABLES[resource]}
     names |= {"RETENTION_DAYS", "ALLOW_PRIVATE_ADDRESSES"}
     if isinstance(row, Endpoint):
-        names |= {"KEYS_TABLE", "PEPPER_SECRET_ID"} | ({"KEEP_ALIVE_S"} if row.streams else set())
+        names |= {"KEYS_TABLE", "LIMITS_TABLE", "PEPPER_SECRET_ID"} | ({"KEEP_ALIVE_S"} if row.streams else set())
     return {name: data.variables[name] for name in sorted(names)}
 
 
@@ -128,6 +130,12 @@ def _arns(resource: Resource, data: DataStack) -> list[str]:
 def _authentication(data: DataStack) -> list[iam.PolicyStatement]:
     return [
         _allow("Authentication", _AUTHENTICATION, [data.tables[Resource.KEYS].table_arn]),
+        _allow(
+            "Notes",
+            ["dynamodb:UpdateItem"],
+            [data.tables[Resource.LIMITS].table_arn],
+            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(_NOTES)}},
+        ),
         _allow("Pepper", ["secretsmanager:GetSecretValue"], [_secrets(data, data.pepper_prefix)]),
     ]
 

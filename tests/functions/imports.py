@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from llm_gateway.bootstrap import Gateway
-from llm_gateway.domain.keys import Role
+from llm_gateway.domain.keys import KeySpec, Role
 from llm_gateway.outside import Outside
 
 from local_aws.runtime_api import rest_api_event
@@ -82,7 +82,8 @@ def measured() -> dict[str, Any]:
         settings = deploy(aws, name=f"test-{uuid4().hex[:12]}")
         outside = Outside(settings)
         vars(outside)["aws"] = aws
-        key, secret = Gateway(settings, outside).keys.create(name="reader", role=Role.ADMIN)
+        issued = Gateway(settings, outside).keys.create(KeySpec(name="reader", role=Role.ADMIN))
+        key, secret = issued.key, issued.secret
         outside.query_store.add(succeeded(query(QUERY_ID, owner=key.id)))
         environment = environment_of(settings, endpoint=endpoint)
         return {name: _imports(name, path, secret=secret, environment=environment) for name, path in ASKED.items()}

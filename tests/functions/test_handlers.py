@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -31,8 +32,7 @@ def _provider(provider_id: str, base_url: str = "http://127.0.0.1:9/v1", **chang
 
 
 def _path(row: Endpoint) -> str:
-    path = row.path.replace("{provider_id}", "nobody").replace("{query_id}", "nobody")
-    return path.replace("{code}", "rate_limited")
+    return re.sub(r"\{\w+\}", "nobody", row.path.replace("{code}", "rate_limited"))
 
 
 @pytest.mark.parametrize("row", ENDPOINTS, ids=lambda row: row.name)

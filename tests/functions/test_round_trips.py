@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from httpx2 import Response
 from llm_gateway.bootstrap import Gateway
@@ -16,6 +17,7 @@ from llm_gateway.entrypoints.http import app_of
 from llm_gateway.outside import Outside
 from llm_gateway.ports.queries import Delivery
 from llm_gateway.stores.connection import Aws
+from llm_gateway_client.signing import SignatureAuth
 from starlette.testclient import TestClient
 
 from functions.__main__ import every_endpoint
@@ -102,9 +104,16 @@ class Deployment:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.secret}"}
 
-    def ask(self, path: str = QUERY, *, key: str | None = None, **changes: Any) -> Measured:
-        headers = self.headers | ({"Idempotency-Key": key} if key else {})
-        return self._measured(lambda: self.client.post(path, json=QUESTION | changes, headers=headers))
+    def ask(
+        self, path: str = QUERY, *, key: str | None = None, auth: SignatureAuth | None = None, **changes: Any
+    ) -> Measured:
+        headers = ({} if auth else self.headers) | ({"Idempotency-Key": key} if key else {})
+        request = httpx.Request("POST", f"http://testserver{path}", json=QUESTION | changes, headers=headers)
+        if auth is not None:
+            next(auth.auth_flow(request))
+        return self._measured(
+            lambda: self.client.post(path, content=request.content, headers=request.headers.multi_items())
+        )
 
     def work(self, **changes: Any) -> Measured:
         """What a worker does for a query that is accepted now; `response` is its result."""
@@ -263,3 +272,14 @@ def test_a_worker_leaves_the_cache_alone_where_it_is_not_wanted(deployment: Depl
     measured = deployment.work(cache="bypass", **DETERMINISTIC)
     assert measured.before == [{"queries"}, {"limits"}]
     assert measured.after == [{"queries", "limits"}]
+
+
+def test_a_signed_query_takes_one_round_more(warm: Callable[..., Measured], deployment: Deployment) -> None:
+    spec = KeySpec(name="signs", role=Role.CALLER, require_signature=True)
+    issued = deployment.gateway.keys.create(spec)
+    auth = SignatureAuth(issued.key.id, issued.signing_secret)
+    # Its first use is noted, after the answer.
+    assert [len(warm(auth=auth).after) for _ in range(2)] == [2, 1]
+    signed = warm(auth=auth)
+    assert signed.before == [{"keys"}, {"limits"}, {"limits"}]
+    assert signed.after == [{"queries", "limits"}]

@@ -17,7 +17,13 @@ READ_SECRET = "secretsmanager:GetSecretValue"
 WRITE_SECRET = ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret"]
 CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
 EVERYWHERE = {"Log": WRITE_LOG, "Key": [f"kms:{action}" for action in USE_KEY]}
-AUTHENTICATED = {**EVERYWHERE, "Authentication": READ_ITEMS, "Pepper": READ_SECRET}
+AUTHENTICATED = {
+    **EVERYWHERE,
+    "Authentication": READ_ITEMS,
+    "Notes": "dynamodb:UpdateItem",
+    "Pepper": READ_SECRET,
+}
+READ_KEYS = [*LIST_ITEMS, "dynamodb:BatchGetItem"]
 ASKING = {
     "Providers": LIST_ITEMS,
     "Credentials": READ_SECRET,
@@ -62,6 +68,8 @@ def test_public_functions_may_nothing_but_log(row):
     [
         ("list_providers", {**AUTHENTICATED, "Providers": LIST_ITEMS}),
         ("create_provider", {**AUTHENTICATED, "Providers": WRITE_ITEMS, "Credentials": WRITE_SECRET}),
+        ("list_keys", {**AUTHENTICATED, "Keys": READ_KEYS, "Limits": "dynamodb:BatchGetItem"}),
+        ("update_key", {**AUTHENTICATED, "Keys": [*READ_KEYS, *WRITE_ITEMS], "Limits": "dynamodb:BatchGetItem"}),
         ("get_query_status", {**AUTHENTICATED, "Queries": READ_ITEMS}),
         (
             "get_query_result",
@@ -74,6 +82,25 @@ def test_public_functions_may_nothing_but_log(row):
 def test_a_function_may_do_what_its_row_says(row, expected):
     may = actions(row)
     assert {sid: may.get(sid) for sid in expected} == expected
+
+
+def test_nothing_writes_keys_but_what_manages_them():
+    writers = set()
+    for row in ROWS:
+        for statement in granted(row.name).values():
+            writes = "dynamodb:PutItem" in json.dumps(statement["Action"])
+            if writes and "Keys" in json.dumps(statement["Resource"]):
+                writers.add(row.name)
+    assert writers == {"create_key", "update_key", "revoke_key", "rotate_key"}
+
+
+def test_the_door_writes_its_own_notes_and_nothing_else():
+    statement = granted("get_provider")["Notes"]
+    assert statement["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["nonce#*", "failed#*", "used#*"]}
+    }
+    assert "Limits" in json.dumps(statement["Resource"])
+    assert "Limits" not in granted("get_provider")
 
 
 @pytest.mark.parametrize("row", STACKS)
@@ -105,7 +132,7 @@ def test_a_function_knows_the_names_of_what_it_was_granted_and_no_others(row):
     elif row.permission is None:
         assert knows(row.name) == set()
     else:
-        assert knows(row.name) - TUNING == granted | {"KEYS_TABLE", "PEPPER_SECRET_ID"}
+        assert knows(row.name) - TUNING == granted | {"KEYS_TABLE", "LIMITS_TABLE", "PEPPER_SECRET_ID"}
 
 
 @pytest.mark.parametrize(
