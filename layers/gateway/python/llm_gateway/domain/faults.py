@@ -18,11 +18,13 @@ ProviderFault                    one candidate's failure: another may still answ
 └── ProviderRejected             422 validation_failed: the request itself is at fault, nobody else is asked
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from llm_gateway.domain.chat import ChatAnswer, Usage
-from llm_gateway.domain.providers import Timeouts
 from llm_gateway.errors import GatewayError
+
+if TYPE_CHECKING:
+    from llm_gateway.domain.providers import Timeouts
 
 
 class ProviderFault(GatewayError):
@@ -131,7 +133,7 @@ class ProviderTimeout(ProviderFault):
         self.limit, self.limit_s = limit, limit_s
         self.detail = f"The provider did not answer within {limit_s:.4g} s ({limit})."
 
-    def hold_against(self, configured: Timeouts) -> None:
+    def hold_against(self, configured: "Timeouts") -> None:
         """A `total_s` that is shorter than the configured one is what the query's `timeout_s` left of it."""
         if self.limit == "total_s" and self.limit_s is not None and self.limit_s < configured.longest_s:
             self.struck_by("what timeout_s left for it", self.limit_s)
