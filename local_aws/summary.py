@@ -8,6 +8,7 @@ from local_aws.api import BASE_PATH
 
 QUESTION: Final = "What is photosynthesis? Answer in one sentence."
 NEXT_QUESTION: Final = "Name three fruits."
+NEW_KEY: Final = {"name": "My application", "role": "caller", "limits": {"requests_per_minute": 60}}
 END: Final = "\n  Ctrl-C stops everything."
 
 
@@ -34,7 +35,10 @@ def text(*, base_url: str, key: str, answer: dict[str, Any], aws_url: str) -> st
   Try
     {_curl(base_url, key, "/query", query(NEXT_QUESTION))}
     {_curl(base_url, key, f"/query/{answer['id']}/result")}
-    {_curl(base_url, key, "/providers")}"""
+    {_curl(base_url, key, "/providers")}
+
+  A key for an application, which may ask 60 times a minute
+    {_curl(base_url, key, "/keys", NEW_KEY)}"""
 
 
 def deployed_text(*, base_url: str, key: str, aws_url: str) -> str:
@@ -46,7 +50,10 @@ def deployed_text(*, base_url: str, key: str, aws_url: str) -> str:
 
   Try
     curl -sS {base_url}/health
-    {_curl(base_url, key, "/providers")}"""
+    {_curl(base_url, key, "/providers")}
+
+  A key for an application, which may ask 60 times a minute
+    {_curl(base_url, key, "/keys", NEW_KEY)}"""
 
 
 def _curl(base_url: str, key: str, path: str, body: dict[str, Any] | None = None) -> str:

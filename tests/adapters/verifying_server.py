@@ -12,8 +12,10 @@ from llm_gateway.errors import GatewayError
 from llm_gateway.instruments.system import SystemClock
 from llm_gateway.services.keys.signatures import Signatures
 
+from tests.adapters.key_store import InMemoryKeyStore
 from tests.adapters.loopback_server import LoopbackServer
 from tests.adapters.nonce_store import InMemoryNonceStore
+from tests.adapters.pepper import FixedPepper
 
 
 @dataclass
@@ -22,7 +24,11 @@ class Verifier:
 
     secrets: dict[str, list[bytes]]
     address: str = ""
-    signatures: Signatures = field(default_factory=lambda: Signatures(nonces=InMemoryNonceStore(), clock=SystemClock()))
+    signatures: Signatures = field(
+        default_factory=lambda: Signatures(
+            store=InMemoryKeyStore(), pepper=FixedPepper(), nonces=InMemoryNonceStore(), clock=SystemClock()
+        )
+    )
     seen: list[SignedRequest] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
 

@@ -1,0 +1,91 @@
+"""docs/keys.md, run as it stands against the gateway: every command, in one shell, from top to bottom."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import llm_gateway_client
+import pytest
+from llm_gateway.domain.failed_attempts import FAILURES
+from llm_gateway.domain.keys import KeySpec, Role
+from llm_gateway.entrypoints.keys import main
+
+from tests.adapters.answering import AnsweringProviders
+from tests.adapters.gateway import FakeGateway
+from tests.entrypoints.access import ACCESS
+from tests.entrypoints.conftest import PROVIDER
+from tests.entrypoints.serving import Serving
+
+PAGE = (Path(__file__).parents[2] / "docs/keys.md").read_text(encoding="utf-8")
+CLIENT = Path(llm_gateway_client.__file__).parents[1]
+_END = '\nprintf \'\\n%s\\n%s\\n\' "$KEY_ID" "$SIGNING_SECRET"\n'
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def gateway() -> FakeGateway:
+    return FakeGateway()
+
+
+def run(*command: str, **variables: str) -> str:
+    environment = {"PATH": os.environ["PATH"], "NO_PROXY": "*", "PYTHONPATH": str(CLIENT), **variables}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.skipif(
+    not all(shutil.which(tool) for tool in ("bash", "curl", "jq", "openssl")),
+    reason="bash, curl, jq, openssl are needed",
+)
+def test_the_page_runs_from_top_to_bottom(gateway: FakeGateway) -> None:
+    with Serving(gateway) as serving:
+        provider = PROVIDER | {"default_model": "SmolLM2-135M-Instruct"}
+        assert serving.call("POST", "/api/v1/llm/providers", provider)[0].status == 201
+        url = f"http://127.0.0.1:{serving.port}"
+        script = "\n".join(blocks("bash")) + _END
+        out = run("bash", "-euo", "pipefail", "-c", script, GATEWAY_URL=url, ADMIN_KEY=serving.key)
+        key_id, signing_secret = out.splitlines()[-2:]
+        (recipe,) = blocks("python")
+        said = run(
+            sys.executable, "-W", "error", "-c", recipe, GATEWAY_URL=url, KEY_ID=key_id, SIGNING_SECRET=signing_secret
+        )
+    assert '"code"' not in out + said, "something was answered with a problem"
+    assert len(said.splitlines()) == 2
+    key = gateway.keys.get(key_id).key
+    assert (key.name, key.role, key.limits.requests_per_minute) == ("Support team", Role.CALLER, 120)
+    assert (key.revision, len(key.secrets)) == (3, 2)
+    assert isinstance(gateway.outside.models, AnsweringProviders)
+    assert len(gateway.outside.models.asked) == 3
+
+
+def test_the_command_line_runs(gateway: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
+    (console,) = blocks("console")
+    gateway.keys.create(KeySpec(name="another", role=Role.ADMIN))
+    for line in console.splitlines():
+        words = shlex.split(line.removeprefix("$ "))
+        assert words[:3] == ["python", "-m", "llm_gateway.entrypoints.keys"]
+        (made,) = [view.key.id for view in gateway.keys.page(limit=9, cursor=None).items if view.key.name == "ops"] or [
+            ""
+        ]
+        arguments = [made if word.startswith("key_") else word for word in words[3:]]
+        assert main(arguments, gateway=lambda: gateway) == 0, capsys.readouterr().err
+    assert [view.status for view in gateway.keys.page(limit=9, cursor=None).items] == ["active", "revoked"]
+
+
+def test_what_the_page_says_of_numbers_is_so() -> None:
+    assert f"After {FAILURES.burst} at once, or {FAILURES.per_minute} in a minute" in PAGE
+
+
+def test_every_role_is_on_the_page() -> None:
+    roles = set(re.findall(r"^\| `(\w+)` \|", PAGE.partition("## Roles")[2].partition("## ")[0], re.MULTILINE))
+    assert roles == set(Role)
+    assert {role for cells in ACCESS.values() for role in cells.may} == roles
