@@ -1,14 +1,15 @@
-"""Every endpoint on one local port, or with `--worker` the queues' workers: `python -m functions --port 8080`."""
+"""Every endpoint on one local port, or with `--worker` what queues and clocks start: `python -m functions --port 8080`."""
 
 import argparse
 from importlib import import_module
 from typing import Any
 
-from llm_gateway.endpoints import ENDPOINTS, WORKERS
+from llm_gateway.endpoints import ENDPOINTS, SCHEDULES, WORKERS
 from llm_gateway.entrypoints.composition import gateway_at_start
 from llm_gateway.entrypoints.http import Mounted
 from llm_gateway.entrypoints.openapi import openapi_json
 from llm_gateway.entrypoints.poller import poll
+from llm_gateway.entrypoints.schedules import run_schedules
 from llm_gateway.entrypoints.server import serve
 
 
@@ -20,6 +21,11 @@ def every_endpoint() -> list[Mounted]:
 def every_worker() -> dict[str, Any]:
     """The queues' handlers by name."""
     return {row.name: _declared_in_its_file(row.name) for row in WORKERS}
+
+
+def every_schedule() -> dict[str, Any]:
+    """What runs by the clock, by name."""
+    return {row.name: _declared_in_its_file(row.name) for row in SCHEDULES}
 
 
 def _declared_in_its_file(name: str) -> Any:
@@ -38,6 +44,7 @@ def main() -> None:
         return
     gateway = gateway_at_start()
     if chosen.worker:
+        run_schedules(every_schedule())
         poll(every_worker(), gateway.settings)
     else:
         serve(every_endpoint(), host=chosen.host, port=chosen.port)

@@ -11,7 +11,7 @@ from constructs import Construct
 from llm_gateway.access import Resource
 from llm_gateway.endpoints import WORKERS
 
-from infra.deployment import Deployment
+from infra.deployment import FOREVER, AuditLock, Deployment
 from infra.security import acknowledge
 
 # One hash key each, a range key where the second name is set. Items carry the time they expire at, in seconds since 1970.
@@ -21,6 +21,7 @@ _TABLES = {
     Resource.QUERIES: ("query_id", None),
     Resource.LIMITS: ("scope", None),
     Resource.CACHE: ("cache_key", None),
+    Resource.AUDIT: ("month", "place"),
 }
 KEYS_INDEX = "by_collection"
 # SQS counts a message whose worker died as received once it is visible again. AWS advises six times the function's timeout.
@@ -52,6 +53,7 @@ class DataStack(Stack):
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
         self.bodies = self._bodies()
+        self.archive = self._archive()
         self.dead_letters = self._queue("DeadLetterQueue", retention_period=Duration.days(14))
         self.normal_queue = self._queue("NormalQueue", dead_letters=self.dead_letters)
         self.high_queue = self._queue("HighQueue", dead_letters=self.dead_letters)
@@ -66,6 +68,7 @@ class DataStack(Stack):
         return {
             **{f"{resource.upper()}_TABLE": table.table_name for resource, table in self.tables.items()},
             "BODIES_BUCKET": self.bodies.bucket_name,
+            "AUDIT_BUCKET": self.archive.bucket_name,
             "QUEUE_URL": self.normal_queue.queue_url,
             "HIGH_QUEUE_URL": self.high_queue.queue_url,
             "DEAD_LETTERS_URL": self.dead_letters.queue_url,
@@ -73,6 +76,7 @@ class DataStack(Stack):
             "CREDENTIALS_PREFIX": self.credentials_prefix,
             "KMS_KEY_ID": self.key.key_id,
             "RETENTION_DAYS": str(self._deployment.retention_days),
+            "AUDIT_RETENTION_DAYS": str(self._deployment.audit_retention_days or FOREVER),
             "CACHE_TTL_S": str(self._deployment.cache_ttl_s),
             "LEASE_S": str(self._deployment.lease_s),
             "KEEP_ALIVE_S": str(self._deployment.keep_alive_s),
@@ -98,7 +102,7 @@ class DataStack(Stack):
         referred_to = [
             *(name for table in self.tables.values() for name in (table.table_arn, table.table_name)),
             *(name for queue in queues for name in (queue.queue_arn, queue.queue_url, queue.queue_name)),
-            *(self.bodies.bucket_arn, self.bodies.bucket_name),
+            *(name for bucket in (self.bodies, self.archive) for name in (bucket.bucket_arn, bucket.bucket_name)),
             *(self.key.key_arn, self.key.key_id),
             self.pepper.secret_arn,
         ]
@@ -159,6 +163,27 @@ class DataStack(Stack):
         )
         return bucket
 
+    def _archive(self) -> s3.Bucket:
+        """Anchors and exports of the audit log. What is locked nobody can delete before its time; nothing is ever overwritten."""
+        lock = self._deployment.audit_lock
+        bucket = s3.Bucket(
+            self,
+            "AuditArchive",
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            versioned=True,
+            object_lock_enabled=lock is not None,
+            object_lock_default_retention=_retention(lock) if lock else None,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if lock else self._deployment.removal_policy,
+        )
+        acknowledge(
+            bucket, {"AwsSolutions-S1": "One function alone writes it, and every object in it is proof of itself."}
+        )
+        return bucket
+
     def _queue(
         self, name: str, *, retention_period: Duration | None = None, dead_letters: sqs.Queue | None = None
     ) -> sqs.Queue:
@@ -197,3 +222,8 @@ class DataStack(Stack):
 
 def _string(name: str) -> dynamodb.Attribute:
     return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
+
+
+def _retention(lock: AuditLock) -> s3.ObjectLockRetention:
+    duration = Duration.days(lock.days)
+    return s3.ObjectLockRetention.compliance(duration) if lock.strict else s3.ObjectLockRetention.governance(duration)

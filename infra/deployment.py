@@ -52,6 +52,33 @@ class Switch(StrEnum):
     OFF = "off"
 
 
+class LockSwitch(StrEnum):
+    """Whether the audit log's anchors are locked; `prod`: in that stage alone."""
+
+    PROD = "prod"
+    ON = "on"
+    OFF = "off"
+
+
+class LockMode(StrEnum):
+    """S3's words for who may lift a lock before its time: a principal with a right of its own, or nobody at all."""
+
+    GOVERNANCE = "governance"
+    COMPLIANCE = "compliance"
+
+
+FOREVER = "forever"
+_LEAST_AUDIT_RETENTION_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditLock:
+    """For how long nobody deletes the audit log's anchors and exports; `strict`: not even the account's owner."""
+
+    days: int
+    strict: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """One deployment's settings."""
@@ -67,6 +94,8 @@ class Deployment:
     lease_s: int
     keep_alive_s: int
     log_retention: logs.RetentionDays
+    audit_lock: AuditLock | None
+    audit_retention_days: int | None
     allow_private_addresses: bool
     waf: bool
     dashboards: bool
@@ -89,6 +118,8 @@ class Deployment:
             lease_s=_whole_number(node, "leaseSeconds", most=LONGEST_LEASE_S),
             keep_alive_s=_whole_number(node, "keepAliveSeconds", most=LONGEST_SILENCE_S),
             log_retention=_log_retention(_whole_number(node, "logRetentionDays")),
+            audit_lock=_audit_lock(node),
+            audit_retention_days=_audit_retention_days(node),
             # A model on Fargate answers on an address of its own network.
             allow_private_addresses=_is_on(node, "allowPrivateAddresses") or local_model is LocalModel.FARGATE,
             waf=_is_on(node, "waf"),
@@ -160,6 +191,28 @@ def _whole_number(node: Node, name: str, *, most: int | None = None) -> int:
         return whole_number(name, text, most=most)
     except ValueError as wrong:
         raise WrongSetting(f"{wrong}.") from None
+
+
+def _audit_lock(node: Node) -> AuditLock | None:
+    switch = _choice(node, "auditLock", LockSwitch)
+    mode = _choice(node, "auditLockMode", LockMode)
+    days = _whole_number(node, "auditLockDays")
+    in_prod = _choice(node, "stage", Stage) is Stage.PROD
+    locked = switch is LockSwitch.ON or (switch is LockSwitch.PROD and in_prod)
+    return AuditLock(days=days, strict=mode is LockMode.COMPLIANCE) if locked else None
+
+
+def _audit_retention_days(node: Node) -> int | None:
+    """None: for ever."""
+    if _text(node, "auditRetentionDays") == FOREVER:
+        return None
+    days = _whole_number(node, "auditRetentionDays")
+    if days < _LEAST_AUDIT_RETENTION_DAYS:
+        raise WrongSetting(
+            f"auditRetentionDays must be {FOREVER!r} or {_LEAST_AUDIT_RETENTION_DAYS} at least, not {days}: "
+            "entries are exported before they leave the table, and that may have to be tried again."
+        )
+    return days
 
 
 def _log_retention(days: int) -> logs.RetentionDays:

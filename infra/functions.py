@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
-from llm_gateway.access import Endpoint, Row
+from llm_gateway.access import Endpoint, Row, Schedule, Worker
 
 from infra.assets import code
 from infra.data import DataStack
@@ -88,7 +88,7 @@ class Functions(Construct):
             scope,
             "Function",
             function_name=function_name(deployment, row),
-            description=f"{row.method} {row.path}" if isinstance(row, Endpoint) else f"Works on the queue {row.queue}",
+            description=_description(row),
             runtime=deployment.runtime,
             architecture=deployment.lambda_architecture,
             handler="run.sh" if streams else f"{row.name}.handler",
@@ -169,6 +169,16 @@ class _Rollout(Construct):
             role=self._role,
         )
         return alias
+
+
+def _description(row: Row) -> str:
+    match row:
+        case Endpoint():
+            return f"{row.method} {row.path}"
+        case Worker():
+            return f"Works on the queue {row.queue}"
+        case Schedule():
+            return f"Runs every {row.every_min} minutes"
 
 
 def function_name(deployment: Deployment, row: Row) -> str:

@@ -5,7 +5,7 @@ from typing import Final, assert_never
 
 from aws_cdk import ArnFormat
 from aws_cdk import aws_iam as iam
-from llm_gateway.access import Endpoint, Resource, Row, Worker
+from llm_gateway.access import Endpoint, Resource, Row, Schedule, Worker
 
 from infra.data import KEYS_INDEX, DataStack
 
@@ -31,11 +31,17 @@ _ACTIONS: Final[dict[Resource, _Actions]] = {
         "writes": ("secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret"),
     },
     Resource.QUEUE: {"reads": (), "writes": ("sqs:SendMessage",)},
+    # An entry is put once, beside the head that its writer has read: nobody may change or delete one.
+    Resource.AUDIT: {
+        "reads": ("dynamodb:GetItem", "dynamodb:Query"),
+        "writes": ("dynamodb:GetItem", "dynamodb:PutItem"),
+    },
+    Resource.AUDIT_ARCHIVE: {"reads": ("s3:ListBucket",), "writes": ("s3:PutObject",)},
 }
 # To read alone: whoever could write a key could give itself any role.
 _AUTHENTICATION = ("dynamodb:GetItem",)
 # What the door notes of those who come: the nonces they have signed with, failures by address, and when a key was used.
-_NOTES = ("nonce#*", "failed#*", "used#*")
+_NOTES = ("nonce#*", "failed#*", "used#*", "denials#*")
 _KEY_ACTIONS = (
     "kms:Decrypt",
     "kms:DescribeKey",
@@ -55,6 +61,8 @@ _VARIABLES = {
     Resource.BODIES: ("BODIES_BUCKET",),
     Resource.CREDENTIALS: ("CREDENTIALS_PREFIX", "KMS_KEY_ID"),
     Resource.QUEUE: ("QUEUE_URL", "HIGH_QUEUE_URL"),
+    Resource.AUDIT: ("AUDIT_TABLE", "AUDIT_RETENTION_DAYS"),
+    Resource.AUDIT_ARCHIVE: ("AUDIT_BUCKET",),
 }
 
 
@@ -64,11 +72,11 @@ def is_public(row: Row) -> bool:
 
 
 def statements(row: Row, data: DataStack) -> list[iam.PolicyStatement]:
-    """What the row's function may do: what it reads and writes, its queue if it is a worker, and authentication if not."""
+    """What the row's function may do: what it reads and writes, its queue if it is a worker, authentication if an endpoint."""
     if is_public(row):
         return []
     granted = [
-        _allow(resource.title(), _actions(resource, row), _arns(resource, data))
+        _allow(_sid(resource), _actions(resource, row), _arns(resource, data))
         for resource in sorted(row.reads | row.writes)
     ]
     match row:
@@ -76,6 +84,8 @@ def statements(row: Row, data: DataStack) -> list[iam.PolicyStatement]:
             granted += _authentication(data)
         case Worker():
             granted.append(_consumption(row, data))
+        case Schedule():
+            pass
         case _:
             assert_never(row)
     return [*granted, _key_use(data)]
@@ -95,19 +105,26 @@ def variables(row: Row, data: DataStack) -> dict[str, str]:
 def acknowledged_wildcards(data: DataStack) -> dict[str, str]:
     """Every wildcard in the statements above, as cdk-nag names it, and why it is there."""
     account = "arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>"
-    bucket = data.resolve(data.export_value(data.bodies.bucket_arn))["Fn::ImportValue"]
+    bodies, archive = (
+        data.resolve(data.export_value(bucket.bucket_arn))["Fn::ImportValue"] for bucket in (data.bodies, data.archive)
+    )
     reasons = {
         f"{account}:secret:{data.credentials_prefix}*": "The gateway makes a secret for each provider, named like this.",
         f"{account}:secret:{data.pepper_prefix}*": "The end of the pepper's ARN is not known before it is made.",
-        f"{bucket}/*": "The bucket holds nothing but bodies, under names made at run time.",
+        f"{bodies}/*": "The bucket holds nothing but bodies, under names made at run time.",
+        f"{archive}/*": "The bucket holds nothing but the audit log's anchors and exports, under names made at run time.",
     }
     return {f"AwsSolutions-IAM5[Resource::{resource}]": reason for resource, reason in reasons.items()}
+
+
+def _sid(resource: Resource) -> str:
+    return resource.title().replace("_", "")
 
 
 def _actions(resource: Resource, row: Row) -> list[str]:
     read = _ACTIONS[resource]["reads"] if resource in row.reads else ()
     written = _ACTIONS[resource]["writes"] if resource in row.writes else ()
-    return [*read, *written]
+    return list(dict.fromkeys([*read, *written]))
 
 
 def _arns(resource: Resource, data: DataStack) -> list[str]:
@@ -117,11 +134,13 @@ def _arns(resource: Resource, data: DataStack) -> list[str]:
             return [table, f"{table}/index/{KEYS_INDEX}"]
         case Resource.BODIES:
             return [data.bodies.bucket_arn, data.bodies.arn_for_objects("*")]
+        case Resource.AUDIT_ARCHIVE:
+            return [data.archive.bucket_arn, data.archive.arn_for_objects("*")]
         case Resource.CREDENTIALS:
             return [_secrets(data, data.credentials_prefix)]
         case Resource.QUEUE:
             return [data.normal_queue.queue_arn, data.high_queue.queue_arn]
-        case Resource.PROVIDERS | Resource.QUERIES | Resource.LIMITS | Resource.CACHE:
+        case Resource.PROVIDERS | Resource.QUERIES | Resource.LIMITS | Resource.CACHE | Resource.AUDIT:
             return [data.tables[resource].table_arn]
         case _:
             assert_never(resource)

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from llm_gateway.access import Endpoint, Row, Worker
+from llm_gateway.access import Endpoint, Row
 
 # Seconds that API Gateway waits for a whole answer, and for the end of a stream; a Lambda runs no longer than that either.
 BUFFERED_LIMIT_S, STREAM_LIMIT_S = 29, 900
@@ -51,6 +51,6 @@ def _overlong(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _limit_s(row: Row) -> int:
-    if isinstance(row, Worker):
+    if not isinstance(row, Endpoint):
         return _LAMBDA_LIMIT_S
     return STREAM_LIMIT_S if row.streams else BUFFERED_LIMIT_S

@@ -1,10 +1,12 @@
-"""The functions that queues feed."""
+"""The functions that queues feed, and those that run by the clock."""
 
-from aws_cdk import Stack
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
-from llm_gateway.access import Worker
-from llm_gateway.endpoints import WORKERS
+from llm_gateway.access import Schedule, Worker
+from llm_gateway.endpoints import SCHEDULES, WORKERS
 
 from infra.data import DataStack
 from infra.deployment import Deployment
@@ -13,15 +15,19 @@ from infra.local_model import ModelFunction, ModelService
 
 
 class WorkerStack(Stack):
-    """Each row of the table's workers, fed by its queues. The queues themselves are among the data."""
+    """Each row of the table's workers, fed by its queues, and of its schedules. The queues themselves are among the data."""
 
     def __init__(
         self, scope: Construct, *, deployment: Deployment, data: DataStack, model: ModelFunction | ModelService | None
     ) -> None:
-        super().__init__(scope, f"{deployment.prefix}-worker", description="LLM gateway: functions that queues feed")
-        functions = Functions(self, rows=WORKERS, deployment=deployment, data=data, model=model)
+        super().__init__(
+            scope, f"{deployment.prefix}-worker", description="LLM gateway: functions that queues and clocks start"
+        )
+        functions = Functions(self, rows=(*WORKERS, *SCHEDULES), deployment=deployment, data=data, model=model)
         for row in WORKERS:
             _feed(functions.by_name[row.name], row, data)
+        for schedule in SCHEDULES:
+            _start(self, functions.by_name[schedule.name], schedule)
 
 
 def _feed(function: lambda_.IFunction, row: Worker, data: DataStack) -> None:
@@ -34,3 +40,10 @@ def _feed(function: lambda_.IFunction, row: Worker, data: DataStack) -> None:
             max_concurrency=row.max_concurrency,
             report_batch_item_failures=True,
         )
+
+
+def _start(scope: Construct, function: lambda_.IFunction, row: Schedule) -> None:
+    # The next run does what one has left undone: nothing is gained by trying a failed one again.
+    target = targets.LambdaFunction(function, retry_attempts=0, max_event_age=Duration.minutes(row.every_min))
+    rate = events.Schedule.rate(Duration.minutes(row.every_min))
+    events.Rule(scope, f"Every{row.name}", description=f"Starts {row.name}", schedule=rate, targets=[target])

@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llm_gateway import endpoints
 from llm_gateway.access import Endpoint
-from llm_gateway.endpoints import ENDPOINTS, WORKERS
+from llm_gateway.endpoints import ENDPOINTS, SCHEDULES, WORKERS
 from llm_gateway.entrypoints.openapi import openapi_json
 
-from functions.__main__ import every_endpoint, every_worker
+from functions.__main__ import every_endpoint, every_schedule, every_worker
 
 ROOT = Path(__file__).parent.parent
 FUNCTIONS = ROOT / "functions"
 PACKAGE = ROOT / "layers/gateway/python/llm_gateway"
 DOCUMENT = PACKAGE / "wire/openapi.json"
-ROWS = {row.name: row for row in (*ENDPOINTS, *WORKERS)}
+ROWS = {row.name: row for row in endpoints.ROWS}
 # A cold start that needs them imports them then.
 HEAVY = ["openai", "anthropic", "tiktoken", "genai_prices", "jsonschema", "re2", "aws_cdk"]
 
@@ -70,10 +71,11 @@ def test_a_function_defines_its_handler_and_nothing_else(name: str) -> None:
 def test_every_row_is_mounted_under_its_own_name() -> None:
     assert [mounted.row for mounted in every_endpoint()] == list(ENDPOINTS)
     assert list(every_worker()) == [row.name for row in WORKERS]
+    assert list(every_schedule()) == [row.name for row in SCHEDULES]
 
 
 def test_no_two_rows_are_alike() -> None:
-    assert len(ROWS) == len(ENDPOINTS) + len(WORKERS)
+    assert len(ROWS) == len(ENDPOINTS) + len(WORKERS) + len(SCHEDULES)
     assert len({(row.method, row.path) for row in ENDPOINTS}) == len(ENDPOINTS)
 
 

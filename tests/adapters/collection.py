@@ -1,6 +1,7 @@
 """Collections of documents in memory, in order of their ids."""
 
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -8,6 +9,8 @@ from llm_gateway.errors import AlreadyExists, NotFound, RevisionConflict
 from llm_gateway.ports.collections import Collection, Revised
 from llm_gateway.ports.system import Page
 from llm_gateway.stores.cursors import from_cursor, to_cursor
+
+from tests.adapters.audit_log import InMemoryChange
 
 D = TypeVar("D", bound=Revised)
 
@@ -26,6 +29,17 @@ class InMemoryCollection(Collection[D], Generic[D]):
         with self._writing:
             self._expect_none(document.id)
             self._documents[document.id] = document
+
+    def adding(self, document: D) -> InMemoryChange:
+        return InMemoryChange(check=partial(self._expect_none, document.id), write=partial(self.add, document))
+
+    def replacing(self, document: D, *, expected_revision: int) -> InMemoryChange:
+        check = partial(self._expect, document.id, expected_revision)
+        return InMemoryChange(check=check, write=partial(self.replace, document, expected_revision=expected_revision))
+
+    def deleting(self, document_id: str, *, expected_revision: int | None) -> InMemoryChange:
+        check = partial(self._expect, document_id, expected_revision)
+        return InMemoryChange(check=check, write=partial(self.delete, document_id, expected_revision=expected_revision))
 
     def find(self, document_id: str) -> D | None:
         return self._reached().get(document_id)

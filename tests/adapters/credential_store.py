@@ -11,12 +11,15 @@ class InMemoryCredentialStore(CredentialStore):
         self._credentials: dict[str, ProviderCredentials] = {}
 
     def get(
-        self, provider_id: str, *, changed_at: datetime | None = None, fresh: bool = False
+        self, secret: str, *, changed_at: datetime | None = None, fresh: bool = False
     ) -> ProviderCredentials | None:
-        return self._credentials.get(provider_id)
+        return self._credentials.get(secret)
 
-    def put(self, provider_id: str, credentials: ProviderCredentials) -> None:
-        self._credentials[provider_id] = credentials
+    def put(self, secret: str, credentials: ProviderCredentials) -> None:
+        self._credentials[secret] = credentials
 
-    def delete(self, provider_id: str) -> None:
-        self._credentials.pop(provider_id, None)
+    def names(self) -> list[str]:
+        return list(self._credentials)
+
+    def delete(self, secret: str) -> None:
+        self._credentials.pop(secret, None)

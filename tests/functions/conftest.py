@@ -99,6 +99,8 @@ def deployed(aws: None) -> Iterator[Deployed]:
         "QUERIES_TABLE": settings.queries_table,
         "LIMITS_TABLE": settings.limits_table,
         "CACHE_TABLE": settings.cache_table,
+        "AUDIT_TABLE": settings.audit_table,
+        "AUDIT_BUCKET": settings.audit_bucket,
         "BODIES_BUCKET": settings.bodies_bucket,
         "QUEUE_URL": settings.queue_url,
         "HIGH_QUEUE_URL": settings.high_queue_url,

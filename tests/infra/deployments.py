@@ -12,7 +12,7 @@ from typing import Any
 
 from aws_cdk import App
 from llm_gateway.access import Area, Endpoint
-from llm_gateway.endpoints import AREAS, WORKERS
+from llm_gateway.endpoints import AREAS, SCHEDULES, WORKERS
 
 from app import add_stacks
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 Resource = dict[str, Any]
 # The stack of each function, by the name of its row.
 STACKS = {row.name: area.value for area, rows in AREAS.items() for row in rows} | {
-    row.name: "worker" for row in WORKERS
+    row.name: "worker" for row in (*WORKERS, *SCHEDULES)
 }
 
 

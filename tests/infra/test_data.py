@@ -13,8 +13,14 @@ TABLES = {
     "Queries": ["query_id"],
     "Limits": ["scope"],
     "Cache": ["cache_key"],
+    "Audit": ["month", "place"],
 }
 STATEFUL = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SecretsManager::Secret")
+
+
+def bucket_of(deployment, name):
+    buckets = deployment.data.of_type("AWS::S3::Bucket")
+    return next(bucket["Properties"] for id_, bucket in buckets.items() if id_[:-8] == name)
 
 
 def tables(stage):
@@ -50,9 +56,9 @@ def test_everything_is_encrypted_under_the_stacks_own_key(stage):
         assert queue["KmsMasterKeyId"] == arn
     (secret,) = data.properties("AWS::SecretsManager::Secret")
     assert secret["KmsKeyId"] in (arn, ref)
-    (bucket,) = data.properties("AWS::S3::Bucket")
-    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule["ServerSideEncryptionByDefault"] == {"KMSMasterKeyID": arn, "SSEAlgorithm": "aws:kms"}
+    for bucket in data.properties("AWS::S3::Bucket"):
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"] == {"KMSMasterKeyID": arn, "SSEAlgorithm": "aws:kms"}
 
 
 def test_the_key_does_for_alarms_what_an_encrypted_notice_needs():
@@ -62,12 +68,29 @@ def test_the_key_does_for_alarms_what_an_encrypted_notice_needs():
 
 
 def test_bodies_are_private_and_live_as_long_as_queries():
-    (bucket,) = deployed(retentionDays="7").data.properties("AWS::S3::Bucket")
+    bucket = bucket_of(deployed(retentionDays="7"), "Bodies")
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     assert (rule["ExpirationInDays"], rule["Status"]) == (7, "Enabled")
     # An older version of an erased body would still be there.
     assert "VersioningConfiguration" not in bucket
+
+
+def locked(**settings):
+    """How long the audit archive keeps what is put there, and in which mode; None: as long as nobody deletes it."""
+    bucket = bucket_of(deployed(**settings), "AuditArchive")
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert "LifecycleConfiguration" not in bucket
+    rule = bucket.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention")
+    assert (rule is not None) == bucket.get("ObjectLockEnabled", False)
+    return rule and (rule["Mode"], rule["Days"])
+
+
+def test_anchors_are_locked_in_production_or_where_that_is_wanted():
+    assert locked() is None
+    assert locked(stage="prod") == ("GOVERNANCE", 365)
+    assert locked(stage="prod", auditLock="off") is None
+    assert locked(auditLock="on", auditLockMode="compliance", auditLockDays="30") == ("COMPLIANCE", 30)
 
 
 @pytest.mark.parametrize("type_", ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"])

@@ -26,6 +26,11 @@ def test_figures_may_be_words_as_the_command_line_gives_them():
     assert read(retentionDays="90").retention_days == 90
 
 
+def test_the_audit_log_is_kept_for_ever_or_for_a_month_at_least():
+    assert read().audit_retention_days is None
+    assert read(auditRetentionDays="30").audit_retention_days == 30
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -41,6 +46,11 @@ def test_figures_may_be_words_as_the_command_line_gives_them():
         ("leaseSeconds", "1.5"),
         ("keepAliveSeconds", "16"),
         ("logRetentionDays", "31"),
+        ("auditLock", "yes"),
+        ("auditLockMode", "strict"),
+        ("auditLockDays", "0"),
+        ("auditRetentionDays", "29"),
+        ("auditRetentionDays", "always"),
     ],
 )
 def test_a_value_that_a_setting_does_not_have_is_refused_by_name(name, value):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from llm_gateway.endpoints import ENDPOINTS, ROWS, WORKERS
+from llm_gateway.endpoints import ENDPOINTS, ROWS, SCHEDULES, WORKERS
 
 from tests.infra.deployments import STACKS, deployed
 
@@ -15,6 +15,8 @@ USE_KEY = ["Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFro
 WRITE_LOG = ["logs:CreateLogStream", "logs:PutLogEvents"]
 READ_SECRET = "secretsmanager:GetSecretValue"
 WRITE_SECRET = ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret"]
+ENTER = ["dynamodb:GetItem", "dynamodb:PutItem"]
+COUNT = ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"]
 CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
 EVERYWHERE = {"Log": WRITE_LOG, "Key": [f"kms:{action}" for action in USE_KEY]}
 AUTHENTICATED = {
@@ -34,6 +36,8 @@ ASKING = {
 }
 NAMES = {
     **{resource: {f"{resource.upper()}_TABLE"} for resource in ("keys", "providers", "queries", "limits", "cache")},
+    "audit": {"AUDIT_TABLE", "AUDIT_RETENTION_DAYS"},
+    "audit_archive": {"AUDIT_BUCKET"},
     "bodies": {"BODIES_BUCKET"},
     "credentials": {"CREDENTIALS_PREFIX", "KMS_KEY_ID"},
     "queue": {"QUEUE_URL", "HIGH_QUEUE_URL"},
@@ -43,6 +47,7 @@ TUNING = {
     *("AWS_LAMBDA_EXEC_WRAPPER", "AWS_LWA_INVOKE_MODE", "AWS_LWA_READINESS_CHECK_PROTOCOL", "PORT"),
 }
 PUBLIC = [row.name for row in ENDPOINTS if row.permission is None]
+BACKSTAGE = (*WORKERS, *SCHEDULES)
 
 
 def granted(row, **settings):
@@ -67,9 +72,15 @@ def test_public_functions_may_nothing_but_log(row):
     ("row", "expected"),
     [
         ("list_providers", {**AUTHENTICATED, "Providers": LIST_ITEMS}),
-        ("create_provider", {**AUTHENTICATED, "Providers": WRITE_ITEMS, "Credentials": WRITE_SECRET}),
         ("list_keys", {**AUTHENTICATED, "Keys": READ_KEYS, "Limits": "dynamodb:BatchGetItem"}),
         ("update_key", {**AUTHENTICATED, "Keys": [*READ_KEYS, *WRITE_ITEMS], "Limits": "dynamodb:BatchGetItem"}),
+        (
+            "create_provider",
+            {**AUTHENTICATED, "Providers": [*LIST_ITEMS, *WRITE_ITEMS], "Credentials": WRITE_SECRET, "Audit": ENTER},
+        ),
+        ("list_audit", {**AUTHENTICATED, "Audit": LIST_ITEMS}),
+        ("append_denials", {**EVERYWHERE, "Audit": ENTER, "Limits": COUNT}),
+        ("keep_audit", {**EVERYWHERE, "Audit": LIST_ITEMS, "AuditArchive": ["s3:ListBucket", "s3:PutObject"]}),
         ("get_query_status", {**AUTHENTICATED, "Queries": READ_ITEMS}),
         (
             "get_query_result",
@@ -109,7 +120,24 @@ def test_every_action_is_named_and_every_resource_is_the_stacks_own(row):
         assert "*" not in json.dumps(statement["Action"])
         for arn in _list(statement["Resource"]):
             assert arn != "*"
-            assert _wildcard(arn) in (None, "bodies", "llm-gateway-dev/providers/", "llm-gateway-dev/pepper/")
+            assert _wildcard(arn) in (
+                None,
+                "bodies",
+                "archive",
+                "llm-gateway-dev/providers/",
+                "llm-gateway-dev/pepper/",
+            )
+
+
+@pytest.mark.parametrize("row", STACKS)
+def test_no_function_changes_or_deletes_an_entry_of_the_audit_log_or_of_its_archive(row):
+    for sid, statement in granted(row).items():
+        may = set(_list(statement["Action"]))
+        if "Audit" not in json.dumps(statement["Resource"]):
+            continue
+        table = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"}
+        assert may <= (table if sid == "Audit" else {"s3:ListBucket", "s3:PutObject"}), (row, sid)
+        assert row == "keep_audit" or "s3:PutObject" not in may
 
 
 @pytest.mark.parametrize("row", STACKS)
@@ -127,7 +155,7 @@ def test_the_key_is_used_only_through_the_services_that_encrypt(row):
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_function_knows_the_names_of_what_it_was_granted_and_no_others(row):
     granted = {name for resource in row.reads | row.writes for name in NAMES[resource]}
-    if row in WORKERS:
+    if row in BACKSTAGE:
         assert knows(row.name) - TUNING == granted
     elif row.permission is None:
         assert knows(row.name) == set()
@@ -170,4 +198,6 @@ def _wildcard(arn):
         return None
     if "Bodies" in text:
         return "bodies"
+    if "AuditArchive" in text:
+        return "archive"
     return text.split(":secret:")[1].split("*")[0]

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from llm_gateway.access import Area, Endpoint, Permission, Resource
-from llm_gateway.endpoints import AREAS, ENDPOINTS, WORKERS
+from llm_gateway.endpoints import AREAS, ENDPOINTS, SCHEDULES, WORKERS
 
 from tests.infra.deployments import deployed, synthesized
 
@@ -34,6 +34,8 @@ EXPORTS = {
     "ExportsOutputRefHighQueueF7CC63837344CF02",
     "ExportsOutputFnGetAttHighQueueF7CC6383QueueName2E5F9FE0",
     *("ExportsOutputFnGetAttBodies3FF2AA63ArnC3365D50", "ExportsOutputRefBodies3FF2AA63AE7979EA"),
+    *("ExportsOutputFnGetAttAudit3D8ADE0AArn5960E565", "ExportsOutputRefAudit3D8ADE0A2C94B8B5"),
+    *("ExportsOutputFnGetAttAuditArchive60EBC247Arn996CA6EF", "ExportsOutputRefAuditArchive60EBC24727EBCDDA"),
     *("ExportsOutputFnGetAttKey961B73FDArn5A860C43", "ExportsOutputRefKey961B73FD1C116C2C"),
     "ExportsOutputRefPepper2B9638F29BC4ED0C",
 }
@@ -56,7 +58,9 @@ def seventy():
 @pytest.mark.parametrize("settings", [{}, {"stage": "prod"}, HEAVIEST], ids=["dev", "prod", "everything"])
 def test_seventy_endpoints_fit(settings):
     deployment = synthesized(seventy(), **settings)
-    assert sum(len(template.of_type("AWS::Lambda::Function")) for template in deployment) == ROWS + len(WORKERS)
+    assert sum(len(template.of_type("AWS::Lambda::Function")) for template in deployment) == ROWS + len(WORKERS) + len(
+        SCHEDULES
+    )
     for name, template in deployment.templates.items():
         resources, size = len(template.body["Resources"]), len(json.dumps(template.body, indent=1))
         print(f"{name}: {resources} resources, {size / 1000:.0f} KB")

@@ -1,4 +1,4 @@
-"""Queues and what they feed."""
+"""Queues and what they feed, and what runs by the clock."""
 
 import re
 
@@ -41,6 +41,20 @@ def test_one_failure_spoils_no_batch_and_workers_are_bounded():
         assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert source["BatchSize"] == row.batch_size
         assert source.get("ScalingConfig", {}).get("MaximumConcurrency") == row.max_concurrency
+
+
+def test_what_runs_by_the_clock_runs_once_at_a_time():
+    template = deployed().worker
+    found = {}
+    for rule in template.properties("AWS::Events::Rule"):
+        (target,) = rule["Targets"]
+        function = template.of_type("AWS::Lambda::Function")[target["Arn"]["Fn::GetAtt"][0]]
+        found[function["Properties"]["FunctionName"]] = rule["ScheduleExpression"]
+        assert target["RetryPolicy"]["MaximumRetryAttempts"] == 0
+    assert found == {
+        "llm-gateway-dev-append_denials": "rate(1 minute)",
+        "llm-gateway-dev-keep_audit": "rate(1 hour)",
+    }
 
 
 def sources():

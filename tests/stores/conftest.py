@@ -5,15 +5,19 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
+from llm_gateway.ports.audit import AuditArchive, AuditLog, DenialCounters
 from llm_gateway.ports.keys import KeyStore, Pepper
 from llm_gateway.ports.providers import CredentialStore, ProviderStore
 from llm_gateway.ports.queries import AnswerCache, BodyStore, QueryStore
 from llm_gateway.ports.replay import IdempotencyStore
 from llm_gateway.ports.system import Clock, Ids
 from llm_gateway.settings import Settings
+from llm_gateway.stores.audit import DynamoAuditLog
+from llm_gateway.stores.audit_archive import S3AuditArchive
 from llm_gateway.stores.bodies import S3BodyStore
 from llm_gateway.stores.cache import DynamoAnswerCache
 from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.denials import DynamoDenialCounters
 from llm_gateway.stores.idempotency import DynamoIdempotencyStore
 from llm_gateway.stores.keys import DynamoKeyStore
 from llm_gateway.stores.providers import DynamoProviderStore
@@ -22,10 +26,13 @@ from llm_gateway.stores.secrets import SecretsManagerCredentialStore, SecretsMan
 from moto import mock_aws
 
 from tests.adapters.answer_cache import InMemoryAnswerCache
+from tests.adapters.audit_archive import InMemoryAuditArchive
+from tests.adapters.audit_log import InMemoryAuditLog
 from tests.adapters.aws import connect, deploy
 from tests.adapters.body_store import InMemoryBodyStore
 from tests.adapters.clock import FakeClock
 from tests.adapters.credential_store import InMemoryCredentialStore
+from tests.adapters.denial_counters import InMemoryDenialCounters
 from tests.adapters.idempotency_store import InMemoryIdempotencyStore
 from tests.adapters.ids import FakeIds
 from tests.adapters.key_store import InMemoryKeyStore
@@ -45,9 +52,13 @@ class Stores:
     bodies: BodyStore
     cache: AnswerCache
     idempotency: IdempotencyStore
+    audit: AuditLog
+    archive: AuditArchive
+    denials: DenialCounters
 
 
 def stores_in_memory(clock: Clock) -> Stores:
+    audit = InMemoryAuditLog(clock)
     return Stores(
         providers=InMemoryProviderStore(),
         keys=InMemoryKeyStore(),
@@ -57,11 +68,15 @@ def stores_in_memory(clock: Clock) -> Stores:
         bodies=InMemoryBodyStore(),
         cache=InMemoryAnswerCache(clock),
         idempotency=InMemoryIdempotencyStore(clock),
+        audit=audit,
+        archive=InMemoryAuditArchive(),
+        denials=InMemoryDenialCounters(audit),
     )
 
 
 def stores_on_aws(aws: Aws, settings: Settings, clock: Clock, ids: Ids) -> Stores:
     bodies = S3BodyStore(aws=aws, bucket=settings.bodies_bucket)
+    audit = DynamoAuditLog(aws=aws, table=settings.audit_table, clock=clock, ids=ids)
     return Stores(
         providers=DynamoProviderStore(aws=aws, table=settings.providers_table, clock=clock, ids=ids),
         keys=DynamoKeyStore(aws=aws, table=settings.keys_table, ids=ids),
@@ -73,6 +88,9 @@ def stores_on_aws(aws: Aws, settings: Settings, clock: Clock, ids: Ids) -> Store
         bodies=bodies,
         cache=DynamoAnswerCache(aws=aws, table=settings.cache_table, bodies=bodies, clock=clock),
         idempotency=DynamoIdempotencyStore(aws=aws, table=settings.cache_table, bodies=bodies, clock=clock),
+        audit=audit,
+        archive=S3AuditArchive(aws=aws, bucket=settings.audit_bucket),
+        denials=DynamoDenialCounters(aws=aws, table=settings.limits_table, log=audit),
     )
 
 

@@ -10,14 +10,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from botocore.exceptions import ClientError
+from llm_gateway.domain.audit.chain import Anchor
+from llm_gateway.domain.audit.denials import Denial
+from llm_gateway.domain.audit.entries import Actor, Deed
 from llm_gateway.domain.caching import CachedAnswer
 from llm_gateway.domain.providers import ProviderCredentials
 from llm_gateway.domain.queries import Lease, QueryStatus
 from llm_gateway.errors import DependencyUnavailable
+from llm_gateway.ports.audit import Search
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import ATTEMPTS, READ_TIMEOUT_S, Aws
 from llm_gateway.stores.queue import SqsQueryQueue
-from pynamodb.exceptions import PutError
 
 from tests.adapters.aws import connect
 from tests.adapters.clock import FakeClock
@@ -34,6 +37,9 @@ NAMES = Settings.from_environment(
         "PROVIDERS_TABLE": "providers",
         "QUERIES_TABLE": "queries",
         "BODIES_BUCKET": "bodies",
+        "LIMITS_TABLE": "limits",
+        "AUDIT_TABLE": "audit",
+        "AUDIT_BUCKET": "audit",
         "PEPPER_SECRET_ID": "pepper",
         "CREDENTIALS_PREFIX": "providers/",
     }
@@ -42,6 +48,11 @@ NAMES = Settings.from_environment(
 UNTIL = NOW + timedelta(seconds=30)
 CACHED = CachedAnswer(answer=answer(), query_id="qry_1", cached_at=NOW, expires_at=UNTIL)
 HELD = query(lease=Lease(holder="me", until=UNTIL))
+
+DEED = Deed(actor=Actor(key_id="key_1"), action="provider.updated")
+SEARCH = Search(since=NOW, until=UNTIL)
+ANCHOR = Anchor(sequence=1, hash="0" * 64, at=NOW)
+DENIAL = Denial(actor=Actor(address="10.0.0.1"), action="request.unauthenticated")
 
 CALLS: dict[str, Callable[[Stores], object]] = {
     "read a key": lambda stores: stores.keys.find("key_1"),
@@ -80,6 +91,18 @@ CALLS: dict[str, Callable[[Stores], object]] = {
     "put credentials": lambda stores: stores.credentials.put("openai", ProviderCredentials(api_key="k")),
     "delete credentials": lambda stores: stores.credentials.delete("openai"),
     "read the pepper": lambda stores: stores.pepper.value(),
+    "append to the audit log": lambda stores: stores.audit.append(DEED),
+    "change and append": lambda stores: stores.audit.append(DEED, stores.providers.adding(provider())),
+    "read the audit log": lambda stores: stores.audit.page(SEARCH, limit=1, cursor=None),
+    "read all of the audit log": lambda stores: stores.audit.contents(),
+    "anchor the audit log": lambda stores: stores.archive.anchor(ANCHOR),
+    "read anchors": lambda stores: stores.archive.anchors(),
+    "export a day": lambda stores: stores.archive.export(NOW.date(), ()),
+    "read exported days": lambda stores: list(stores.archive.exported()),
+    "read the last exported day": lambda stores: stores.archive.last_exported(),
+    "count a denial": lambda stores: stores.denials.count(DENIAL, minute=NOW),
+    "read counted denials": lambda stores: stores.denials.counted(NOW),
+    "read until when denials were entered": lambda stores: stores.denials.entered_until(),
     "read a body": lambda stores: stores.bodies.get("a"),
     "put a body": lambda stores: stores.bodies.put("a", b"body"),
     "delete a body": lambda stores: stores.bodies.delete("a"),
@@ -219,7 +242,7 @@ def test_a_hanging_aws_is_given_up(faulty: FaultyAws) -> None:
 
 def test_a_request_that_is_our_own_fault_is_not_blamed_on_aws(faulty: FaultyAws) -> None:
     faulty.body = b'{"__type": "com.amazon.coral.validate#ValidationException", "message": "bad"}'
-    with pytest.raises(PutError):
+    with pytest.raises(ClientError):
         CALLS["add a key"](faulty.stores)
     with pytest.raises(ClientError):
         CALLS["read the pepper"](faulty.stores)

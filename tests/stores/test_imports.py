@@ -4,11 +4,14 @@ import subprocess
 import sys
 
 MODULES = (
+    "audit",
+    "audit_archive",
     "bodies",
     "cache",
     "codec",
     "connection",
     "cursors",
+    "denials",
     "idempotency",
     "keys",
     "nonces",

@@ -17,6 +17,7 @@ class Permission(StrEnum):
     MANAGE_KEYS = "manage_keys"
     READ_KEYS = "read_keys"
     READ_OWN_KEY = "read_own_key"
+    READ_AUDIT = "read_audit"
 
 
 class Resource(StrEnum):
@@ -30,6 +31,8 @@ class Resource(StrEnum):
     BODIES = "bodies"
     CREDENTIALS = "credentials"
     QUEUE = "queue"
+    AUDIT = "audit"
+    AUDIT_ARCHIVE = "audit_archive"
 
 
 class Area(StrEnum):
@@ -97,4 +100,17 @@ class Worker:
     max_concurrency: int | None = None
 
 
-Row = Endpoint | Worker
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One Lambda that runs by the clock, at least once every so many minutes."""
+
+    name: str
+    every_min: int
+    _: KW_ONLY
+    reads: frozenset[Resource] = NOTHING
+    writes: frozenset[Resource] = NOTHING
+    memory_mb: int = 512
+    timeout_s: int = 300
+
+
+Row = Endpoint | Worker | Schedule

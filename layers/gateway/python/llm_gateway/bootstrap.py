@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llm_gateway.services.keys.last_use import LastUse
     from llm_gateway.services.keys.signatures import Signatures
     from llm_gateway.services.provider_status import StatusService
-    from llm_gateway.services.providers import ProviderService
+    from llm_gateway.services.providers import ProviderBook, ProviderService
     from llm_gateway.services.queries.asking import Asker
     from llm_gateway.services.queries.booking import Booking
     from llm_gateway.services.queries.cache import Caching
@@ -87,13 +87,23 @@ class Gateway:
         )
 
     @cached_property
-    def providers(self) -> "ProviderService":
+    def providers(self) -> "ProviderBook":
+        from llm_gateway.services.providers import ProviderBook
+
+        return ProviderBook(store=self.outside.provider_store)
+
+    @cached_property
+    def provider_changes(self) -> "ProviderService":
         from llm_gateway.services.providers import ProviderService
+        from llm_gateway.wire.providers import as_auditors_see
 
         return ProviderService(
             store=self.outside.provider_store,
             credentials=self.outside.credentials,
+            log=self.outside.audit_log,
+            shown=as_auditors_see,
             clock=self.outside.clock,
+            ids=self.outside.ids,
             private_addresses_allowed=self.settings.allow_private_addresses,
         )
 

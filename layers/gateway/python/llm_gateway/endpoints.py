@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Final
 
-from llm_gateway.access import Area, Endpoint, Permission, Resource, Row, Worker
+from llm_gateway.access import Area, Endpoint, Permission, Resource, Row, Schedule, Worker
 
 BASE_PATH: Final = "/api/v1/llm"
 P, R = Permission, Resource
@@ -23,6 +23,8 @@ CACHE: Final = frozenset({R.CACHE})
 BODIES: Final = frozenset({R.BODIES})
 CREDENTIALS: Final = frozenset({R.CREDENTIALS})
 QUEUE: Final = frozenset({R.QUEUE})
+AUDIT: Final = frozenset({R.AUDIT})
+AUDIT_ARCHIVE: Final = frozenset({R.AUDIT_ARCHIVE})
 # Whatever takes an Idempotency-Key looks for the answer of the first time, and keeps its own.
 REPLAYS: Final = CACHE | BODIES
 ANSWERS: Final = QUERIES | LIMITS | CACHE | BODIES
@@ -47,13 +49,13 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
     Area.PROVIDERS: _below(
         BASE_PATH,
         Endpoint("create_provider", "POST", "/providers", P.MANAGE_PROVIDERS, status=201, audit="provider.created",
-                 reads=REPLAYS, writes=REPLAYS | PROVIDERS | CREDENTIALS),
+                 reads=REPLAYS | PROVIDERS, writes=REPLAYS | PROVIDERS | CREDENTIALS | AUDIT),
         Endpoint("list_providers", "GET", "/providers", P.READ_PROVIDERS, reads=PROVIDERS),
         Endpoint("get_provider", "GET", "/providers/{provider_id}", P.READ_PROVIDERS, reads=PROVIDERS),
         Endpoint("update_provider", "PUT", "/providers/{provider_id}", P.MANAGE_PROVIDERS, audit="provider.updated",
-                 reads=PROVIDERS, writes=PROVIDERS | CREDENTIALS),
+                 reads=PROVIDERS, writes=PROVIDERS | CREDENTIALS | AUDIT),
         Endpoint("delete_provider", "DELETE", "/providers/{provider_id}", P.MANAGE_PROVIDERS, status=204,
-                 audit="provider.deleted", reads=PROVIDERS, writes=PROVIDERS | CREDENTIALS),
+                 audit="provider.deleted", reads=PROVIDERS, writes=PROVIDERS | CREDENTIALS | AUDIT),
         Endpoint("get_provider_status", "GET", "/providers/{provider_id}/status", P.READ_PROVIDER_STATUS, memory_mb=1024,
                  reads=PROVIDERS | CREDENTIALS | LIMITS, writes=LIMITS),
     ),
@@ -86,16 +88,25 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
         Endpoint("get_query_status", "GET", "/query/{query_id}/status", P.READ_QUERY_STATUS, reads=QUERIES),
         Endpoint("get_query_result", "GET", "/query/{query_id}/result", P.READ_QUERY_CONTENT, reads=QUERIES | BODIES),
     ),
+    Area.USAGE: _below(
+        BASE_PATH,
+        Endpoint("list_audit", "GET", "/audit", P.READ_AUDIT, reads=AUDIT),
+    ),
 }
 
 WORKERS: Final = (
     Worker("process_query", "queries", memory_mb=1024, max_concurrency=20, reads=ASKS, writes=ANSWERS | QUEUE),
     Worker("bury_query", "dead_letters", timeout_s=60, reads=QUERIES, writes=QUERIES | QUEUE),
 )
+
+SCHEDULES: Final = (
+    Schedule("append_denials", 1, reads=LIMITS, writes=LIMITS | AUDIT),
+    Schedule("keep_audit", 60, reads=AUDIT | AUDIT_ARCHIVE, writes=AUDIT_ARCHIVE),
+)
 # fmt: on
 
 ENDPOINTS: Final = tuple(chain.from_iterable(AREAS.values()))
-ROWS: Final[tuple[Row, ...]] = (*ENDPOINTS, *WORKERS)
+ROWS: Final[tuple[Row, ...]] = (*ENDPOINTS, *WORKERS, *SCHEDULES)
 _BY_NAME: Final = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
 

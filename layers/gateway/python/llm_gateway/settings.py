@@ -10,6 +10,8 @@ from typing import Final
 LONGEST_LEASE_S: Final = 900
 LONGEST_SILENCE_S: Final = 15
 
+_FOREVER: Final = "forever"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -71,7 +73,7 @@ class Settings:
 
 def _audit_retention(environment: Mapping[str, str]) -> timedelta | None:
     """None: for ever. A month at least, so that there is time to export what is about to leave the table."""
-    if not environment.get("AUDIT_RETENTION_DAYS"):
+    if environment.get("AUDIT_RETENTION_DAYS", _FOREVER) in ("", _FOREVER):
         return None
     return timedelta(days=_whole_number(environment, "AUDIT_RETENTION_DAYS", default=365, least=30))
 

@@ -165,10 +165,14 @@ class ProviderCredentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialsNote:
-    """What may be told of stored credentials: that they are there, how they end, and since when."""
+    """What may be told of stored credentials: that they are there, how they end, and since when.
+
+    `secret` names the secret that holds them, None the one that is named as the provider is.
+    """
 
     hint: str
     updated_at: datetime
+    secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +222,11 @@ class ProviderConfig(ProviderSpec):
     revision: int
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def secret(self) -> str | None:
+        """The name of the secret with its credentials; None where it has none."""
+        return None if self.credentials is None else self.credentials.secret or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

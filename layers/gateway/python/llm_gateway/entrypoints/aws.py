@@ -12,7 +12,18 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from llm_gateway.entrypoints.composition import gateway
-from llm_gateway.entrypoints.http import Caller, Cursor, Gateway, IfMatch, Limit, Mounted, Reply, Wait, app_of, endpoint
+from llm_gateway.entrypoints.http import (
+    Caller,
+    Cursor,
+    Gateway,
+    IfMatch,
+    Limit,
+    Mounted,
+    Reply,
+    Wait,
+    app_of,
+    endpoint,
+)
 from llm_gateway.entrypoints.prefix import mount
 from llm_gateway.wire.media_types import PROBLEM
 

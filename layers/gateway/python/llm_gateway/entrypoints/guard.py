@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Coroutine
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from anyio import move_on_after
 from anyio.to_thread import run_sync
@@ -16,6 +16,7 @@ from starlette.responses import Response
 from llm_gateway.access import Endpoint
 from llm_gateway.entrypoints.composition import gateway_behind
 from llm_gateway.entrypoints.credentials import key_behind
+from llm_gateway.entrypoints.denials import denial_in
 from llm_gateway.entrypoints.problems import render
 from llm_gateway.entrypoints.read_request import read
 from llm_gateway.entrypoints.request_state import state_of
@@ -25,6 +26,8 @@ from llm_gateway.errors import Forbidden
 if TYPE_CHECKING:
     from llm_gateway.domain.keys import Caller
     from llm_gateway.services.keys.last_use import LastUse
+
+T = TypeVar("T")
 
 _LONGEST_NOTE_S: Final = 0.5
 
@@ -53,6 +56,7 @@ def guarded(row: Endpoint) -> type[APIRoute]:
                     response = await _handled(whole, handle, left=state.left)
                 except Exception as error:
                     response = render(request, error)
+                    _count_denial(request, row, response)
                 if state.caller is not None:
                     _note_use(gateway_behind(request).last_use, state.caller.key_id, after=response)
                 return response
@@ -81,13 +85,20 @@ def _check_permission(caller: "Caller", row: Endpoint) -> None:
         raise Forbidden(f"A key with the role {caller.role} may not do this: it takes the permission {row.permission}.")
 
 
+def _count_denial(request: Request, row: Endpoint, response: Response) -> None:
+    """Has what the response denies counted when it is sent."""
+    denial = denial_in(request, row, response)
+    if denial is not None:
+        response.background = BackgroundTask(_within_bounds, gateway_behind(request).denials.count, denial)
+
+
 def _note_use(last_use: "LastUse", key_id: str, *, after: Response) -> None:
     """Has the use of a key noted when the response is sent, if that is due."""
     if after.background is None and last_use.is_due(key_id):
         after.background = BackgroundTask(_within_bounds, last_use.note, key_id)
 
 
-async def _within_bounds(note: Callable[[str], None], key_id: str) -> None:
+async def _within_bounds(note: Callable[[T], None], noted: T) -> None:
     # Lambda hands the answer out when this has ended: it waits no longer for a store that hangs.
     with move_on_after(_LONGEST_NOTE_S):
-        await run_sync(note, key_id, abandon_on_cancel=True)
+        await run_sync(note, noted, abandon_on_cancel=True)

@@ -18,9 +18,12 @@ from llm_gateway.wire.media_types import PROBLEM
 # What the schemas are called for people: the code's names say which way a value goes, and share them with the domain's.
 NAMES: Final = {
     "AcceptedShown": "QueryAccepted",
+    "ActorShown": "AuditActor",
     "Alive": "HealthCheck",
     "AnswerShown": "QueryResponse",
     "AttemptShown": "QueryAttempt",
+    "AuditEntryShown": "AuditEntry",
+    "AuditPage": "AuditList",
     "BudgetShown": "BudgetState",
     "CacheShown": "CacheResult",
     "Circuit": "CircuitPolicy",

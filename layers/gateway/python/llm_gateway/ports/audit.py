@@ -1,14 +1,19 @@
 """The audit log: entries that are only ever added, denials that are counted first, and copies out of the writers' reach."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Protocol
+# A port holds types alone: what imports one for its name does not wait for the import of every value that it speaks of.
+from __future__ import annotations
 
-from llm_gateway.domain.audit.chain import Anchor, Kept
-from llm_gateway.domain.audit.denials import CountedDenials, Denial
-from llm_gateway.domain.audit.entries import AuditEntry, Deed, Head
-from llm_gateway.ports.system import Page
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date, datetime
+
+    from llm_gateway.domain.audit.chain import Anchor, Kept
+    from llm_gateway.domain.audit.denials import CountedDenials, Denial
+    from llm_gateway.domain.audit.entries import AuditEntry, Deed, Head
+    from llm_gateway.ports.system import Page
 
 
 class Change(Protocol):

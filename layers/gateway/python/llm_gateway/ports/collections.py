@@ -1,8 +1,13 @@
 """Collections of documents that change by revisions: what their stores promise, alike for every kind of document."""
 
-from typing import Protocol, TypeVar
+# A port holds types alone: what imports one for its name does not wait for the import of every value that it speaks of.
+from __future__ import annotations
 
-from llm_gateway.ports.system import Page
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from llm_gateway.ports.audit import Change
+    from llm_gateway.ports.system import Page
 
 
 class Revised(Protocol):
@@ -24,6 +29,14 @@ class Collection(Protocol[D]):
     def add(self, document: D) -> None:
         """Raises `AlreadyExists` where the id is taken."""
         ...
+
+    def adding(self, document: D) -> Change:
+        """`add`, prepared for the log to carry out."""
+        ...
+
+    def replacing(self, document: D, *, expected_revision: int) -> Change: ...
+
+    def deleting(self, document_id: str, *, expected_revision: int | None) -> Change: ...
 
     def find(self, document_id: str) -> D | None: ...
 

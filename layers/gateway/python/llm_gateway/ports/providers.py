@@ -58,10 +58,10 @@ class ProviderStore(Collection["ProviderConfig"], Protocol):
 
 
 class CredentialStore(Protocol):
-    """Providers' secrets."""
+    """Providers' secrets, by the names that their configurations tell (`ProviderConfig.secret`)."""
 
     def get(
-        self, provider_id: str, *, changed_at: datetime | None = None, fresh: bool = False
+        self, secret: str, *, changed_at: datetime | None = None, fresh: bool = False
     ) -> ProviderCredentials | None:
         """What is stored: at most a minute old, not from before `changed_at`, and read anew where it has to be `fresh`.
 
@@ -69,9 +69,9 @@ class CredentialStore(Protocol):
         """
         ...
 
-    def put(self, provider_id: str, credentials: ProviderCredentials) -> None: ...
+    def put(self, secret: str, credentials: ProviderCredentials) -> None: ...
 
-    def delete(self, provider_id: str) -> None:
+    def delete(self, secret: str) -> None:
         """Deletes what is there; nothing there is no error."""
         ...
 

@@ -1,9 +1,11 @@
 """Providers: registering, changing and removing them, with their credentials in a store of their own."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.addresses import fault_in_base_url
 from llm_gateway.domain.identifiers import is_slug, slug_from
@@ -21,7 +23,14 @@ from llm_gateway.domain.providers import (
 )
 from llm_gateway.errors import FieldError, GatewayError, RevisionConflict, ValidationFailed
 from llm_gateway.ports.providers import CredentialStore, ProviderStore
-from llm_gateway.ports.system import Clock, Page
+from llm_gateway.ports.system import Clock, Ids, Page
+
+if TYPE_CHECKING:
+    from llm_gateway.domain.audit.entries import Author
+    from llm_gateway.domain.audit.exhibits import Document
+    from llm_gateway.ports.audit import AuditLog
+
+_log = logging.getLogger(__name__)
 
 _API_KEY: Final = "credentials.api_key"
 _BELONGS_ELSEWHERE: Final = (
@@ -30,25 +39,10 @@ _BELONGS_ELSEWHERE: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderService:
-    """The providers' book. A change holds everywhere within 5 s; credentials never come back out."""
+class ProviderBook:
+    """The providers, to be read. A change holds everywhere within 5 s."""
 
     store: ProviderStore
-    credentials: CredentialStore
-    clock: Clock
-    private_addresses_allowed: bool
-
-    def create(self, draft: ProviderDraft) -> ProviderConfig:
-        """Raises `ValidationFailed` naming the field, or `AlreadyExists`."""
-        provider_id = draft.id or slug_from(draft.name)
-        if provider_id is None or not is_slug(provider_id):
-            raise ValidationFailed.of("id", "no id can be made from the name: send one of a-z, 0-9 and hyphens")
-        self._check(draft, stored=None)
-        config = self._config(draft, provider_id, stored=None)
-        self.store.add(config)
-        if draft.credentials is not None:
-            self._keep(config, draft.credentials, undo=lambda: self.store.delete(provider_id, expected_revision=1))
-        return config
 
     def get(self, provider_id: str) -> ProviderConfig:
         """Raises `ProviderNotFound`."""
@@ -58,7 +52,33 @@ class ProviderService:
         """Raises `MalformedRequest` for a cursor of another list."""
         return self.store.page(limit=limit, cursor=cursor)
 
-    def update(self, provider_id: str, draft: ProviderDraft, *, expected: int | None) -> ProviderConfig:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderService(ProviderBook):
+    """The providers, to be changed; credentials never come back out.
+
+    A change and its entry in the audit log are made together, or not at all; `shown` is a provider as the log tells of it.
+    """
+
+    credentials: CredentialStore
+    log: "AuditLog"
+    shown: "Callable[[ProviderConfig], Document]"
+    clock: Clock
+    ids: Ids
+    private_addresses_allowed: bool
+
+    def create(self, draft: ProviderDraft, *, by: "Author") -> ProviderConfig:
+        """Raises `ValidationFailed` naming the field, or `AlreadyExists`."""
+        provider_id = draft.id or slug_from(draft.name)
+        if provider_id is None or not is_slug(provider_id):
+            raise ValidationFailed.of("id", "no id can be made from the name: send one of a-z, 0-9 and hyphens")
+        self._check(draft, stored=None)
+        config = self._config(draft, provider_id, stored=None)
+        with self._new_secret(config, draft.credentials):
+            self.log.append(by.deed(config.id, after=self.shown(config)), self.store.adding(config))
+        return config
+
+    def update(self, provider_id: str, draft: ProviderDraft, *, expected: int | None, by: "Author") -> ProviderConfig:
         """Replaces all but the credentials that a draft leaves out.
 
         Raises `ProviderNotFound`, `RevisionConflict`, `ValidationFailed`.
@@ -70,15 +90,22 @@ class ProviderService:
             raise ValidationFailed.of("id", f"an id cannot change: leave it out or send {provider_id!r}")
         self._check(draft, stored=stored)
         config = self._config(draft, provider_id, stored=stored)
-        self.store.replace(config, expected_revision=stored.revision)
-        if draft.credentials is not None:
-            self._keep(config, draft.credentials, undo=lambda: self._put_back(stored, config))
+        deed = by.deed(config.id, before=self.shown(stored), after=self.shown(config))
+        with self._new_secret(config, draft.credentials):
+            self.log.append(deed, self.store.replacing(config, expected_revision=stored.revision))
+        if stored.secret is not None and stored.secret != config.secret:
+            self._forget(stored.secret)
         return config
 
-    def delete(self, provider_id: str, *, expected: int | None) -> None:
+    def delete(self, provider_id: str, *, expected: int | None, by: "Author") -> None:
         """Raises `ProviderNotFound`, `RevisionConflict`."""
-        self.store.delete(provider_id, expected_revision=expected)
-        self.credentials.delete(provider_id)
+        stored = self.store.get(provider_id)
+        # The log tells what was deleted, so nothing else must be.
+        revision = stored.revision if expected is None else expected
+        deed = by.deed(provider_id, before=self.shown(stored))
+        self.log.append(deed, self.store.deleting(provider_id, expected_revision=revision))
+        if stored.secret is not None:
+            self._forget(stored.secret)
 
     def _check(self, draft: ProviderDraft, *, stored: ProviderConfig | None) -> None:
         errors = (
@@ -105,7 +132,8 @@ class ProviderService:
         now = self.clock.now()
         note = stored.credentials if stored else None
         if draft.credentials is not None:
-            note = CredentialsNote(hint=hint_of(draft.credentials.api_key), updated_at=now)
+            secret = f"{provider_id}/{self.ids.ulid()}"
+            note = CredentialsNote(hint=hint_of(draft.credentials.api_key), updated_at=now, secret=secret)
         return ProviderConfig(
             **draft.said(),
             id=provider_id,
@@ -115,17 +143,32 @@ class ProviderService:
             updated_at=now,
         )
 
-    def _keep(self, config: ProviderConfig, credentials: ProviderCredentials, *, undo: Callable[[], None]) -> None:
-        # The item goes first because only it is conditional: a lost race must not touch the winner's secret. Until the secret
-        # follows, a provider that has moved finds a key that was given for another server, and is not called with it.
+    @contextmanager
+    def _new_secret(self, config: ProviderConfig, credentials: ProviderCredentials | None) -> Iterator[None]:
+        """Keeps them under a name of their own, which the change in the block makes the provider's."""
+        if credentials is None or config.secret is None:
+            yield
+            return
+        self.credentials.put(config.secret, replace(credentials, given_for=config.server))
         try:
-            self.credentials.put(config.id, replace(credentials, given_for=config.server))
+            yield
         except GatewayError:
-            undo()
+            self._take_back(config, config.secret)
             raise
 
-    def _put_back(self, stored: ProviderConfig, config: ProviderConfig) -> None:
-        self.store.replace(replace(stored, revision=config.revision + 1), expected_revision=config.revision)
+    def _take_back(self, config: ProviderConfig, secret: str) -> None:
+        # A change whose answer was lost may have been made.
+        with suppress(GatewayError):
+            stored = self.store.find(config.id)
+            if stored is None or stored.secret != secret:
+                self._forget(secret)
+
+    def _forget(self, secret: str) -> None:
+        """What cannot be deleted now costs some cents a month, and opens nothing here."""
+        try:
+            self.credentials.delete(secret)
+        except GatewayError as error:
+            _log.warning("The secret %s, which no provider names, could not be deleted: %s", secret, error.detail)
 
 
 def _faults_in_api(draft: ProviderDraft) -> Iterator[FieldError]:

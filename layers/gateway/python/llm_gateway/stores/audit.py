@@ -77,14 +77,15 @@ class DynamoAuditLog:
         before: str | None = min(wanted_before, place_of(head.at, head.sequence + 1))
         found: list[AuditEntry] = []
         for _ in range(_MOST_QUERIES):
-            if before is None or before <= place_of(since, 0) or len(found) > limit:
-                break
+            if before is None or before <= place_of(since, 0):
+                return Page(items=tuple(found))
             entries, before = self._items.newest(
                 since=since, before=before, limit=limit + 1 - len(found), matching=_matching(search)
             )
             found += entries
-        before = found[limit - 1].place if len(found) > limit else before
-        return Page(items=tuple(found[:limit]), next_cursor=to_cursor({"before": before}) if before else None)
+            if len(found) > limit:
+                return Page(items=tuple(found[:limit]), next_cursor=to_cursor({"before": found[limit - 1].place}))
+        return Page(items=tuple(found), next_cursor=to_cursor({"before": before}) if before else None)
 
     def between(self, since: datetime, until: datetime) -> Iterator[Kept]:
         return self._items.between(since, until)

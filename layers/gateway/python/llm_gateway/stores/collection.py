@@ -15,12 +15,15 @@ from pynamodb.expressions.condition import Condition
 from llm_gateway.errors import AlreadyExists, NotFound, RevisionConflict
 from llm_gateway.ports.collections import Revised
 from llm_gateway.ports.system import Ids, Page
+from llm_gateway.stores.changes import Item as RawItem
+from llm_gateway.stores.changes import PreparedChange
 from llm_gateway.stores.codec import from_json, to_json
-from llm_gateway.stores.connection import ConditionFailed, reaching
+from llm_gateway.stores.connection import reaching
 from llm_gateway.stores.cursors import from_cursor, to_cursor
 from llm_gateway.stores.tables import Item, is_key
 
 D = TypeVar("D", bound=Revised)
+Refused = Callable[[RawItem | None], Exception]
 
 
 class DocumentItem(Item):
@@ -120,7 +123,7 @@ class Kind(Generic[D]):
 
 
 class DynamoCollection(Generic[D]):
-    """One call to DynamoDB each; after a failed condition one more, to say why it failed."""
+    """One call to DynamoDB each. What is prepared (`adding`, `replacing`, `deleting`) is carried out by a log, with its entry."""
 
     def __init__(self, kind: Kind[D], *, layout: Layout, ids: Ids) -> None:
         self._kind = kind
@@ -128,10 +131,13 @@ class DynamoCollection(Generic[D]):
         self._ids = ids
 
     def add(self, document: D) -> None:
-        try:
-            self._save(document, self._layout.items.revision.does_not_exist())
-        except ConditionFailed:
-            raise AlreadyExists(f"The {self._kind.name} id {document.id!r} is taken.") from None
+        self._carry_out(self.adding(document))
+
+    def adding(self, document: D) -> PreparedChange:
+        def taken(_: object) -> AlreadyExists:
+            return AlreadyExists(f"The {self._kind.name} id {document.id!r} is taken.")
+
+        return self._saving(document, self._layout.items.revision.does_not_exist(), refused=taken)
 
     def find(self, document_id: str) -> D | None:
         if not is_key(document_id):
@@ -164,25 +170,31 @@ class DynamoCollection(Generic[D]):
         return Page(items=self._documents(shown), next_cursor=to_cursor({id_name: shown[-1].id}) if more else None)
 
     def replace(self, document: D, *, expected_revision: int) -> None:
-        try:
-            self._save(document, self._layout.items.revision == expected_revision)
-        except ConditionFailed:
-            raise self._conflict(document.id) from None
+        self._carry_out(self.replacing(document, expected_revision=expected_revision))
+
+    def replacing(self, document: D, *, expected_revision: int) -> PreparedChange:
+        unchanged = self._layout.items.revision == expected_revision
+        return self._saving(document, unchanged, refused=self._conflict(document.id))
 
     def delete(self, document_id: str, *, expected_revision: int | None) -> None:
         """One that was done although its answer was lost is sent again by botocore, and then finds nothing: `NotFound`."""
+        self._carry_out(self.deleting(document_id, expected_revision=expected_revision))
+
+    def deleting(self, document_id: str, *, expected_revision: int | None) -> PreparedChange:
         if not is_key(document_id):
             raise self._kind.not_found(document_id)
         hash_key, range_key = self._layout.key(document_id)
         revision = self._layout.items.revision
         condition = revision.exists() if expected_revision is None else revision == expected_revision
-        try:
-            with reaching(self._kind.plural):
-                self._layout.items(hash_key, range_key).delete(condition)
-        except ConditionFailed:
-            raise self._conflict(document_id) from None
+        request = self._layout.items(hash_key, range_key).get_delete_kwargs_from_instance(
+            condition=condition, return_values_on_condition_failure="ALL_OLD"
+        )
+        return self._change({"Delete": request}, refused=self._conflict(document_id))
 
-    def _save(self, document: D, condition: Condition) -> None:
+    def forget(self) -> None:
+        """Called after every change: what a store remembers is no longer true."""
+
+    def _saving(self, document: D, condition: Condition, *, refused: Refused) -> PreparedChange:
         """A write whose answer was lost is sent again: its own `write_id` says that it was done."""
         write_id = self._ids.ulid()
         item = self._layout.new(
@@ -192,15 +204,30 @@ class DynamoCollection(Generic[D]):
             write_id=write_id,
             **self._kind.attributes(document),
         )
-        with reaching(self._kind.plural):
-            item.save(condition | (self._layout.items.write_id == write_id))
+        request = item.get_save_kwargs_from_instance(
+            condition=condition | (self._layout.items.write_id == write_id),
+            return_values_on_condition_failure="ALL_OLD",
+        )
+        return self._change({"Put": request}, refused=refused)
 
-    def _conflict(self, document_id: str) -> NotFound | RevisionConflict:
-        """Why a conditional write failed."""
-        stored = self.find(document_id)
-        if stored is None:
-            return self._kind.not_found(document_id)
-        return RevisionConflict(f"The {self._kind.name} is at revision {stored.revision} by now: read it again.")
+    def _change(self, operation: dict[str, Any], *, refused: Refused) -> PreparedChange:
+        return PreparedChange(operation=operation, refused=refused, after=self.forget)
+
+    def _carry_out(self, change: PreparedChange) -> None:
+        with reaching(self._kind.plural):
+            self._layout.items.carry_out(change)
+
+    def _conflict(self, document_id: str) -> Refused:
+        """Why the condition on a revision failed, told by the item that was met."""
+
+        def refused(met: RawItem | None) -> NotFound | RevisionConflict:
+            if met is None:
+                return self._kind.not_found(document_id)
+            return RevisionConflict(
+                f"The {self._kind.name} is at revision {met['revision']['N']} by now: read it again."
+            )
+
+        return refused
 
     def _documents(self, listed: Iterable[Listed]) -> tuple[D, ...]:
         return tuple(self._read(each.item) for each in listed if each.item is not None)

@@ -44,14 +44,5 @@ class DynamoProviderStore(DynamoCollection[ProviderConfig]):
             snapshot = self._snapshot = _Snapshot(configs=super().all(), asked_at_s=now_s)
         return snapshot.configs
 
-    def add(self, document: ProviderConfig) -> None:
-        super().add(document)
-        self._snapshot = None
-
-    def replace(self, document: ProviderConfig, *, expected_revision: int) -> None:
-        super().replace(document, expected_revision=expected_revision)
-        self._snapshot = None
-
-    def delete(self, document_id: str, *, expected_revision: int | None) -> None:
-        super().delete(document_id, expected_revision=expected_revision)
+    def forget(self) -> None:
         self._snapshot = None

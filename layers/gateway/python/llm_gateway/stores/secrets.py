@@ -31,6 +31,10 @@ class _Cached:
         is_current = changed_at is None or self.asked_at >= changed_at + _SETTLING
         return is_current and now - self.asked_at < _MAX_AGE
 
+    def lingers(self, now: datetime) -> bool:
+        """A secret that was replaced is gone at once, but for some seconds not everybody knows the name of the new one."""
+        return now - self.asked_at < _MAX_AGE + _SETTLING
+
 
 class SecretsManagerCredentialStore:
     """What is found is kept for a minute; what is not found is asked for again, so that it works as soon as it is put."""
@@ -43,64 +47,66 @@ class SecretsManagerCredentialStore:
         self._cache: dict[str, _Cached] = {}
 
     def get(
-        self, provider_id: str, *, changed_at: datetime | None = None, fresh: bool = False
+        self, secret: str, *, changed_at: datetime | None = None, fresh: bool = False
     ) -> ProviderCredentials | None:
-        now, cached = self._clock.now(), self._cache.get(provider_id)
+        now, cached = self._clock.now(), self._cache.get(secret)
         if cached is not None and not fresh and cached.serves(now, changed_at):
             return cached.credentials
         try:
-            credentials = self._read(provider_id)
+            credentials = self._read(secret)
         except DependencyUnavailable:
             if cached is None or fresh:
                 raise
             return cached.credentials
+        if credentials is None and cached is not None and not fresh and cached.lingers(now):
+            return cached.credentials
         if credentials is None:
-            self._cache.pop(provider_id, None)
+            self._cache.pop(secret, None)
         else:
-            self._cache[provider_id] = _Cached(credentials=credentials, asked_at=now)
+            self._cache[secret] = _Cached(credentials=credentials, asked_at=now)
         return credentials
 
-    def put(self, provider_id: str, credentials: ProviderCredentials) -> None:
+    def put(self, secret: str, credentials: ProviderCredentials) -> None:
         document = to_json(ProviderCredentials, credentials).decode()
         with reaching("credentials"):
-            if not self._change(provider_id, document) and not self._create(provider_id, document):
-                self._change(provider_id, document)
-        self._cache.pop(provider_id, None)
+            if not self._change(secret, document) and not self._create(secret, document):
+                self._change(secret, document)
+        self._cache.pop(secret, None)
 
-    def delete(self, provider_id: str) -> None:
+    def delete(self, secret: str) -> None:
         with reaching("credentials"):
             try:
                 # Without a grace period: the same id may be taken again at once.
-                name = self._name(provider_id)
+                name = self._name(secret)
                 self._aws.secrets_manager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
             except ClientError as fault:
                 if error_code(fault) != _MISSING:
                     raise
-        self._cache.pop(provider_id, None)
+        self._cache.pop(secret, None)
 
-    def _read(self, provider_id: str) -> ProviderCredentials | None:
+    def _read(self, secret: str) -> ProviderCredentials | None:
         with reaching("credentials"):
             try:
-                secret = self._aws.secrets_manager.get_secret_value(SecretId=self._name(provider_id))
+                found = self._aws.secrets_manager.get_secret_value(SecretId=self._name(secret))
             except ClientError as fault:
                 if error_code(fault) == _MISSING:
                     return None
                 raise
-        return from_json(ProviderCredentials, secret["SecretString"])
+        return from_json(ProviderCredentials, found["SecretString"])
 
-    def _change(self, provider_id: str, document: str) -> bool:
+    def _change(self, secret: str, document: str) -> bool:
         """A new value for the secret; False where there is none yet."""
         try:
-            self._aws.secrets_manager.put_secret_value(SecretId=self._name(provider_id), SecretString=document)
+            self._aws.secrets_manager.put_secret_value(SecretId=self._name(secret), SecretString=document)
         except ClientError as fault:
             if error_code(fault) == _MISSING:
                 return False
             raise
         return True
 
-    def _create(self, provider_id: str, document: str) -> bool:
+    def _create(self, secret: str, document: str) -> bool:
         """The secret; False where somebody else has made it meanwhile."""
-        name = self._name(provider_id)
+        name = self._name(secret)
         try:
             if self._kms_key_id is None:
                 self._aws.secrets_manager.create_secret(Name=name, SecretString=document)
@@ -112,8 +118,8 @@ class SecretsManagerCredentialStore:
             raise
         return True
 
-    def _name(self, provider_id: str) -> str:
-        return self._prefix + provider_id
+    def _name(self, secret: str) -> str:
+        return self._prefix + secret
 
 
 class SecretsManagerPepper:

@@ -1,6 +1,6 @@
 """PynamoDB's models, bound to their tables at run time: a class says what an item holds, the settings say where it is kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
@@ -12,6 +12,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import MetaModel, Model
 
+from llm_gateway.stores.changes import PreparedChange
 from llm_gateway.stores.connection import CONDITION_FAILED, Aws, error_code
 
 if TYPE_CHECKING:
@@ -92,15 +93,31 @@ class Item(Model):
         try:
             answer = cls.table().connection.dispatch(operation, request)
         except ClientError as fault:
-            if error_code(fault) != CONDITION_FAILED:
-                raise
-            met: Any = fault.__cause__
-            return Outcome(done=False, item=cls._from(met.response.get("Item")))
+            return Outcome(done=False, item=cls._from(_met(fault)))
         return Outcome(done=True, item=cls._from(answer.get("Attributes")))
 
     @classmethod
-    def _from(cls, raw: dict[str, Any] | None) -> "Self | None":
-        return cls.from_raw_data(raw) if raw else None
+    def carry_out(cls, change: PreparedChange) -> None:
+        """One call. Raises what the change's condition stands for."""
+        [(verb, request)] = change.operation.items()
+        try:
+            cls.table().connection.dispatch(f"{verb}Item", dict(request))
+        except ClientError as fault:
+            raise change.refused(_met(fault)) from None
+        change.done()
+
+    @classmethod
+    def _from(cls, raw: Mapping[str, Any] | None) -> "Self | None":
+        return cls.from_raw_data(dict(raw)) if raw else None
+
+
+def _met(fault: ClientError) -> Mapping[str, Any] | None:
+    """The item that a condition failed on, None where there was none. Any other fault is raised."""
+    if error_code(fault) != CONDITION_FAILED:
+        raise fault
+    cause: Any = fault.__cause__
+    item: Mapping[str, Any] | None = cause.response.get("Item")
+    return item
 
 
 def bind(model: type[I], *, table: str, aws: Aws) -> type[I]:

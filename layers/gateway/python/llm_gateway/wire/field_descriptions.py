@@ -6,7 +6,7 @@ Defaults and bounds that a schema itself states are added to these words from th
 from collections.abc import Mapping
 from typing import Final
 
-from llm_gateway.wire import key_descriptions
+from llm_gateway.wire import audit_descriptions, key_descriptions
 
 _MODEL: Final = {
     "name": "The model's name, as the vendor's API takes it.",
@@ -177,6 +177,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "tokens_remaining": "Tokens that may be sent at once now; null: no limit.",
     },
     **key_descriptions.FIELDS,
+    **audit_descriptions.FIELDS,
     # Queries
     "QueryRequest": {
         **_ASKING,
@@ -327,6 +328,10 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "code": "An error's `code`.",
     "limit": "How many items a page has at most.",
     "cursor": "The `next_cursor` of the page before. Left out: the first page.",
+    "from": "The earliest time that counts, RFC 3339. Left out: 24 hours before `to`.",
+    "to": "The first time that no longer counts, RFC 3339. Left out: now.",
+    "actor": "Only what this key did, by its id; or what came from this address without a key.",
+    "action": "Only what the log calls so, such as `provider.updated`.",
     "probe": "Whether to make one live call first.",
     "wait_s": "How many seconds to wait for the query's end.",
     "if-match": "The `ETag` that was read: if the resource has changed since, nothing is written (412).",

@@ -1,10 +1,10 @@
 """API keys over HTTP."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, Field, PlainSerializer
 
 from llm_gateway.domain.key_patches import Patch, patched
 from llm_gateway.domain.keys import LONGEST_OVERLAP_S, KeySpec, KeyStatus, Period, Role
@@ -12,7 +12,19 @@ from llm_gateway.domain.pii import PiiRule
 from llm_gateway.endpoints import BASE_PATH
 from llm_gateway.ports.system import Page
 from llm_gateway.services.keys.administration import Issued, KeyView
-from llm_gateway.wire.schema import Flag, Incoming, Name, Outgoing, PageOf, PositiveInt, Revised, Slug, Timestamp, Usd
+from llm_gateway.wire.schema import (
+    Flag,
+    Incoming,
+    Moment,
+    Name,
+    Outgoing,
+    PageOf,
+    PositiveInt,
+    Revised,
+    Slug,
+    Timestamp,
+    Usd,
+)
 
 _MOST_LISTED: Final = 200
 _MOST_TAGS: Final = 10
@@ -41,23 +53,12 @@ def _pattern(text: str) -> str:
     return text
 
 
-def _moment(given: Any) -> datetime:
-    try:
-        moment = datetime.fromisoformat(given) if isinstance(given, str) else given
-        if isinstance(moment, datetime) and moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise ValueError("must be a time as text, such as 2027-01-31T00:00:00Z")
-
-
 def _plain(amount: Decimal) -> str:
     """As it was said: `25.00` stays `25.00`."""
     return f"{amount:f}"
 
 
 Amount = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=9), PlainSerializer(_plain, return_type=str)]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
 Tag = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
 Tags = Annotated[list[Tag], Field(max_length=_MOST_TAGS), AfterValidator(_each_once)]
 Providers = Annotated[list[Slug], Field(max_length=_MOST_LISTED)]

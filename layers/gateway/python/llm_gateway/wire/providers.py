@@ -240,3 +240,8 @@ def _credentials(config: ProviderConfig, *, whole: bool) -> CredentialsShown:
     if note is None or not whole:
         return CredentialsShown(configured=note is not None)
     return CredentialsShown(configured=True, hint=note.hint, updated_at=note.updated_at)
+
+
+def as_auditors_see(config: ProviderConfig) -> dict[str, Any]:
+    """The provider as JSON, as the audit log tells of it."""
+    return ProviderShown.of(config, to=Caller(key_id="", role=Role.AUDITOR)).model_dump(mode="json")

@@ -1,12 +1,22 @@
 """What all schemas share: strictness on the way in, timestamps and money as text on the way out."""
 
+import re
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Final, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from llm_gateway.domain.identifiers import SLUG_PATTERN
@@ -15,6 +25,7 @@ from llm_gateway.domain.money import usd
 T = TypeVar("T")
 
 _LONGEST_NAME: Final = 100
+_RFC3339: Final = re.compile(r"(?i)\d{4}-\d{2}-\d{2}t\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:z|[+-]\d{2}:\d{2})", re.ASCII)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -23,6 +34,22 @@ def rfc3339(moment: datetime) -> str:
 
 
 Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
+
+
+def _moment(given: Any) -> datetime:
+    """Raises ValueError for what is no RFC 3339 time: pydantic takes times without an offset, and numbers of seconds."""
+    try:
+        moment = (
+            datetime.fromisoformat(given.upper()) if isinstance(given, str) and _RFC3339.fullmatch(given) else given
+        )
+        if isinstance(moment, datetime) and moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("must be a time as text, such as 2027-01-31T00:00:00Z")
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
 # More of them are no misspelling, and each would be an error of its own.

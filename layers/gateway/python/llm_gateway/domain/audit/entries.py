@@ -57,6 +57,25 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who asks for a change, by which request, and what the log calls it."""
+
+    actor: Actor
+    action: str
+    request_id: str | None = None
+
+    def deed(self, target: str, *, before: Document | None = None, after: Document | None = None) -> Deed:
+        return Deed(
+            actor=self.actor,
+            action=self.action,
+            request_id=self.request_id,
+            target=target,
+            before=before,
+            after=after,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """The end of the chain: its last entry's number, hash and time; `since` is the first entry's time."""
 

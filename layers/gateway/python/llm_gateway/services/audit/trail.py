@@ -14,6 +14,16 @@ _DEFAULT_WINDOW: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Entries from `since` on and before `until` (the last 24 hours where neither is given), of one actor, of one action."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    actor: str | None = None
+    action: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What `verify` looked at, and the first thing that is wrong; `finding` is None where all is whole."""
 
@@ -33,25 +43,16 @@ class AuditTrail:
     clock: Clock
     retention: timedelta | None = None
 
-    def page(
-        self,
-        *,
-        since: datetime | None,
-        until: datetime | None,
-        actor: str | None,
-        action: str | None,
-        limit: int,
-        cursor: str | None,
-    ) -> Page[AuditEntry]:
-        """Entries from `since` on and before `until`, newest first; the last 24 hours where neither is given.
+    def page(self, wanted: Wanted, *, limit: int, cursor: str | None) -> Page[AuditEntry]:
+        """Entries, newest first.
 
         Raises `ValidationFailed` for a time that ends before it begins, `MalformedRequest` for a cursor of another list.
         """
-        until = until or self.clock.now()
-        since = since or until - _DEFAULT_WINDOW
+        until = wanted.until or self.clock.now()
+        since = wanted.since or until - _DEFAULT_WINDOW
         if since >= until:
             raise ValidationFailed.of("from", f"must be earlier than `to`, which is {instant(until)}")
-        search = Search(since=since, until=until, actor=actor, action=action)
+        search = Search(since=since, until=until, actor=wanted.actor, action=wanted.action)
         return self.log.page(search, limit=limit, cursor=cursor)
 
     def verify(self) -> Verdict:

@@ -133,8 +133,8 @@ class Dispatcher:
             return _pull(self.calls.call(step, progress, renewed, kept_s=kept_s))
 
     def _credentials(self, config: ProviderConfig, *, fresh: bool = False) -> ProviderCredentials | None:
-        note = config.credentials
-        return self.credentials.get(config.id, changed_at=note.updated_at, fresh=fresh) if note else None
+        note, secret = config.credentials, config.secret
+        return self.credentials.get(secret, changed_at=note.updated_at, fresh=fresh) if note and secret else None
 
     def _wait_s(self, fault: ProviderFault, tries: int) -> float:
         """Exponential with full jitter; the time that the provider asks for is the floor."""

@@ -1,0 +1,175 @@
+"""The audit log over HTTP: changes with their entries, denials with their counts, pages, and who may read."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from llm_gateway.domain.keys import Role
+from llm_gateway.errors import DependencyUnavailable
+
+from tests.adapters.travelling_clock import TravellingClock
+from tests.entrypoints.conftest import CREDENTIAL, PROVIDER, PROVIDERS, Api
+from tests.entrypoints.contract import TIMESTAMP
+
+AUDIT = "/api/v1/llm/audit"
+ONE = f"{PROVIDERS}/local"
+FORGED = 'x\n{"id":"aud_000000000002","action":"nothing"}\x1b[2K\u202e'
+
+
+def entries(api: Api, query: str = "", *, role: Role = Role.AUDITOR) -> list[dict[str, Any]]:
+    response = api.call("GET", f"{AUDIT}{query}", role=role)
+    assert response.status_code == 200, response.text
+    items: list[dict[str, Any]] = response.json()["items"]
+    return items
+
+
+def deny_later(api: Api) -> None:
+    """The minute passes, and what was denied is entered."""
+    clock = api.gateway.outside.clock
+    assert isinstance(clock, TravellingClock)
+    clock.move(minutes=2)
+    api.gateway.denials.append()
+
+
+def test_a_change_is_told_as_it_was_made(api: Api) -> None:
+    made = api.register()
+    written = api.call("PUT", ONE, PROVIDER | {"name": "Renamed"})
+    gone = api.call("DELETE", ONE)
+    deleted, updated, created = entries(api)
+    assert [entry["action"] for entry in (created, updated, deleted)] == [
+        "provider.created",
+        "provider.updated",
+        "provider.deleted",
+    ]
+    assert (created["before"], created["after"]) == (None, made)
+    assert (updated["before"], updated["after"]) == (made, written.json())
+    assert (deleted["before"], deleted["after"]) == (written.json(), None)
+    assert updated["request_id"] == written.headers["X-Request-Id"]
+    assert deleted["request_id"] == gone.headers["X-Request-Id"]
+    for entry in (created, updated, deleted):
+        assert entry["actor"] == {"key_id": created["actor"]["key_id"], "role": "admin", "address": "testclient"}
+        assert (entry["target"], entry["outcome"], entry["count"]) == ("local", "done", 1)
+        assert TIMESTAMP.fullmatch(entry["at"])
+        assert CREDENTIAL not in json.dumps(entry)
+
+
+def test_the_hash_is_that_of_the_entry_as_it_is_shown(api: Api) -> None:
+    api.register(name=f"Größe {FORGED}", limits={"requests_per_minute": 30})
+    api.call("PUT", ONE, PROVIDER)
+    later, earlier = entries(api)
+    assert earlier["previous_hash"] == "0" * 64
+    assert later["previous_hash"] == earlier["hash"]
+    for entry in (later, earlier):
+        told = {name: value for name, value in entry.items() if name != "hash"}
+        text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert hashlib.sha256(text.encode()).hexdigest() == entry["hash"]
+
+
+def test_no_name_forges_a_line(api: Api) -> None:
+    api.register(name=FORGED)
+    (entry,) = entries(api)
+    assert entry["id"] == "aud_000000000001"
+    assert entry["after"]["name"] == 'x\\n{"id":"aud_000000000002","action":"nothing"}\\u001b[2K\\u202e'
+    kept = api.gateway.outside.audit_log.contents().kept
+    assert [len(one.document.splitlines()) for one in kept] == [1]
+
+
+def test_without_the_log_a_change_is_refused_and_nothing_has_changed(api: Api) -> None:
+    made = api.register()
+    api.gateway.outside.audit_log.fault = DependencyUnavailable("The store of audit entries cannot be reached.")
+    for method, path, body in (
+        ("POST", PROVIDERS, PROVIDER | {"id": "other"}),
+        ("PUT", ONE, PROVIDER | {"name": "Renamed"}),
+        ("DELETE", ONE, None),
+    ):
+        api.refused(method, path, body, status=503, code="dependency_unavailable")
+    assert [item["id"] for item in api.call("GET", PROVIDERS).json()["items"]] == ["local"]
+    assert api.call("GET", ONE).json() == made
+
+
+def test_a_replayed_creation_is_one_entry(api: Api) -> None:
+    for _ in range(2):
+        assert api.call("POST", PROVIDERS, PROVIDER, headers={"Idempotency-Key": "one"}).status_code == 201
+    assert len(entries(api)) == 1
+
+
+def test_denials_are_counted_and_entered_when_their_minute_is_over(api: Api) -> None:
+    for _ in range(3):
+        api.refused("PUT", ONE, PROVIDER, role=Role.CALLER, status=403, code="forbidden")
+    for _ in range(2):
+        api.refused("GET", PROVIDERS, role=None, status=401, code="unauthenticated")
+    api.refused("GET", AUDIT, role=Role.OPERATOR, status=403, code="forbidden")
+    assert entries(api) == []
+    deny_later(api)
+    found = {(entry["action"], entry["target"]): entry for entry in entries(api)}
+    assert {kind: entry["count"] for kind, entry in found.items()} == {
+        ("provider.updated", "update_provider"): 3,
+        ("request.unauthenticated", None): 2,
+        ("request.forbidden", "list_audit"): 1,
+    }
+    assert {entry["outcome"] for entry in found.values()} == {"denied"}
+    denied = found["provider.updated", "update_provider"]
+    assert (denied["actor"]["role"], denied["actor"]["address"]) == ("caller", "testclient")
+    nobody = found["request.unauthenticated", None]
+    assert nobody["actor"] == {"key_id": None, "role": None, "address": "testclient"}
+
+
+def test_what_is_let_in_or_wrong_is_no_denial(api: Api) -> None:
+    api.call("GET", PROVIDERS)
+    api.refused("GET", ONE, status=404, code="provider_not_found")
+    api.refused("GET", f"{PROVIDERS}?x=1", status=422, code="validation_failed")
+    assert api.call("GET", "/health", role=None).status_code == 200
+    deny_later(api)
+    assert entries(api) == []
+
+
+def test_counting_that_fails_changes_no_answer(api: Api) -> None:
+    api.gateway.outside.denial_counters.fault = DependencyUnavailable("The limits cannot be reached.")
+    api.refused("GET", PROVIDERS, role=None, status=401, code="unauthenticated")
+
+
+@pytest.mark.parametrize("role", Role)
+def test_admins_and_auditors_read_the_log(api: Api, role: Role) -> None:
+    if role in (Role.ADMIN, Role.AUDITOR):
+        assert entries(api, role=role) == []
+    else:
+        api.refused("GET", AUDIT, role=role, status=403, code="forbidden")
+
+
+def test_pages_and_searches(api: Api) -> None:
+    for name in ("a", "b", "c"):
+        api.register(id=name)
+    first = api.call("GET", f"{AUDIT}?limit=2").json()
+    assert [entry["target"] for entry in first["items"]] == ["c", "b"]
+    rest = api.call("GET", f"{AUDIT}?limit=2&cursor={first['next_cursor']}").json()
+    assert ([entry["target"] for entry in rest["items"]], rest["next_cursor"]) == (["a"], None)
+    key_id, at = first["items"][0]["actor"]["key_id"], first["items"][0]["at"]
+    assert len(entries(api, f"?actor={key_id}&action=provider.created")) == 3
+    assert entries(api, "?action=provider.deleted") == entries(api, "?actor=key_nobody") == []
+    assert len(entries(api, f"?from={at}")) >= 1
+    assert all(entry["at"] < at for entry in entries(api, f"?to={at}"))
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("from=yesterday", "from"),
+        ("from=1764000000", "from"),
+        ("from=2026-11-29", "from"),
+        ("to=2026-11-29T18:41:31", "to"),
+        ("to=2026-13-29T18:41:31Z", "to"),
+        ("from=0001-01-01T00:00:00%2B23:59", "from"),
+        ("from=2026-11-29T18:00:00Z&to=2026-11-29T18:00:00Z", "from"),
+        ("actor=", "actor"),
+        ("limit=101", "limit"),
+        ("who=me", "who"),
+    ],
+)
+def test_what_is_wrong_with_a_search_is_named(api: Api, query: str, field: str) -> None:
+    problem = api.refused("GET", f"{AUDIT}?{query}", status=422, code="validation_failed")
+    assert [error["field"] for error in problem["errors"]] == [field]
+
+
+def test_a_bad_cursor_is_said(api: Api) -> None:
+    api.refused("GET", f"{AUDIT}?cursor=nonsense", status=400, code="malformed_request")
