@@ -36,6 +36,7 @@ from llm_gateway.errors import (
 from llm_gateway.ports.system import Clock
 from llm_gateway.providers import untrusted
 from llm_gateway.providers.bounds import AnswerOutOfBounds
+from llm_gateway.providers.causes import explain
 from llm_gateway.providers.deadline import Deadline
 from llm_gateway.providers.retry_after import retry_after_s
 
@@ -135,23 +136,6 @@ def transport_rows() -> Mapping[type[Exception], FaultType]:
     }
 
 
-@cache
-def _causes() -> Mapping[type[BaseException], str]:
-    """Why there is no connection, by the innermost exception that tells."""
-    import socket
-    import ssl
-
-    from llm_gateway.providers.transport import AddressForbidden
-
-    return {
-        AddressForbidden: "its host's name stands for an address that may not be called.",
-        socket.gaierror: "its host's name is unknown.",
-        ConnectionRefusedError: "its host refuses connections at that port.",
-        ssl.SSLCertVerificationError: "its TLS certificate is not trusted.",
-        ssl.SSLError: "TLS could not be agreed on.",
-    }
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultTable:
     """One vendor's rows: by error code (or a type that is as telling), by the beginning of a message, by HTTP status, by type,
@@ -187,7 +171,7 @@ class FaultTable:
             return None
         fault = self._fault(kind, failure)
         if deadline is not None:
-            _explain(fault, error, deadline)
+            explain(fault, error, deadline)
         return fault
 
     def failure_of(self, error: Exception) -> Failure:
@@ -292,35 +276,3 @@ def _error_in(body: object) -> object:
     error = body.get("error")
     # A message that is not the error's own may be anybody's.
     return error if error is not None else {name: value for name, value in body.items() if name != "message"}
-
-
-def _explain(fault: GatewayError, error: Exception, deadline: Deadline) -> None:
-    """Says why there was no connection, or which limit struck."""
-    if isinstance(fault, ProviderTimeout):
-        fault.struck_by(*deadline.struck)
-    elif isinstance(fault, ProviderUnreachable):
-        causes = [cause for kind in _chain(error) for cause in _reasons(kind)]
-        if causes:
-            fault.detail = f"No connection to the provider could be made: {causes[-1]}"
-        elif isinstance(fault, ProviderNotConnected) and _has_timed_out(error):
-            limit, limit_s = deadline.connecting
-            fault.detail = f"No connection to the provider could be made within {limit_s:.4g} s ({limit})."
-
-
-def _reasons(error: BaseException) -> Iterator[str]:
-    found = next((_causes()[kind] for kind in type(error).__mro__ if kind in _causes()), None)
-    if found is not None:
-        yield found
-
-
-def _has_timed_out(error: BaseException) -> bool:
-    import httpx2
-
-    return any(isinstance(cause, httpx2.TimeoutException) for cause in _chain(error))
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
