@@ -20,7 +20,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "request_id": "The `X-Request-Id` of the request; of several denials, the last one's.",
         "count": "How many denials of one kind within a minute this is. 1 for what was done.",
         "hash": (
-            "The SHA-256, in hexadecimal digits, of all the other members: as JSON with sorted names, without white space, in UTF-8."
+            "The SHA-256, in hexadecimal digits, of all the other members: as JSON, names sorted, no white space, in UTF-8."
         ),
         "previous_hash": "The `hash` of the entry before; 64 zeros in the first.",
     },
