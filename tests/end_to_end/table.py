@@ -6,8 +6,8 @@ from llm_gateway.access import Endpoint
 from llm_gateway.endpoints import ENDPOINTS
 from ulid import ULID
 
-_FOUND: Final = ("get_health", "get_openapi", "get_docs", "get_error", "list_providers")
-_WANTS_A_BODY: Final = ("create_provider", "update_provider", "run_query", "stream_query")
+_FOUND: Final = ("get_health", "get_openapi", "get_docs", "get_error", "list_providers", "list_keys", "get_own_key")
+_WANTS_A_BODY: Final = ("create_provider", "update_provider", "run_query", "stream_query", "create_key", "update_key")
 # All others look for a resource that does not exist.
 FIRST_STATUSES: Final = {
     **{row.name: 404 for row in ENDPOINTS},
@@ -18,4 +18,4 @@ FIRST_STATUSES: Final = {
 
 def path_of(row: Endpoint) -> str:
     """The row's path, with ids that nothing has."""
-    return row.path.format(provider_id="nobody", code="rate_limited", query_id=f"qry_{ULID()}")
+    return row.path.format(provider_id="nobody", key_id="nobody", code="rate_limited", query_id=f"qry_{ULID()}")

@@ -1,6 +1,7 @@
 """The whole app deployed by `cdk deploy`: called through API Gateway, answered by Lambdas whose roles are enforced."""
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,6 +13,7 @@ from llm_gateway.access import Endpoint
 from llm_gateway.domain.keys import Role
 from llm_gateway.endpoints import BASE_PATH, ENDPOINTS, ROWS
 
+from tests.adapters.signing import params, signed
 from tests.adapters.upstream import Answer, Refusal, ScriptedUpstream
 from tests.adapters.upstream_wires import Said
 from tests.end_to_end.calling import Client, at_once, eventually, question, text_of
@@ -80,7 +82,8 @@ def test_every_function_of_the_table_answers_its_route(first_answers: dict[str, 
     assert statuses == FIRST_STATUSES, {name: response.text for name, response in first_answers.items()}
     for response in first_answers.values():
         if response.status_code >= 400:
-            assert problem(response)[1] in ("malformed_request", "provider_not_found", "query_not_found")
+            gone = {"provider_not_found", "query_not_found", "key_not_found"}
+            assert problem(response)[1] in {"malformed_request", *gone}
 
 
 def test_what_is_public_is_served_whole(first_answers: dict[str, httpx2.Response]) -> None:
@@ -242,13 +245,51 @@ def test_outside_the_base_path_there_is_nothing(http: httpx2.Client) -> None:
     assert (problem(wrong), wrong.headers["allow"]) == ((405, "method_not_allowed"), "GET, HEAD")
 
 
+@pytest.mark.usefixtures("first_answers")
+def test_a_key_from_its_creation_to_its_end(admin: Client, http: httpx2.Client) -> None:
+    made = admin.send("POST", "/keys", {"name": "A team", "role": "caller"}, headers={"Idempotency-Key": "a team"})
+    key, path = made.json(), f"/keys/{made.json()['id']}"
+    again = admin.send("POST", "/keys", {"name": "A team", "role": "caller"}, headers={"Idempotency-Key": "a team"})
+    assert (made.status_code, again.json()["id"], again.json()["secret"]) == (201, key["id"], None)
+    old = Client(http, key["secret"])
+    assert old.send("GET", "/keys/self").json()["id"] == key["id"]
+    rotated = admin.send("POST", f"{path}/rotate").json()
+    new = Client(http, rotated["secret"])
+    assert [client.send("GET", "/keys/self").status_code for client in (old, new)] == [401, 200]
+    changed = admin.send("PATCH", path, {"tags": ["team"]}, headers={"If-Match": '"2"'}).json()
+    assert (changed["revision"], changed["tags"]) == (3, ["team"])
+    assert changed["last_used_at"] is not None
+    assert admin.send("DELETE", path).status_code == 204
+    assert new.send("GET", "/keys/self").status_code == 401
+    assert admin.send("GET", path).json()["status"] == "revoked"
+
+
+@pytest.mark.usefixtures("first_answers")
+def test_a_signature_covers_the_path_with_its_stage(deployment: Deployment, admin: Client) -> None:
+    key = admin.send("POST", "/keys", {"name": "Signs", "role": "caller", "require_signature": True}).json()
+
+    def sent(path: str, *, signed_as: str, nonce: str) -> httpx2.Response:
+        parameters = params(key_id=key["id"], nonce=nonce, created=int(time.time()))
+        secret = key["signing_secret"].encode()
+        request = signed(method="GET", path=signed_as, query="limit=5", body=b"", parameters=parameters, secret=secret)
+        return http.get(f"{path}?limit=5", headers=request.headers)
+
+    with deployment.http(as_at_aws=True) as http:
+        path = f"/dev{BASE_PATH}/providers"
+        assert sent(path, signed_as=path, nonce="whole").status_code == 200
+        assert problem(sent(path, signed_as=path, nonce="whole")) == (401, "signature_replayed")
+        assert problem(sent(path, signed_as=f"{BASE_PATH}/providers", nonce="bare")) == (401, "signature_invalid")
+
+
 @pytest.mark.parametrize("key", [None, "llmgw_nonsense", "llmgw_01KAWZ00000000000000000000_of-nobody"])
 @pytest.mark.usefixtures("first_answers")
 def test_without_a_key_there_is_no_way_in(key: str | None, http: httpx2.Client) -> None:
     stranger = Client(http, key)
+    # Whoever tries the door too often is told to wait.
+    refusals = {(401, "unauthenticated")} | ({(429, "rate_limited")} if key else set())
     for row in ENDPOINTS:
         if row.permission is not None:
-            assert problem(called(stranger, row)) == (401, "unauthenticated"), row.name
+            assert problem(called(stranger, row)) in refusals, row.name
 
 
 @pytest.mark.usefixtures("first_answers")

@@ -121,13 +121,14 @@ def test_its_commands_work_as_they_are_and_its_end_is_its_childrens(tmp_path: Pa
     with started(tmp_path) as run:
         run.gateway()
         assert eventually(lambda: "Ctrl-C" in run.output)
-        ask, result, providers = (
+        ask, result, providers, new_key = (
             json.loads(subprocess.check_output(shlex.split(command), timeout=60)) for command in run.commands()
         )
         assert ask["status"] == "succeeded"
         assert ask["output"]["text"] not in ("", result["output"]["text"])
         assert "Photosynthesis is" in result["output"]["text"]
         assert [provider["id"] for provider in providers["items"]] == ["local"]
+        assert (new_key["role"], new_key["secret"][:6]) == ("caller", "llmgw_")
         children = descendants(run.process.pid)
 
         run.process.kill()

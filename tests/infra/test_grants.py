@@ -87,7 +87,7 @@ def test_public_functions_may_nothing_but_log(row):
             {**AUTHENTICATED, "Queries": READ_ITEMS, "Bodies": ["s3:GetObject", "s3:ListBucket"]},
         ),
         ("run_query", {**AUTHENTICATED, **ASKING}),
-        ("process_query", {**EVERYWHERE, **ASKING, "Consumption": CONSUME}),
+        ("process_query", {**EVERYWHERE, **ASKING, "Keys": READ_KEYS, "Consumption": CONSUME}),
     ],
 )
 def test_a_function_may_do_what_its_row_says(row, expected):

@@ -20,6 +20,7 @@ from llm_gateway.domain.faults import (
     ProviderResponseInvalid,
     ProviderTimeout,
 )
+from llm_gateway.domain.keys import KeySpec, Role
 from llm_gateway.domain.providers import CircuitPolicy
 from llm_gateway.domain.queries import Query, QueryProblem, QueryStatus
 from llm_gateway.errors import DependencyUnavailable, NotDone
@@ -651,3 +652,40 @@ def test_a_complete_answer_that_cannot_be_used_is_not_paid_for_twice(engine: Que
     assert (found.status, found.problem.code) == (QueryStatus.FAILED, "provider_response_invalid")
     assert found.problem.attempts[0].cost_usd is not None
     assert engine.queue.sent == []
+
+
+# The owner's key
+
+
+def of_key(engine: QueryEngine, **said: Any) -> tuple[Query, str]:
+    """A query that was accepted from the holder of a key, and the key's id."""
+    key = engine.gateway.keys.create(KeySpec(**{"name": "A key", "role": Role.CALLER, **said})).key
+    query = engine.accept(engine.asked(question(mode="async", timeout_s=300), caller=key.caller()))
+    engine.queue.sent.clear()
+    return query, key.id
+
+
+def test_what_was_queued_with_a_key_that_is_revoked_is_cancelled(engine: QueryEngine) -> None:
+    query, key_id = of_key(engine)
+    engine.gateway.keys.revoke(key_id, expected=None)
+    assert process(engine, query)
+    assert stored(engine, query).status is QueryStatus.CANCELLED
+    assert process(engine, query), "a message that comes again finds it cancelled"
+    assert engine.journal.story == [(query.id, "cancelled")]
+    assert engine.journal.calls == []
+
+
+def test_what_was_queued_with_a_key_that_has_ended_since_is_answered(engine: QueryEngine) -> None:
+    query, _ = of_key(engine, expires_at=engine.clock.now() + timedelta(seconds=1))
+    engine.clock.sleep(2)
+    engine.providers.script("a", Says(text="Done."))
+    assert process(engine, query)
+    assert engine.journal.story == [(query.id, "succeeded")]
+
+
+def test_while_keys_cannot_be_read_nothing_is_asked(engine: QueryEngine) -> None:
+    query, _ = of_key(engine)
+    engine.gateway.outside.key_store.fault = AWAY  # type: ignore[attr-defined]
+    assert not process(engine, query)
+    assert stored(engine, query).status is QueryStatus.RUNNING
+    assert hidden_s(engine) == LEASE_S

@@ -180,6 +180,7 @@ class Gateway:
 
         return Worker(
             store=self.outside.query_store,
+            keys=self.outside.key_store,
             queue=self.outside.queue,
             planner=self.planner,
             caching=self.caching,

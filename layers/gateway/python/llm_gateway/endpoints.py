@@ -95,7 +95,8 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
 }
 
 WORKERS: Final = (
-    Worker("process_query", "queries", memory_mb=1024, max_concurrency=20, reads=ASKS, writes=ANSWERS | QUEUE),
+    Worker("process_query", "queries", memory_mb=1024, max_concurrency=20, reads=ASKS | KEYS,
+           writes=ANSWERS | QUEUE),
     Worker("bury_query", "dead_letters", timeout_s=60, reads=QUERIES, writes=QUERIES | QUEUE),
 )
 

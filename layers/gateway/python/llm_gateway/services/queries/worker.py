@@ -1,5 +1,7 @@
 """The worker: answers queued queries, one delivery at a time, so that each is answered once and none is lost.
 
+What was queued with a key that was revoked since is cancelled.
+
 A delivery is done when the query is at its end, or safely somewhere else. Until then the message stays with the queue, which
 delivers it again; after too many failures it goes to the dead letters, and from there the query is told to have failed.
 """
@@ -20,6 +22,7 @@ from llm_gateway.errors import (
     NotDone,
     QueryInProgress,
 )
+from llm_gateway.ports.keys import KeyStore
 from llm_gateway.ports.queries import Delivery, QueryQueue, QueryStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.booking import Booked
@@ -30,6 +33,7 @@ from llm_gateway.services.queries.lease import keep_lease
 from llm_gateway.services.queries.planning import Planner
 from llm_gateway.services.queries.progress import Deadline, Progress
 from llm_gateway.services.queries.states import States
+from llm_gateway.services.together import Beside
 
 _LONGEST_BACKOFF_S: Final = 300
 _FIRST_BACKOFF_S: Final = 5
@@ -48,6 +52,7 @@ class Worker:
     """Takes queries up and sees them to their end."""
 
     store: QueryStore
+    keys: KeyStore
     queue: QueryQueue
     planner: Planner
     caching: Caching
@@ -63,10 +68,16 @@ class Worker:
             if query is None:
                 self._leave(delivery)
                 return
-            self._hold(delivery, self._lease_s)
+            with Beside() as beside:
+                beside.start(lambda: self._hold(delivery, self._lease_s))
+                owner = beside.start(lambda: self.keys.find(query.owner))
             since_s = self.clock.monotonic_s()
             deadline = Deadline(since_s=since_s, ends_s=since_s + query.request.timeout_s)
-            self._work(Booked(query=query, progress=Progress(deadline=deadline), is_stored=True), delivery)
+            booked = Booked(query=query, progress=Progress(deadline=deadline), is_stored=True)
+            if owner.result is not None and owner.result.revoked_at is not None:
+                self._close(booked, delivery, self.states.cancelled(query, booked.progress))
+            else:
+                self._work(booked, delivery)
         except DependencyUnavailable as error:
             # Longer from time to time: a message that is delivered too often is a dead letter.
             self._hold(delivery, self._lease_s * delivery.count)
