@@ -41,6 +41,11 @@ def test_only_admins_and_operators_change_providers(role: Role) -> None:
     assert Permission.MANAGE_PROVIDERS not in _may(role)
 
 
+@pytest.mark.parametrize("role", Role)
+def test_who_asks_queries_may_be_told_which_providers_there_are(role: Role) -> None:
+    assert Permission.RUN_QUERIES not in _may(role) or Permission.READ_PROVIDERS in _may(role)
+
+
 def test_an_auditor_changes_nothing() -> None:
     changing = {row.permission for row in ENDPOINTS if row.method != "GET"}
     assert not _may(Role.AUDITOR) & changing

@@ -80,12 +80,12 @@ def test_a_provider_that_refuses_to_mend_does_not_make_the_request_wrong(two: En
     two.providers.script("a", BROKEN, refusal)
     two.providers.script("b", GOOD)
 
-    _, progress = two.ask(question(provider="a", output=JSON))
+    _, progress = two.ask(question(provider="a", fallback=("b",), output=JSON))
 
     assert progress.answering.provider.id == "b"
     assert len(progress.attempts) == 3
     two.providers.script("a", BROKEN, refusal)
-    fails(two, ResponseValidationFailed, provider="a", fallback=(), output=JSON)
+    fails(two, ResponseValidationFailed, provider="a", output=JSON)
 
 
 def test_mending_fails_for_another_reason(two: Engine) -> None:

@@ -83,8 +83,9 @@ def test_the_heaviest_weight_and_the_smallest_draw_are_no_trouble() -> None:
     assert len(candidates(question(), providers, draw=lambda: 0.0)) == 2
 
 
-def test_the_named_one_comes_first_and_the_others_by_priority(three: Engine) -> None:
-    assert planned(three, provider="b") == ["b/b-model", "a/a-model", "c/c-model"]
+def test_a_query_stays_with_the_one_it_names(three: Engine) -> None:
+    assert planned(three, provider="b") == planned(three, model="b/b-model") == ["b/b-model"]
+    assert planned(three, provider="b", fallback=("*",)) == ["b/b-model", "a/a-model", "c/c-model"]
 
 
 def test_fallbacks_come_in_their_own_order(three: Engine) -> None:
@@ -150,8 +151,8 @@ def test_only_those_who_list_a_model_are_asked_for_it(engine: Engine) -> None:
 def test_others_than_the_named_one_take_the_model_if_they_have_it(engine: Engine) -> None:
     engine.add(provider("a"), provider("b"), provider("c", models=(ModelConfig(name="shared"),)))
 
-    assert planned(engine, provider="a", model="shared") == ["a/shared", "b/b-model", "c/shared"]
-    assert planned(engine, model="a/shared") == ["a/shared", "b/b-model", "c/shared"]
+    for asked in ({"provider": "a", "model": "shared"}, {"model": "a/shared"}):
+        assert planned(engine, **asked, fallback=("*",)) == ["a/shared", "b/b-model", "c/shared"]
 
 
 def test_a_model_that_nobody_lists(three: Engine) -> None:
@@ -183,7 +184,7 @@ def test_those_that_are_disabled_are_no_candidates(engine: Engine) -> None:
 def test_one_that_is_named_and_disabled_is_passed_over(engine: Engine) -> None:
     engine.add(provider("a", enabled=False), provider("b"), provider("c", enabled=False))
 
-    assert planned(engine, provider="a") == ["a: provider_disabled", "b/b-model"]
+    assert planned(engine, provider="a", fallback=("*",)) == ["a: provider_disabled", "b/b-model"]
     assert planned(engine, provider="b", fallback=("c",)) == ["b/b-model", "c: provider_disabled"]
 
 
@@ -247,7 +248,7 @@ def test_what_the_only_one_cannot_take_is_refused(engine: Engine, capability, as
 def test_another_that_cannot_take_it_is_passed_over(engine: Engine, capability, asked: dict, field: str) -> None:
     engine.add(provider("a"), unable("b", capability), provider("c"))
 
-    assert planned(engine, provider="a", **asked) == ["a/a-model", "b: unsupported_parameter", "c/c-model"]
+    assert planned(engine, **asked) == ["a/a-model", "b: unsupported_parameter", "c/c-model"]
     assert planned(engine, provider="a", fallback=("b",), **asked) == ["a/a-model", "b: unsupported_parameter"]
 
 

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 from llm_gateway.domain.chat import FinishReason, OutputFormat, Parameters, Usage
-from llm_gateway.domain.faults import ProviderFailed, ProviderRateLimited, ProviderRejected
+from llm_gateway.domain.faults import ProviderAuthFailed, ProviderFailed, ProviderRateLimited, ProviderRejected
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.providers import RetryPolicy
 from llm_gateway.domain.queries import Query, QueryRequest, QueryStatus
@@ -99,7 +99,16 @@ def test_an_answer_tells_all_about_itself(gateway: StillGateway) -> None:
     assert answer.usage == usage
     assert [(attempt.provider, attempt.latency_ms) for attempt in answer.attempts] == [("a", 500), ("b", 1500)]
     assert answer.cost_usd == Decimal(120) / 1_000_000
-    assert (answer.cache.hit, answer.warnings) == (False, ())
+    assert not answer.cache.hit
+    assert answer.warnings == ("b/b-model answered, since a/a-model did not (provider_error).",)
+
+
+def test_the_first_candidates_answer_has_no_warning(gateway: StillGateway) -> None:
+    gateway.scripted.script("a", failing(ProviderAuthFailed))
+
+    assert gateway.ask(question(provider="b", fallback=("*",))).answer.warnings == ()
+    gateway.fail(ProviderAuthFailed, question(provider="a"))
+    assert gateway.scripted.order == ["b", "a"]
 
 
 def test_what_was_answered_is_kept_as_it_was(gateway: StillGateway) -> None:

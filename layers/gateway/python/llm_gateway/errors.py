@@ -27,14 +27,23 @@
 Status, code and title live on the class; only the HTTP edge renders them, as RFC 9457 problems.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+_MOST_LISTED: Final = 20
 
 
 def problem_type(code: str) -> str:
     """The API's own path of its page about `code`; a client finds it behind what comes before every path of the API."""
     return f"/errors/{code}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """`names` for a sentence, sorted: the first 20 of them, and how many more there are."""
+    known = sorted(names)
+    more = f" and {len(known) - _MOST_LISTED} more" if len(known) > _MOST_LISTED else ""
+    return ", ".join(known[:_MOST_LISTED]) + more
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +135,10 @@ class ErrorPageNotFound(NotFound):
 class ProviderNotFound(NotFound):
     code = "provider_not_found"
 
-    def __init__(self, provider_id: str) -> None:
-        super().__init__(f"There is no provider {provider_id!r}.")
+    def __init__(self, provider_id: str, *, known: Sequence[str] = ()) -> None:
+        """`known` are the ids that there are, where the caller may list providers."""
+        there_are = f" There are: {listed(known)}." if known else ""
+        super().__init__(f"There is no provider {provider_id!r}.{there_are}")
 
 
 class QueryNotFound(NotFound):

@@ -38,7 +38,7 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryRequest:
-    """What a client asks. `provider` and `fallback` name candidates; an absent `fallback` (None) means all the others."""
+    """What a client asks. `domain.routing` says who is a candidate, by `model`, `provider` and `fallback`."""
 
     messages: tuple[Message, ...]
     system: str | None = None

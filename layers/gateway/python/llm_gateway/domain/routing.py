@@ -1,17 +1,24 @@
 """Routing: which providers may answer a query, with which model, in what order, and what each would be asked."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from llm_gateway.domain.capabilities import capabilities_of
 from llm_gateway.domain.chat import ChatRequest, OutputFormat
 from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.domain.providers import ModelConfig, ProviderConfig
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
-from llm_gateway.errors import GatewayError, NoProviderAvailable, ProviderNotFound, ValidationFailed
+from llm_gateway.errors import GatewayError, NoProviderAvailable, ProviderNotFound, ValidationFailed, listed
 
 Draw = Callable[[], float]
 """A random number in [0, 1)."""
+
+EVERYBODY: Final = "*"
+"""The entry of `fallback` that stands for all others that are enabled."""
+
+Book = Mapping[str, ProviderConfig]
+"""Providers by their ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,27 +69,27 @@ def first_step(plan: Plan) -> Step:
 def candidates(request: QueryRequest, providers: Sequence[ProviderConfig], *, draw: Draw) -> tuple[Candidate, ...]:
     """Who is asked first, who next. Raises `ProviderNotFound` for a name that is none, `NoProviderAvailable` where nobody is.
 
-    A named provider comes first, or else one that is chosen by priority: the best that can be called. Then follows `fallback`
-    in its own order or, where it is absent, all others by priority.
+    A query that names a provider is asked there and nowhere else, one that names a model alone at all that list it, and one
+    that names neither at all that are enabled, by priority. `fallback` says who follows in their place: those it lists, in its
+    order, where `*` stands for all others; nobody where it is empty. Of several that a query without a named provider
+    may be asked at, it then takes the best that can be called.
     """
     book = {provider.id: provider for provider in providers}
-    first = _named(request, book)
-    chosen = [first] if first else _by_priority(request.model, providers, draw=draw)
+    named = _named(request, book)
+    chosen = [named] if named else _by_priority(request.model, providers, draw=draw)
     if request.fallback is not None:
-        spares = [replace(candidate, spare=True) for candidate in chosen[1:]]
-        found = _each_once([*chosen[:1], *spares, *(_fallback(entry, book) for entry in request.fallback)])
-    elif first:
-        others = [provider for provider in providers if provider.id != first.provider.id]
-        preferred = first.model.name if request.model else None
-        found = (first, *_by_priority(None, others, draw=draw, preferring=preferred))
-    else:
-        found = tuple(chosen)
-    if not found:
+        is_open = request.fallback[:1] == (EVERYBODY,)
+        rest = [candidate if is_open else replace(candidate, spare=True) for candidate in chosen[1:]]
+        chosen = [*chosen[:1], *rest]
+        model = named.model.name if named and request.model else request.model
+        for entry in request.fallback:
+            chosen += _rest(model, book, chosen, draw=draw) if entry == EVERYBODY else [_fallback(entry, book)]
+    if not chosen:
         raise NoProviderAvailable("No provider is enabled: an operator can register or enable one.", retry_after_s=60)
-    return found
+    return _each_once(chosen)
 
 
-def _named(request: QueryRequest, book: dict[str, ProviderConfig]) -> Candidate | None:
+def _named(request: QueryRequest, book: Book) -> Candidate | None:
     if request.provider is not None:
         provider = _known(request.provider, book)
         prefix = f"{provider.id}/"
@@ -91,24 +98,35 @@ def _named(request: QueryRequest, book: dict[str, ProviderConfig]) -> Candidate 
     return _candidate(book[segment], model or None, named=True) if segment in book else None
 
 
-def _fallback(entry: str, book: dict[str, ProviderConfig]) -> Candidate:
+def _fallback(entry: str, book: Book) -> Candidate:
     provider_id, _, model = entry.partition("/")
     return _candidate(_known(provider_id, book), model or None)
 
 
-def _by_priority(
-    model: str | None, providers: Iterable[ProviderConfig], *, draw: Draw, preferring: str | None = None
-) -> list[Candidate]:
+def _rest(model: str | None, book: Book, chosen: Iterable[Candidate], *, draw: Draw) -> list[Candidate]:
+    """All providers that none of `chosen` is of, asked for `model` where they list it, else for their own default."""
+    taken = {candidate.provider.id for candidate in chosen if not candidate.spare}
+    rest = [provider for provider in book.values() if provider.enabled and provider.id not in taken]
+    return [
+        _candidate(provider, model if model and provider.lists(model) else None) for provider in _in_order(rest, draw)
+    ]
+
+
+def _by_priority(model: str | None, providers: Sequence[ProviderConfig], *, draw: Draw) -> list[Candidate]:
     enabled = [provider for provider in providers if provider.enabled]
     able = [provider for provider in enabled if model is None or provider.lists(model)]
     if enabled and not able:
-        raise ValidationFailed.of(
-            "model", f"no enabled provider lists {model!r}: name one as provider, or ask for another model"
+        ids = listed([provider.id for provider in enabled])
+        message = (
+            f"no enabled provider lists {model!r}: name the provider too, as provider or as <provider>/<model> ({ids})"
         )
-    # Of equals, the one that draws the larger u^(1/weight) goes first: chances in proportion to the weights.
-    ordered = sorted(able, key=lambda provider: (provider.priority, -(draw() ** (1 / provider.weight))))
-    wanted = model or preferring
-    return [_candidate(provider, wanted if wanted and provider.lists(wanted) else None) for provider in ordered]
+        raise ValidationFailed.of("model", message)
+    return [_candidate(provider, model) for provider in _in_order(able, draw)]
+
+
+def _in_order(providers: Iterable[ProviderConfig], draw: Draw) -> list[ProviderConfig]:
+    """By priority. Of equals, the one that draws the larger u^(1/weight) goes first: chances in proportion to the weights."""
+    return sorted(providers, key=lambda provider: (provider.priority, -(draw() ** (1 / provider.weight))))
 
 
 def _candidate(provider: ProviderConfig, model_name: str | None, *, named: bool = False) -> Candidate:
@@ -116,9 +134,9 @@ def _candidate(provider: ProviderConfig, model_name: str | None, *, named: bool 
     return Candidate(provider=provider, model=model, profile=capabilities_of(provider.kind, model), named=named)
 
 
-def _known(provider_id: str, book: dict[str, ProviderConfig]) -> ProviderConfig:
+def _known(provider_id: str, book: Book) -> ProviderConfig:
     if provider_id not in book:
-        raise ProviderNotFound(provider_id)
+        raise ProviderNotFound(provider_id, known=tuple(book))
     return book[provider_id]
 
 

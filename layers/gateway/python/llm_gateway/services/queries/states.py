@@ -1,6 +1,6 @@
 """States: what is written of a query at each turn of its life, from its first state to its end. Nothing is stored here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -11,6 +11,7 @@ from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.identifiers import QUERY_PREFIX
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.queries import (
+    Attempt,
     CacheNote,
     Latency,
     Lease,
@@ -83,6 +84,7 @@ class States:
                 cost_usd=total_usd(progress.attempts),
                 attempts=tuple(progress.attempts),
                 latency=self._latency(progress),
+                warnings=tuple(_stood_in(progress.attempts)),
             ),
         )
 
@@ -137,6 +139,15 @@ class States:
         provider_ms, waiting_ms = round(progress.provider_s * 1000), round(progress.waiting_s * 1000)
         # Two halves of a millisecond, each rounded up, are more than their sum.
         return Latency(total_ms=max(total_ms, provider_ms + waiting_ms), provider_ms=provider_ms, waiting_ms=waiting_ms)
+
+
+def _stood_in(attempts: Sequence[Attempt]) -> Iterator[str]:
+    """The warning that another than the first candidate answered, where one did."""
+    first, last = attempts[0], attempts[-1]
+    if (first.provider, first.model) != (last.provider, last.model):
+        yield (
+            f"{last.provider}/{last.model} answered, since {first.provider}/{first.model} did not ({first.error_code})."
+        )
 
 
 def _joined(deltas: Sequence[Delta]) -> Output:
