@@ -135,7 +135,7 @@ class Engine:
 
     def progress(self, request: QueryRequest) -> Progress:
         now_s = self.clock.monotonic_s()
-        return Progress(deadline=Deadline(since_s=now_s, ends_s=now_s + request.timeout_s))
+        return Progress(deadline=Deadline(since_s=now_s, ends_s=now_s + request.timeout_s, timeout_s=request.timeout_s))
 
     def ask(self, request: QueryRequest, progress: Progress | None = None) -> tuple[ChatAnswer, Progress]:
         """Plans and asks, and settles what was answered."""

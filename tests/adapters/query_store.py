@@ -14,10 +14,9 @@ from llm_gateway.ports.system import Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    """`reason` is the problem that the query was last requeued for, `finisher` the holder that ended it."""
+    """`finisher` is the holder that ended the query."""
 
     query: Query
-    reason: QueryProblem | None = None
     finisher: str | None = None
 
 
@@ -73,7 +72,7 @@ class InMemoryQueryStore(QueryStore):
                 return False
             attempts = stored.attempts if counted else stored.attempts - 1
             queued = replace(stored, status=QueryStatus.QUEUED, attempts=attempts, started_at=None, lease=None)
-            self._write(queued, reason=problem)
+            self._write(replace(queued, fault=problem or stored.fault))
             return True
 
     def finish(self, query: Query) -> bool:
@@ -93,6 +92,7 @@ class InMemoryQueryStore(QueryStore):
                     attempts=query.attempts,
                     started_at=query.started_at or stored.started_at,
                     completed_at=query.completed_at,
+                    fault=None,
                     problem=query.problem,
                     answer=query.answer,
                     lease=None,
@@ -120,9 +120,9 @@ class InMemoryQueryStore(QueryStore):
             if query is not None and free and query.cancel_requested:
                 self._cancel(query)
             elif query is not None and free:
-                reason = self._stored[query_id].reason or problem
-                now = self._clock.now()
-                self._write(replace(query, status=QueryStatus.FAILED, completed_at=now, problem=reason, lease=None))
+                now, reason = self._clock.now(), query.fault or problem
+                ended = replace(query, status=QueryStatus.FAILED, completed_at=now, problem=reason, lease=None)
+                self._write(replace(ended, fault=None))
             return self._ending(query_id, ended_now=free)
 
     def erase(self, query_id: str) -> QuerySummary | None:
@@ -152,9 +152,9 @@ class InMemoryQueryStore(QueryStore):
         return not query.status.finished and not held
 
     def _cancel(self, query: Query) -> None:
-        self._write(replace(query, status=QueryStatus.CANCELLED, completed_at=self._clock.now(), lease=None))
+        now = self._clock.now()
+        self._write(replace(query, status=QueryStatus.CANCELLED, completed_at=now, lease=None, fault=None))
 
-    def _write(self, query: Query, *, reason: QueryProblem | None = None, finisher: str | None = None) -> Query:
-        kept = self._stored[query.id].reason
-        self._stored[query.id] = _Stored(query=query, reason=reason or kept, finisher=finisher)
+    def _write(self, query: Query, *, finisher: str | None = None) -> Query:
+        self._stored[query.id] = _Stored(query=query, finisher=finisher)
         return query

@@ -47,7 +47,13 @@ def test_calls_are_summed_up() -> None:
         input_tokens=30,
         output_tokens=12,
         cost_usd=Decimal("1.000313"),
+        unpriced_requests=1,
     )
+    assert metrics_of([call(cost_usd=None)]).cost_usd is None
+    assert metrics_of([call(cost_usd=Decimal(0))]).cost_usd == 0
+    assert metrics_of([]).cost_usd == 0
+    unanswered = call(cost_usd=None, usage=None, fault=ProviderFailed("500"))
+    assert (metrics_of([unanswered]).cost_usd, metrics_of([unanswered]).unpriced_requests) == (0, 0)
 
 
 def test_faults_are_errors_unless_the_request_was_at_fault() -> None:

@@ -43,6 +43,7 @@ class Source:
     closed: threading.Event = field(default_factory=threading.Event)
     closed_in: str = ""
     made: int = 0
+    goes_on: bool = False
 
     def events(self) -> Generator[bytes, None, None]:
         try:
@@ -52,7 +53,9 @@ class Source:
             self.closed.set()
 
     def response(self) -> EventStream:
-        return EventStream(self.events(), render=_rendered, left=self.left, silence_s=self.silence_s)
+        return EventStream(
+            self.events(), render=_rendered, left=self.left, silence_s=self.silence_s, goes_on=self.goes_on
+        )
 
 
 def _rendered(error: Exception) -> bytes:
@@ -244,6 +247,24 @@ def _listening(source: Source) -> Generator[bytes, None, None]:
     while not source.left.wait(0.01):
         pass
     raise ConnectionAbortedError
+
+
+def test_one_that_goes_on_is_read_to_its_end_though_its_client_has_left(server: Server) -> None:
+    def writing(source: Source) -> Generator[bytes, None, None]:
+        yield b"data: more\n\n"
+        assert source.left.wait(3)
+        for _ in range(200):
+            source.made += 1
+            yield b"data: more\n\n"
+
+    source = Source(writing, silence_s=5, goes_on=True)
+    with server.reading(source) as reader:
+        reader.until(b"data: more")
+    started = time.monotonic()
+    assert source.closed.wait(5)
+    assert source.made == 200
+    # What nobody reads is not waited with either.
+    assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("make", [_talking, _listening])

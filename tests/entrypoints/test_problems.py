@@ -129,7 +129,11 @@ def test_the_only_candidates_fault_is_the_answer(
     else:
         assert problem["provider"] == "local"
         (attempt,) = problem["attempts"]
-        assert attempt.keys() == {"provider", "model", "outcome", "error_code", "latency_ms", "cost_usd"}
+        told = {"provider", "model", "outcome", "error_code", "detail", "upstream_status", "latency_ms", "cost_usd"}
+        assert attempt.keys() == told
+        assert attempt["detail"]
+        assert response.headers["X-Gateway-Query-Id"] == problem["query_id"]
+        assert int(response.headers["X-Gateway-Overhead-Ms"]) >= 0
         assert (attempt["outcome"], attempt["error_code"]) == ("error", code)
         stored = api.call("GET", f"{QUERY}/{problem['query_id']}/status", role=Role.CALLER).json()
         assert stored["status"] == "failed"

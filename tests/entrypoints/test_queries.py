@@ -35,6 +35,7 @@ def test_an_answer_has_the_shape_that_the_contract_shows(api: Api) -> None:
     latency = answer["latency_ms"]
     assert latency["total"] == latency["provider"] + latency["waiting"] + latency["overhead"]
     assert response.headers["X-Gateway-Overhead-Ms"] == str(latency["overhead"])
+    assert response.headers["X-Gateway-Query-Id"] == answer["id"]
     assert latency["overhead"] >= 0
     varying = {"id", "created_at", "completed_at", "latency_ms", "attempts"}
     assert {name: value for name, value in answer.items() if name not in varying} == {
@@ -66,6 +67,8 @@ def test_an_answer_has_the_shape_that_the_contract_shows(api: Api) -> None:
         "model": "small",
         "outcome": "ok",
         "error_code": None,
+        "detail": None,
+        "upstream_status": None,
         "cost_usd": "0.000011",
     }
     assert api.call("GET", f"{QUERY}/{answer['id']}/result", role=Role.CALLER).json() == answer

@@ -77,6 +77,26 @@ def test_what_fails_before_the_first_event_is_an_ordinary_problem(
     assert "SECRET-WORDS" not in response.text
 
 
+def test_a_stream_names_its_query_in_its_head(api: Api) -> None:
+    api.register()
+    response = _ask(api)
+    query_id = _events(response)[0].data["id"]
+    assert response.headers["X-Gateway-Query-Id"] == query_id
+    assert _resume(api, query_id, None).headers["X-Gateway-Query-Id"] == query_id
+
+
+def test_a_problem_of_a_query_that_was_to_stream_names_it_too(api: Api) -> None:
+    api.register()
+    api.gateway.outside.models.script.append(faults.ProviderFailed("It failed."))
+    response = _ask(api)
+    assert response.headers["X-Gateway-Query-Id"] == response.json()["query_id"]
+    assert int(response.headers["X-Gateway-Overhead-Ms"]) >= 0
+
+
+def test_what_was_not_let_in_has_no_id(api: Api) -> None:
+    assert "X-Gateway-Query-Id" not in _ask(api).headers
+
+
 def test_nothing_is_streamed_of_what_cannot_be_asked(api: Api) -> None:
     api.refused("POST", STREAM, QUESTION, status=503, code="no_provider_available")
     api.register()

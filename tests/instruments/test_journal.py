@@ -109,7 +109,14 @@ def test_an_answer_in_all_its_figures() -> None:
     failed_over = attempt(
         AttemptOutcome.ERROR, "0.0001", provider="local", error_code="provider_timeout", latency_ms=50
     )
-    passed_by = attempt(AttemptOutcome.SKIPPED, None, provider="full", error_code="provider_rate_limited")
+    passed_by = attempt(
+        AttemptOutcome.SKIPPED,
+        None,
+        provider="full",
+        error_code="provider_rate_limited",
+        detail="Full for sk-proj-abcdefghijklmnopqrstuvwxyz012345.",
+        upstream_status=429,
+    )
     document = line(
         answered(
             passed_by,
@@ -131,6 +138,15 @@ def test_an_answer_in_all_its_figures() -> None:
         "model": "gpt-4.1-mini-2025-04-14",
         "finish_reason": "stop",
         "attempts": ["full:provider_rate_limited", "local:provider_timeout", "openai:ok"],
+        "failures": [
+            {
+                "provider": "full",
+                "code": "provider_rate_limited",
+                "upstream_status": 429,
+                "detail": "Full for [redacted].",
+            },
+            {"provider": "local", "code": "provider_timeout", "upstream_status": None, "detail": None},
+        ],
         "cost_usd": "0.000493",
         "Queries": 1,
         "FailedQueries": 0,
@@ -142,6 +158,15 @@ def test_an_answer_in_all_its_figures() -> None:
         "ProviderMs": 690,
         "CostUsd": 0.000493,
     }
+
+
+def test_what_is_wrong_with_an_answer_is_told_without_its_words() -> None:
+    misshapen = attempt(
+        AttemptOutcome.ERROR, error_code="response_validation_failed", detail=f"$.name: {UNSEEN!r} is not a number"
+    )
+    text = json.dumps(line(failed(attempts=(misshapen,))))
+    assert "response_validation_failed" in text
+    assert UNSEEN not in text
 
 
 def test_money_is_what_all_calls_cost() -> None:
@@ -170,8 +195,8 @@ def test_a_failure_costs_what_its_calls_did() -> None:
 def test_a_call_without_a_price_is_counted(outcome: AttemptOutcome) -> None:
     document = line(answered(attempt(outcome, None), cost_usd=None))
     assert document["UnpricedCalls"] == 1
-    assert document["cost_usd"] is None
-    assert document["CostUsd"] == 0
+    assert (document["cost_usd"], document["CostUsd"]) == (None, None)
+    assert "CostUsd" not in [metric["Name"] for metric in document["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
 
 
 def test_a_hit_costs_nothing_and_counts_its_tokens_no_second_time() -> None:

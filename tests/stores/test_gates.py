@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from llm_gateway.domain.chat import Usage
+from llm_gateway.domain.chat import ChatAnswer, FinishReason, Usage
 from llm_gateway.domain.circuits import CircuitState
 from llm_gateway.domain.faults import (
     CallTooLarge,
@@ -24,6 +24,7 @@ from llm_gateway.domain.faults import (
     ProviderResponseInvalid,
     ProviderTimeout,
     ProviderUnreachable,
+    ResponseValidationFailed,
 )
 from llm_gateway.domain.gates import Admission
 from llm_gateway.domain.health import Health
@@ -454,7 +455,7 @@ def test_failures_from_before_the_circuit_opened_do_not_open_it_again(deployment
         deployment.gates.settle(straggler, ended(ProviderTimeout("too long")))
     state = deployment.gates.state(config)
     assert state.circuit is CircuitState.CLOSED
-    assert state.last_error == LastError(code="provider_timeout", at=clock.now())
+    assert state.last_error == LastError(code="provider_timeout", at=clock.now(), detail="too long")
 
 
 def test_a_success_from_before_does_not_close_an_open_circuit(deployment: Deployment) -> None:
@@ -509,17 +510,38 @@ def test_the_status_tells_what_happened(deployment: Deployment, clock: FakeClock
     for _ in range(3):
         deployment.gates.settle(deployment.admit(config, tokens=1000), ended(usage=usage, cost_usd=Decimal("0.000393")))
     clock.advance(1)
+    deployment.call(config, ProviderAuthFailed("Refused.", upstream_status=401, provider_message="Wrong key."))
     deployment.call(config, ProviderFailed("500"))
     state = deployment.gates.state(config)
     assert state.circuit is CircuitState.CLOSED
     assert state.retry_at is None
     assert state.last_success_at == began
-    assert state.last_error == LastError(code="provider_error", at=began + timedelta(seconds=1))
-    assert (state.requests_remaining, state.tokens_remaining) == (17, 18_612)
-    assert (state.metrics.requests, state.metrics.errors, state.metrics.error_rate) == (4, 1, 0.25)
+    assert state.last_error == LastError(code="provider_error", at=began + timedelta(seconds=1), detail="500")
+    assert (state.requests_remaining, state.tokens_remaining) == (16, 18_612)
+    assert (state.metrics.requests, state.metrics.errors, state.metrics.error_rate) == (5, 2, 0.4)
     assert (state.metrics.input_tokens, state.metrics.output_tokens) == (2436, 285)
     assert state.metrics.cost_usd == Decimal("0.001179")
     assert state.metrics.latency_ms == LatencyMs(p50=97, p95=97, p99=97)
+
+
+def test_the_last_error_tells_what_the_provider_said(deployment: Deployment, clock: FakeClock) -> None:
+    config = limited()
+    said = "Wrong key. " + "x" * 1000
+    deployment.call(config, ProviderAuthFailed("Refused.", upstream_status=401, provider_message=said))
+    error = deployment.gates.state(config).last_error
+    assert error is not None
+    assert (error.code, error.upstream_status) == ("provider_auth_failed", 401)
+    assert (error.detail or "").startswith("Refused: Wrong key.")
+    assert len(error.detail or "") == 400
+
+
+def test_the_words_of_an_answer_are_no_part_of_the_last_error(deployment: Deployment, clock: FakeClock) -> None:
+    config = limited()
+    answer = ChatAnswer(text="Ada", finish_reason=FinishReason.STOP, model="m", usage=Usage())
+    deployment.call(config, ResponseValidationFailed("It is 'Ada'.", answer=answer, complaint="it is 'Ada'"))
+    error = deployment.gates.state(config).last_error
+    assert error is not None
+    assert "Ada" not in (error.detail or "")
 
 
 def test_the_last_success_is_told_to_the_second_though_the_gate_is_told_once_a_minute(

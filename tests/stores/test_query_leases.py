@@ -148,20 +148,47 @@ def test_who_lost_the_query_changes_nothing_but_its_success_counts(queries: Quer
 
 
 @pytest.mark.parametrize(("counted", "attempts"), [(True, 1), (False, 0)])
-def test_requeueing_gives_it_back_and_tells_nobody_why(
+def test_requeueing_gives_it_back_and_keeps_why(
     queries: QueryStore, clock: FakeClock, counted: bool, attempts: int
 ) -> None:
     queries.add(queued())
     query = claimed(queries, clock)
     assert queries.requeue(query, problem=problem(), counted=counted)
-    assert queries.get(QUERY_ID) == queued(attempts=attempts)
+    assert queries.get(QUERY_ID) == queued(attempts=attempts, fault=problem())
+    assert summary_of(queries).fault == problem()
     assert not queries.renew(query, until=soon(clock))
     again = claimed(queries, clock)
-    assert (again.attempts, again.problem) == (attempts + 1, None)
+    assert (again.attempts, again.fault, again.problem) == (attempts + 1, problem(), None)
     assert queries.finish(succeeded(again))
     found = queries.get(QUERY_ID)
     assert found is not None
-    assert found.problem is None
+    assert (found.fault, found.problem) == (None, None)
+
+
+@pytest.mark.parametrize("fault", [problem(), None])
+def test_a_query_whose_time_is_up_reads_as_failed_unless_somebody_works_on_it(
+    queries: QueryStore, clock: FakeClock, fault: QueryProblem | None
+) -> None:
+    due_at = clock.now() + timedelta(seconds=30)
+    queries.add(queued(due_at=due_at))
+    assert queries.requeue(claimed(queries, clock), problem=fault, counted=True)
+    clock.advance(29)
+    assert status(queries) is QueryStatus.QUEUED
+    held = claimed(queries, clock)
+    assert held.due_at == due_at
+    clock.advance(1)
+    assert status(queries) is QueryStatus.RUNNING
+    assert queries.requeue(held, problem=None, counted=True)
+    found = queries.get(QUERY_ID)
+    assert found is not None
+    assert (found.status, found.completed_at, found.lease) == (QueryStatus.FAILED, due_at, None)
+    assert found.problem is not None
+    assert found.problem.code == (fault.code if fault else "deadline_exceeded")
+    # That is how it reads: whoever takes it up next ends it.
+    again = claimed(queries, clock)
+    assert again.is_overdue(clock.now())
+    assert queries.finish(replace(again, status=QueryStatus.FAILED, completed_at=clock.now(), problem=OTHER))
+    assert summary_of(queries).problem == OTHER
 
 
 def test_what_was_requeued_and_fails_reads_its_last_problem(queries: QueryStore, clock: FakeClock) -> None:

@@ -140,7 +140,13 @@ def answer(text: str = '{"is": "an owl"}') -> QueryAnswer:
         usage=Usage(input_tokens=812, output_tokens=95, cached_input_tokens=512),
         cost_usd=Decimal("0.000393"),
         attempts=(
-            Attempt(provider="local", model="smol", outcome=AttemptOutcome.ERROR, error_code="provider_timeout"),
+            Attempt(
+                provider="local",
+                model="smol",
+                outcome=AttemptOutcome.ERROR,
+                error_code="provider_timeout",
+                detail="The provider did not answer in time (timeouts.total_s of provider local: 60 s).",
+            ),
             Attempt(
                 provider="openai",
                 model="gpt-4.1-mini",
@@ -156,13 +162,21 @@ def answer(text: str = '{"is": "an owl"}') -> QueryAnswer:
 
 
 def problem() -> QueryProblem:
-    attempt = Attempt(provider="openai", model="m", outcome=AttemptOutcome.ERROR, error_code="provider_error")
+    attempt = Attempt(
+        provider="openai",
+        model="m",
+        outcome=AttemptOutcome.ERROR,
+        error_code="provider_error",
+        detail="The provider failed to answer. It answered 500: Out of owls.",
+        upstream_status=500,
+    )
     return QueryProblem(
         status=502,
         code="provider_error",
         title="The provider failed",
         detail="500",
         provider="openai",
+        provider_message="Out of owls.",
         attempts=(attempt,),
     )
 

@@ -43,7 +43,16 @@ def test_an_unknown_price_is_null_and_never_zero() -> None:
     shown = _json(AnswerShown.of(succeeded(query()), replace(answer(), cost_usd=None, attempts=attempts)))
     assert shown["cost_usd"] is None
     assert shown["attempts"] == [
-        {"provider": "p", "model": "m", "outcome": "ok", "error_code": None, "latency_ms": 0, "cost_usd": None}
+        {
+            "provider": "p",
+            "model": "m",
+            "outcome": "ok",
+            "error_code": None,
+            "detail": None,
+            "upstream_status": None,
+            "latency_ms": 0,
+            "cost_usd": None,
+        }
     ]
 
 

@@ -8,7 +8,14 @@ from llm_gateway.errors import RouteNotFound, ValidationFailed
 from llm_gateway.wire.problems import Problem
 
 ATTEMPT = Attempt(
-    provider="a", model="m", outcome=AttemptOutcome.ERROR, error_code="x", latency_ms=5, cost_usd=Decimal("0.1")
+    provider="a",
+    model="m",
+    outcome=AttemptOutcome.ERROR,
+    error_code="x",
+    detail="It failed: Out of owls.",
+    upstream_status=500,
+    latency_ms=5,
+    cost_usd=Decimal("0.1"),
 )
 
 
@@ -25,16 +32,18 @@ def test_a_problem_says_only_what_applies() -> None:
 
 
 def test_a_problem_says_all_that_applies() -> None:
-    fault = ProviderFailed("It failed.")
+    fault = ProviderFailed("It failed.", provider_message="Out of owls.", upstream_status=500)
     fault.provider, fault.attempts = "a", (ATTEMPT,)
     shown = Problem.of(QueryProblem.of(fault), query_id="qry_1").model_dump()
-    assert (shown["query_id"], shown["provider"]) == ("qry_1", "a")
+    assert (shown["query_id"], shown["provider"], shown["provider_message"]) == ("qry_1", "a", "Out of owls.")
     (attempt,) = shown["attempts"]
     assert attempt == {
         "provider": "a",
         "model": "m",
         "outcome": "error",
         "error_code": "x",
+        "detail": "It failed: Out of owls.",
+        "upstream_status": 500,
         "latency_ms": 5,
         "cost_usd": "0.1",
     }
@@ -47,7 +56,7 @@ def test_each_field_has_its_own_line() -> None:
 
 
 def test_a_stored_problem_reads_as_it_did() -> None:
-    fault = ProviderFailed("It failed.")
+    fault = ProviderFailed("It failed.", provider_message="Out of owls.", upstream_status=500)
     fault.provider, fault.attempts = "a", (ATTEMPT,)
     kept = QueryProblem.of(fault)
     assert QueryProblem.of(StoredProblem(kept, query_id="qry_1")) == kept

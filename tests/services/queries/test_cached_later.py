@@ -187,7 +187,7 @@ def test_it_looks_again_neither_often_nor_late(engine: QueryEngine) -> None:
 def test_one_that_has_waited_long_waits_here_and_then_asks_itself(engine: QueryEngine) -> None:
     somebody_is_at_it(engine)
     query = queued(engine, timeout_s=20)
-    engine.clock.sleep(20)
+    engine.clock.sleep(10)
     assert process(engine, query)
     assert engine.queue.sent == []
     answer = answer_to(engine, query)
@@ -205,7 +205,7 @@ def test_one_that_has_waited_long_takes_what_comes_meanwhile(engine: QueryEngine
     engine.cache.port.delete(key, query_id="qry_erased")
     somebody_is_at_it(engine)
     query = queued(engine, timeout_s=20)
-    engine.clock.sleep(20)
+    engine.clock.sleep(10)
     engine.events.extend([lambda: None, lambda: engine.cache.port.put(key, kept)])
     assert process(engine, query)
     answer = answer_to(engine, query)
@@ -230,8 +230,8 @@ def test_who_was_killed_takes_its_own_place_again(engine: QueryEngine) -> None:
 
 def test_who_was_killed_for_good_is_not_waited_for_for_ever(engine: QueryEngine) -> None:
     somebody_is_at_it(engine, for_s=330)
-    query = queued(engine)
     engine.clock.sleep(330)
+    query = queued(engine)
     assert process(engine, query)
     assert stored(engine, query).status is QueryStatus.SUCCEEDED
     assert answer_to(engine, query).latency.waiting_ms == 0

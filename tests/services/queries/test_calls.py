@@ -199,14 +199,21 @@ def test_a_provider_that_takes_longer_than_it_may_fails(engine: Engine) -> None:
 
 def test_a_fault_is_noted_and_settled_at_once(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a"))
-    engine.providers.script("a", failing(ProviderFailed, after_s=0.5))
+    said = {"provider_message": "Out of owls.", "upstream_status": 500}
+    engine.providers.script("a", failing(ProviderFailed, after_s=0.5, **said))
 
     fault = failed(engine, progress, ProviderFailed)
 
     assert fault.provider == "a"
     assert progress.attempts == [
         Attempt(
-            provider="a", model="a-model", outcome=AttemptOutcome.ERROR, error_code="provider_error", latency_ms=500
+            provider="a",
+            model="a-model",
+            outcome=AttemptOutcome.ERROR,
+            error_code="provider_error",
+            detail="It failed: Out of owls.",
+            upstream_status=500,
+            latency_ms=500,
         )
     ]
     assert engine.gates.all_ended_once
@@ -331,7 +338,13 @@ def test_a_gate_that_lets_nothing_through(engine: Engine, progress: Progress) ->
 
     assert (fault.provider, fault.retry_after_s) == ("a", 3)
     assert progress.attempts == [
-        Attempt(provider="a", model="a-model", outcome=AttemptOutcome.SKIPPED, error_code="provider_rate_limited")
+        Attempt(
+            provider="a",
+            model="a-model",
+            outcome=AttemptOutcome.SKIPPED,
+            error_code="provider_rate_limited",
+            detail="At its limit.",
+        )
     ]
     assert progress.calls == 0
     assert engine.providers.called == []

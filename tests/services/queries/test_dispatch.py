@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from llm_gateway.domain.chat import Parameters
+from llm_gateway.domain.circuits import CircuitState
 from llm_gateway.domain.faults import (
     CallTooLarge,
     CircuitOpen,
@@ -98,12 +99,20 @@ def test_what_only_the_wire_finds_out_is_no_end_where_another_is_left(two: Engin
     assert [attempt.error_code for attempt in progress.attempts] == [error.code, None]
 
 
-@pytest.mark.parametrize("error", [UnsupportedParameter("No seed."), ContextWindowExceeded("Too long.")])
-def test_what_the_named_ones_wire_finds_out_is_the_answer(two: Engine, error: GatewayError) -> None:
+def test_a_parameter_that_the_named_ones_wire_refuses_is_the_answer(two: Engine) -> None:
+    error = UnsupportedParameter("No seed.")
     two.providers.script("a", error)
 
-    assert fails(two, provider="a") is error
+    assert fails(two, provider="a", fallback=("b",)) is error
     assert two.providers.order == ["a"]
+
+
+def test_a_window_that_is_too_small_goes_on_to_another_though_one_was_named(two: Engine) -> None:
+    two.providers.script("a", ContextWindowExceeded("Too long."))
+
+    _, progress = two.ask(question(provider="a", fallback=("b",)))
+
+    assert outcomes(progress) == ["a error context_window_exceeded", "b ok"]
 
 
 def test_those_that_cannot_take_a_request_do_not_count_as_tried(engine: Engine) -> None:
@@ -218,13 +227,48 @@ def test_a_call_that_can_never_pass(engine: Engine) -> None:
 
 
 def test_failures_that_open_the_circuit_are_the_answer(engine: Engine) -> None:
-    engine.add(provider("a", retry=PATIENT, circuit=CircuitPolicy(failure_threshold=2)))
+    engine.add(provider("a", retry=PATIENT, circuit=CircuitPolicy(failure_threshold=1)))
     engine.providers.otherwise = failing(ProviderFailed)
     progress = engine.progress(question())
 
     assert fails(engine, ProviderFailed, progress=progress).status == 502
-    assert outcomes(progress) == ["a error provider_error"] * 2 + ["a skipped circuit_open"]
+    assert outcomes(progress) == ["a error provider_error", "a skipped circuit_open"]
     assert 29 < fails(engine, NoProviderAvailable).retry_after_s <= 30
+
+
+def test_a_circuit_counts_queries_and_not_their_repetitions(engine: Engine) -> None:
+    config = provider("a", retry=PATIENT, circuit=CircuitPolicy(failure_threshold=3))
+    engine.add(config)
+    engine.providers.otherwise = failing(ProviderFailed)
+
+    for _ in range(2):
+        fails(engine, ProviderFailed)
+    assert engine.providers.order == ["a"] * 6
+    assert engine.gates.state(config).circuit is CircuitState.CLOSED
+    fails(engine, ProviderFailed)
+    assert engine.gates.state(config).circuit is CircuitState.OPEN
+
+
+def test_queries_that_a_repetition_saves_open_no_circuit(engine: Engine) -> None:
+    config = provider("a", retry=PATIENT, circuit=CircuitPolicy(failure_threshold=100))
+    engine.add(config)
+
+    for _ in range(30):
+        engine.providers.script("a", failing(ProviderFailed), Says())
+        engine.ask(question())
+    assert engine.gates.state(config).circuit is CircuitState.CLOSED
+
+
+@pytest.mark.parametrize("kind", [ProviderRejected, ContextWindowExceeded, UnsupportedParameter])
+def test_what_is_wrong_with_a_request_says_nothing_about_its_provider(engine: Engine, kind: type) -> None:
+    config = provider("a", circuit=CircuitPolicy(failure_threshold=1))
+    engine.add(config)
+    for _ in range(3):
+        engine.providers.script("a", kind("No."))
+        fails(engine, kind)
+
+    state = engine.gates.state(config)
+    assert (state.circuit, state.last_error, state.metrics.errors) == (CircuitState.CLOSED, None, 0)
 
 
 # --- What the gateway's clock says about a call

@@ -27,12 +27,12 @@ def engine() -> QueryEngine:
     return QueryEngine().add(provider("a"))  # type: ignore[return-value]
 
 
-def queued(engine: QueryEngine, caller: Caller = ALICE) -> Query:
-    return engine.accept(asked(engine, "async", caller))
+def queued(engine: QueryEngine, caller: Caller = ALICE, *, timeout_s: float = 25) -> Query:
+    return engine.accept(asked(engine, "async", caller, timeout_s=timeout_s))
 
 
-def asked(engine: QueryEngine, mode: str, caller: Caller = ALICE) -> Asked:
-    return engine.asked(question(mode=mode), caller=caller)
+def asked(engine: QueryEngine, mode: str, caller: Caller = ALICE, *, timeout_s: float = 25) -> Asked:
+    return engine.asked(question(mode=mode, timeout_s=timeout_s), caller=caller)
 
 
 def process(engine: QueryEngine, query: Query, *, count: int = 1) -> bool:
@@ -185,7 +185,7 @@ def test_what_was_cancelled_before_it_was_put_back_ends_with_its_calls(engine: Q
 
 @pytest.mark.parametrize("write", ["finish", "requeue"])
 def test_what_cannot_be_stored_is_counted(engine: QueryEngine, write: str) -> None:
-    query = queued(engine)
+    query = queued(engine, timeout_s=300)
     if write == "requeue":
         engine.providers.script("a", paid_failure())
     engine.queries.faults[write] = AWAY
@@ -219,7 +219,7 @@ def test_what_nobody_foresaw_is_counted(engine: QueryEngine) -> None:
 
 
 def test_of_two_that_answer_the_second_only_costs(engine: QueryEngine) -> None:
-    query = queued(engine)
+    query = queued(engine, timeout_s=300)
 
     def another_is_quicker() -> None:
         engine.clock.sleep(LEASE_S)

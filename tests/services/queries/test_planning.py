@@ -265,7 +265,11 @@ def test_one_that_is_passed_over_is_an_attempt_that_cost_nothing(engine: Engine)
     passed_over, _ = engine.planner.plan(question(parameters=Parameters(seed=1)))
 
     assert passed_over == Attempt(
-        provider="a", model="a-model", outcome=AttemptOutcome.SKIPPED, error_code="unsupported_parameter"
+        provider="a",
+        model="a-model",
+        outcome=AttemptOutcome.SKIPPED,
+        error_code="unsupported_parameter",
+        detail="parameters.seed: a-model cannot take this: leave it out or ask for another model",
     )
 
 
@@ -293,6 +297,16 @@ def test_what_fits_nobodys_window_is_refused(engine: Engine, asked: dict) -> Non
     with pytest.raises(ContextWindowExceeded) as caught:
         planned(engine, text="word " * 2_000, **asked)
     assert [error.field for error in caught.value.errors] == ["messages"]
+    assert "the window of a-model: 200 tokens" in caught.value.detail
+    assert ("b: At least" in caught.value.detail) == (asked == {})
+    assert [attempt.provider for attempt in caught.value.attempts] == (["a"] if asked else ["a", "b"])
+
+
+def test_what_does_not_fit_the_named_ones_window_goes_to_the_fallback(engine: Engine) -> None:
+    engine.add(windowed("a", 200), windowed("b", 100_000))
+
+    asked = {"provider": "a", "fallback": ("b",)}
+    assert planned(engine, text="word " * 2_000, **asked) == ["a: context_window_exceeded", "b/b-model"]
 
 
 def test_an_unknown_window_is_the_providers_own_affair(engine: Engine) -> None:

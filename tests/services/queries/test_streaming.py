@@ -14,7 +14,7 @@ from llm_gateway.domain.chat import ChatAnswer, FinishReason, Parameters, TextDe
 from llm_gateway.domain.faults import CallCancelled, ProviderFailed, ProviderRejected, ProviderResponseInvalid
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.queries import AttemptOutcome, Query, QueryRequest, QueryStatus, StoredProblem
-from llm_gateway.domain.streams import Opened, Position
+from llm_gateway.domain.streams import Opened, Position, Waiting
 from llm_gateway.errors import DependencyUnavailable, QueryCancelled, QueryInProgress, QueryNotFound
 from llm_gateway.ports.providers import Provider
 from llm_gateway.ports.system import Cancelled, never
@@ -391,12 +391,32 @@ def test_a_reader_who_leaves_waits_no_longer(engine: QueryEngine) -> None:
 
 
 def test_a_reader_of_one_that_is_queued_for_long_is_told_so(engine: QueryEngine) -> None:
+    """Nobody knows when it will be taken up, and a function waits with its reader."""
+    query = engine.accept(engine.asked(question(mode="async", timeout_s=300)))
+    with pytest.raises(QueryInProgress) as caught:
+        resume(engine, query.id, Position())
+    assert engine.clock.monotonic_s() == 30
+    assert caught.value.retry_after_s == 10
+
+
+def test_a_reader_of_one_that_runs_for_long_is_told_so(engine: QueryEngine) -> None:
     """Before its Lambda is killed, and the stream ends without a word."""
-    query = engine.accept(engine.asked(question(mode="async")))
-    began_s = engine.clock.monotonic_s()
+    query = engine.accept(engine.asked(question(mode="async", timeout_s=840)))
+    until = engine.clock.now() + timedelta(seconds=3600)
+    assert engine.queries.port.claim(query.id, until=until)
+    items = engine.reading.resume(query.id, Position(), caller=ALICE)
+    assert next(items) == Waiting()
     with pytest.raises(QueryInProgress):
-        resume(engine, query.id, Position(), left=lambda: engine.clock.monotonic_s() - began_s > 900)
-    assert engine.clock.monotonic_s() - began_s == 870
+        next(items)
+    assert engine.clock.monotonic_s() == 870
+
+
+def test_a_reader_waits_on_once_somebody_works_on_it(engine: QueryEngine) -> None:
+    query = engine.accept(engine.asked(question(mode="async", timeout_s=300)))
+    engine.events.extend([lambda: None] * 58)
+    engine.events.append(lambda: engine.worker.process(engine.delivery(query.id)))
+    *_, done = resume(engine, query.id, Position())
+    assert done.status is QueryStatus.SUCCEEDED
 
 
 def test_the_problem_of_a_failed_one_is_told_again(engine: QueryEngine) -> None:

@@ -1,6 +1,9 @@
 """Verdicts: what a caller reads where nobody answered, and when to come again."""
 
+from datetime import timedelta
+
 import pytest
+from llm_gateway.domain.chat import Parameters
 from llm_gateway.domain.faults import (
     CircuitOpen,
     ProviderBusy,
@@ -11,12 +14,18 @@ from llm_gateway.domain.faults import (
 )
 from llm_gateway.domain.providers import (
     CircuitPolicy,
+    ModelConfig,
     Timeouts,
 )
-from llm_gateway.errors import DeadlineExceeded, DependencyUnavailable, NoProviderAvailable
+from llm_gateway.errors import (
+    ContextWindowExceeded,
+    DeadlineExceeded,
+    DependencyUnavailable,
+    NoProviderAvailable,
+)
 
 from tests.adapters.engine import Engine, provider, question
-from tests.adapters.scripted_providers import Says, failing
+from tests.adapters.scripted_providers import Raises, Says, failing
 from tests.services.queries.dispatching import FALLING_OVER, fails, outcomes
 
 # --- Verdicts
@@ -99,6 +108,56 @@ def test_the_verdict_does_without_the_gates_state(two: Engine, monkeypatch: pyte
     assert fails(two, NoProviderAvailable).retry_after_s is None
 
 
+def test_those_that_were_passed_over_are_told_with_the_reason(engine: Engine) -> None:
+    unable = (ModelConfig(name="c-model", capabilities=frozenset()),)
+    policy = CircuitPolicy(failure_threshold=1, cooldown_s=30)
+    engine.add(provider("a", circuit=policy), provider("b", circuit=policy), provider("c", models=unable))
+    engine.providers.script("a", failing(ProviderFailed))
+    engine.providers.script("b", failing(ProviderNotConnected, provider_message=None))
+    asked = {"parameters": Parameters(seed=1)}
+    fails(engine, NoProviderAvailable, **asked)
+
+    fault = fails(engine, NoProviderAvailable, **asked)
+
+    until = engine.clock.now() + timedelta(seconds=30)
+    circuit = f"The provider failed too often: circuit open until {until:%H:%M:%SZ}"
+    assert f"a: {circuit}; b: {circuit}; c: parameters.seed: c-model cannot take this" in fault.detail
+
+
+def test_the_only_one_that_is_down_says_what_happened(engine: Engine) -> None:
+    engine.add(provider("a"), provider("b"))
+    refuses = "No connection to the provider could be made: its host refuses connections at that port."
+    engine.providers.script("a", Raises(fault=lambda: ProviderNotConnected(refuses)))
+
+    fault = fails(engine, NoProviderAvailable, provider="a")
+
+    assert fault.provider == "a"
+    assert refuses in fault.detail
+
+
+def test_the_last_ones_message_is_the_problems(two: Engine) -> None:
+    two.providers.script("a", failing(ProviderFailed, provider_message="One.", upstream_status=500))
+    two.providers.script("b", failing(ProviderFailed, provider_message="Two.", upstream_status=503))
+    progress = two.progress(question())
+
+    fault = fails(two, NoProviderAvailable, progress=progress)
+
+    assert fault.provider_message == "Two."
+    assert [(attempt.detail, attempt.upstream_status) for attempt in progress.attempts] == [
+        ("It failed: One.", 500),
+        ("It failed: Two.", 503),
+    ]
+
+
+def test_several_windows_that_are_too_small_are_the_requests_fault(two: Engine) -> None:
+    two.providers.script("a", ContextWindowExceeded("9 do not fit 8."))
+    two.providers.script("b", ContextWindowExceeded("9 do not fit 7."))
+
+    fault = fails(two, ContextWindowExceeded, provider="a", fallback=("b",))
+
+    assert fault.detail == "a: 9 do not fit 8; b: 9 do not fit 7."
+
+
 # --- The deadline
 
 
@@ -107,11 +166,43 @@ def test_time_is_up_while_waiting_for_an_answer(two: Engine) -> None:
     progress = two.progress(request)
     two.providers.otherwise = Says(after_s=100)
 
-    fault = fails(two, DeadlineExceeded, progress=progress, timeout_s=10)
+    fault = fails(two, DeadlineExceeded, progress=progress, timeout_s=10, fallback=("b",))
 
     assert (fault.status, fault.code) == (504, "deadline_exceeded")
+    assert "timeout_s of the query: 10 s" in fault.detail
     assert two.clock.monotonic_s() == 10
     assert outcomes(progress) == ["a error provider_timeout", "b error provider_timeout"]
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "limit"),
+    [
+        (Timeouts(total_s=4), "timeouts.total_s of provider a: 4 s"),
+        (Timeouts(total_s=60), "timeout_s of the query: 10 s"),
+        (Timeouts(first_token_s=2), "timeout_s of the query: 10 s"),
+        (Timeouts(), "timeout_s of the query: 10 s"),
+    ],
+)
+def test_a_timeout_names_the_limit_that_struck(engine: Engine, timeouts: Timeouts, limit: str) -> None:
+    engine.add(provider("a", timeouts=timeouts))
+    engine.providers.script("a", Says(after_s=100))
+    progress = engine.progress(question(timeout_s=10))
+
+    fault = fails(engine, progress=progress, timeout_s=10)
+
+    assert limit in fault.detail
+    assert limit in (progress.attempts[0].detail or "")
+
+
+def test_a_streams_silence_names_its_own_limit(engine: Engine) -> None:
+    engine.add(provider("a", timeouts=Timeouts(first_token_s=2)))
+    engine.providers.script("a", Says(after_s=100))
+    request = question(timeout_s=10)
+
+    with pytest.raises(ProviderTimeout) as caught:
+        list(engine.stream(request, engine.progress(request)))
+
+    assert "timeouts.first_token_s of provider a: 2 s" in caught.value.detail
 
 
 def test_a_provider_that_hangs_leaves_time_for_the_next(engine: Engine) -> None:
@@ -125,11 +216,21 @@ def test_a_provider_that_hangs_leaves_time_for_the_next(engine: Engine) -> None:
     assert engine.clock.monotonic_s() == 9
 
 
-def test_a_quarter_of_the_time_is_for_the_next_whatever_a_provider_may_take(two: Engine) -> None:
+@pytest.mark.parametrize("asked", [{"fallback": ("b",)}, {"provider": "a", "fallback": ("*",)}])
+def test_a_tenth_of_the_time_is_for_a_fallback_that_the_caller_lists(two: Engine, asked: dict) -> None:
     two.providers.script("a", Says(after_s=100))
-    two.providers.script("b", Says(after_s=2))
+    two.providers.script("b", Says(after_s=0.5))
 
-    _, progress = two.ask(question(timeout_s=10))
+    _, progress = two.ask(question(timeout_s=10, **asked))
 
     assert outcomes(progress) == ["a error provider_timeout", "b ok"]
     assert two.clock.monotonic_s() == 9.5
+
+
+@pytest.mark.parametrize("asked", [{}, {"fallback": ("b",)}])
+def test_the_first_one_has_nearly_all_of_the_time(two: Engine, asked: dict) -> None:
+    two.providers.script("a", Says(after_s=22))
+
+    _, progress = two.ask(question(timeout_s=25, **asked))
+
+    assert outcomes(progress) == ["a ok"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from llm_gateway.domain.chat import ChatAnswer
+from llm_gateway.domain.circuits import CircuitState
 from llm_gateway.domain.faults import (
     CallCancelled,
     CircuitOpen,
@@ -21,7 +22,7 @@ from llm_gateway.domain.faults import (
     ProviderTimeout,
 )
 from llm_gateway.domain.keys import KeySpec, Role
-from llm_gateway.domain.providers import CircuitPolicy
+from llm_gateway.domain.providers import CircuitPolicy, Timeouts
 from llm_gateway.domain.queries import Query, QueryProblem, QueryStatus
 from llm_gateway.errors import DependencyUnavailable, NotDone
 from llm_gateway.ports.providers import Provider
@@ -32,7 +33,7 @@ from llm_gateway.services.queries.lease import keep_lease
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import QueryEngine
 from tests.adapters.query_queue import Held, Sent
-from tests.adapters.scripted_providers import USAGE, Says
+from tests.adapters.scripted_providers import USAGE, Says, failing
 
 AWAY = DependencyUnavailable("It cannot be reached.")
 LEASE_S = 60
@@ -102,7 +103,7 @@ def test_a_query_is_answered(engine: QueryEngine) -> None:
 
 def test_its_time_runs_from_when_it_is_taken_up(engine: QueryEngine) -> None:
     query = queued(engine, timeout_s=50)
-    engine.clock.sleep(3600)
+    engine.clock.sleep(49)
     assert process(engine, query)
     assert engine.providers.called[0].timeouts.total_s == 50
 
@@ -132,6 +133,107 @@ def test_a_query_whose_time_is_up_has_failed(engine: QueryEngine) -> None:
     assert problem is not None
     assert (problem.status, problem.code) == (504, "deadline_exceeded")
     assert [attempt.error_code for attempt in problem.attempts] == ["provider_timeout"]
+
+
+def test_a_query_that_is_late_is_not_asked_any_more_and_truly_ends(engine: QueryEngine) -> None:
+    query = queued(engine, timeout_s=30)
+    engine.clock.sleep(30)
+    assert process(engine, query)
+    problem = stored(engine, query).problem
+    assert problem is not None
+    assert (problem.status, problem.code) == (504, "deadline_exceeded")
+    assert "timeout_s of the query: 30 s" in problem.detail
+    assert engine.providers.called == []
+    assert engine.journal.story == [(query.id, "failed")]
+    assert not process(engine, query) or engine.journal.story == [(query.id, "failed")]
+
+
+def test_one_that_fails_for_good_reads_failed_soon_after_its_time(engine: QueryEngine) -> None:
+    query = queued(engine, timeout_s=30)
+    engine.providers.otherwise = failing(ProviderFailed, provider_message="Out of owls.")
+    for count in range(1, 9):
+        if process(engine, query, count=count):
+            break
+        reads = engine.queries.port.get(query.id)
+        assert reads.status is (QueryStatus.QUEUED if engine.clock.monotonic_s() < 30 else QueryStatus.FAILED)
+        engine.clock.sleep(hidden_s(engine))
+    ended = stored(engine, query)
+    assert engine.clock.monotonic_s() <= 32
+    assert ended.status is QueryStatus.FAILED
+    assert ended.problem is not None
+    assert (ended.problem.code, ended.problem.provider_message) == ("provider_error", "Out of owls.")
+    # Every call is an attempt, of whichever try.
+    assert len(ended.problem.attempts) == len(engine.providers.called) == 3
+    assert engine.journal.story == [(query.id, "failed")]
+    assert len(engine.journal.calls) == 3
+
+
+def test_nobody_reads_one_as_failed_that_is_worked_on(engine: QueryEngine) -> None:
+    query = queued(engine, timeout_s=30)
+    engine.clock.sleep(20)
+    assert engine.queries.port.claim(query.id, until=engine.clock.now() + timedelta(seconds=LEASE_S))
+    engine.clock.sleep(40)
+    assert engine.queries.port.summary(query.id).status is QueryStatus.RUNNING
+    # Its holder is dead.
+    engine.clock.sleep(LEASE_S + 60)
+    assert engine.queries.port.summary(query.id).status is QueryStatus.FAILED
+    assert process(engine, query)
+    assert engine.providers.called == []
+    assert engine.journal.story == [(query.id, "failed")]
+
+
+def test_a_later_try_has_what_is_left_of_the_time(engine: QueryEngine) -> None:
+    query = queued(engine, timeout_s=30)
+    engine.providers.script("a", failing(ProviderFailed))
+    assert not process(engine, query)
+    engine.clock.sleep(10)
+    assert process(engine, query, count=2)
+    assert [call.timeouts.total_s for call in engine.providers.called] == [30, 20]
+
+
+def test_a_call_that_takes_too_long_is_repeated_once(engine: QueryEngine) -> None:
+    engine.store.replace(provider("a", timeouts=Timeouts(total_s=60), revision=2), expected_revision=1)
+    query = queued(engine, timeout_s=840)
+    engine.providers.otherwise = Says(after_s=65)
+    assert not process(engine, query)
+    engine.clock.sleep(hidden_s(engine))
+    assert process(engine, query, count=2)
+    problem = stored(engine, query).problem
+    assert problem is not None
+    assert (problem.code, len(problem.attempts)) == ("provider_timeout", 2)
+    assert "timeouts.total_s of provider a: 60 s" in problem.detail
+    assert len(engine.providers.called) == 2
+
+
+def test_what_was_paid_for_and_whole_is_not_asked_again(engine: QueryEngine) -> None:
+    query = queued(engine)
+    engine.providers.script("a", failing(ProviderResponseInvalid, complete=True, usage=USAGE))
+    assert process(engine, query)
+    assert stored(engine, query).status is QueryStatus.FAILED
+    assert len(engine.providers.called) == 1
+
+
+def test_an_answer_tells_of_the_tries_before_it(engine: QueryEngine) -> None:
+    query = queued(engine)
+    engine.providers.script("a", failing(ProviderFailed, usage=USAGE))
+    assert not process(engine, query)
+    engine.clock.sleep(hidden_s(engine))
+    assert process(engine, query, count=2)
+    answer = stored(engine, query).answer
+    assert answer is not None
+    assert [attempt.outcome.value for attempt in answer.attempts] == ["error", "ok"]
+    assert answer.cost_usd == 2 * (answer.attempts[0].cost_usd or 0)
+
+
+def test_the_tries_of_one_query_are_one_failure_to_the_circuit(engine: QueryEngine) -> None:
+    config = provider("a", circuit=CircuitPolicy(failure_threshold=2), revision=2)
+    engine.store.replace(config, expected_revision=1)
+    query = queued(engine)
+    engine.providers.otherwise = failing(ProviderFailed)
+    for count in range(1, 5):
+        assert not process(engine, query, count=count)
+        engine.clock.sleep(hidden_s(engine))
+    assert engine.gates.state(engine.store.get("a")).circuit is CircuitState.CLOSED
 
 
 def test_a_provider_that_is_gone_meanwhile_is_told(engine: QueryEngine) -> None:
@@ -187,7 +289,7 @@ def test_a_message_about_a_query_that_somebody_holds_stays(engine: QueryEngine) 
 
 
 @pytest.mark.parametrize("kind", [ProviderRateLimited, ProviderBusy])
-@pytest.mark.parametrize(("asked_s", "delay_s"), [(90, 90), (None, 5), (3600, 900)])
+@pytest.mark.parametrize(("asked_s", "delay_s"), [(90, 90), (None, 5), (3600, 301)])
 def test_a_limit_puts_it_back_uncounted(
     engine: QueryEngine, kind: type[ProviderRateLimited], asked_s: float | None, delay_s: float
 ) -> None:
@@ -199,12 +301,15 @@ def test_a_limit_puts_it_back_uncounted(
     assert (back.status, back.attempts, back.lease, back.problem) == (QueryStatus.QUEUED, 0, None, None)
     assert engine.journal.written == []
     assert engine.gates.all_ended_once
-    engine.clock.sleep(3600)
+    engine.clock.sleep(delay_s)
     assert process(engine, query)
-    assert stored(engine, query).attempts == 1
+    ended = stored(engine, query)
+    assert ended.attempts == 1
+    # What waits beyond its time ends with what kept it waiting.
+    assert (ended.problem.code if ended.problem else None) == ("provider_rate_limited" if delay_s > 300 else None)
 
 
-@pytest.mark.parametrize(("age_s", "delay_s"), [(0, 5), (4, 5), (60, 60), (3600, 300)])
+@pytest.mark.parametrize(("age_s", "delay_s"), [(0, 5), (4, 5), (60, 60), (200, 101)])
 def test_a_limit_that_says_no_time_is_met_ever_more_seldom(engine: QueryEngine, age_s: float, delay_s: float) -> None:
     """An account without credit answers 429 for days."""
     query = queued(engine)

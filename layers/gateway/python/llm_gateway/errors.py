@@ -82,6 +82,7 @@ class GatewayError(Exception):
         self.headers = headers or {}
         self.query_id: str | None = None
         self.provider: str | None = None
+        self.overhead_ms: int | None = None
         self.attempts: tuple[Any, ...] = ()
 
 

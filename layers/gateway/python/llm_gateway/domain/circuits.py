@@ -1,8 +1,9 @@
 """The circuit breaker: a provider that keeps failing is left alone for a while, then asked once, and asked again if that works.
 
-Closed → open after `failure_threshold` failures in a row, or when half of at least 20 calls of a minute failed; open → half-open
-after `cooldown_s`; half-open → closed when its one trial succeeds, → open again when that fails. A trial that never reports is
-replaced once its time is up. `generation` counts openings: a call from before the last one says nothing about today's provider.
+Closed → open after `failure_threshold` queries that failed in a row, or when half of at least 20 of a minute failed;
+open → half-open after `cooldown_s`; half-open → closed when its one trial succeeds, → open again when that fails. A trial that
+never reports is replaced once its time is up. `generation` counts openings: a call from before the last one says nothing about
+today's provider.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from llm_gateway.domain.faults import (
     ProviderUnreachable,
 )
 from llm_gateway.domain.limits import duration_ns
+from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import CircuitPolicy
 from llm_gateway.domain.writes import (
     Above,
@@ -54,10 +56,15 @@ class Verdict(StrEnum):
     NOTHING = "nothing"
 
 
-def verdict_on(fault: GatewayError | None, *, cancelled: bool) -> Verdict:
-    if isinstance(fault, _FAILURES):
+def verdict_of(result: CallResult) -> Verdict:
+    if is_failure(result.fault):
         return Verdict.FAILURE
-    return Verdict.NOTHING if fault is not None or cancelled else Verdict.SUCCESS
+    return Verdict.SUCCESS if result.answered else Verdict.NOTHING
+
+
+def is_failure(fault: GatewayError | None) -> bool:
+    """Whether a call that met `fault` speaks against its provider."""
+    return isinstance(fault, _FAILURES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +119,14 @@ def recording(
     *,
     call_id: str,
     generation: int | None,
+    repeats: bool,
     policy: CircuitPolicy,
     now_ns: int,
     heard: bool,
 ) -> Write:
     """The write that notes how a call ended; `generation` is the circuit's when the call was let through.
+
+    A failure that `repeats` an earlier one of the same query is no new one: the circuit counts queries.
 
     A success where no failure is known of, and one was `heard` of in this minute, says nothing new, and writes nothing. Whether
     something failed since the circuit was looked at, the minute's tally tells: see `ends_row`.
@@ -125,17 +135,22 @@ def recording(
         return Write((Equal("trial", call_id),), (*_after_trial(verdict, policy, now_ns), *_ended_trial()))
     if verdict is Verdict.SUCCESS:
         return Write() if heard and not circuit.failures else ending_row()
-    if verdict is Verdict.FAILURE and circuit.generation == generation:
+    if verdict is Verdict.FAILURE and circuit.generation == generation and not repeats:
         same = Absent("generation") if generation is None else Equal("generation", generation)
         return Write((same,), (Add("failures", 1),))
     return Write()
 
 
-def tallying(verdict: Verdict, *, generation: int | None) -> Write:
-    """The write that counts a call into its minute, apart from those of another generation."""
-    if verdict is Verdict.NOTHING:
-        return Write()
+def tallying(verdict: Verdict, *, generation: int | None, repeats: bool) -> Write:
+    """The write that counts a call into its minute, apart from those of another generation.
+
+    A query is counted once: where its call `repeats` one that was counted as a failure, a success takes that back.
+    """
     calls, failures = _tallies(generation)
+    if repeats and verdict is Verdict.SUCCESS:
+        return Write((), (Add(failures, -1),))
+    if repeats or verdict is Verdict.NOTHING:
+        return Write()
     return Write((), (Add(calls, 1), *([Add(failures, 1)] if verdict is Verdict.FAILURE else [])))
 
 

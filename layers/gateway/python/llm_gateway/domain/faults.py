@@ -18,13 +18,19 @@ ProviderFault                    one candidate's failure: another may still answ
 └── ProviderRejected             422 validation_failed: the request itself is at fault, nobody else is asked
 """
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Final
 
 from llm_gateway.domain.chat import ChatAnswer, Usage
 from llm_gateway.errors import GatewayError
 
-if TYPE_CHECKING:
-    from llm_gateway.domain.providers import Timeouts
+LONGEST_DETAIL: Final = 700
+
+
+def told(error: GatewayError) -> str:
+    """What happened, as an attempt tells it: the detail, with the provider's own words where it had any."""
+    said = error.provider_message
+    detail = f"{error.detail.rstrip('.')}: {said}" if said else error.detail
+    return detail if len(detail) <= LONGEST_DETAIL else detail[: LONGEST_DETAIL - 1] + "…"
 
 
 class ProviderFault(GatewayError):
@@ -122,7 +128,10 @@ class CallTooLarge(ProviderFault):
 
 
 class ProviderTimeout(ProviderFault):
-    """`limit` names the timeout that struck (`first_token_s`, `total_s`, or the query's `timeout_s`), `limit_s` is its value."""
+    """`limit` names the timeout of the call that struck (`first_token_s` or `total_s`), `limit_s` is its value.
+
+    A `total_s` may be what the query's own time left of it: that is told where the query is known.
+    """
 
     status, code, title = 504, "provider_timeout", "The provider took too long"
 
@@ -132,12 +141,6 @@ class ProviderTimeout(ProviderFault):
     def struck_by(self, limit: str, limit_s: float) -> None:
         self.limit, self.limit_s = limit, limit_s
         self.detail = f"The provider did not answer within {limit_s:.4g} s ({limit})."
-
-    def hold_against(self, configured: "Timeouts") -> None:
-        """A `total_s` that is shorter than the configured one is what the query's `timeout_s` left of it."""
-        if self.limit == "total_s" and self.limit_s is not None and self.limit_s < configured.longest_s:
-            self.struck_by("what timeout_s left for it", self.limit_s)
-            self.limit = "timeout_s"
 
 
 class CallCancelled(ProviderFault):

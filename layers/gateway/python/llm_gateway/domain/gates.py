@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from llm_gateway.domain.chat import Usage
-from llm_gateway.domain.circuits import Circuit, passing, recording, verdict_on
+from llm_gateway.domain.circuits import Circuit, passing, recording, verdict_of
 from llm_gateway.domain.faults import (
     CallTooLarge,
     CircuitOpen,
@@ -23,8 +23,10 @@ from llm_gateway.domain.faults import (
     ProviderRateLimited,
     ProviderTimeout,
     ProviderUnreachable,
+    ResponseValidationFailed,
+    told,
 )
-from llm_gateway.domain.limits import NS_PER_S, WINDOW_NS, Level, Reservation, duration_ns, in_seconds, to_ns
+from llm_gateway.domain.limits import NS_PER_S, WINDOW_NS, Level, Reservation, duration_ns, from_ns, in_seconds, to_ns
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ProviderConfig
 from llm_gateway.domain.shards import Share, shares_of
@@ -43,9 +45,11 @@ from llm_gateway.domain.writes import (
     entries,
     number,
 )
+from llm_gateway.errors import GatewayError
 
 KEPT_S: Final = 30 * 86_400
 LONGEST_HOLD_S: Final = 3600
+_LONGEST_TOLD: Final = 400
 UNSEEN: Final[Item] = {"leases": {}}
 """What an item is taken for until it has been seen: one that is there and has room."""
 
@@ -97,17 +101,30 @@ class Refusal:
     wait_ns: int
     lasts: bool
 
-    def fault(self, provider_id: str) -> ProviderFault:
+    def fault(self, call: Call) -> ProviderFault:
+        """What `call` meets: which limit, how large it is, and until when."""
         kind, cause = _FAULTS[self.reason]
-        return kind(f"The provider {provider_id!r} {cause}.", retry_after_s=in_seconds(self.wait_ns))
+        # Rounded up: whoever comes then is let through.
+        until = from_ns(-(-(call.now_ns + self.wait_ns) // NS_PER_S) * NS_PER_S)
+        detail = cause.format(limits=call.provider.limits, until=f"{until:%H:%M:%SZ}")
+        return kind(detail, retry_after_s=in_seconds(self.wait_ns))
 
 
 _FAULTS: Final[Mapping[Reason, tuple[type[ProviderFault], str]]] = {
-    Reason.CIRCUIT: (CircuitOpen, "failed too often and is left alone for a while"),
-    Reason.HOLD: (ProviderRateLimited, "has asked not to be called for a while"),
-    Reason.REQUESTS: (ProviderRateLimited, "is at its limit of requests"),
-    Reason.TOKENS: (ProviderRateLimited, "is at its limit of tokens"),
-    Reason.PLACES: (ProviderBusy, "is at its limit of concurrent calls"),
+    Reason.CIRCUIT: (CircuitOpen, "The provider failed too often: circuit open until {until}."),
+    Reason.HOLD: (ProviderRateLimited, "The provider has asked not to be called until {until}."),
+    Reason.REQUESTS: (
+        ProviderRateLimited,
+        "The provider is at its limit of {limits.requests_per_minute} requests per minute until {until}.",
+    ),
+    Reason.TOKENS: (
+        ProviderRateLimited,
+        "The provider is at its limit of {limits.tokens_per_minute} tokens per minute until {until}.",
+    ),
+    Reason.PLACES: (
+        ProviderBusy,
+        "The provider is at its limit of {limits.max_concurrent} concurrent calls until {until} at the latest.",
+    ),
 }
 
 
@@ -126,7 +143,7 @@ def check_size(gates: Sequence[Gate], call: Call) -> None:
     """Raises `CallTooLarge` for a call that needs more tokens than may ever pass."""
     most = max((gate.share.tokens.per_minute for gate in gates if gate.share.tokens), default=call.tokens)
     if call.tokens > most:
-        detail = f"The call may take {call.tokens} tokens; the provider {call.provider.id!r} allows {most} in a minute."
+        detail = f"The call may take {call.tokens} tokens, and the provider allows {most} in a minute."
         raise CallTooLarge(detail)
 
 
@@ -154,9 +171,10 @@ def settlement(admitted: Admission, result: CallResult, item: Item, *, now_ns: i
     call, gate = admitted.call, admitted.gate
     write = recording(
         Circuit.of(item),
-        verdict_on(result.fault, cancelled=result.cancelled),
+        verdict_of(result),
         call_id=call.id,
         generation=Circuit.of(admitted.item).generation,
+        repeats=result.repeats,
         policy=call.provider.circuit,
         now_ns=now_ns,
         heard=_has_heard(item, now_ns=now_ns),
@@ -277,7 +295,26 @@ def _noting(result: CallResult, item: Item, *, now_ns: int) -> Write:
         return Write() if _has_heard(item, now_ns=now_ns) else Write((), (Put("last_success_at", now_ns),))
     if result.fault is None or not result.is_error:
         return Write()
-    return Write((), (Put("last_error_code", result.fault.code), Put("last_error_at", now_ns)))
+    status = result.fault.upstream_status
+    return Write(
+        (),
+        (
+            Put("last_error_code", result.fault.code),
+            Put("last_error_at", now_ns),
+            Put("last_error_detail", _told(result.fault)),
+            Remove("last_error_status") if status is None else Put("last_error_status", status),
+        ),
+    )
+
+
+def _told(fault: GatewayError) -> str:
+    """`fault` for operators, who may not read what callers ask and are answered."""
+    detail = (
+        "The model's answer does not have the asked form."
+        if isinstance(fault, ResponseValidationFailed)
+        else told(fault)
+    )
+    return detail[:_LONGEST_TOLD]
 
 
 def _has_heard(item: Item, *, now_ns: int) -> bool:

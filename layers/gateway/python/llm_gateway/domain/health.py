@@ -76,7 +76,11 @@ def _remaining(gates: Sequence[Gate], items: Mapping[str, Item], name: str, *, n
 
 def _last_error(item: Item) -> LastError | None:
     code, at = text(item, "last_error_code"), _moment(number(item, "last_error_at") or 0)
-    return LastError(code=code, at=at) if code and at else None
+    if not (code and at):
+        return None
+    return LastError(
+        code=code, at=at, detail=text(item, "last_error_detail"), upstream_status=number(item, "last_error_status")
+    )
 
 
 def _moment(moment_ns: int) -> datetime | None:

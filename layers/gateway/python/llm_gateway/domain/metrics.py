@@ -26,18 +26,27 @@ _LATENCY: Final = "ms_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
-    """How one call ended: with `fault`, `cancelled` by its caller, or well. `usage` None means that nobody knows it."""
+    """How one call ended: with `fault`, `cancelled` by its caller, or well. `usage` None means that nobody knows it.
+
+    One that `repeats` is of a query that has failed at this candidate before, and was counted by the circuit then.
+    """
 
     latency_ms: int
     usage: Usage | None
     cost_usd: Decimal | None
     fault: GatewayError | None = None
     cancelled: bool = False
+    repeats: bool = False
 
     @property
     def is_error(self) -> bool:
         """Whether the provider failed its caller. It did not where the request was at fault, or the gateway itself."""
         return isinstance(self.fault, ProviderFault) and not isinstance(self.fault, ProviderRejected)
+
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether the call is billed, and nobody knows how much."""
+        return self.cost_usd is None and (self.answered or self.usage is not None)
 
     @property
     def answered(self) -> bool:
@@ -53,7 +62,10 @@ class LatencyMs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderMetrics:
-    """The last `window_s` seconds. Latencies are those of answers, None where there were none; costs are the known ones."""
+    """The last `window_s` seconds. Latencies are those of answers, None where there were none.
+
+    `cost_usd` sums the known costs, beside `unpriced_requests` whose cost nobody knows; None where it is known of none.
+    """
 
     window_s: int
     requests: int
@@ -61,7 +73,8 @@ class ProviderMetrics:
     latency_ms: LatencyMs | None
     input_tokens: int
     output_tokens: int
-    cost_usd: Decimal
+    cost_usd: Decimal | None
+    unpriced_requests: int = 0
 
     @property
     def error_rate(self) -> float:
@@ -70,8 +83,12 @@ class ProviderMetrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastError:
+    """The last failure; `upstream_status` is what the provider answered with, where it did."""
+
     code: str
     at: datetime
+    detail: str | None = None
+    upstream_status: int | None = None
 
 
 def minutes_of_window(now_ns: int) -> range:
@@ -89,6 +106,7 @@ def counting(result: CallResult, *, now_ns: int) -> Write:
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
         "cost_usd": result.cost_usd or Decimal(0),
+        "unpriced": int(result.is_unpriced),
     }
     if result.answered:
         counts[f"{_LATENCY}{_latency_class(result.latency_ms)}"] = 1
@@ -99,11 +117,11 @@ def counting(result: CallResult, *, now_ns: int) -> Write:
 
 def combined(items: Iterable[Item], *, now_ns: int) -> ProviderMetrics:
     totals: Counter[str] = Counter()
-    cost_usd = Decimal(0)
+    cost_usd: Decimal | None = None
     for item in items:
         totals.update({name: value for name, value in item.items() if isinstance(value, int)})
         spent = item.get("cost_usd")
-        cost_usd += spent if isinstance(spent, int | Decimal) else 0
+        cost_usd = (cost_usd or 0) + Decimal(spent) if isinstance(spent, int | Decimal) else cost_usd
     latencies = {int(name.removeprefix(_LATENCY)): n for name, n in totals.items() if name.startswith(_LATENCY)}
     return ProviderMetrics(
         window_s=(now_ns - minutes_of_window(now_ns)[0] * WINDOW_NS) // NS_PER_S,
@@ -112,7 +130,8 @@ def combined(items: Iterable[Item], *, now_ns: int) -> ProviderMetrics:
         latency_ms=_percentiles(latencies) if latencies else None,
         input_tokens=totals["input_tokens"],
         output_tokens=totals["output_tokens"],
-        cost_usd=cost_usd,
+        cost_usd=Decimal(0) if cost_usd is None and not totals["unpriced"] else cost_usd,
+        unpriced_requests=totals["unpriced"],
     )
 
 

@@ -20,13 +20,16 @@ from llm_gateway.domain.chat import (
     Usage,
 )
 from llm_gateway.domain.query_status import QueryStatus as QueryStatus
-from llm_gateway.errors import GatewayError
+from llm_gateway.errors import DeadlineExceeded, GatewayError
 
 Mode = Literal["sync", "async", "stream"]
 
 
 LOST_AFTER_S: Final = 60
 """A running query that nobody will take up reads as failed when its holder has been silent for this long after its lease."""
+
+LONGEST_QUEUED_S: Final = 30
+"""For how long a reader of a stream waits for a query that nobody has taken up yet."""
 
 
 class AttemptOutcome(StrEnum):
@@ -53,6 +56,7 @@ class QueryRequest:
     mode: Mode = "sync"
     priority: Literal["high", "normal"] = "normal"
     timeout_s: float = 25
+    on_disconnect: Literal["cancel", "finish"] = "cancel"
     metadata: JsonObject = field(default_factory=dict)
 
     @property
@@ -69,12 +73,17 @@ class QueryRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One call to a provider, or one that was skipped; `cost_usd` None where the price is not known."""
+    """One call to a provider, or one that was skipped; `cost_usd` None where the price is not known.
+
+    `detail` says what went wrong, `upstream_status` is the HTTP status that the provider answered with, where it did.
+    """
 
     provider: str
     model: str
     outcome: AttemptOutcome
     error_code: str | None = None
+    detail: str | None = None
+    upstream_status: int | None = None
     latency_ms: int = 0
     cost_usd: Decimal | None = None
 
@@ -146,6 +155,7 @@ class QueryProblem:
     title: str
     detail: str
     provider: str | None = None
+    provider_message: str | None = None
     attempts: tuple[Attempt, ...] = ()
 
     @classmethod
@@ -157,6 +167,7 @@ class QueryProblem:
             title=error.title,
             detail=error.detail,
             provider=error.provider,
+            provider_message=error.provider_message,
             attempts=error.attempts,
         )
 
@@ -169,6 +180,7 @@ class StoredProblem(GatewayError):
         self.status, self.code, self.title = problem.status, problem.code, problem.title  # type: ignore[misc]
         self.query_id = query_id
         self.provider = problem.provider
+        self.provider_message = problem.provider_message
         self.attempts = problem.attempts
 
 
@@ -185,7 +197,8 @@ class QuerySummary:
     """Where a query stands: all that is small. `expires_at` is when the query and its bodies are gone.
 
     `attempts` counts the workers that took it up, `started_at` is when the last of them did, and `lease` is there while one
-    holds it. `cache_keys` and `idempotency_scope` say where else something made from the query is kept: an erasure goes
+    holds it. An asynchronous one has to end by `due_at`, and `fault` is what its last try met, while it may be tried again.
+    `cache_keys` and `idempotency_scope` say where else something made from the query is kept: an erasure goes
     there too. `logs_bodies` is whether its words go to the log, where whoever ends it has them.
     """
 
@@ -196,14 +209,25 @@ class QuerySummary:
     created_at: datetime
     expires_at: datetime
     attempts: int = 0
+    due_at: datetime | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
+    fault: QueryProblem | None = None
     problem: QueryProblem | None = None
     lease: Lease | None = None
     cancel_requested: bool = False
     cache_keys: frozenset[str] = frozenset()
     idempotency_scope: str | None = None
     logs_bodies: bool = False
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether the query's time is up, so that it is not tried any more."""
+        return self.due_at is not None and not self.status.finished and now >= self.due_at
+
+    @property
+    def last_fault(self) -> QueryProblem:
+        """Why a query whose time is up has failed."""
+        return self.fault or QueryProblem.of(_too_late(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,10 +262,29 @@ S = TypeVar("S", bound=QuerySummary)
 
 
 def as_told(query: S, *, now: datetime) -> S:
-    """`query` as it reads at `now`: failed, if it still runs but its holder fell silent and nobody will take it up again."""
+    """`query` as it reads at `now`: failed, where its time is up and nobody works on it any more, whatever is stored."""
+    if query.mode == "async":
+        return _async_as_told(query, now=now)
     lease = query.lease
-    if query.mode == "async" or query.status is not QueryStatus.RUNNING or lease is None:
-        return query
-    if now < lease.until + timedelta(seconds=LOST_AFTER_S):
+    if query.status is not QueryStatus.RUNNING or lease is None or not _is_lost(lease, now):
         return query
     return replace(query, status=QueryStatus.FAILED, completed_at=lease.until, problem=_LOST, lease=None)
+
+
+def _async_as_told(query: S, *, now: datetime) -> S:
+    lease = query.lease
+    if query.due_at is None or not query.is_overdue(now) or (lease and not _is_lost(lease, now)):
+        return query
+    ended_at = max(query.due_at, lease.until) if lease else query.due_at
+    problem = query.last_fault
+    return replace(query, status=QueryStatus.FAILED, completed_at=ended_at, fault=None, problem=problem, lease=None)
+
+
+def _is_lost(lease: Lease, now: datetime) -> bool:
+    return now >= lease.until + timedelta(seconds=LOST_AFTER_S)
+
+
+def _too_late(query: QuerySummary) -> DeadlineExceeded:
+    timeout_s = (query.due_at - query.created_at).total_seconds() if query.due_at else 0
+    detail = f"The query's time was up before a provider answered (timeout_s of the query: {timeout_s:.4g} s)."
+    return DeadlineExceeded(detail)

@@ -6,6 +6,7 @@ from typing import Final
 
 from llm_gateway.domain.capabilities import capabilities_of
 from llm_gateway.domain.chat import ChatRequest, OutputFormat
+from llm_gateway.domain.faults import told
 from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.domain.providers import ModelConfig, ProviderConfig
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
@@ -26,6 +27,7 @@ class Candidate:
     """A provider that may answer, the model it would be asked, and what that can take; `named` by the caller, or chosen.
 
     A `spare` one is asked in the place of the one before it where that cannot be called at all, and not where its call failed.
+    An `awaited` one is there because the caller listed fallbacks.
     """
 
     provider: ProviderConfig
@@ -33,11 +35,18 @@ class Candidate:
     profile: ModelProfile
     named: bool = False
     spare: bool = False
+    awaited: bool = False
 
     def skipped(self, error: GatewayError) -> Attempt:
         """The attempt that tells why the candidate was not called."""
-        outcome = AttemptOutcome.SKIPPED
-        return Attempt(provider=self.provider.id, model=self.model.name, outcome=outcome, error_code=error.code)
+        return Attempt(
+            provider=self.provider.id,
+            model=self.model.name,
+            outcome=AttemptOutcome.SKIPPED,
+            error_code=error.code,
+            detail=told(error),
+            upstream_status=error.upstream_status,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +92,8 @@ def candidates(request: QueryRequest, providers: Sequence[ProviderConfig], *, dr
         chosen = [*chosen[:1], *rest]
         model = named.model.name if named and request.model else request.model
         for entry in request.fallback:
-            chosen += _rest(model, book, chosen, draw=draw) if entry == EVERYBODY else [_fallback(entry, book)]
+            others = _rest(model, book, chosen, draw=draw) if entry == EVERYBODY else [_fallback(entry, book)]
+            chosen += [replace(other, awaited=True) for other in others]
     if not chosen:
         raise NoProviderAvailable("No provider is enabled: an operator can register or enable one.", retry_after_s=60)
     return _each_once(chosen)

@@ -22,6 +22,11 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Somebody works on the answer, and nothing of it can be read yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """How many characters of the text, and of each tool call's arguments, have been read. Written `12` or `12.0.40`.
 

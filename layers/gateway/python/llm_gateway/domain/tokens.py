@@ -88,13 +88,18 @@ def reservation(
     if not fits(bound, wanted, profile):
         least = estimate(request, profile, count).least
         if not fits(least, wanted, profile):
-            detail = f"{request.model} has no room for at least {least} tokens and {wanted} of the answer."
-            raise ContextWindowExceeded(detail, errors=[FieldError("messages", "are longer than the model's window")])
+            raise _too_long(request.model, profile, least=least, wanted=wanted)
     if per_minute is None:
         return 0
     if (bound + output_tokens) * _SMALL_PART <= per_minute:
         return bound + output_tokens
     return estimate(request, profile, count).most + output_tokens
+
+
+def _too_long(model: str, profile: ModelProfile, *, least: int, wanted: int) -> ContextWindowExceeded:
+    window = profile.max_input_tokens if profile.max_input_tokens is not None else profile.context_window
+    detail = f"At least {least} tokens and {wanted} of the answer do not fit the window of {model}: {window} tokens."
+    return ContextWindowExceeded(detail, errors=[FieldError("messages", "are longer than the model's window")])
 
 
 def upper_bound(request: ChatRequest, profile: ModelProfile) -> int:

@@ -1,6 +1,7 @@
 """A query on its way in: who asks, since when, under which idempotency key, and whether the client still waits."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends
@@ -16,6 +17,7 @@ from llm_gateway.entrypoints.query_replies import reply_to
 from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.entrypoints.streaming import EventStream as EventStream
 from llm_gateway.entrypoints.streaming import event_stream
+from llm_gateway.ports.system import never
 from llm_gateway.services.queries.asking import Asked
 
 
@@ -35,7 +37,8 @@ class _Asking:
     def stream(self, query: QueryRequest) -> EventStream:
         """The answer as it comes."""
         items = self.gateway.asking.stream(self._asked(query))
-        return event_stream(self.request, items, start=Position(), silence_s=self.gateway.settings.keep_alive_s)
+        silence_s, goes_on = self.gateway.settings.keep_alive_s, query.on_disconnect == "finish"
+        return event_stream(self.request, items, start=Position(), silence_s=silence_s, goes_on=goes_on)
 
     def _asked(self, query: QueryRequest) -> Asked:
         state = state_of(self.request)
@@ -44,7 +47,8 @@ class _Asking:
             caller=self.caller,
             received_s=state.received_s,
             idempotency=self.idempotency,
-            cancelled=state.left.is_set,
+            cancelled=never if query.on_disconnect == "finish" else state.left.is_set,
+            tell_id=partial(setattr, state, "query_id"),
         )
 
 

@@ -47,6 +47,8 @@ class Observed:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = state.request_id
+                if state.query_id is not None:
+                    headers["X-Gateway-Query-Id"] = state.query_id
                 # What is answered is for one caller, and may be another in a moment.
                 headers.setdefault("Cache-Control", "no-store")
                 headers["X-Content-Type-Options"] = "nosniff"

@@ -79,6 +79,8 @@ def render(request: Request, raised: Exception) -> Response:
     state_of(request).error_code = error.code
     problem = problem_shown(error, request)
     headers = dict(error.headers)
+    if error.overhead_ms is not None:
+        headers["X-Gateway-Overhead-Ms"] = str(error.overhead_ms)
     if error.retry_after_s is not None or error.status in (429, 503):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s or _DEFAULT_RETRY_AFTER_S)))
     content = problem.model_dump_json(context=served_under(request.scope["root_path"]))

@@ -15,12 +15,13 @@ PLACE: Final = "llm_gateway.request"
 @dataclass(slots=True, kw_only=True)
 class RequestState:
     """`received_s` is a time of the monotonic clock, `left` is set once the client is gone, `caller` is None until a key was
-    checked, and `error_code` is that of the problem that the request met."""
+    checked, `query_id` is the query that the request made or reads, and `error_code` that of the problem that it met."""
 
     request_id: str
     received_s: float
     left: threading.Event = field(default_factory=threading.Event)
     caller: "Caller | None" = None
+    query_id: str | None = None
     error_code: str | None = None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Header
 from starlette.requests import Request
 
+from llm_gateway.domain.queries import LONGEST_QUEUED_S
 from llm_gateway.domain.streams import Opened, Position
 from llm_gateway.entrypoints.http import Caller, Gateway
 from llm_gateway.entrypoints.request_state import state_of
@@ -36,7 +37,21 @@ class _Resuming:
         items = self.gateway.reading.resume(query_id, position, caller=self.caller, left=left.is_set)
         unread = items if last is None else _after_the_opening(items)
         silence_s = self.gateway.settings.keep_alive_s
-        return event_stream(self.request, unread, start=position or Position(), silence_s=silence_s)
+        return event_stream(
+            self.request,
+            self._named(unread, query_id),
+            start=position or Position(),
+            silence_s=silence_s,
+            # The head waits until somebody works on the query: that nobody does is a problem with a status of its own.
+            patience_s=LONGEST_QUEUED_S + silence_s,
+        )
+
+    def _named(self, items: "Stream", query_id: str) -> "Stream":
+        """`items`, with the query's id in the head once it turns out to be one."""
+        with closing(items):
+            for item in items:
+                state_of(self.request).query_id = query_id
+                yield item
 
 
 def _after_the_opening(items: "Stream") -> "Stream":

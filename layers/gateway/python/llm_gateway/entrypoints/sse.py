@@ -9,10 +9,8 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from llm_gateway.wire.media_types import EVENTS
+from llm_gateway.wire.media_types import EVENTS, KEEP_ALIVE
 
-# A comment: readers pass over it.
-_KEEP_ALIVE: Final = b": keep-alive\n\n"
 _AHEAD: Final = 16
 
 _END: Final = object()
@@ -35,7 +33,11 @@ async def noticing_departure(receive: Receive, left: threading.Event) -> AsyncIt
 
 
 class EventStream(Response):
-    """Sends what `events` yields. `left` is set when the client is gone; the generator is closed in its own thread."""
+    """Sends what `events` yields. `left` is set when the client is gone; the generator is closed in its own thread.
+
+    One that `goes_on` is read to its end all the same. The head waits for the first event, for `patience_s` at most: by default
+    no longer than a silence may last.
+    """
 
     media_type = EVENTS
 
@@ -46,6 +48,8 @@ class EventStream(Response):
         render: Callable[[Exception], bytes],
         left: threading.Event,
         silence_s: float,
+        patience_s: float | None = None,
+        goes_on: bool = False,
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
@@ -53,6 +57,8 @@ class EventStream(Response):
         self._render = render
         self._left = left
         self._silence_s = silence_s
+        self._patience_s = silence_s if patience_s is None else patience_s
+        self._goes_on = goes_on
         # Bounded, so that a slow reader slows the provider and nothing piles up here.
         self._room = threading.BoundedSemaphore(_AHEAD)
         self._queue: asyncio.Queue[object] = asyncio.Queue()
@@ -65,7 +71,7 @@ class EventStream(Response):
         """
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._pump, args=(loop,), name="event-stream", daemon=True).start()
-        self._first = await self._next()
+        self._first = await self._next(self._patience_s)
         if isinstance(self._first, Exception):
             raise self._first
 
@@ -83,14 +89,14 @@ class EventStream(Response):
         while item is not _END and not self._left.is_set():
             body = self._render(item) if isinstance(item, Exception) else item
             await send({"type": "http.response.body", "body": body, "more_body": True})
-            item = _END if isinstance(item, Exception) else await self._next()
+            item = _END if isinstance(item, Exception) else await self._next(self._silence_s)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _next(self) -> object:
+    async def _next(self, wait_s: float) -> object:
         try:
-            item = await asyncio.wait_for(self._queue.get(), self._silence_s)
+            item = await asyncio.wait_for(self._queue.get(), wait_s)
         except TimeoutError:
-            return _KEEP_ALIVE
+            return KEEP_ALIVE
         self._room.release()
         return item
 
@@ -98,7 +104,7 @@ class EventStream(Response):
         try:
             with closing(self._events) as events:
                 for event in events:
-                    if not self._pass_on(event, loop):
+                    if not self._pass_on(event, loop) and not self._goes_on:
                         break
             self._pass_on(_END, loop)
         except Exception as error:
@@ -106,6 +112,8 @@ class EventStream(Response):
 
     def _pass_on(self, item: object, loop: asyncio.AbstractEventLoop) -> bool:
         """False when nobody reads any more."""
+        if self._left.is_set():
+            return False
         while not self._room.acquire(timeout=0.1):
             if self._left.is_set():
                 return False

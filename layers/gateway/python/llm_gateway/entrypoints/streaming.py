@@ -15,8 +15,16 @@ if TYPE_CHECKING:
     from llm_gateway.services.queries.reading import Stream
 
 
-def event_stream(request: Request, items: "Stream", *, start: Position, silence_s: float) -> EventStream:
-    """`items` as events that go on from `start`; a comment is sent in each silence of `silence_s`."""
+def event_stream(
+    request: Request,
+    items: "Stream",
+    *,
+    start: Position,
+    silence_s: float,
+    patience_s: float | None = None,
+    goes_on: bool = False,
+) -> EventStream:
+    """`items` as events that go on from `start`; a comment is sent in each silence of `silence_s`. See `EventStream`."""
     state = state_of(request)
 
     def render(raised: Exception) -> bytes:
@@ -32,5 +40,12 @@ def event_stream(request: Request, items: "Stream", *, start: Position, silence_
                     stream.headers["Idempotent-Replayed"] = "true"
                 yield item
 
-    stream = EventStream(events(shown(), start=start), render=render, left=state.left, silence_s=silence_s)
+    stream = EventStream(
+        events(shown(), start=start),
+        render=render,
+        left=state.left,
+        silence_s=silence_s,
+        patience_s=patience_s,
+        goes_on=goes_on,
+    )
     return stream

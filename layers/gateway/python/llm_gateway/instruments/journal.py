@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Any, Final, TextIO
 
 from llm_gateway.domain.chat import Usage
+from llm_gateway.domain.faults import ResponseValidationFailed
 from llm_gateway.domain.money import usd
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, Query, QueryAnswer, QueryStatus, QuerySummary
+from llm_gateway.domain.redaction import redacted
 
 NAMESPACE: Final = "LlmGateway"
 
@@ -79,6 +81,7 @@ def _record(query: QuerySummary, calls: Sequence[Attempt]) -> dict[str, Any]:
     called = [attempt for attempt in calls if attempt.outcome is not AttemptOutcome.SKIPPED]
     # A hit shows the first answer's usage, which was counted then.
     usage = answer.usage if answer and not answer.cache.hit else Usage()
+    unpriced = sum(attempt.outcome in _BILLED and attempt.cost_usd is None for attempt in called)
     costs = [attempt.cost_usd for attempt in called if attempt.cost_usd is not None]
     return {
         "query_id": query.id,
@@ -90,16 +93,29 @@ def _record(query: QuerySummary, calls: Sequence[Attempt]) -> dict[str, Any]:
         "model": answer.model if answer else None,
         "finish_reason": answer.finish_reason if answer else None,
         "attempts": [f"{attempt.provider}:{attempt.error_code or attempt.outcome}" for attempt in attempts],
+        "failures": [_failure(attempt) for attempt in attempts if attempt.error_code],
         "cost_usd": usd(answer.cost_usd) if answer and answer.cost_usd is not None else None,
         "Queries": 1,
         "FailedQueries": int(query.status is QueryStatus.FAILED),
         "CacheHits": int(answer is not None and answer.cache.hit),
-        "UnpricedCalls": sum(attempt.outcome in _BILLED and attempt.cost_usd is None for attempt in called),
+        "UnpricedCalls": unpriced,
         "InputTokens": usage.input_tokens,
         "OutputTokens": usage.output_tokens,
         "OverheadMs": answer.latency.overhead_ms if answer else None,
         "ProviderMs": sum(attempt.latency_ms for attempt in called) if called else None,
-        "CostUsd": float(sum(costs, Decimal(0))),
+        # Nothing is known to be spent where all that was called has no price: no zero, then.
+        "CostUsd": None if unpriced and not costs else float(sum(costs, Decimal(0))),
+    }
+
+
+def _failure(attempt: Attempt) -> dict[str, Any]:
+    """Why a candidate did not answer. What is wrong with an answer's form is told in the answer's words, which stay out."""
+    words = attempt.error_code == ResponseValidationFailed.code
+    return {
+        "provider": attempt.provider,
+        "code": attempt.error_code,
+        "upstream_status": attempt.upstream_status,
+        "detail": None if words or attempt.detail is None else redacted(attempt.detail),
     }
 
 

@@ -55,7 +55,7 @@ class QueryStore(Protocol):
         ...
 
     def requeue(self, query: Query, *, problem: QueryProblem | None, counted: bool) -> bool:
-        """Gives a running query back. `problem` is why; nobody sees it unless the query is buried.
+        """Gives a running query back. `problem` is why: the query's `fault` until its end, its `problem` if nothing else ends it.
 
         An attempt that is not `counted` (a provider's limit is no failure) is taken back. False where it was not queued, as
         with `renew`; its holder then does as there.

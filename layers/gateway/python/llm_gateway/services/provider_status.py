@@ -47,7 +47,7 @@ class StatusService:
         chat = ChatRequest(model=model.name, messages=_PROBE, parameters=Parameters(max_output_tokens=_PROBE_TOKENS))
         step = Step(candidate=candidate, chat=chat, output=OutputFormat(), tokens=_PROBE_TOKENS * 2)
         now_s = self.clock.monotonic_s()
-        progress = Progress(deadline=Deadline(since_s=now_s, ends_s=now_s + _PROBE_TIMEOUT_S))
+        progress = Progress(deadline=_deadline(now_s))
         try:
             self.dispatcher.ask((step,), progress)
         except GatewayError:
@@ -55,3 +55,8 @@ class StatusService:
             return
         if progress.unsettled:
             progress.unsettled.settle()
+
+
+def _deadline(now_s: float) -> Deadline:
+    ends_s = now_s + _PROBE_TIMEOUT_S
+    return Deadline(since_s=now_s, ends_s=ends_s, timeout_s=_PROBE_TIMEOUT_S, whose="the time of a probe")

@@ -1,5 +1,6 @@
 """Doing once what a client may ask for twice: a request under an idempotency key is carried out once, and then replayed."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from llm_gateway.domain.idempotency import Idempotency, IdempotencyRecord
 from llm_gateway.errors import DependencyUnavailable, QueryInProgress
 from llm_gateway.ports.replay import IdempotencyStore
 from llm_gateway.ports.system import Clock, Ids
+
+_log = logging.getLogger(__name__)
 
 _REMEMBERED: Final = timedelta(hours=24)
 _LONGEST: Final = timedelta(seconds=60)
@@ -39,8 +42,14 @@ class Claims:
     def complete(self, key: Idempotency, *, reference: str, response: bytes | None = None) -> None:
         """Keeps for a day what the request came to."""
         expires_at = self.clock.now() + _REMEMBERED
-        with suppress(DependencyUnavailable):
+        try:
             self.store.complete(key.scope, reference=reference, expires_at=expires_at, response=response)
+        except DependencyUnavailable:
+            return
+        except Exception as error:
+            # The type alone: a message may quote what was answered. The same request is then carried out anew.
+            _log.error("An idempotency key cannot be completed: %s.", type(error).__qualname__)
+            self.forget(key, reference=reference)
 
     def give_back(self, key: Idempotency, *, reference: str) -> None:
         """Frees the key of a request that came to nothing."""

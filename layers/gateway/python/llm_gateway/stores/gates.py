@@ -26,7 +26,7 @@ from llm_gateway.domain.circuits import (
     opening,
     opening_copy,
     tallying,
-    verdict_on,
+    verdict_of,
 )
 from llm_gateway.domain.gates import (
     UNSEEN,
@@ -139,7 +139,7 @@ class StoredProviderGates:
         for _ in range(TRIES):
             choice = view.choose(call)
             if isinstance(choice, Refusal):
-                raise choice.fault(provider.id)
+                raise choice.fault(call)
             if choice is None:
                 self._learn(view, self._items.read([gate.scope for gate in gates]))
                 continue
@@ -226,7 +226,7 @@ class StoredProviderGates:
         self, admission: Admission, result: CallResult, met: Item, item: Item, tally: Item, *, now_ns: int
     ) -> None:
         """Opens the circuit if it is time to, and tells the other items of the gate what concerns them too."""
-        call, verdict = admission.call, verdict_on(result.fault, cancelled=result.cancelled)
+        call, verdict = admission.call, verdict_of(result)
         home, *copies = gates_of(call.provider)
         if verdict is Verdict.SUCCESS and self._is_in_a_row(admission, met, item, tally):
             self._tell([admission.gate], ending_row())
@@ -257,8 +257,9 @@ class StoredProviderGates:
     def _count(self, admission: Admission, result: CallResult, *, now_ns: int) -> Item:
         """Counts a call into its minute; the minute's counters right after, nothing where that failed."""
         scope = _counters(admission.gate, minutes_of_window(now_ns)[-1])
-        verdict = verdict_on(result.fault, cancelled=result.cancelled)
-        write = counting(result, now_ns=now_ns) + tallying(verdict, generation=Circuit.of(admission.item).generation)
+        generation = Circuit.of(admission.item).generation
+        tally = tallying(verdict_of(result), generation=generation, repeats=result.repeats)
+        write = counting(result, now_ns=now_ns) + tally
         try:
             return self._items.write(scope, write, repeatable=False).item
         except Exception:

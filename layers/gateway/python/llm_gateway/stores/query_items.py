@@ -36,6 +36,7 @@ class QueryItem(Item):
     created_at = UTCDateTimeAttribute()
     expires_at = NumberAttribute()
     attempts = NumberAttribute()
+    due_at = UTCDateTimeAttribute(null=True)
     started_at = UTCDateTimeAttribute(null=True)
     completed_at = UTCDateTimeAttribute(null=True)
     holder = UnicodeAttribute(null=True)
@@ -84,6 +85,7 @@ def first_state(query: Query) -> dict[str, Any]:
         "created_at": query.created_at,
         "expires_at": math.ceil(query.expires_at.timestamp()),
         "attempts": query.attempts,
+        "due_at": query.due_at,
         "started_at": query.started_at,
         "completed_at": query.completed_at,
         "holder": lease.holder if lease else None,
@@ -165,8 +167,10 @@ def summary_of(item: QueryItem, *, now: datetime) -> QuerySummary | None:
         created_at=item.created_at,
         expires_at=datetime.fromtimestamp(item.expires_at, tz=UTC),
         attempts=int(item.attempts),
+        due_at=item.due_at,
         started_at=item.started_at,
         completed_at=item.completed_at,
+        fault=None if status.finished else _problem_of(item),
         problem=_problem_of(item) if status is QueryStatus.FAILED else None,
         lease=_lease_of(item) if status is QueryStatus.RUNNING else None,
         cancel_requested=bool(item.cancel_requested),

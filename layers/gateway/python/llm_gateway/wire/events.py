@@ -7,8 +7,9 @@ from typing import Any
 
 from llm_gateway.domain.chat import Delta, TextDelta, ToolCallDelta
 from llm_gateway.domain.queries import Query
-from llm_gateway.domain.streams import Opened, Position
+from llm_gateway.domain.streams import Opened, Position, Waiting
 from llm_gateway.wire.answers import AnswerShown
+from llm_gateway.wire.media_types import KEEP_ALIVE
 from llm_gateway.wire.problems import Problem
 from llm_gateway.wire.schema import served_under
 
@@ -16,7 +17,9 @@ LAST_ID = "end"
 """The id of the event after which nothing follows."""
 
 
-def events(items: Generator[Opened | Delta | Query, None, None], *, start: Position) -> Generator[bytes, None, None]:
+def events(
+    items: Generator[Opened | Waiting | Delta | Query, None, None], *, start: Position
+) -> Generator[bytes, None, None]:
     """`query`, `delta` and `tool_call`, then `done`; every id says how far a reader has come who has read so far."""
     position = start
     with closing(items):
@@ -31,8 +34,10 @@ def error_event(problem: Problem, *, root_path: str) -> bytes:
     return _raw("error", LAST_ID, problem.model_dump_json(context=served_under(root_path)))
 
 
-def _event_of(item: Opened | Delta | Query, event_id: str) -> bytes:
+def _event_of(item: Opened | Waiting | Delta | Query, event_id: str) -> bytes:
     match item:
+        case Waiting():
+            return KEEP_ALIVE
         case Opened():
             return _event("query", event_id, {"id": item.query_id, "provider": item.provider, "model": item.model})
         case TextDelta():

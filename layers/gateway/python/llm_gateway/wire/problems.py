@@ -21,7 +21,10 @@ class FieldProblem(Outgoing):
 
 
 class Problem(Outgoing):
-    """An error. `code` is the stable name to program against; `type` leads to this API's own page about it."""
+    """An error. `code` is the stable name to program against; `type` leads to this API's own page about it.
+
+    `provider_message` is what the provider's own error says.
+    """
 
     type: str
     title: str
@@ -32,6 +35,7 @@ class Problem(Outgoing):
     errors: list[FieldProblem] | None = None
     query_id: str | None = None
     provider: str | None = None
+    provider_message: str | None = None
     attempts: list[dict[str, Any]] | None = None
 
     # Without a return type, which would be published as the schema.
@@ -60,6 +64,7 @@ class Problem(Outgoing):
             errors=[FieldProblem(field=error.field, message=error.message) for error in errors] or None,
             query_id=query_id,
             provider=problem.provider,
+            provider_message=problem.provider_message,
             attempts=_shown(problem.attempts) or None,
         )
 

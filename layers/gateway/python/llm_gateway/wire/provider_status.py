@@ -15,7 +15,8 @@ class LatencyQuantiles(Outgoing):
 
 
 class Metrics(Outgoing):
-    """What passed in the last `window_s` seconds; `cost_usd` sums the known costs."""
+    """What passed in the last `window_s` seconds. `cost_usd` sums the known costs, null where none is known;
+    `unpriced_requests` are those whose cost is not."""
 
     window_s: int
     requests: int
@@ -24,14 +25,17 @@ class Metrics(Outgoing):
     latency_ms: LatencyQuantiles
     input_tokens: int
     output_tokens: int
-    cost_usd: Usd
+    cost_usd: Usd | None
+    unpriced_requests: int
 
 
 class LastErrorShown(Outgoing):
-    """The last failure."""
+    """The last failure: what went wrong, and the HTTP status that the provider answered with, where it did."""
 
     code: str
     at: Timestamp
+    detail: str | None
+    upstream_status: int | None
 
 
 class Remaining(Outgoing):
@@ -72,6 +76,7 @@ class ProviderStatus(Outgoing):
                 input_tokens=metrics.input_tokens,
                 output_tokens=metrics.output_tokens,
                 cost_usd=metrics.cost_usd,
+                unpriced_requests=metrics.unpriced_requests,
             ),
             limits=Remaining(requests_remaining=state.requests_remaining, tokens_remaining=state.tokens_remaining),
         )

@@ -1,6 +1,7 @@
 """Queries over HTTP: what is asked."""
 
 import json
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
@@ -174,11 +175,13 @@ class QueryBody(QueryBase):
 
 
 class StreamBody(QueryBase):
-    """A query whose answer is read as it is written."""
+    """A query whose answer is read as it is written. `on_disconnect` says what becomes of it where its client leaves."""
 
     elsewhere = {**_OPENAIS, "stream": "leave it out, this route always streams"}
 
     timeout_s: Timeout | None = None
+    on_disconnect: Literal["cancel", "finish"] = "cancel"
 
     def to_domain(self) -> QueryRequest:
-        return self._asked("stream", priority="normal", timeout_s=self.timeout_s)
+        asked = self._asked("stream", priority="normal", timeout_s=self.timeout_s)
+        return replace(asked, on_disconnect=self.on_disconnect)

@@ -29,8 +29,9 @@ class InvalidOutput(Exception):
     """The text is not what was asked for; the message says why, to the model."""
 
 
-def checked(answer: ChatAnswer, output: OutputFormat, *, until_s: float, clock: Clock) -> ChatAnswer:
-    """`answer` with its parsed JSON, where JSON was asked for. A query that ends at `until_s` leaves a few seconds for this.
+def checked(answer: ChatAnswer, output: OutputFormat, *, until_s: float, limit: str, clock: Clock) -> ChatAnswer:
+    """`answer` with its parsed JSON, where JSON was asked for. A query that ends at `until_s`, as `limit` says, leaves a few
+    seconds for this.
 
     Raises `ResponseValidationFailed`, `DeadlineExceeded` where the query's time is up, and `ValidationFailed` for a schema that
     takes longer than a few seconds to hold the answer against.
@@ -42,11 +43,11 @@ def checked(answer: ChatAnswer, output: OutputFormat, *, until_s: float, clock: 
     try:
         return replace(answer, json=parsed_output(answer, output, gives_up=lambda: clock.monotonic_s() > ends_s))
     except InvalidOutput as fault:
-        detail = "The model's answer does not have the asked form."
+        detail = f"The model's answer does not have the asked form: {fault}."
         raise ResponseValidationFailed(detail, answer=answer, complaint=str(fault)) from None
     except TooMuchWork:
         if clock.monotonic_s() >= until_s:
-            raise DeadlineExceeded("The query's timeout_s passed before its answer was validated.") from None
+            raise DeadlineExceeded(f"The query's time was up before its answer was validated ({limit}).") from None
         message = "takes too long to hold an answer against: simplify its patterns, and parts that refer to themselves"
         raise ValidationFailed.of("output.schema", message) from None
 

@@ -1,8 +1,9 @@
 """Asking: a query is answered at once, as a stream, or later by a worker."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from llm_gateway.domain.chat import ChatAnswer
 from llm_gateway.domain.faults import CallCancelled
@@ -25,20 +26,30 @@ from llm_gateway.services.queries.reading import Stream, StreamItem, retell
 from llm_gateway.services.queries.states import States
 
 
+def _nobody(_: str | None) -> None:
+    """For whoever does not want to know."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a caller asks, since when (a time of the monotonic clock) it has been waiting, and whether it still does."""
+    """What a caller asks, since when (a time of the monotonic clock) it has been waiting, and whether it still does.
+
+    `tell_id` is told which query the request has become: before it is answered, and None where it is refused after all.
+    """
 
     request: QueryRequest
     caller: Caller
     received_s: float
     idempotency: Idempotency | None = None
     cancelled: Cancelled = never
+    tell_id: Callable[[str | None], None] = _nobody
 
     @property
     def deadline(self) -> Deadline:
-        ends_s = self.received_s + self.request.timeout_s
-        return Deadline(since_s=self.received_s, ends_s=ends_s, cancelled=self.cancelled)
+        timeout_s = self.request.timeout_s
+        return Deadline(
+            since_s=self.received_s, ends_s=self.received_s + timeout_s, timeout_s=timeout_s, cancelled=self.cancelled
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +125,16 @@ class Asker:
         query = self.states.new(
             asked.request, asked.caller, status=QueryStatus.RUNNING, idempotency=key, cache_keys=frozenset(keys)
         )
-        booked = self.booking.open(query, first, deadline=asked.deadline, idempotency=key, stored=stored)
-        if isinstance(booked, Booked) and booked.cached is not None:
-            end = self.states.given_again(query, booked.cached, booked.progress)
-            return self.closing.close(booked, end)
+        asked.tell_id(query.id)
+        try:
+            booked = self.booking.open(query, first, deadline=asked.deadline, idempotency=key, stored=stored)
+        except Exception:
+            asked.tell_id(None)
+            raise
+        if isinstance(booked, Replayed):
+            asked.tell_id(booked.made.id)
+        elif booked.cached is not None:
+            return self._close(booked, partial(self.states.given_again, query, booked.cached, booked.progress))
         return booked
 
     def _stream(self, booked: Booked, plan: Plan) -> Stream:
@@ -136,18 +153,30 @@ class Asker:
         yield self._close_succeeded(booked, answer)
 
     def _close_succeeded(self, booked: Booked, answer: ChatAnswer) -> Query:
-        return self.closing.close(booked, self.states.succeeded(booked.query, answer, booked.progress))
+        return self._close(booked, partial(self.states.succeeded, booked.query, answer, booked.progress))
+
+    def _close(self, booked: Booked, make_end: Callable[[], Query]) -> Query:
+        """Ends a query that was answered; one whose answer cannot be told ends too, and has failed."""
+        try:
+            end = make_end()
+        except Exception as error:
+            self._close_failed(booked, error)
+            raise
+        return self.closing.close(booked, end)
 
     def _close_failed(self, booked: Booked, error: Exception) -> None:
         """Ends a query as failed, and tells so in the error, if it is one of ours."""
         known = error if isinstance(error, GatewayError) else GatewayError("Something unforeseen happened.")
         known.query_id, known.attempts = booked.query.id, tuple(booked.progress.attempts)
+        known.overhead_ms = self.states.latency(booked.progress).overhead_ms
         self.closing.close(booked, self.states.failed(booked.query, known, booked.progress))
 
     def _close_cancelled(self, booked: Booked) -> GatewayError:
         """Ends a query as cancelled; returns what its caller is told."""
         self.closing.close(booked, self.states.cancelled(booked.query, booked.progress))
-        return cancellation(booked.query)
+        error = cancellation(booked.query)
+        error.overhead_ms = self.states.latency(booked.progress).overhead_ms
+        return error
 
 
 def _forward(items: Pieces, booked: Booked) -> Generator[StreamItem, None, ChatAnswer]:

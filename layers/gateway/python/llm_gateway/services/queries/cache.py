@@ -104,10 +104,13 @@ class Caching:
         kept = self._kept(query, seat.candidate)
         if kept is not None:
             seat.is_filled = True
-            with suppress(DependencyUnavailable):
-                self.cache.put(seat.key, kept)
-                seat.is_held = False
-        self.leave(seat)
+        try:
+            if kept is not None:
+                with suppress(DependencyUnavailable):
+                    self.cache.put(seat.key, kept)
+                    seat.is_held = False
+        finally:
+            self.leave(seat)
 
     def leave(self, seat: Seat) -> None:
         """Frees the seat, if it is held: nobody need wait for its answer any longer."""

@@ -1,12 +1,14 @@
 """Calls: one question to one provider, let through its gate, timed, priced and noted, however it ends."""
 
+import logging
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 
 from llm_gateway.domain.chat import ChatAnswer, Delta, TextDelta, Usage
-from llm_gateway.domain.faults import CallCancelled, ProviderFault, ProviderTimeout
+from llm_gateway.domain.circuits import is_failure
+from llm_gateway.domain.faults import CallCancelled, ProviderFault, ProviderTimeout, told
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ProviderCredentials, Timeouts
 from llm_gateway.domain.queries import Attempt, AttemptOutcome
@@ -16,7 +18,9 @@ from llm_gateway.errors import GatewayError, UnsupportedParameter
 from llm_gateway.ports.providers import Prices, ProviderGates, Providers, TokenCounter
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.output.structured import checked
-from llm_gateway.services.queries.progress import SHORTEST_CALL_S, Admitted, Pieces, Progress
+from llm_gateway.services.queries.progress import SHORTEST_CALL_S, Admitted, Deadline, Pieces, Progress
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +54,27 @@ class Calls:
                 answer = yield from _forward(items, into=call.generated)
             else:
                 answer = provider.complete(step.chat, timeouts=timeouts, cancelled=deadline.cancelled)
-            is_text, ends_s = step.output.type == "text", deadline.ends_s
-            valid = answer if is_text else checked(answer, step.output, until_s=ends_s, clock=self.clock)
+            valid = self._checked(answer, step, deadline)
         except (GeneratorExit, CallCancelled):
             progress.broken_off = call
             self._end(call, progress, AttemptOutcome.CANCELLED, usage=self._estimated(step, call))
             raise
         except Exception as error:
+            if isinstance(error, ProviderTimeout):
+                error.detail = (
+                    f"The provider did not answer in time ({_limit_struck(error, step, timeouts, deadline)})."
+                )
             self._fail(step, call, progress, error, answer)
             if isinstance(error, ProviderTimeout):
                 deadline.check(self.clock.monotonic_s())
             raise
         self._end(call, progress, AttemptOutcome.OK, usage=answer.usage, answered_model=answer.model)
         yield valid
+
+    def _checked(self, answer: ChatAnswer, step: Step, deadline: Deadline) -> ChatAnswer:
+        if step.output.type == "text":
+            return answer
+        return checked(answer, step.output, until_s=deadline.ends_s, limit=deadline.name, clock=self.clock)
 
     def _admit(self, step: Step, progress: Progress, timeouts: Timeouts) -> Admitted:
         """Passes the gate, with the admission that was got ahead where there is one."""
@@ -93,8 +105,6 @@ class Calls:
         The tokens of an answer that was cut short can be told, what they cost cannot.
         """
         unforeseen = "Something unforeseen happened in a call."
-        if isinstance(error, ProviderTimeout):
-            error.hold_against(call.candidate.provider.timeouts)
         self._end(
             call,
             progress,
@@ -121,18 +131,21 @@ class Calls:
         answered call it is told when the answer is stored."""
         candidate, elapsed_s = call.candidate, self.clock.monotonic_s() - call.started_s
         progress.provider_s += elapsed_s
-        if isinstance(fault, ProviderFault):
+        if fault:
             fault.provider = candidate.provider.id
         attempt = Attempt(
             provider=candidate.provider.id,
             model=candidate.model.name,
             outcome=outcome,
             error_code=fault.code if fault else None,
+            detail=told(fault) if fault else None,
+            upstream_status=fault.upstream_status if fault else None,
             latency_ms=round(elapsed_s * 1000),
             cost_usd=None if usage is None else self._cost_usd(candidate, usage, answered_model),
         )
         progress.attempts.append(attempt)
         impatient = isinstance(fault, ProviderTimeout) and elapsed_s + SHORTEST_CALL_S < call.patience_s
+        place = candidate.provider.id, candidate.model.name
         call.usage = usage
         call.result = CallResult(
             latency_ms=attempt.latency_ms,
@@ -140,25 +153,37 @@ class Calls:
             cost_usd=attempt.cost_usd,
             fault=None if impatient else fault,
             cancelled=impatient or outcome is AttemptOutcome.CANCELLED,
+            repeats=place in progress.failed,
         )
+        if is_failure(call.result.fault):
+            progress.failed.add(place)
         if outcome is AttemptOutcome.OK:
             progress.unsettled = call
         else:
             call.settle()
 
     def _cost_usd(self, candidate: Candidate, usage: Usage, answered_model: str | None) -> Decimal | None:
-        return self.prices.cost(
-            candidate.provider.kind,
-            candidate.model,
-            answered_model=answered_model or candidate.model.name,
-            usage=usage,
-            at=self.clock.now(),
-        )
+        """None where nobody knows, or where it cannot be reckoned: a call ends all the same."""
+        try:
+            return self.prices.cost(
+                candidate.provider.kind,
+                candidate.model,
+                answered_model=answered_model or candidate.model.name,
+                usage=usage,
+                at=self.clock.now(),
+            )
+        except Exception:
+            _log.error("What a call cost cannot be reckoned.")
+            return None
 
-    def _estimated(self, step: Step, call: Admitted) -> Usage:
-        """What a call that was broken off is probably billed: nobody says."""
-        generated = "".join(map(_text, call.generated))
-        return probable_usage(step.chat, generated, call.candidate.profile, self.counter.count)
+    def _estimated(self, step: Step, call: Admitted) -> Usage | None:
+        """What a call that was broken off is probably billed: nobody says. None where it cannot be reckoned."""
+        try:
+            generated = "".join(map(_text, call.generated))
+            return probable_usage(step.chat, generated, call.candidate.profile, self.counter.count)
+        except Exception:
+            _log.error("What a call that was broken off used cannot be reckoned.")
+            return None
 
 
 def _forward(
@@ -180,6 +205,18 @@ def _forward(
 
 def _text(delta: Delta) -> str:
     return delta.text if isinstance(delta, TextDelta) else delta.arguments
+
+
+def _limit_struck(fault: ProviderTimeout, step: Step, timeouts: Timeouts, deadline: Deadline) -> str:
+    """Which limit ended the wait, whose it is, and its value."""
+    provider = step.candidate.provider
+    first_token_s, total_s = provider.timeouts.first_token_s, provider.timeouts.total_s
+    was_silent = fault.limit == "first_token_s" if fault.limit else timeouts.silence_s < timeouts.longest_s
+    if step.streams and was_silent and first_token_s is not None:
+        return f"timeouts.first_token_s of provider {provider.id}: {first_token_s:.4g} s"
+    if total_s is not None and total_s <= timeouts.longest_s:
+        return f"timeouts.total_s of provider {provider.id}: {total_s:.4g} s"
+    return deadline.name
 
 
 def _billed(error: Exception) -> Usage | None:

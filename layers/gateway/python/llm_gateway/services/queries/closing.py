@@ -4,13 +4,15 @@ The end is stored, the gate settled, cache and idempotency key filled or left, a
 be gone is taken back from the cache; and the journal is told, once, of the end or of what was spent without one.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, Query, QueryProblem, QueryStatus, QuerySummary
-from llm_gateway.errors import AlreadyExists, DependencyUnavailable, QueryCancelled, QueryNotFound
+from llm_gateway.errors import AlreadyExists, DependencyUnavailable, GatewayError, QueryCancelled, QueryNotFound
 from llm_gateway.ports.queries import Journal, QueryStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.cache import Caching
@@ -20,6 +22,9 @@ from llm_gateway.services.together import Beside
 if TYPE_CHECKING:
     from llm_gateway.services.queries.booking import Booked
 
+_log = logging.getLogger(__name__)
+
+_UNFORESEEN: Final = QueryProblem.of(GatewayError("Something unforeseen happened."))
 NOT_STORED: Final = "The answer could not be stored: /status and /result will not find this query."
 _PAUSES_TO_STORE_S: Final = (1, 2)
 
@@ -45,7 +50,7 @@ class Closing:
                 self.claims.forget(booked.idempotency, reference=end.id)
             return _warned(end, NOT_STORED)
         except Exception:
-            self._tell(end, booked, ended=True)
+            self._end_otherwise(booked, end)
             raise
         self._tell(end, booked, ended=is_ours)
         return end
@@ -58,19 +63,24 @@ class Closing:
         """
         try:
             is_ours = self._close(booked, end, pauses_s=_PAUSES_TO_STORE_S)
-        except Exception:
+        except DependencyUnavailable:
             self._tell(end, booked, ended=False)
             raise
+        except Exception as error:
+            _note("its end", error)
+            if not self._end_otherwise(booked, end):
+                raise
+            return True
         self._tell(end, booked, ended=is_ours)
         return is_ours
 
-    def requeue(self, booked: "Booked", *, problem: QueryProblem | None) -> bool:
-        """Gives a query back that was not answered; `problem` is why, or None where it does not count as an attempt.
+    def requeue(self, booked: "Booked", *, problem: QueryProblem | None, counted: bool) -> bool:
+        """Gives a query back that was not answered; `problem` is why, and `counted` whether that was an attempt.
 
         False where it is not wanted back: nothing is noted then, because its end is still to come. Raises as `close_queued`.
         """
         try:
-            is_queued = self.store.requeue(booked.query, problem=problem, counted=problem is not None)
+            is_queued = self.store.requeue(booked.query, problem=problem, counted=counted)
         except DependencyUnavailable:
             self.note_spent(booked)
             raise
@@ -114,22 +124,34 @@ class Closing:
     def _close(self, booked: "Booked", end: Query, *, pauses_s: Sequence[float] = ()) -> bool:
         """Does all that an end takes, in one go; False where the query had ended otherwise.
 
-        Raises `DependencyUnavailable` where the end cannot be stored; all else is done then too.
+        Raises what the storing of the end raises, and nothing else; all else is done then too.
         """
         progress, seat = booked.progress, booked.seat
         with Beside() as beside:
             stored = beside.start(lambda: self._store(booked, end, pauses_s))
             if progress.unsettled:
-                beside.start(progress.unsettled.settle)
+                beside.start(_step("its place at the gate", progress.unsettled.settle))
             if progress.ahead and progress.ahead.outcome:
-                beside.start(progress.ahead.give_back)
+                beside.start(_step("its place at the gate", progress.ahead.give_back))
             if seat:
-                beside.start(lambda: self.caching.fill(seat, end))
+                beside.start(_step("its place in the cache", partial(self.caching.fill, seat, end)))
             if booked.idempotency:
-                beside.start(lambda: self._leave_key(booked, end))
+                beside.start(_step("its idempotency key", partial(self._leave_key, booked, end)))
         if seat and not stored.result:
             self.caching.take_back(seat)
         return stored.result
+
+    def _end_otherwise(self, booked: "Booked", end: Query) -> bool:
+        """Ends a query whose end cannot be stored as it is: as failed, with nothing kept of its answer. False where that cannot
+        be stored either."""
+        failed = replace(end, status=QueryStatus.FAILED, answer=None, problem=_UNFORESEEN)
+        is_stored = _step("its end", lambda: self._store(booked, failed, ()))()
+        if booked.seat:
+            _step("its place in the cache", partial(self.caching.take_back, booked.seat))()
+        if booked.idempotency:
+            _step("its idempotency key", partial(self.claims.forget, booked.idempotency, reference=end.id))()
+        self._tell(failed, booked, ended=True)
+        return is_stored
 
     def _store(self, booked: "Booked", end: Query, pauses_s: Sequence[float]) -> bool:
         if not booked.is_stored:
@@ -160,10 +182,27 @@ class Closing:
             self.claims.erase(query.idempotency_scope, reference=query.id)
 
     def _tell(self, end: Query, booked: "Booked", *, ended: bool) -> None:
-        if ended:
-            self.journal.ended(end, calls=booked.progress.attempts)
-        else:
-            self.journal.spent(end, calls=booked.progress.attempts)
+        write = self.journal.ended if ended else self.journal.spent
+        _step("its line in the journal", lambda: write(end, calls=booked.progress.attempts))()
+
+
+def _step(what: str, do: Callable[[], object]) -> Callable[[], bool]:
+    """`do`, so that its failure keeps nothing else from being done; and whether it was done."""
+
+    def attempt() -> bool:
+        try:
+            do()
+        except Exception as error:
+            _note(what, error)
+            return False
+        return True
+
+    return attempt
+
+
+def _note(what: str, error: Exception) -> None:
+    # The type alone: a message may quote what was asked.
+    _log.error("A query ends, and %s cannot be seen to: %s.", what, type(error).__qualname__)
 
 
 def cancellation(query: QuerySummary) -> QueryCancelled:

@@ -1,6 +1,7 @@
 """Dispatch: going through a plan until somebody answers, repeating what deserves it, within one deadline."""
 
 import random
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final
@@ -32,8 +33,8 @@ from llm_gateway.services.queries.progress import SHORTEST_CALL_S, Pieces, Progr
 from llm_gateway.services.queries.verdict import Judge
 
 MOST_CALLS: Final = 6
-_KEPT_PART: Final = 0.25
-_MOST_KEPT_S: Final = 10
+_KEPT_PART: Final = 0.1
+_MOST_KEPT_S: Final = 5
 _SHORT_WAIT_S: Final = 2
 _LOOK_EVERY_S: Final = 0.25
 _FIRST_BACKOFF_S: Final = 0.25
@@ -83,7 +84,7 @@ class Dispatcher:
                 yield first
                 yield from rest
             return
-        raise Judge(gates=self.calls.gates, clock=self.clock).verdict(plan, faults)
+        raise Judge(gates=self.calls.gates, clock=self.clock).verdict(plan, faults, progress.attempts)
 
     def _begin(self, step: Step, progress: Progress, *, others: Plan) -> Begun:
         """Asks one candidate, as often as it deserves, and once more to mend an answer of the wrong form."""
@@ -154,21 +155,21 @@ class Dispatcher:
         """Whether to wait for the candidate that was tried last: in time for its answer, and no longer than others deserve."""
         in_time = self.clock.monotonic_s() + wait_s + SHORTEST_CALL_S < progress.deadline.ends_s
         refused_by_gate = progress.attempts[-1].outcome is AttemptOutcome.SKIPPED
-        others_left = _are_left(others, progress)
+        others_left = any(_left(others, progress))
         if refused_by_gate and others_left:
             return False
         return in_time and (wait_s <= _SHORT_WAIT_S or not (refused_by_gate or others_left))
 
     def _kept_s(self, progress: Progress, others: Plan) -> float:
-        """The part of the time left that one who hangs may not use up, as long as others could still answer."""
-        if not _are_left(others, progress, spares=False):
+        """The part of the time left that one who hangs may not use up where the caller counts on a fallback."""
+        if not any(step.candidate.awaited for step in _left(others, progress)):
             return 0
         return min((progress.deadline.ends_s - self.clock.monotonic_s()) * _KEPT_PART, _MOST_KEPT_S)
 
 
 def _note(fault: GatewayError, step: Step, progress: Progress, *, into: list[GatewayError]) -> None:
     """Notes that a candidate failed. Raises the fault where nobody else is to be asked."""
-    of_request = isinstance(fault, Unprocessable) and step.candidate.named
+    of_request = isinstance(fault, UnsupportedParameter) and step.candidate.named
     if of_request or (isinstance(fault, ProviderFault) and not fault.falls_over):
         raise fault
     if isinstance(fault, DependencyUnavailable):
@@ -179,12 +180,9 @@ def _note(fault: GatewayError, step: Step, progress: Progress, *, into: list[Gat
     into.append(fault)
 
 
-def _are_left(others: Plan, progress: Progress, *, spares: bool = True) -> bool:
-    """Whether somebody else could still be asked. The turn of `spares` does not come after a call."""
-    return any(
-        isinstance(step, Step) and (spares or not step.candidate.spare) and not _is_passed_over(step, progress)
-        for step in others
-    )
+def _left(others: Plan, progress: Progress) -> Iterator[Step]:
+    """Who could still be asked."""
+    return (step for step in others if isinstance(step, Step) and not _is_passed_over(step, progress))
 
 
 def _is_passed_over(step: Step, progress: Progress) -> bool:

@@ -23,6 +23,7 @@ from llm_gateway.errors import (
 from llm_gateway.ports.providers import ProviderStore, TokenCounter
 from llm_gateway.services.output.schemas import check_schema
 from llm_gateway.services.output.structured import in_words
+from llm_gateway.services.queries.verdict import nobody_fits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +36,9 @@ class Planner:
     draw: Draw = random.random
 
     def plan(self, request: QueryRequest) -> Plan:
-        """At least one step. Raises what `candidates` does; `UnsupportedParameter` or `ContextWindowExceeded` where the named
-        candidate, or everyone, cannot take the request; `NoProviderAvailable` where everyone is disabled."""
+        """At least one step. Raises what `candidates` does; `UnsupportedParameter` where the named candidate, or everyone,
+        cannot take the request; `ContextWindowExceeded` where it fits nobody; `NoProviderAvailable` where everyone is disabled.
+        """
         if request.output.schema is not None:
             check_schema(request.output.schema)
         if not self.private_addresses_allowed:
@@ -47,12 +49,13 @@ class Planner:
             try:
                 plan.append(self._step(request, candidate))
             except (UnsupportedParameter, ContextWindowExceeded, ProviderDisabled) as error:
-                if candidate.named and not isinstance(error, ProviderDisabled):
+                if candidate.named and isinstance(error, UnsupportedParameter):
                     raise
+                error.provider = candidate.provider.id
                 unfit.append(error)
                 plan.append(candidate.skipped(error))
         if len(unfit) == len(plan):
-            raise _nobody(unfit)
+            raise nobody_fits(unfit, [place for place in plan if isinstance(place, Attempt)])
         return tuple(plan)
 
     def _candidates(self, request: QueryRequest) -> tuple[Candidate, ...]:
@@ -66,7 +69,7 @@ class Planner:
         """Raises `ProviderDisabled`, `UnsupportedParameter` and `ContextWindowExceeded`."""
         provider, profile = candidate.provider, candidate.profile
         if not provider.enabled:
-            raise ProviderDisabled(f"The provider {provider.id!r} is disabled.")
+            raise ProviderDisabled("The provider is disabled.")
         chat, output_tokens = adapted(_chat(request, candidate), profile)
         per_minute = provider.limits.tokens_per_minute
         tokens = reservation(chat, profile, self.counter.count, output_tokens=output_tokens, per_minute=per_minute)
@@ -98,12 +101,3 @@ def _chat(request: QueryRequest, candidate: Candidate) -> ChatRequest:
     )
     wanted = {"json": Capability.JSON, "json_schema": Capability.JSON_SCHEMA}.get(request.output.type)
     return chat if wanted is None or wanted in candidate.profile.capabilities else in_words(chat)
-
-
-def _nobody(unfit: list[GatewayError]) -> GatewayError:
-    telling = [error for error in unfit if not isinstance(error, ProviderDisabled)]
-    return (
-        telling[0]
-        if telling
-        else NoProviderAvailable("Every provider that is asked for is disabled.", retry_after_s=60)
-    )

@@ -1,5 +1,6 @@
 """Progress: until when a query's answer counts, and what the query has met so far on its way to one."""
 
+import logging
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -8,11 +9,13 @@ from llm_gateway.domain.chat import ChatAnswer, Delta, Usage
 from llm_gateway.domain.gates import Admission
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import Timeouts
-from llm_gateway.domain.queries import Attempt
+from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryProblem
 from llm_gateway.domain.routing import Candidate, Step
 from llm_gateway.errors import DeadlineExceeded, GatewayError
 from llm_gateway.ports.providers import ProviderGates
 from llm_gateway.ports.system import Cancelled, never
+
+_log = logging.getLogger(__name__)
 
 SHORTEST_CALL_S: Final = 0.05
 
@@ -24,11 +27,13 @@ Pieces = Generator[Delta | ChatAnswer, None, None]
 class Deadline:
     """Since when a query is worked on, and until when; times are of the monotonic clock.
 
-    `cancelled` tells whether its caller still wants an answer.
+    `timeout_s` is the limit behind that, and `whose` names it. `cancelled` tells whether its caller still wants an answer.
     """
 
     since_s: float
     ends_s: float
+    timeout_s: float
+    whose: str = "timeout_s of the query"
     cancelled: Cancelled = never
 
     def or_when(self, cancelled: Cancelled) -> "Deadline":
@@ -40,8 +45,13 @@ class Deadline:
         """The seconds left, which are enough for a call. Raises `DeadlineExceeded`."""
         left_s = self.ends_s - now_s
         if left_s < SHORTEST_CALL_S:
-            raise DeadlineExceeded("The query's timeout_s passed before a provider answered.")
+            raise DeadlineExceeded(f"The query's time was up before a provider answered ({self.name}).")
         return left_s
+
+    @property
+    def name(self) -> str:
+        """The limit and its value, for those who meet it."""
+        return f"{self.whose}: {self.timeout_s:.4g} s"
 
     def limit(self, step: Step, *, now_s: float, kept_s: float = 0) -> Timeouts:
         """Timeouts of a call that begins now, so that `kept_s` of the time are left for others. Raises `DeadlineExceeded`."""
@@ -102,28 +112,46 @@ class Admitted:
     result: CallResult | None = None
 
     def settle(self) -> None:
-        """Tells the gate how the call ended."""
-        if self.result is not None:
-            self.gates.settle(self.admission, self.result)
+        """Tells the gate how the call ended. What fails in that is no reason to refuse an answer."""
+        try:
+            if self.result is not None:
+                self.gates.settle(self.admission, self.result)
+        except Exception as error:
+            _log.error("The end of a call is not noted: %s.", type(error).__qualname__)
 
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
     """What a query has met so far. Dispatch and its calls write it; everybody else reads.
 
-    `candidate` was called last. `broken_off` is the call whose answer was cut short, by the caller or on its way. `unsettled` is
-    the call that was answered: the gate is told of its end beside the storing of the answer.
+    `earlier` are the calls of a queued query's tries before this one. `failed` are candidates, by provider and model, whose
+    circuit has counted this query as failed. `candidate` was called last. `broken_off` is the call whose answer was cut short,
+    by the caller or on its way. `unsettled` is the call that was answered: the gate is told of its end beside the storing of
+    the answer.
     """
 
     deadline: Deadline
     ahead: Ahead | None = None
+    earlier: tuple[Attempt, ...] = ()
     attempts: list[Attempt] = field(default_factory=list)
+    failed: set[tuple[str, str]] = field(default_factory=set)
     calls: int = 0
     candidate: Candidate | None = None
     provider_s: float = 0
     waiting_s: float = 0
     broken_off: Admitted | None = None
     unsettled: Admitted | None = None
+
+    @classmethod
+    def again(cls, *, deadline: Deadline, after: QueryProblem | None) -> "Progress":
+        """The start of a try, which may come after others: those ended with the problem `after`."""
+        earlier = tuple(each for each in after.attempts if each.outcome is not AttemptOutcome.SKIPPED) if after else ()
+        failed = {(each.provider, each.model) for each in earlier if each.outcome is AttemptOutcome.ERROR}
+        return cls(deadline=deadline, earlier=earlier, failed=failed)
+
+    @property
+    def all_attempts(self) -> tuple[Attempt, ...]:
+        return (*self.earlier, *self.attempts)
 
     @property
     def answering(self) -> Candidate:

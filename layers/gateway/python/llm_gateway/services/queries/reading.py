@@ -8,21 +8,22 @@ from typing import Final, TypeVar
 from llm_gateway.domain.chat import Delta
 from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
 from llm_gateway.domain.keys import Caller
-from llm_gateway.domain.queries import Query, QueryStatus, QuerySummary, StoredProblem
-from llm_gateway.domain.streams import Opened, Position, rest_of
+from llm_gateway.domain.queries import LONGEST_QUEUED_S, Query, QueryStatus, QuerySummary, StoredProblem
+from llm_gateway.domain.streams import Opened, Position, Waiting, rest_of
 from llm_gateway.errors import QueryExpired, QueryInProgress, QueryNotFound
 from llm_gateway.ports.queries import QueryStore
 from llm_gateway.ports.system import Cancelled, Clock, never
 from llm_gateway.services.queries.closing import Closing, cancellation
 
 Q = TypeVar("Q", bound=QuerySummary)
-StreamItem = Opened | Delta | Query
+StreamItem = Opened | Waiting | Delta | Query
 Stream = Generator[StreamItem, None, None]
-"""`Opened`, the answer's deltas, and the whole query last."""
+"""`Opened`, the answer's deltas, and the whole query last. `Waiting` may come first, where something is read again."""
 
 _POLL_S: Final = 0.5
 # As long as a stream may take, and less than a Lambda may.
 _LONGEST_RESUMPTION_S: Final = 870
+_ASK_AGAIN_S: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,19 +56,32 @@ class Reader:
     def resume(self, query_id: str, position: Position | None, *, caller: Caller, left: Cancelled = never) -> Stream:
         """What a reader at `position` (None: at the very end) has not seen of a streamed answer, from what is stored.
 
-        Waits for one that still runs. Raises as `summary` does, the query's own problem where it failed, and `QueryInProgress`
-        where it has not ended in time: it may be queued for longer than anybody can wait.
+        Waits for one that still runs, after `Waiting`. Raises as `summary` does, the query's own problem where it failed, and
+        `QueryInProgress` where it has not ended in time: it may be queued for longer than anybody can wait.
         """
-        query, until_s = self.get(query_id, caller=caller), self.clock.monotonic_s() + _LONGEST_RESUMPTION_S
+        query = self.get(query_id, caller=caller)
         if not query.status.finished:
-            while not left() and self.clock.monotonic_s() < until_s:
-                if self.summary(query_id, caller=caller).status.finished:
-                    break
-                self.clock.sleep(_POLL_S)
+            yield from self._wait(query, caller=caller, left=left)
             query = self.get(query_id, caller=caller)
         if not query.status.finished:
             raise QueryInProgress("The query has not ended yet: ask for the rest of its stream again.", retry_after_s=1)
         yield from retell(query, position)
+
+    def _wait(self, query: QuerySummary, *, caller: Caller, left: Cancelled) -> Generator[Waiting, None, None]:
+        """Waits for the query's end, as long as it is worth it; tells as soon as somebody works on it."""
+        began_s, is_told, now = self.clock.monotonic_s(), False, query
+        while not left() and not now.status.finished:
+            waited_s = self.clock.monotonic_s() - began_s
+            if waited_s >= _LONGEST_RESUMPTION_S:
+                return
+            if now.status is QueryStatus.RUNNING and not is_told:
+                is_told = True
+                yield Waiting()
+            if now.status is QueryStatus.QUEUED and waited_s >= LONGEST_QUEUED_S:
+                detail = "The query is still queued: ask for its stream again, or for its status."
+                raise QueryInProgress(detail, retry_after_s=_ASK_AGAIN_S)
+            self.clock.sleep(_POLL_S)
+            now = self.summary(query.id, caller=caller)
 
     def cancel(self, query_id: str, *, caller: Caller) -> QuerySummary:
         """Stops a query: a queued one at once, a running one soon; one at its end stays. Raises as `summary` does."""

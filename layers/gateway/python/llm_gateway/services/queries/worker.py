@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
-from llm_gateway.domain.faults import CallCancelled, ProviderFault, ProviderRateLimited
+from llm_gateway.domain.faults import CallCancelled, ProviderFault, ProviderRateLimited, ProviderTimeout
 from llm_gateway.domain.queries import Query, QueryProblem
 from llm_gateway.domain.routing import first_step
 from llm_gateway.errors import (
@@ -71,11 +71,12 @@ class Worker:
             with Beside() as beside:
                 beside.start(lambda: self._hold(delivery, self._lease_s))
                 owner = beside.start(lambda: self.keys.find(query.owner))
-            since_s = self.clock.monotonic_s()
-            deadline = Deadline(since_s=since_s, ends_s=since_s + query.request.timeout_s)
-            booked = Booked(query=query, progress=Progress(deadline=deadline), is_stored=True)
+            progress = Progress.again(deadline=self._deadline(query), after=query.fault)
+            booked = Booked(query=query, progress=progress, is_stored=True)
             if owner.result is not None and owner.result.revoked_at is not None:
                 self._close(booked, delivery, self.states.cancelled(query, booked.progress))
+            elif query.is_overdue(self.clock.now()):
+                self._close(booked, delivery, self.states.overdue(query))
             else:
                 self._work(booked, delivery)
         except DependencyUnavailable as error:
@@ -89,6 +90,15 @@ class Worker:
         if query is not None and not query.status.finished:
             self.queue.send(delivery.query_id, delay_s=self._lease_s)
 
+    def _deadline(self, query: Query) -> Deadline:
+        """The first try has the query's whole time, whenever it begins; later ones have what is left of it."""
+        now_s, timeout_s = self.clock.monotonic_s(), query.request.timeout_s
+        left_s = timeout_s if query.attempts == 1 else self._left_s(query)
+        return Deadline(since_s=now_s, ends_s=now_s + left_s, timeout_s=timeout_s)
+
+    def _left_s(self, query: Query) -> float:
+        return max(0.0, query.request.timeout_s - self._age_s(query))
+
     @property
     def _lease_s(self) -> float:
         return self.states.lease.total_seconds()
@@ -96,7 +106,7 @@ class Worker:
     def _leave(self, delivery: Delivery) -> None:
         """Nothing more to do. Where another process holds the query, this message brings it back should that process die."""
         query = self.store.summary(delivery.query_id)
-        if query is not None and query.cancel_requested and not query.status.finished:
+        if query is not None and query.cancel_requested:
             # Its holder would have done it, had it not fallen silent.
             query = self.closing.cancel(query.id)
         if query is not None and not query.status.finished:
@@ -107,7 +117,7 @@ class Worker:
         failure = self._try(booked, delivery)
         if failure is not None:
             # Held no more: a renewal under way must not have the last word on when the message comes back.
-            failure.attempts = tuple(booked.progress.attempts)
+            failure.attempts = booked.progress.all_attempts
             self._close_or_requeue(booked, delivery, failure)
 
     def _try(self, booked: Booked, delivery: Delivery) -> GatewayError | None:
@@ -120,6 +130,9 @@ class Worker:
             except GatewayError as error:
                 return error
             except Exception:
+                if booked.progress.unsettled:
+                    # It was answered, and is paid for. The same answer would end in the same way.
+                    return GatewayError("Something unforeseen happened.")
                 self.closing.note_spent(booked)
                 raise
             self._close(booked, delivery, end)
@@ -145,14 +158,14 @@ class Worker:
             raise
 
     def _look_up(self, booked: Booked) -> CachedAnswer | None:
-        """The answer from before. Where another query is getting it, this one waits: in the queue, until it is as old as it may
-        take itself, and then here."""
+        """The answer from before. Where another query is getting it, this one waits: in the queue, for half of its time, and then
+        here."""
         if booked.seat is None:
             return None
         found = self.caching.look_up(booked.seat)
         if not isinstance(found, Pending):
             return found
-        if self._age_s(booked.query) >= booked.query.request.timeout_s:
+        if self._age_s(booked.query) >= booked.query.request.timeout_s / 2:
             cached, booked.progress.waiting_s = self.caching.wait(booked.seat, booked.progress.deadline)
             return cached
         wait_s = self._as_long_again_s(booked.query, least=_SHORTEST_WAIT_S, most=_LONGEST_WAIT_S)
@@ -170,32 +183,35 @@ class Worker:
             case CallCancelled():
                 self._close(booked, delivery, self.states.cancelled(booked.query, booked.progress))
             case _ if isinstance(error, QueryInProgress) or _met_a_limit(error, booked.progress):
-                untold_s = self._as_long_again_s(booked.query, least=_FIRST_BACKOFF_S, most=_LONGEST_BACKOFF_S)
-                self._put_back(booked, delivery, delay_s=error.retry_after_s or untold_s)
-            case ProviderFault(complete=True):
-                # The same answer would be paid for once more.
-                self._close(booked, delivery, self.states.failed(booked.query, error, booked.progress))
-            case _ if error.status < 500 or isinstance(error, DeadlineExceeded):
+                self._put_back(booked, delivery, error)
+            case _ if not _is_worth_another_try(error, booked.progress):
                 self._close(booked, delivery, self.states.failed(booked.query, error, booked.progress))
             case _:
                 self._try_again(booked, delivery, error)
 
-    def _put_back(self, booked: Booked, delivery: Delivery, *, delay_s: float) -> None:
+    def _put_back(self, booked: Booked, delivery: Delivery, error: GatewayError) -> None:
         """A provider's limit is no failure, nor is another's work: the query starts over as a new message, however often."""
-        is_queued = self._requeue(booked, delivery, None)
+        untold_s = self._as_long_again_s(booked.query, least=_FIRST_BACKOFF_S, most=_LONGEST_BACKOFF_S)
+        problem = None if isinstance(error, QueryInProgress) else QueryProblem.of(error)
+        is_queued = self._requeue(booked, delivery, problem, counted=False)
         if is_queued:
+            delay_s = self._in_time_s(booked.query, error.retry_after_s or untold_s)
             self.queue.send(booked.query.id, delay_s=delay_s, priority=booked.query.request.priority)
 
     def _try_again(self, booked: Booked, delivery: Delivery, error: GatewayError) -> None:
-        is_queued = self._requeue(booked, delivery, QueryProblem.of(error))
+        is_queued = self._requeue(booked, delivery, QueryProblem.of(error), counted=True)
         if is_queued:
             wait_s = min(_FIRST_BACKOFF_S * 2 ** (delivery.count - 1), _LONGEST_BACKOFF_S)
-            self._hold(delivery, max(wait_s, error.retry_after_s or 0))
+            self._hold(delivery, self._in_time_s(booked.query, max(wait_s, error.retry_after_s or 0)))
             raise NotDone("No provider answered.") from error
 
-    def _requeue(self, booked: Booked, delivery: Delivery, problem: QueryProblem | None) -> bool:
+    def _in_time_s(self, query: Query, wait_s: float) -> float:
+        """`wait_s`, or less where the query's time is up before that: then it is to be ended."""
+        return min(wait_s, self._left_s(query) + _SHORTEST_WAIT_S)
+
+    def _requeue(self, booked: Booked, delivery: Delivery, problem: QueryProblem | None, *, counted: bool) -> bool:
         """Gives the query back. One that is not wanted back any more is ended, if it has not been."""
-        is_queued = self.closing.requeue(booked, problem=problem)
+        is_queued = self.closing.requeue(booked, problem=problem, counted=counted)
         if not is_queued:
             self._close(booked, delivery, self.states.cancelled(booked.query, booked.progress))
         return is_queued
@@ -213,6 +229,22 @@ class Worker:
         except DependencyUnavailable:
             # It is then delivered again when the queue's own timeout is over.
             return
+
+
+def _is_worth_another_try(error: GatewayError, progress: Progress) -> bool:
+    """Not where the request is at fault, the time is up, or the answer was whole and paid for; and once only after a timeout."""
+    if error.status < 500 or isinstance(error, DeadlineExceeded) or progress.unsettled:
+        return False
+    return not (isinstance(error, ProviderFault) and error.complete) and not _timed_out_again(progress)
+
+
+def _timed_out_again(progress: Progress) -> bool:
+    """Whether a candidate took too long that had done so in an earlier try: it is probably paid for each time."""
+    late, before = (
+        {(attempt.provider, attempt.model) for attempt in attempts if attempt.error_code == ProviderTimeout.code}
+        for attempts in (progress.attempts, progress.earlier)
+    )
+    return bool(late & before)
 
 
 def _met_a_limit(error: GatewayError, progress: Progress) -> bool:
