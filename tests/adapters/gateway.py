@@ -7,6 +7,7 @@ from llm_gateway.bootstrap import Gateway
 from llm_gateway.domain.keys import ApiKey, KeySpec, Role
 from llm_gateway.settings import Settings
 
+from tests.adapters.authors import BY
 from tests.adapters.outside import FakeOutside
 
 
@@ -19,5 +20,5 @@ class FakeGateway(Gateway):
 
     def new_key(self, role: Role, **said: Any) -> tuple[ApiKey, str]:
         """A key of that role and its secret."""
-        issued = self.keys.create(KeySpec(**{"name": role.value, "role": role, **said}))
+        issued = self.key_changes.create(KeySpec(**{"name": role.value, "role": role, **said}), by=BY)
         return issued.key, issued.secret

@@ -5,6 +5,7 @@ from llm_gateway.domain.keys import ApiKey
 from llm_gateway.errors import KeyNotFound, RevisionConflict
 from llm_gateway.ports.keys import KeyStore
 
+from tests.adapters.audit_log import InMemoryChange
 from tests.adapters.collection import InMemoryCollection
 
 
@@ -17,16 +18,23 @@ class InMemoryKeyStore(InMemoryCollection[ApiKey], KeyStore):
         self._reached()
         return self._admins
 
-    def save(self, key: ApiKey, *, expected_revision: int | None, admins: Admins | None = None) -> None:
-        with self._writing:
+    def saving(
+        self, key: ApiKey, *, expected_revision: int | None, admins: Admins | None = None
+    ) -> tuple[InMemoryChange, ...]:
+        def check() -> None:
             if expected_revision is None:
                 self._expect_none(key.id)
             else:
                 self._expect(key.id, expected_revision)
             if admins is not None and admins.revision != self._admins.revision + 1:
                 raise RevisionConflict("Another admin's key has changed at the same time: read it again.")
-            self._documents[key.id] = key
-            self._admins = admins or self._admins
+
+        def write() -> None:
+            with self._writing:
+                self._documents[key.id] = key
+                self._admins = admins or self._admins
+
+        return (InMemoryChange(check=check, write=write),)
 
     def put(self, key: ApiKey) -> None:
         """In the place of what is there, whatever that is."""

@@ -13,11 +13,14 @@ from llm_gateway.domain.keys import KeySpec, Role
 from llm_gateway.instruments.system import RandomIds, SystemClock
 from llm_gateway.services.keys.administration import KeyService
 from llm_gateway.settings import Settings
+from llm_gateway.stores.audit import DynamoAuditLog
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.key_uses import dynamo_key_uses
 from llm_gateway.stores.keys import DynamoKeyStore
 from llm_gateway.stores.secrets import SecretsManagerPepper
+from llm_gateway.wire.keys import as_auditors_see
 
+from tests.adapters.authors import BY
 from tests.adapters.aws import deploy
 from tests.adapters.upstream import ScriptedUpstream
 from tests.end_to_end.calling import Client
@@ -45,6 +48,8 @@ class Stack:
         return KeyService(
             store=DynamoKeyStore(aws=self.aws, table=self.settings.keys_table, ids=ids),
             uses=dynamo_key_uses(aws=self.aws, table=self.settings.limits_table),
+            log=DynamoAuditLog(aws=self.aws, table=self.settings.audit_table, clock=SystemClock(), ids=ids),
+            shown=as_auditors_see,
             pepper=SecretsManagerPepper(aws=self.aws, secret_id=self.settings.pepper_secret_id),
             clock=SystemClock(),
             ids=ids,
@@ -53,7 +58,7 @@ class Stack:
 
     def client(self, http: httpx2.Client, role: Role = Role.CALLER) -> Client:
         """A client with a new key of its own."""
-        secret = self.keys.create(KeySpec(name=role.value, role=role)).secret
+        secret = self.keys.create(KeySpec(name=role.value, role=role), by=BY).secret
         return Client(http, secret)
 
     def stored(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from llm_gateway.domain.keys import KeySpec, Role
 
+from tests.adapters.authors import BY
 from tests.adapters.gateway_processes import WorkerProcess
 from tests.adapters.upstream import Answer, Refusal, StreamFault
 from tests.adapters.upstream_wires import Said
@@ -27,7 +28,7 @@ def logs(gateway_log: Path, worker: WorkerProcess) -> list[Path]:
 @pytest.fixture
 def logged(stack: Stack, http: httpx2.Client) -> Client:
     """A caller all of whose queries have their words logged."""
-    secret = stack.keys.create(KeySpec(name="logged", role=Role.CALLER, log_bodies=1)).secret
+    secret = stack.keys.create(KeySpec(name="logged", role=Role.CALLER, log_bodies=1), by=BY).secret
     return Client(http, secret)
 
 

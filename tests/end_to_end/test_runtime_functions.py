@@ -19,6 +19,7 @@ from llm_gateway.endpoints import ENDPOINTS, WORKERS
 from bench.built import Built, build
 from layers.cache import size_mb
 from local_aws.runtime_api import Function, rest_api_event, running
+from tests.adapters.authors import BY
 from tests.adapters.aws import ENVIRONMENT
 from tests.adapters.ministack import free_port
 from tests.adapters.upstream import Answer, ScriptedUpstream
@@ -60,7 +61,7 @@ def own_stack(stack: Stack) -> Stack:
 
 @pytest.fixture(scope="module")
 def key(own_stack: Stack) -> str:
-    return own_stack.keys.create(KeySpec(name="runtime", role=Role.ADMIN)).secret
+    return own_stack.keys.create(KeySpec(name="runtime", role=Role.ADMIN), by=BY).secret
 
 
 @pytest.fixture

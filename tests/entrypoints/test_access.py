@@ -10,6 +10,7 @@ from llm_gateway.domain.key_secrets import secret_of
 from llm_gateway.domain.keys import Role
 from llm_gateway.endpoints import BASE_PATH, ENDPOINTS
 
+from tests.adapters.authors import BY
 from tests.entrypoints.access import (
     ACCESS,
     ADMIN,
@@ -76,13 +77,13 @@ def expired(api: Api) -> str:
 def revoked(api: Api) -> str:
     api.secret(ADMIN)
     key, secret = api.gateway.new_key(ADMIN)
-    api.gateway.keys.revoke(key.id, expected=None)
+    api.gateway.key_changes.revoke(key.id, expected=None, by=BY)
     return secret
 
 
 def rotated(api: Api) -> str:
     key, secret = api.gateway.new_key(ADMIN)
-    api.gateway.keys.rotate(key.id, overlap=timedelta())
+    api.gateway.key_changes.rotate(key.id, overlap=timedelta(), by=BY)
     return secret
 
 

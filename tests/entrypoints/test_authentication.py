@@ -8,6 +8,7 @@ import pytest
 from llm_gateway.domain.key_secrets import secret_of
 from llm_gateway.domain.keys import Role
 
+from tests.adapters.authors import BY
 from tests.entrypoints.conftest import PROVIDERS, QUERY, Api
 
 
@@ -124,7 +125,7 @@ def test_secrets_are_compared_in_constant_time(api: Api, monkeypatch: pytest.Mon
     compare_digest = hmac.compare_digest
     monkeypatch.setattr(hmac, "compare_digest", compare)
     old, secret = api.gateway.new_key(Role.ADMIN)
-    rotated = api.gateway.keys.rotate(old.id, overlap=timedelta(hours=1)).key
+    rotated = api.gateway.key_changes.rotate(old.id, overlap=timedelta(hours=1), by=BY).key
     api.call("GET", PROVIDERS, role=None, headers={"X-Api-Key": secret})
     # All of them, whichever matches.
     mine = old.secrets[0].hash

@@ -136,11 +136,27 @@ def test_a_store_that_is_away_is_told_in_words(gateway: FakeGateway, capsys: pyt
     assert "The keys cannot be reached." in captured.err
 
 
+def test_what_is_made_and_ended_at_a_shell_is_in_the_audit_log(
+    gateway: FakeGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["create", "--role", "admin", "--name", "first"], gateway=lambda: gateway) == 0
+    assert main(["create", "--role", "caller", "--name", "second"], gateway=lambda: gateway) == 0
+    made = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert main(["revoke", made[1]["id"]], gateway=lambda: gateway) == 0
+    entries = gateway.outside.audit_log.entries
+    assert [(entry.deed.action, entry.deed.target, entry.deed.actor.address) for entry in entries] == [
+        ("key.created", made[0]["id"], "command-line"),
+        ("key.created", made[1]["id"], "command-line"),
+        ("key.revoked", made[1]["id"], "command-line"),
+    ]
+    assert not any(made[0]["secret"] in entry.document for entry in entries)
+
+
 def test_a_variable_that_is_not_set_is_named() -> None:
     package = Path(__file__).parents[2] / "layers" / "gateway" / "python"
     ended = subprocess.run(
         [sys.executable, "-m", "llm_gateway.entrypoints.keys", "create", "--role", "admin", "--name", "me"],
-        env={"PYTHONPATH": str(package), "KEYS_TABLE": "keys", "LIMITS_TABLE": "limits"},
+        env={"PYTHONPATH": str(package), "KEYS_TABLE": "keys", "LIMITS_TABLE": "limits", "AUDIT_TABLE": "audit"},
         capture_output=True,
         text=True,
         timeout=60,

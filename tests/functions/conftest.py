@@ -15,6 +15,7 @@ from llm_gateway.entrypoints import composition
 from llm_gateway.settings import Settings
 from moto import mock_aws
 
+from tests.adapters.authors import BY
 from tests.adapters.aws import ENVIRONMENT, connect, deploy
 
 _CONTEXT = SimpleNamespace(aws_request_id="1", function_name="f", get_remaining_time_in_millis=lambda: 29_000)
@@ -56,7 +57,9 @@ class Deployed:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.secrets = {role: composition.gateway().keys.create(KeySpec(name=role, role=role)).secret for role in Role}
+        self.secrets = {
+            role: composition.gateway().key_changes.create(KeySpec(name=role, role=role), by=BY).secret for role in Role
+        }
 
     def invoke(
         self,

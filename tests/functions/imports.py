@@ -18,6 +18,7 @@ from llm_gateway.domain.keys import KeySpec, Role
 from llm_gateway.outside import Outside
 
 from local_aws.runtime_api import rest_api_event
+from tests.adapters.authors import BY
 from tests.adapters.aws import connect, deploy
 from tests.adapters.gateway_processes import environment_of
 from tests.adapters.ministack import running_ministack
@@ -82,11 +83,10 @@ def measured() -> dict[str, Any]:
         settings = deploy(aws, name=f"test-{uuid4().hex[:12]}")
         outside = Outside(settings)
         vars(outside)["aws"] = aws
-        issued = Gateway(settings, outside).keys.create(KeySpec(name="reader", role=Role.ADMIN))
-        key, secret = issued.key, issued.secret
-        outside.query_store.add(succeeded(query(QUERY_ID, owner=key.id)))
+        made = Gateway(settings, outside).key_changes.create(KeySpec(name="reader", role=Role.ADMIN), by=BY)
+        outside.query_store.add(succeeded(query(QUERY_ID, owner=made.key.id)))
         environment = environment_of(settings, endpoint=endpoint)
-        return {name: _imports(name, path, secret=secret, environment=environment) for name, path in ASKED.items()}
+        return {name: _imports(name, path, secret=made.secret, environment=environment) for name, path in ASKED.items()}
 
 
 def _imports(name: str, path: str | None, *, secret: str, environment: Mapping[str, str]) -> dict[str, list[str]]:

@@ -22,6 +22,7 @@ from starlette.testclient import TestClient
 
 from functions.__main__ import every_endpoint
 from tests.adapters.answering import AnsweringProviders
+from tests.adapters.authors import BY
 from tests.adapters.aws import connect, deploy
 from tests.adapters.ministack import running_ministack
 
@@ -163,7 +164,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         aws = connect(endpoint)
         settings = deploy(aws, name=f"test-{uuid4().hex[:12]}")
         gateway = Gateway(settings, OnAws(settings, aws=aws))
-        secret = gateway.keys.create(KeySpec(name="admin", role=Role.ADMIN)).secret
+        secret = gateway.key_changes.create(KeySpec(name="admin", role=Role.ADMIN), by=BY).secret
         with TestClient(app_of(*every_endpoint(), gateway=lambda: gateway)) as client:
             line = Line()
             deployment = Deployment(client=client, gateway=gateway, line=line, secret=secret)

@@ -3,13 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from llm_gateway.domain.admins import Admins
-from llm_gateway.domain.keys import Role
+from llm_gateway.domain.keys import ApiKey, Role
 from llm_gateway.errors import AlreadyExists, NotFound, RevisionConflict
 
+from tests.adapters.authors import BY
 from tests.adapters.aws import connect, deploy
 from tests.adapters.clock import FakeClock
 from tests.adapters.ids import FakeIds
@@ -42,11 +44,15 @@ def test_keys_are_listed_by_their_index(aws, settings, clock: FakeClock, ids: Fa
 
 
 def test_a_revoked_key_goes_when_nobody_needs_its_name(aws, settings, clock: FakeClock, ids: FakeIds) -> None:
-    keys = stores_on_aws(aws, settings, clock, ids).keys
-    keys.add(api_key())
-    keys.save(api_key(revoked_at=NOW, revision=2), expected_revision=1)
+    stores = stores_on_aws(aws, settings, clock, ids)
+    stores.keys.add(api_key())
+    save(stores, api_key(revoked_at=NOW, revision=2), expected_revision=1)
     (item,) = aws.dynamodb.scan(TableName=settings.keys_table)["Items"]
     assert int(item["expires_at"]["N"]) - (NOW + timedelta(days=90)).timestamp() == pytest.approx(0, abs=1)
+
+
+def save(stores: Stores, key: ApiKey, **how: Any) -> None:
+    stores.audit.append(BY.deed(key.id), *stores.keys.saving(key, **how))
 
 
 ADMIN = api_key(role=Role.ADMIN)
@@ -58,10 +64,10 @@ def test_before_the_first_admin_there_are_none(stores: Stores) -> None:
 
 
 def test_a_key_and_who_is_an_admin_are_written_together(stores: Stores) -> None:
-    stores.keys.save(ADMIN, expected_revision=None, admins=FIRST)
+    save(stores, ADMIN, expected_revision=None, admins=FIRST)
     assert (stores.keys.get(ADMIN.id), stores.keys.admins()) == (ADMIN, FIRST)
     ends = Admins(ends={ADMIN.id: datetime(2027, 1, 1, tzinfo=UTC)}, revision=2)
-    stores.keys.save(api_key(revision=2), expected_revision=1, admins=ends)
+    save(stores, api_key(revision=2), expected_revision=1, admins=ends)
     assert (stores.keys.get(ADMIN.id).revision, stores.keys.admins()) == (2, ends)
 
 
@@ -77,15 +83,15 @@ def test_a_key_and_who_is_an_admin_are_written_together(stores: Stores) -> None:
     ids=["stale key", "stale list", "list of the future", "taken id", "no key"],
 )
 def test_where_one_cannot_be_written_neither_is(stores: Stores, key, expected_revision, admins, raised) -> None:
-    stores.keys.save(ADMIN, expected_revision=None, admins=FIRST)
+    save(stores, ADMIN, expected_revision=None, admins=FIRST)
     with pytest.raises(raised):
-        stores.keys.save(key, expected_revision=expected_revision, admins=admins)
+        save(stores, key, expected_revision=expected_revision, admins=admins)
     assert (stores.keys.get(ADMIN.id), stores.keys.admins()) == (ADMIN, FIRST)
     assert stores.keys.page(limit=10, cursor=None).items == (ADMIN,)
 
 
 def test_the_list_of_admins_is_no_key(stores: Stores) -> None:
-    stores.keys.save(ADMIN, expected_revision=None, admins=FIRST)
+    save(stores, ADMIN, expected_revision=None, admins=FIRST)
     assert stores.keys.find("admins") is None
     with pytest.raises(NotFound):
         stores.keys.get("admins")
@@ -101,7 +107,7 @@ def test_of_many_changes_at_once_one_is_done(emulator: str, clock: FakeClock) ->
 
     def change(key) -> bool:
         try:
-            stores.keys.save(replace(key, revision=2), expected_revision=1, admins=FIRST)
+            save(stores, replace(key, revision=2), expected_revision=1, admins=FIRST)
         except RevisionConflict:
             return False
         return True

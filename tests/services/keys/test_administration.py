@@ -19,7 +19,10 @@ from llm_gateway.errors import (
     ValidationFailed,
 )
 from llm_gateway.services.keys.administration import KeyService
+from llm_gateway.wire.keys import as_auditors_see
 
+from tests.adapters.audit_log import InMemoryAuditLog
+from tests.adapters.authors import BY
 from tests.adapters.clock import FakeClock
 from tests.adapters.ids import FakeIds
 from tests.adapters.key_accounts import FixedAccounts
@@ -48,30 +51,39 @@ def uses() -> InMemoryKeyUses:
 
 @pytest.fixture
 def keys(clock: FakeClock, store: InMemoryKeyStore, uses: InMemoryKeyUses) -> KeyService:
-    return KeyService(store=store, uses=uses, pepper=FixedPepper(), clock=clock, ids=FakeIds(clock), draw=lambda: 0.5)
+    return KeyService(
+        store=store,
+        uses=uses,
+        pepper=FixedPepper(),
+        clock=clock,
+        ids=FakeIds(clock),
+        draw=lambda: 0.5,
+        log=InMemoryAuditLog(clock),
+        shown=as_auditors_see,
+    )
 
 
 def made(keys: KeyService, role: Role = Role.CALLER, **said: Any) -> ApiKey:
-    return keys.create(KeySpec(name="A key", role=role, **said)).key
+    return keys.create(KeySpec(name="A key", role=role, **said), by=BY).key
 
 
 def revoke(keys: KeyService, key: ApiKey) -> None:
-    keys.revoke(key.id, expected=None)
+    keys.revoke(key.id, expected=None, by=BY)
 
 
 def demote(keys: KeyService, key: ApiKey) -> None:
-    keys.update(key.id, {"role": Role.CALLER}, expected=None)
+    keys.update(key.id, {"role": Role.CALLER}, expected=None, by=BY)
 
 
 def end(keys: KeyService, key: ApiKey) -> None:
-    keys.update(key.id, {"expires_at": keys.clock.now() + timedelta(hours=1)}, expected=None)
+    keys.update(key.id, {"expires_at": keys.clock.now() + timedelta(hours=1)}, expected=None, by=BY)
 
 
 TAKING_AWAY = pytest.mark.parametrize("take_away", [revoke, demote, end])
 
 
 def test_a_new_key(keys: KeyService, store: InMemoryKeyStore, clock: FakeClock) -> None:
-    issued = keys.create(KeySpec(name="A key", role=Role.CALLER, tags=("a",)))
+    issued = keys.create(KeySpec(name="A key", role=Role.CALLER, tags=("a",)), by=BY)
     key = issued.key
     assert store.get(key.id) == key
     assert (key.name, key.role, key.tags, key.revision) == ("A key", Role.CALLER, ("a",), 1)
@@ -90,29 +102,29 @@ def test_an_end_in_the_past_is_refused(keys: KeyService, clock: FakeClock, gone_
         made(keys, expires_at=past)
     key = made(keys)
     with pytest.raises(ValidationFailed, match="expires_at"):
-        keys.update(key.id, {"expires_at": past}, expected=None)
+        keys.update(key.id, {"expires_at": past}, expected=None, by=BY)
     assert keys.get(key.id).key == key
 
 
 def test_an_expired_key_can_be_changed_and_go_on(keys: KeyService, clock: FakeClock) -> None:
     key = made(keys, expires_at=clock.now() + timedelta(seconds=1))
     clock.advance(1)
-    renamed = keys.update(key.id, {"name": "Another"}, expected=None)
+    renamed = keys.update(key.id, {"name": "Another"}, expected=None, by=BY)
     assert (renamed.key.name, renamed.status) == ("Another", KeyStatus.EXPIRED)
-    assert keys.update(key.id, {"expires_at": None}, expected=None).status is KeyStatus.ACTIVE
+    assert keys.update(key.id, {"expires_at": None}, expected=None, by=BY).status is KeyStatus.ACTIVE
 
 
 def test_a_change_counts_revisions_and_expects_one(keys: KeyService, clock: FakeClock) -> None:
     key = made(keys)
     clock.advance(5)
-    changed = keys.update(key.id, {"tags": ("b",)}, expected=1).key
+    changed = keys.update(key.id, {"tags": ("b",)}, expected=1, by=BY).key
     assert (changed.revision, changed.tags, changed.created_at, changed.updated_at) == (
         2,
         ("b",),
         key.created_at,
         clock.now(),
     )
-    for stale in (lambda: keys.update(key.id, {}, expected=1), lambda: keys.revoke(key.id, expected=1)):
+    for stale in (lambda: keys.update(key.id, {}, expected=1, by=BY), lambda: keys.revoke(key.id, expected=1, by=BY)):
         with pytest.raises(RevisionConflict, match="revision 2"):
             stale()
     assert keys.get(key.id).key == changed
@@ -122,28 +134,28 @@ def test_changes_at_the_same_time_are_merged_into_each_other(
     keys: KeyService, store: InMemoryKeyStore, clock: FakeClock
 ) -> None:
     key, watched = made(keys), Watched(store)
-    watched.first["save"] = lambda: keys.update(key.id, {"name": "Another"}, expected=None)
-    changed = replace(keys, store=watched).update(key.id, {"tags": ("b",)}, expected=None).key
+    watched.first["saving"] = lambda: keys.update(key.id, {"name": "Another"}, expected=None, by=BY)
+    changed = replace(keys, store=watched).update(key.id, {"tags": ("b",)}, expected=None, by=BY).key
     assert (changed.name, changed.tags, changed.revision) == ("Another", ("b",), 3)
 
 
 def test_who_expects_a_revision_is_told_of_another_change(keys: KeyService, store: InMemoryKeyStore) -> None:
     key, watched = made(keys), Watched(store)
-    watched.first["save"] = lambda: keys.update(key.id, {"name": "Another"}, expected=None)
+    watched.first["saving"] = lambda: keys.update(key.id, {"name": "Another"}, expected=None, by=BY)
     with pytest.raises(RevisionConflict):
-        replace(keys, store=watched).update(key.id, {"tags": ("b",)}, expected=1)
+        replace(keys, store=watched).update(key.id, {"tags": ("b",)}, expected=1, by=BY)
     assert keys.get(key.id).key.tags == ()
 
 
 def test_a_rotation_gives_both_secrets_anew(keys: KeyService, clock: FakeClock) -> None:
-    issued = keys.create(KeySpec(name="A key", role=Role.CALLER))
-    rotated = keys.rotate(issued.key.id, overlap=timedelta(hours=1))
+    issued = keys.create(KeySpec(name="A key", role=Role.CALLER), by=BY)
+    rotated = keys.rotate(issued.key.id, overlap=timedelta(hours=1), by=BY)
     assert rotated.secret != issued.secret
     assert rotated.signing_secret == signing_secret(FixedPepper().value(), key_id=issued.key.id, generation=2)
     old, new = issued.key.secrets[0], rotated.key.secrets[0]
     assert rotated.key.secrets == (new, replace(old, until=clock.now() + timedelta(hours=1)))
     assert new.hint == f"…{rotated.secret[-4:]}"
-    assert keys.rotate(issued.key.id, overlap=timedelta()).key.secrets[1:] == ()
+    assert keys.rotate(issued.key.id, overlap=timedelta(), by=BY).key.secrets[1:] == ()
 
 
 def test_a_revoked_key_can_be_read_and_nothing_else(keys: KeyService, clock: FakeClock) -> None:
@@ -154,7 +166,7 @@ def test_a_revoked_key_can_be_read_and_nothing_else(keys: KeyService, clock: Fak
     for further in (
         lambda: revoke(keys, key),
         lambda: demote(keys, key),
-        lambda: keys.rotate(key.id, overlap=timedelta()),
+        lambda: keys.rotate(key.id, overlap=timedelta(), by=BY),
     ):
         with pytest.raises(KeyNotFound):
             further()
@@ -168,9 +180,9 @@ def test_a_revoked_key_can_be_read_and_nothing_else(keys: KeyService, clock: Fak
 def test_an_unknown_key_is_not_there(keys: KeyService, key_id: str) -> None:
     for use in (
         lambda: keys.get(key_id),
-        lambda: keys.update(key_id, {}, expected=None),
-        lambda: keys.rotate(key_id, overlap=timedelta()),
-        lambda: keys.revoke(key_id, expected=None),
+        lambda: keys.update(key_id, {}, expected=None, by=BY),
+        lambda: keys.rotate(key_id, overlap=timedelta(), by=BY),
+        lambda: keys.revoke(key_id, expected=None, by=BY),
     ):
         with pytest.raises(KeyNotFound):
             use()
@@ -184,16 +196,16 @@ def test_when_a_key_was_used_last_is_told_wherever_it_is_shown(
     assert [view.last_used_at for view in keys.page(limit=10, cursor=None).items] == [clock.now(), None]
     assert keys.get(used.id).last_used_at == clock.now()
     assert keys.get(unused.id).last_used_at is None
-    assert keys.update(used.id, {}, expected=None).last_used_at == clock.now()
-    assert keys.rotate(used.id, overlap=timedelta()).view.last_used_at == clock.now()
+    assert keys.update(used.id, {}, expected=None, by=BY).last_used_at == clock.now()
+    assert keys.rotate(used.id, overlap=timedelta(), by=BY).view.last_used_at == clock.now()
 
 
 def test_nothing_is_changed_where_the_answer_could_not_be_made(keys: KeyService, uses: InMemoryKeyUses) -> None:
     key = made(keys)
     uses.fault = DependencyUnavailable("away")
     for use in (
-        lambda: keys.update(key.id, {"name": "x"}, expected=None),
-        lambda: keys.rotate(key.id, overlap=timedelta()),
+        lambda: keys.update(key.id, {"name": "x"}, expected=None, by=BY),
+        lambda: keys.rotate(key.id, overlap=timedelta(), by=BY),
     ):
         with pytest.raises(DependencyUnavailable):
             use()
@@ -240,9 +252,9 @@ def test_the_last_admin_stays(keys: KeyService, take_away: Any, clock: FakeClock
 
 def test_the_last_admin_may_be_renamed_rotated_and_extended(keys: KeyService, clock: FakeClock) -> None:
     admin = made(keys, Role.ADMIN, expires_at=clock.now() + timedelta(hours=1))
-    keys.update(admin.id, {"name": "Another"}, expected=None)
-    keys.rotate(admin.id, overlap=timedelta())
-    keys.update(admin.id, {"expires_at": None}, expected=None)
+    keys.update(admin.id, {"name": "Another"}, expected=None, by=BY)
+    keys.rotate(admin.id, overlap=timedelta(), by=BY)
+    keys.update(admin.id, {"expires_at": None}, expected=None, by=BY)
     with pytest.raises(LastAdmin):
         end(keys, admin)
 
@@ -253,7 +265,7 @@ def test_an_expired_admin_that_goes_on_counts_again(keys: KeyService, clock: Fak
     clock.advance(3600)
     with pytest.raises(LastAdmin):
         revoke(keys, other)
-    keys.update(one.id, {"expires_at": None}, expected=None)
+    keys.update(one.id, {"expires_at": None}, expected=None, by=BY)
     revoke(keys, other)
     with pytest.raises(LastAdmin):
         revoke(keys, one)
@@ -261,7 +273,7 @@ def test_an_expired_admin_that_goes_on_counts_again(keys: KeyService, clock: Fak
 
 def test_a_caller_that_becomes_admin_counts(keys: KeyService) -> None:
     admin, caller = made(keys, Role.ADMIN), made(keys)
-    keys.update(caller.id, {"role": Role.ADMIN}, expected=None)
+    keys.update(caller.id, {"role": Role.ADMIN}, expected=None, by=BY)
     revoke(keys, admin)
     with pytest.raises(LastAdmin):
         demote(keys, caller)
@@ -317,7 +329,7 @@ def test_of_many_admins_that_all_go_one_stays(keys: KeyService) -> None:
 
 def test_a_list_that_always_changes_is_a_dependency_that_is_too_busy(keys: KeyService, store: InMemoryKeyStore) -> None:
     key, watched = made(keys), Watched(store)
-    watched.faults["save"] = RevisionConflict("overtaken")
+    watched.faults["saving"] = RevisionConflict("overtaken")
     busy = replace(keys, store=watched)
     for use in (lambda: made(busy), lambda: revoke(busy, key)):
         with pytest.raises(DependencyUnavailable) as refused:

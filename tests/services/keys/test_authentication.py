@@ -12,7 +12,10 @@ from llm_gateway.domain.keys import ApiKey, KeySpec, Role
 from llm_gateway.errors import DependencyUnavailable, Unauthenticated
 from llm_gateway.services.keys.administration import KeyService
 from llm_gateway.services.keys.authentication import Authentication
+from llm_gateway.wire.keys import as_auditors_see
 
+from tests.adapters.audit_log import InMemoryAuditLog
+from tests.adapters.authors import BY
 from tests.adapters.clock import FakeClock
 from tests.adapters.ids import FakeIds
 from tests.adapters.key_store import InMemoryKeyStore
@@ -36,7 +39,14 @@ def store() -> InMemoryKeyStore:
 @pytest.fixture
 def service(clock: FakeClock, store: InMemoryKeyStore) -> KeyService:
     return KeyService(
-        store=store, uses=InMemoryKeyUses(), pepper=FixedPepper(), clock=clock, ids=FakeIds(clock), draw=lambda: 0.5
+        store=store,
+        uses=InMemoryKeyUses(),
+        pepper=FixedPepper(),
+        clock=clock,
+        ids=FakeIds(clock),
+        draw=lambda: 0.5,
+        log=InMemoryAuditLog(clock),
+        shown=as_auditors_see,
     )
 
 
@@ -51,7 +61,7 @@ def keys(clock: FakeClock, watched: Any) -> Authentication:
 
 
 def made(service: KeyService, role: Role = Role.CALLER, **said: Any) -> tuple[ApiKey, str]:
-    issued = service.create(KeySpec(name="A key", role=role, **said))
+    issued = service.create(KeySpec(name="A key", role=role, **said), by=BY)
     return issued.key, issued.secret
 
 
@@ -121,14 +131,14 @@ def test_a_key_ends_at_its_very_moment_and_goes_on_where_its_end_is_moved(
     keys.authenticate(secret)
     clock.advance(0.001)
     refused(keys, secret)
-    service.update(key.id, {"expires_at": None}, expected=None)
+    service.update(key.id, {"expires_at": None}, expected=None, by=BY)
     keys.authenticate(secret)
 
 
 def test_a_revoked_key_opens_nothing(keys: Authentication, service: KeyService) -> None:
     key, secret = made(service)
     keys.authenticate(secret)
-    service.revoke(key.id, expected=None)
+    service.revoke(key.id, expected=None, by=BY)
     refused(keys, secret)
 
 
@@ -136,7 +146,7 @@ def test_both_secrets_of_a_rotation_open_while_they_overlap(
     keys: Authentication, service: KeyService, clock: FakeClock
 ) -> None:
     key, old = made(service)
-    new = service.rotate(key.id, overlap=timedelta(hours=1)).secret
+    new = service.rotate(key.id, overlap=timedelta(hours=1), by=BY).secret
     for secret in (old, new):
         assert keys.authenticate(secret).id == key.id
     clock.advance(3600)
@@ -149,7 +159,7 @@ def test_a_key_whose_requests_must_be_signed_opens_nothing_by_its_bare_secret(
 ) -> None:
     key, secret = made(service, require_signature=True)
     assert "must be signed" in refused(keys, secret)
-    service.update(key.id, {"require_signature": False}, expected=None)
+    service.update(key.id, {"require_signature": False}, expected=None, by=BY)
     keys.authenticate(secret)
 
 
@@ -157,7 +167,7 @@ def test_every_refusal_of_a_well_formed_secret_says_the_same(
     keys: Authentication, service: KeyService, clock: FakeClock
 ) -> None:
     (revoked, its_secret), (_, expired) = made(service), made(service, expires_at=clock.now() + timedelta(seconds=1))
-    service.revoke(revoked.id, expected=None)
+    service.revoke(revoked.id, expected=None, by=BY)
     clock.advance(1)
     wrong = secret_of(revoked.id.removeprefix("key_"), "w" * 43)
     assert len({refused(keys, secret) for secret in (its_secret, expired, wrong, NOBODYS, "nonsense")}) == 1

@@ -10,7 +10,10 @@ from llm_gateway.domain.signatures import WINDOW_S, SignedRequest
 from llm_gateway.errors import DependencyUnavailable, SignatureExpired, SignatureInvalid, SignatureReplayed
 from llm_gateway.services.keys.administration import Issued, KeyService
 from llm_gateway.services.keys.signatures import KEPT_S, Signatures
+from llm_gateway.wire.keys import as_auditors_see
 
+from tests.adapters.audit_log import InMemoryAuditLog
+from tests.adapters.authors import BY
 from tests.adapters.clock import FakeClock
 from tests.adapters.ids import FakeIds
 from tests.adapters.key_store import InMemoryKeyStore
@@ -151,6 +154,8 @@ def keys(signatures: Signatures, clock: FakeClock) -> KeyService:
         clock=clock,
         ids=FakeIds(clock),
         draw=lambda: 0.5,
+        log=InMemoryAuditLog(clock),
+        shown=as_auditors_see,
     )
 
 
@@ -161,7 +166,7 @@ def by(issued: Issued, nonce: str) -> SignedRequest:
 
 
 def new(keys: KeyService, **said: object) -> Issued:
-    return keys.create(KeySpec(**{"name": "A key", "role": Role.CALLER, **said}))  # type: ignore[arg-type]
+    return keys.create(KeySpec(**{"name": "A key", "role": Role.CALLER, **said}), by=BY)  # type: ignore[arg-type]
 
 
 def test_a_signature_is_its_keys(signatures: Signatures, keys: KeyService) -> None:
@@ -175,7 +180,7 @@ def test_both_generations_sign_until_the_overlap_ends(
     signatures: Signatures, keys: KeyService, clock: FakeClock
 ) -> None:
     old = new(keys)
-    rotated = keys.rotate(old.key.id, overlap=timedelta(seconds=100))
+    rotated = keys.rotate(old.key.id, overlap=timedelta(seconds=100), by=BY)
     for issued, nonce in ((old, "one"), (rotated, "two")):
         assert signatures.authenticate(by(issued, nonce)) == rotated.key
     clock.advance(100)
@@ -188,7 +193,7 @@ def test_no_signature_of_a_key_that_is_revoked_expired_or_unknown(
     signatures: Signatures, keys: KeyService, clock: FakeClock
 ) -> None:
     revoked, expired = new(keys), new(keys, expires_at=clock.now() + timedelta(seconds=1))
-    keys.revoke(revoked.key.id, expected=None)
+    keys.revoke(revoked.key.id, expected=None, by=BY)
     clock.advance(1)
     for request in (by(revoked, "one"), by(expired, "one"), signed()):
         with pytest.raises(SignatureInvalid):

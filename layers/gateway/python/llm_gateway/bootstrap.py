@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from llm_gateway.services.audit.denials import Denials
     from llm_gateway.services.audit.keeping import AuditKeeper
     from llm_gateway.services.audit.trail import AuditTrail
-    from llm_gateway.services.keys.administration import KeyService
+    from llm_gateway.services.keys.administration import KeyBook, KeyService
     from llm_gateway.services.keys.authentication import Authentication
     from llm_gateway.services.keys.failures import Failures
     from llm_gateway.services.keys.last_use import LastUse
@@ -73,14 +73,23 @@ class Gateway:
         return LastUse(uses=self.outside.key_uses, clock=self.outside.clock)
 
     @cached_property
-    def keys(self) -> "KeyService":
+    def keys(self) -> "KeyBook":
+        from llm_gateway.services.keys.administration import KeyBook
+
+        return KeyBook(store=self.outside.key_store, uses=self.outside.key_uses, clock=self.outside.clock)
+
+    @cached_property
+    def key_changes(self) -> "KeyService":
         from llm_gateway.services.keys.administration import KeyService
+        from llm_gateway.wire.keys import as_auditors_see
 
         outside = self.outside
         return KeyService(
             store=outside.key_store,
             uses=outside.key_uses,
             pepper=outside.pepper,
+            log=outside.audit_log,
+            shown=as_auditors_see,
             clock=outside.clock,
             ids=outside.ids,
             draw=outside.draw,

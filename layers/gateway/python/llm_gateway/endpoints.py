@@ -63,17 +63,17 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
     Area.KEYS: _below(
         BASE_PATH,
         Endpoint("create_key", "POST", "/keys", P.MANAGE_KEYS, status=201, audit="key.created",
-                 reads=REPLAYS | KEYS, writes=REPLAYS | KEYS),
+                 reads=REPLAYS | KEYS, writes=REPLAYS | KEYS | AUDIT),
         Endpoint("list_keys", "GET", "/keys", P.READ_KEYS, reads=KEYS | LIMITS),
         # Before the route that would take `self` for a key's id.
         Endpoint("get_own_key", "GET", "/keys/self", P.READ_OWN_KEY, reads=KEYS | LIMITS),
         Endpoint("get_key", "GET", "/keys/{key_id}", P.READ_KEYS, reads=KEYS | LIMITS),
         Endpoint("update_key", "PATCH", "/keys/{key_id}", P.MANAGE_KEYS, audit="key.updated",
-                 reads=KEYS | LIMITS, writes=KEYS),
+                 reads=KEYS | LIMITS, writes=KEYS | AUDIT),
         Endpoint("revoke_key", "DELETE", "/keys/{key_id}", P.MANAGE_KEYS, status=204, audit="key.revoked",
-                 reads=KEYS, writes=KEYS),
+                 reads=KEYS, writes=KEYS | AUDIT),
         Endpoint("rotate_key", "POST", "/keys/{key_id}/rotate", P.MANAGE_KEYS, audit="key.rotated",
-                 reads=REPLAYS | KEYS | LIMITS, writes=REPLAYS | KEYS),
+                 reads=REPLAYS | KEYS | LIMITS, writes=REPLAYS | KEYS | AUDIT),
     ),
     Area.QUERIES: _below(
         BASE_PATH,

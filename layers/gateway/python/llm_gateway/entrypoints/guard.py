@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 from anyio import move_on_after
 from anyio.to_thread import run_sync
 from fastapi.routing import APIRoute
-from starlette.background import BackgroundTask
+from starlette.background import BackgroundTask, BackgroundTasks
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -89,13 +89,18 @@ def _count_denial(request: Request, row: Endpoint, response: Response) -> None:
     """Has what the response denies counted when it is sent."""
     denial = denial_in(request, row, response)
     if denial is not None:
-        response.background = BackgroundTask(_within_bounds, gateway_behind(request).denials.count, denial)
+        _afterwards(response, gateway_behind(request).denials.count, denial)
 
 
 def _note_use(last_use: "LastUse", key_id: str, *, after: Response) -> None:
     """Has the use of a key noted when the response is sent, if that is due."""
-    if after.background is None and last_use.is_due(key_id):
-        after.background = BackgroundTask(_within_bounds, last_use.note, key_id)
+    if last_use.is_due(key_id):
+        _afterwards(after, last_use.note, key_id)
+
+
+def _afterwards(response: Response, note: Callable[[T], None], noted: T) -> None:
+    earlier = [response.background] if response.background else []
+    response.background = BackgroundTasks([*earlier, BackgroundTask(_within_bounds, note, noted)])
 
 
 async def _within_bounds(note: Callable[[T], None], noted: T) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from llm_gateway.bootstrap import Gateway
+from llm_gateway.domain.audit.entries import COMMAND_LINE, Author
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.composition import gateway_at_start
 from llm_gateway.entrypoints.validation import validated
@@ -29,6 +30,7 @@ def gateway_with_keys() -> Gateway:
     needed = {
         "KEYS_TABLE": settings.keys_table,
         "LIMITS_TABLE": settings.limits_table,
+        "AUDIT_TABLE": settings.audit_table,
         "PEPPER_SECRET_ID": settings.pepper_secret_id,
     }
     missing = [name for name, value in needed.items() if not value]
@@ -83,7 +85,11 @@ def _create(gateway: Gateway, chosen: argparse.Namespace) -> Iterator[Said]:
     said: Said = {"name": chosen.name, "role": chosen.role, "tags": chosen.tag, "log_bodies": chosen.log_bodies}
     if chosen.expires:
         said["expires_at"] = chosen.expires(gateway.outside.clock.now())
-    yield _said(KeyIssued.of_issued(gateway.keys.create(validated(KeyBody, said).to_domain())))
+    yield _said(
+        KeyIssued.of_issued(
+            gateway.key_changes.create(validated(KeyBody, said).to_domain(), by=_at_a_shell("key.created"))
+        )
+    )
 
 
 def _list(gateway: Gateway, _: argparse.Namespace) -> Iterator[Said]:
@@ -97,8 +103,12 @@ def _list(gateway: Gateway, _: argparse.Namespace) -> Iterator[Said]:
 
 
 def _revoke(gateway: Gateway, chosen: argparse.Namespace) -> Iterator[Said]:
-    gateway.keys.revoke(chosen.id, expected=None)
+    gateway.key_changes.revoke(chosen.id, expected=None, by=_at_a_shell("key.revoked"))
     yield _said(KeyShown.of(gateway.keys.get(chosen.id)))
+
+
+def _at_a_shell(action: str) -> Author:
+    return Author(actor=COMMAND_LINE, action=action)
 
 
 def _said(shown: KeyShown) -> Said:

@@ -1,12 +1,20 @@
 """API keys, what is known of their use, and the secret under which they are hashed."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Protocol
+# A port holds types alone: what imports one for its name does not wait for the import of every value that it speaks of.
+from __future__ import annotations
 
-from llm_gateway.domain.admins import Admins
-from llm_gateway.domain.keys import ApiKey, BudgetState
+from typing import TYPE_CHECKING, Protocol
+
+from llm_gateway.domain.keys import ApiKey
 from llm_gateway.ports.collections import Collection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from llm_gateway.domain.admins import Admins
+    from llm_gateway.domain.keys import BudgetState
+    from llm_gateway.ports.audit import Change
 
 
 class KeyStore(Collection[ApiKey], Protocol):
@@ -14,10 +22,11 @@ class KeyStore(Collection[ApiKey], Protocol):
 
     def admins(self) -> Admins: ...
 
-    def save(self, key: ApiKey, *, expected_revision: int | None, admins: Admins | None = None) -> None:
-        """Writes the key (`expected_revision` None: a new one), and with it who the admins are from now on, or neither.
+    def saving(self, key: ApiKey, *, expected_revision: int | None, admins: Admins | None = None) -> Sequence[Change]:
+        """Writes the key (`expected_revision` None: a new one), and with it who the admins are from now on: prepared, for the
+        audit log to carry out.
 
-        Raises `AlreadyExists`; `NotFound`; and `RevisionConflict` where the key's revision is another, or where `admins` is
+        It raises `AlreadyExists`; `NotFound`; and `RevisionConflict` where the key's revision is another, or where `admins` is
         not the revision after the stored one.
         """
         ...

@@ -1,10 +1,9 @@
 """API keys in DynamoDB, read anew every time: a revoked key stops at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from math import ceil
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
@@ -16,7 +15,7 @@ from llm_gateway.ports.system import Ids
 from llm_gateway.stores.changes import PreparedChange
 from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.collection import ById, DocumentItem, DynamoCollection, Kind
-from llm_gateway.stores.connection import Aws, error_code, reaching
+from llm_gateway.stores.connection import Aws, reaching
 from llm_gateway.stores.tables import bind
 
 _INDEX: Final = "by_collection"
@@ -81,13 +80,11 @@ class DynamoKeyStore(DynamoCollection[ApiKey]):
         except DoesNotExist:
             return Admins()
 
-    def save(self, key: ApiKey, *, expected_revision: int | None, admins: Admins | None = None) -> None:
-        if admins is not None:
-            self._transact(self._saving_key(key, expected_revision), self._saving_admins(admins))
-        elif expected_revision is None:
-            self.add(key)
-        else:
-            self.replace(key, expected_revision=expected_revision)
+    def saving(
+        self, key: ApiKey, *, expected_revision: int | None, admins: Admins | None = None
+    ) -> tuple[PreparedChange, ...]:
+        saving = self._saving_key(key, expected_revision)
+        return (saving,) if admins is None else (saving, self._saving_admins(admins))
 
     def _saving_key(self, key: ApiKey, expected_revision: int | None) -> PreparedChange:
         item = self._layout.new(
@@ -107,17 +104,6 @@ class DynamoKeyStore(DynamoCollection[ApiKey]):
         item = self._admins(_ADMINS, revision=admins.revision, document=to_json(Admins, admins).decode())
         return _put(item, at=admins.revision - 1 or None, refused=lambda _: _overtaken())
 
-    def _transact(self, *changes: PreparedChange) -> None:
-        """All of them or none. One whose answer was lost is sent again, and under its token done once."""
-        operations: Any = [change.operation for change in changes]
-        with reaching(_KEYS.plural):
-            try:
-                self._aws.dynamodb.transact_write_items(TransactItems=operations, ClientRequestToken=self._ids.ulid())
-            except ClientError as fault:
-                if error_code(fault) != _CANCELLED:
-                    raise
-                raise _why(fault.response["CancellationReasons"], changes) from None
-
 
 def _put(
     item: DocumentItem, *, at: int | None, refused: Callable[[Mapping[str, Any] | None], Exception]
@@ -129,13 +115,6 @@ def _put(
         return_values_on_condition_failure="ALL_OLD",
     )
     return PreparedChange(operation={"Put": request}, refused=refused)
-
-
-def _why(reasons: Sequence[Mapping[str, Any]], changes: Sequence[PreparedChange]) -> Exception:
-    for change, reason in zip(changes, reasons, strict=True):
-        if reason["Code"] == _REFUSED:
-            return change.refused(reason.get("Item"))
-    return _overtaken()
 
 
 def _overtaken() -> RevisionConflict:

@@ -192,6 +192,11 @@ class KeyShown(Revised):
         )
 
 
+def as_auditors_see(view: KeyView) -> dict[str, Any]:
+    """The key as JSON, as the audit log tells of it."""
+    return KeyShown.of(view).model_dump(mode="json")
+
+
 class KeyPage(PageOf[KeyShown]):
     """Some of the keys, the oldest first. Where keys were revoked long ago, a page may be short and have a next one."""
 
