@@ -6,7 +6,16 @@ from llm_gateway.access import Endpoint
 from llm_gateway.endpoints import ENDPOINTS
 from ulid import ULID
 
-_FOUND: Final = ("get_health", "get_openapi", "get_docs", "get_error", "list_providers", "list_keys", "get_own_key")
+_FOUND: Final = (
+    "get_health",
+    "get_openapi",
+    "get_docs",
+    "get_error",
+    "list_providers",
+    "list_keys",
+    "get_own_key",
+    "list_audit",
+)
 _WANTS_A_BODY: Final = ("create_provider", "update_provider", "run_query", "stream_query", "create_key", "update_key")
 # All others look for a resource that does not exist.
 FIRST_STATUSES: Final = {
