@@ -13,8 +13,10 @@ from llm_gateway.domain.writes import (
     Change,
     Condition,
     Contains,
+    EntryEqual,
     Equal,
     Item,
+    Lacks,
     Put,
     PutEntry,
     Remove,
@@ -69,6 +71,10 @@ def _holds(condition: Condition, item: Mapping[str, Any]) -> bool:
             return there and bool(item[path] > value)
         case Contains(path, entry):
             return there and entry in item[path]
+        case Lacks(path, entry):
+            return there and entry not in item[path]
+        case EntryEqual(path, entry, value):
+            return there and entry in item[path] and bool(item[path][entry] == value)
         case SmallerThan(path, entries):
             return there and len(item[path]) < entries
     assert_never(condition)

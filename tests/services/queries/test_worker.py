@@ -22,11 +22,7 @@ from llm_gateway.domain.faults import (
     ProviderTimeout,
 )
 from llm_gateway.domain.keys import KeySpec, Role
-<<<<<<< HEAD
 from llm_gateway.domain.providers import CircuitPolicy, Timeouts
-=======
-from llm_gateway.domain.providers import CircuitPolicy
->>>>>>> da84c54 (Cancel what was queued with a key that was revoked, and try keys and signatures through API Gateway)
 from llm_gateway.domain.queries import Query, QueryProblem, QueryStatus
 from llm_gateway.errors import DependencyUnavailable, NotDone
 from llm_gateway.ports.providers import Provider

@@ -9,7 +9,6 @@ circuit: it alone grants the trial. The others hold copies that say "closed" or 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
 from llm_gateway.domain.chat import Usage
@@ -28,6 +27,7 @@ from llm_gateway.domain.faults import (
 )
 from llm_gateway.domain.limits import NS_PER_S, WINDOW_NS, Level, Reservation, duration_ns, from_ns, in_seconds, to_ns
 from llm_gateway.domain.metrics import CallResult
+from llm_gateway.domain.passing import Reason, Refusal, longest, taking, waits
 from llm_gateway.domain.providers import ProviderConfig
 from llm_gateway.domain.shards import Share, shares_of
 from llm_gateway.domain.writes import (
@@ -83,33 +83,6 @@ class Admission:
     item: Item = field(repr=False)
 
 
-class Reason(StrEnum):
-    """Why a call may not pass."""
-
-    CIRCUIT = "circuit"
-    HOLD = "hold"
-    REQUESTS = "requests"
-    TOKENS = "tokens"
-    PLACES = "places"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """`lasts` where nothing can end it before `wait_ns` has passed, so that it need not be asked for again until then."""
-
-    reason: Reason
-    wait_ns: int
-    lasts: bool
-
-    def fault(self, call: Call) -> ProviderFault:
-        """What `call` meets: which limit, how large it is, and until when."""
-        kind, cause = _FAULTS[self.reason]
-        # Rounded up: whoever comes then is let through.
-        until = from_ns(-(-(call.now_ns + self.wait_ns) // NS_PER_S) * NS_PER_S)
-        detail = cause.format(limits=call.provider.limits, until=f"{until:%H:%M:%SZ}")
-        return kind(detail, retry_after_s=in_seconds(self.wait_ns))
-
-
 _FAULTS: Final[Mapping[Reason, tuple[type[ProviderFault], str]]] = {
     Reason.CIRCUIT: (CircuitOpen, "The provider failed too often: circuit open until {until}."),
     Reason.HOLD: (ProviderRateLimited, "The provider has asked not to be called until {until}."),
@@ -126,6 +99,15 @@ _FAULTS: Final[Mapping[Reason, tuple[type[ProviderFault], str]]] = {
         "The provider is at its limit of {limits.max_concurrent} concurrent calls until {until} at the latest.",
     ),
 }
+
+
+def fault_of(refusal: Refusal, call: Call) -> ProviderFault:
+    """What `call` meets: which limit, how large it is, and until when."""
+    kind, cause = _FAULTS[refusal.reason]
+    # Rounded up: a call that comes then is let through.
+    until = from_ns(-(-(call.now_ns + refusal.wait_ns) // NS_PER_S) * NS_PER_S)
+    detail = cause.format(limits=call.provider.limits, until=f"{until:%H:%M:%SZ}")
+    return kind(detail, retry_after_s=in_seconds(refusal.wait_ns))
 
 
 def gates_of(provider: ProviderConfig) -> tuple[Gate, ...]:
@@ -181,7 +163,7 @@ def settlement(admitted: Admission, result: CallResult, item: Item, *, now_ns: i
     )
     if gate.share.tokens:
         reserved = Reservation(amount=call.tokens, level=Level.of(admitted.item, "tokens"))
-        level, used = Level.of(item, "tokens"), _tokens_used(result, reserved=call.tokens)
+        level, used = Level.of(item, "tokens"), tokens_used(result, reserved=call.tokens)
         write += gate.share.tokens.settle("tokens", level, reserved=reserved, used=used, now_ns=now_ns)
     until_ns = held_until_ns(result, now_ns=now_ns)
     if until_ns and (number(item, "hold_until") or 0) < until_ns:
@@ -230,21 +212,14 @@ def _circuit_refusal(gate: Gate, item: Item, call: Call, *, mended: bool) -> Ref
 
 
 def _limit_refusal(gate: Gate, item: Item, call: Call) -> Refusal | None:
-    """The refusal that lasts longest: after it, the others are over too."""
     share, now_ns = gate.share, call.now_ns
     found = [Refusal(reason=Reason.HOLD, wait_ns=(number(item, "hold_until") or 0) - now_ns, lasts=True)]
-    if share.requests:
-        wait_ns = share.requests.wait_ns(Level.of(item, "requests"), now_ns=now_ns)
-        found.append(Refusal(reason=Reason.REQUESTS, wait_ns=wait_ns, lasts=False))
-    if share.tokens:
-        wait_ns = share.tokens.wait_ns(Level.of(item, "tokens"), now_ns=now_ns, amount=call.tokens)
-        found.append(Refusal(reason=Reason.TOKENS, wait_ns=wait_ns, lasts=False))
+    found += waits(share, item, tokens=call.tokens, now_ns=now_ns)
     leases = entries(item, "leases") or {}
     if share.places is not None and len(leases) - len(_expired(leases, now_ns)) >= share.places:
         wait_ns = sorted(leases.values())[-share.places] - now_ns
-        found.append(Refusal(reason=Reason.PLACES, wait_ns=wait_ns, lasts=False))
-    longest = max(found, key=lambda refusal: refusal.wait_ns)
-    return longest if longest.wait_ns > 0 else None
+        found.append(Refusal(reason=Reason.PLACES, wait_ns=wait_ns))
+    return longest(found)
 
 
 def _through_circuit(gate: Gate, item: Item, call: Call) -> Write:
@@ -255,14 +230,8 @@ def _through_circuit(gate: Gate, item: Item, call: Call) -> Write:
 
 
 def _through_limits(gate: Gate, item: Item, call: Call) -> Write:
-    share, write = gate.share, Write()
-    if share.requests:
-        write += share.requests.take("requests", Level.of(item, "requests"), now_ns=call.now_ns)
-    if share.tokens:
-        write += share.tokens.take("tokens", Level.of(item, "tokens"), now_ns=call.now_ns, amount=call.tokens)
-    if share.places is not None:
-        write += _place(entries(item, "leases"), share.places, call)
-    return write
+    write = taking(gate.share, item, tokens=call.tokens, now_ns=call.now_ns)
+    return write if gate.share.places is None else write + _place(entries(item, "leases"), gate.share.places, call)
 
 
 def _place(leases: Mapping[str, int] | None, places: int, call: Call) -> Write:
@@ -280,7 +249,7 @@ def _expired(leases: Mapping[str, int], now_ns: int) -> tuple[str, ...]:
     return tuple(entry for entry, until_ns in leases.items() if until_ns <= now_ns)
 
 
-def _tokens_used(result: CallResult, *, reserved: int) -> int:
+def tokens_used(result: CallResult, *, reserved: int) -> int:
     """What the provider says; nothing where the call did not reach it or was refused; where nobody knows, all of it."""
     if result.usage is not None:
         return result.usage.total_tokens

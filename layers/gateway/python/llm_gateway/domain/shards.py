@@ -1,4 +1,4 @@
-"""Shares of a limit: a provider's limits split over so many items that no one of them is written too often.
+"""Shares of a limit: the limits of a provider or a key, split over so many items that no one of them is written too often.
 
 A DynamoDB item takes about 1,000 writes a second. A call costs two, refused and repeated ones come on top, and bursts are short:
 so an item is planned to take 100 calls a second.
@@ -7,6 +7,7 @@ so an item is planned to take 100 calls a second.
 from dataclasses import dataclass
 from typing import Final
 
+from llm_gateway.domain.keys import KeyLimits
 from llm_gateway.domain.limits import Limit
 from llm_gateway.domain.providers import ProviderLimits
 
@@ -22,26 +23,27 @@ MOST_SHARDS: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """The part of a provider's limits that one item keeps; None is no limit."""
+    """The part of some limits that one item keeps; None is no limit."""
 
     requests: Limit | None
     tokens: Limit | None
-    places: int | None
+    places: int | None = None
 
 
-def shares_of(limits: ProviderLimits) -> tuple[Share, ...]:
-    """The shares of `limits`, whose rates, bursts and places add up to exactly those of the whole.
+def shares_of(limits: ProviderLimits | KeyLimits, *, most: int = MOST_SHARDS) -> tuple[Share, ...]:
+    """The shares of `limits`, `most` of them, whose rates, bursts and places add up to exactly those of the whole.
 
     `burst` is that of requests; that of tokens is a fifth of the limit, as they are not counted in the same unit.
     """
     requests = _limit(limits.requests_per_minute, burst=limits.burst)
     tokens = _limit(limits.tokens_per_minute)
-    shards = _shards(requests, tokens, limits.max_concurrent)
+    places = limits.max_concurrent if isinstance(limits, ProviderLimits) else None
+    shards = min(_shards(requests, tokens, places), most)
     return tuple(
         Share(
             requests=_share_of_limit(requests, shards, shard),
             tokens=_share_of_limit(tokens, shards, shard),
-            places=None if limits.max_concurrent is None else _share(limits.max_concurrent, shards, shard),
+            places=None if places is None else _share(places, shards, shard),
         )
         for shard in range(shards)
     )

@@ -6,8 +6,9 @@ Every rule that many processes share (limits, circuits) is written as such a wri
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import cast
 
-Value = int | Decimal | str | Mapping[str, int]
+Value = int | Decimal | str | Mapping[str, int] | Mapping[str, Decimal]
 Item = Mapping[str, Value]
 
 
@@ -27,7 +28,7 @@ class AtMost:
     """Holds for an absent number too."""
 
     path: str
-    value: int
+    value: int | Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,21 @@ class Contains:
 
     path: str
     entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """The map is there and has no entry of that name."""
+
+    path: str
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryEqual:
+    path: str
+    entry: str
+    value: int | Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +93,7 @@ class Remove:
 class PutEntry:
     path: str
     entry: str
-    value: int
+    value: int | Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +104,7 @@ class RemoveEntry:
     entry: str
 
 
-Condition = Absent | Equal | AtMost | Above | Contains | SmallerThan
+Condition = Absent | Equal | AtMost | Above | Contains | Lacks | EntryEqual | SmallerThan
 Change = Put | Add | Remove | PutEntry | RemoveEntry
 
 
@@ -114,6 +130,19 @@ def text(item: Item, path: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def entries(item: Item, path: str) -> Mapping[str, int] | None:
+def amount(item: Item, path: str) -> Decimal:
+    """The number at `path`, whole or not; zero where there is none."""
     value = item.get(path)
-    return value if isinstance(value, Mapping) else None
+    return Decimal(value) if isinstance(value, int | Decimal) else Decimal(0)
+
+
+def entries(item: Item, path: str) -> Mapping[str, int] | None:
+    """The map of whole numbers at `path`, or None where there is none."""
+    value = item.get(path)
+    return cast("Mapping[str, int]", value) if isinstance(value, Mapping) else None
+
+
+def amounts(item: Item, path: str) -> Mapping[str, Decimal] | None:
+    """The map of numbers at `path`, or None where there is none."""
+    value = item.get(path)
+    return {name: Decimal(entry) for name, entry in value.items()} if isinstance(value, Mapping) else None

@@ -11,10 +11,8 @@ A write that lets a call pass may be sent again when its answer is lost, and the
 """
 
 import logging
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Final
 
 from llm_gateway.domain.circuits import (
@@ -33,10 +31,9 @@ from llm_gateway.domain.gates import (
     Admission,
     Call,
     Gate,
-    Reason,
-    Refusal,
     admission,
     check_size,
+    fault_of,
     gates_of,
     has_admitted,
     held_until_ns,
@@ -46,19 +43,18 @@ from llm_gateway.domain.gates import (
     withdrawal,
 )
 from llm_gateway.domain.health import GateState, state_of
-from llm_gateway.domain.limits import NS_PER_S, duration_ns, to_ns
+from llm_gateway.domain.limits import duration_ns, to_ns
 from llm_gateway.domain.metrics import CallResult, counting, minutes_of_window
+from llm_gateway.domain.passing import Refusal
 from llm_gateway.domain.providers import ProviderConfig
 from llm_gateway.domain.writes import Item, Write
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.system import Clock, Ids
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.items import DynamoItems, Items
+from llm_gateway.stores.sights import Sights, View
 
 TRIES: Final = 8
-TRUSTED_NS: Final = NS_PER_S
-"""For how long an item is taken to be as it was last seen, where a call takes nothing that would have to be counted."""
-
 _CALL_ID_LENGTH: Final = 12  # 60 random bits of a ULID: enough among the calls that run at once, and short to keep.
 
 _log = logging.getLogger(__name__)
@@ -69,60 +65,12 @@ def dynamo_provider_gates(*, aws: Aws, table: str, clock: Clock, ids: Ids) -> "S
     return StoredProviderGates(items=items, clock=clock, ids=ids)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _View:
-    """The items of a gate as one `admit` knows them; `fresh` are the scopes that it has read or met itself, `recent` those that
-    another has a moment ago."""
-
-    gates: tuple[Gate, ...]
-    items: dict[str, Item]
-    recent: frozenset[str]
-    fresh: set[str] = field(default_factory=set)
-
-    def choose(self, call: Call) -> tuple[Gate, Write] | Refusal | None:
-        """Through which gate to let `call` pass, or why it may not; None where that takes a look at the items first."""
-        plans = self._plans(call)
-        passable = [(gate, plan) for gate, plan in plans if isinstance(plan, Write)]
-        refused = [(gate, plan) for gate, plan in plans if isinstance(plan, Refusal)]
-        if not passable:
-            known = all(refusal.lasts or gate.scope in self.fresh for gate, refusal in refused)
-            return _soonest([refusal for _, refusal in refused]) if known else None
-        gate, write = passable[zlib.crc32(call.id.encode()) % len(passable)]
-        # With nothing to take no condition would be checked; and once one shard has refused, guessing at others is slow.
-        checked = write.changes or gate.scope in self.recent
-        must_look = gate.scope not in self.fresh and (not checked or self.fresh)
-        return None if must_look else (gate, write)
-
-    def learn(self, items: Mapping[str, Item]) -> None:
-        self.items.update(items)
-        self.fresh.update(items)
-
-    def _plans(self, call: Call) -> list[tuple[Gate, Write | Refusal]]:
-        """What the gates would do with `call`. While the circuit is not closed, its home alone is asked."""
-        home = self.gates[0].scope
-        closed = Circuit.of(self.items[home]).retry_at_ns is None
-        asked = self.gates if closed else self.gates[:1]
-        mended = closed and home in self.fresh
-        return [(gate, admission(gate, self.items[gate.scope], call, mended=mended)) for gate in asked]
-
-
-@dataclass(frozen=True, slots=True)
-class _Sight:
-    """An item as it was at a time."""
-
-    item: Item
-    at_ns: int
-
-
-_NEVER: Final = _Sight(UNSEEN, 0)
-
-
 class StoredProviderGates:
     def __init__(self, *, items: Items, clock: Clock, ids: Ids) -> None:
         self._items = items
         self._clock = clock
         self._ids = ids
-        self._seen: dict[str, _Sight] = {}
+        self._sights = Sights(clock=clock, unseen=UNSEEN)
         self._beside = ThreadPoolExecutor(max_workers=32, thread_name_prefix="metrics")
 
     def admit(self, provider: ProviderConfig, *, tokens: int, timeout_s: float) -> Admission:
@@ -135,11 +83,11 @@ class StoredProviderGates:
             until_ns=now_ns + duration_ns(timeout_s),
         )
         check_size(gates, call)
-        view = self._view(gates, now_ns=now_ns)
+        view = self._sights.view([gate.scope for gate in gates], now_ns=now_ns)
         for _ in range(TRIES):
-            choice = view.choose(call)
+            choice = view.choose(_plans(gates, view, call), request_id=call.id)
             if isinstance(choice, Refusal):
-                raise choice.fault(call)
+                raise fault_of(choice, call)
             if choice is None:
                 self._learn(view, self._items.read([gate.scope for gate in gates]))
                 continue
@@ -183,21 +131,9 @@ class StoredProviderGates:
         items = self._items.read([*(gate.scope for gate in gates), *counters])
         return state_of(gates, items, [items[scope] for scope in counters], now_ns=now_ns)
 
-    def _view(self, gates: tuple[Gate, ...], *, now_ns: int) -> _View:
-        sights = {gate.scope: self._seen.get(gate.scope, _NEVER) for gate in gates}
-        return _View(
-            gates=gates,
-            items={scope: sight.item for scope, sight in sights.items()},
-            recent=frozenset(scope for scope, sight in sights.items() if now_ns - sight.at_ns < TRUSTED_NS),
-        )
-
-    def _learn(self, view: _View, items: Mapping[str, Item]) -> None:
+    def _learn(self, view: View, items: Mapping[str, Item]) -> None:
         view.learn(items)
-        self._remember(items)
-
-    def _remember(self, items: Mapping[str, Item]) -> None:
-        at_ns = to_ns(self._clock.now())
-        self._seen.update((scope, _Sight(item, at_ns)) for scope, item in items.items())
+        self._sights.remember(items)
 
     def _carry_out(self, admission: Admission, plan: Callable[[Item], Write]) -> tuple[Item, Item]:
         """Writes to the call's gate what `plan` says for its item, if anything; the item right before and right after."""
@@ -219,7 +155,7 @@ class StoredProviderGates:
             if freeing.changes:
                 self._items.write(scope, freeing)
             raise
-        self._remember({scope: outcome.item})
+        self._sights.remember({scope: outcome.item})
         return met, outcome.item
 
     def _pass_on(
@@ -233,7 +169,7 @@ class StoredProviderGates:
         # What failed has just seen the item; what succeeded may know an old one, and the circuit of then.
         if verdict is Verdict.FAILURE and Circuit.of(item).trips(call.provider.circuit, tally):
             opened = self._items.write(home.scope, opening(policy=call.provider.circuit, now_ns=now_ns)).item
-            self._remember({home.scope: opened})
+            self._sights.remember({home.scope: opened})
             retry_at_ns = Circuit.of(opened).retry_at_ns
             if retry_at_ns is not None:
                 self._tell(copies, opening_copy(retry_at_ns))
@@ -252,7 +188,7 @@ class StoredProviderGates:
 
     def _tell(self, gates: Sequence[Gate], write: Write) -> None:
         for gate in gates:
-            self._remember({gate.scope: self._items.write(gate.scope, write).item})
+            self._sights.remember({gate.scope: self._items.write(gate.scope, write).item})
 
     def _count(self, admission: Admission, result: CallResult, *, now_ns: int) -> Item:
         """Counts a call into its minute; the minute's counters right after, nothing where that failed."""
@@ -267,15 +203,18 @@ class StoredProviderGates:
             return {}
 
 
+def _plans(gates: Sequence[Gate], view: View, call: Call) -> list[tuple[Gate, Write | Refusal]]:
+    """What the gates would do with `call`. While the circuit is not closed, its home alone is asked."""
+    home = gates[0].scope
+    closed = Circuit.of(view.items[home]).retry_at_ns is None
+    asked = gates if closed else gates[:1]
+    mended = closed and home in view.fresh
+    return [(gate, admission(gate, view.items[gate.scope], call, mended=mended)) for gate in asked]
+
+
 def _too_contended(call: Call) -> DependencyUnavailable:
     detail = f"The limits of provider {call.provider.id!r} are too contended right now."
     return DependencyUnavailable(detail, retry_after_s=1)
-
-
-def _soonest(refusals: Sequence[Refusal]) -> Refusal:
-    """Of several gates' refusals, the first that will be over; a copy of the circuit has no say in that."""
-    limits = [refusal for refusal in refusals if refusal.reason is not Reason.CIRCUIT]
-    return min(limits or refusals, key=lambda refusal: refusal.wait_ns)
 
 
 def _counters(gate: Gate, minute: int) -> str:

@@ -18,8 +18,10 @@ from llm_gateway.domain.writes import (
     Change,
     Condition,
     Contains,
+    EntryEqual,
     Equal,
     Item,
+    Lacks,
     Put,
     PutEntry,
     Remove,
@@ -149,6 +151,11 @@ def _condition(condition: Condition, used: _Placeholders) -> str:
             return f"{used.name(path)} > {used.value(value)}"
         case Contains(path, entry):
             return f"attribute_exists({used.name(path, entry)})"
+        case Lacks(path, entry):
+            # DynamoDB needs no first half; moto fails without it.
+            return f"attribute_exists({used.name(path)}) AND attribute_not_exists({used.name(path, entry)})"
+        case EntryEqual(path, entry, value):
+            return f"{used.name(path, entry)} = {used.value(value)}"
         case SmallerThan(path, entries):
             # DynamoDB needs no first half; moto fails without it.
             return f"attribute_exists({used.name(path)}) AND size({used.name(path)}) < {used.value(entries)}"
