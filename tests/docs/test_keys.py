@@ -11,7 +11,7 @@ from pathlib import Path
 import llm_gateway_client
 import pytest
 from llm_gateway.domain.failed_attempts import FAILURES
-from llm_gateway.domain.keys import KeySpec, Role
+from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.keys import main
 
 from tests.adapters.answering import AnsweringProviders
@@ -69,7 +69,7 @@ def test_the_page_runs_from_top_to_bottom(gateway: FakeGateway) -> None:
 
 def test_the_command_line_runs(gateway: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
     (console,) = blocks("console")
-    gateway.keys.create(KeySpec(name="another", role=Role.ADMIN))
+    gateway.new_key(Role.ADMIN, name="another")
     for line in console.splitlines():
         words = shlex.split(line.removeprefix("$ "))
         assert words[:3] == ["python", "-m", "llm_gateway.entrypoints.keys"]

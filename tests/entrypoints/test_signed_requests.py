@@ -16,6 +16,7 @@ from llm_gateway.services.keys.administration import Issued
 from llm_gateway_client.signing import SignatureAuth
 from starlette.testclient import TestClient
 
+from tests.adapters.authors import BY
 from tests.adapters.gateway import FakeGateway
 from tests.adapters.signing import params, signed
 from tests.entrypoints.access import GUARDED, cells_of, path_of
@@ -32,7 +33,8 @@ def issued(api: Api) -> Issued:
 
 
 def new(gateway: FakeGateway, **said: Any) -> Issued:
-    return gateway.keys.create(KeySpec(**{"name": "Signs", "role": Role.ADMIN, "require_signature": True, **said}))
+    said = {"name": "Signs", "role": Role.ADMIN, "require_signature": True, **said}
+    return gateway.key_changes.create(KeySpec(**said), by=BY)
 
 
 def made(

@@ -56,7 +56,7 @@ class Line:
             client.meta.events.register("after-call", self._end)
 
     def _begin(self, params: dict[str, Any], model: Any, **_: object) -> None:
-        table = params.get("TableName") or next(iter(params["RequestItems"]))
+        table = params.get("TableName") or next(iter(params.get("RequestItems", ["several"])))
         self._begun[threading.get_ident()] = (model.name, table.rpartition("-")[2], time.monotonic())
         time.sleep(ROUND_TRIP_S)
 
@@ -278,7 +278,7 @@ def test_a_worker_leaves_the_cache_alone_where_it_is_not_wanted(deployment: Depl
 
 def test_a_signed_query_takes_one_round_more(warm: Callable[..., Measured], deployment: Deployment) -> None:
     spec = KeySpec(name="signs", role=Role.CALLER, require_signature=True)
-    issued = deployment.gateway.keys.create(spec)
+    issued = deployment.gateway.key_changes.create(spec, by=BY)
     auth = SignatureAuth(issued.key.id, issued.signing_secret)
     # Its first use is noted, after the answer.
     assert [len(warm(auth=auth).after) for _ in range(2)] == [2, 1]

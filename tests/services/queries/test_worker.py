@@ -30,6 +30,7 @@ from llm_gateway.ports.queries import Delivery
 from llm_gateway.ports.system import Cancelled, never
 from llm_gateway.services.queries.lease import keep_lease
 
+from tests.adapters.authors import BY
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import QueryEngine
 from tests.adapters.query_queue import Held, Sent
@@ -764,7 +765,7 @@ def test_a_complete_answer_that_cannot_be_used_is_not_paid_for_twice(engine: Que
 
 def of_key(engine: QueryEngine, **said: Any) -> tuple[Query, str]:
     """A query that was accepted from the holder of a key, and the key's id."""
-    key = engine.gateway.keys.create(KeySpec(**{"name": "A key", "role": Role.CALLER, **said})).key
+    key = engine.gateway.key_changes.create(KeySpec(**{"name": "A key", "role": Role.CALLER, **said}), by=BY).key
     query = engine.accept(engine.asked(question(mode="async", timeout_s=300), caller=key.caller()))
     engine.queue.sent.clear()
     return query, key.id
@@ -772,7 +773,7 @@ def of_key(engine: QueryEngine, **said: Any) -> tuple[Query, str]:
 
 def test_what_was_queued_with_a_key_that_is_revoked_is_cancelled(engine: QueryEngine) -> None:
     query, key_id = of_key(engine)
-    engine.gateway.keys.revoke(key_id, expected=None)
+    engine.gateway.key_changes.revoke(key_id, expected=None, by=BY)
     assert process(engine, query)
     assert stored(engine, query).status is QueryStatus.CANCELLED
     assert process(engine, query), "a message that comes again finds it cancelled"
