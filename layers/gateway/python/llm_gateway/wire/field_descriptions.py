@@ -164,14 +164,20 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "latency_ms": "How long the calls took.",
         "input_tokens": "Tokens sent.",
         "output_tokens": "Tokens received.",
-        "cost_usd": "The sum of the known costs, a decimal text in US dollars.",
+        "cost_usd": "The sum of the known costs, a decimal text in US dollars; null where none is known.",
+        "unpriced_requests": "Calls whose cost nobody knows.",
     },
     "LatencyQuantiles": {
         "p50": "Half of the calls took at most so many milliseconds.",
         "p95": "95 % of the calls took at most so many milliseconds.",
         "p99": "99 % of the calls took at most so many milliseconds.",
     },
-    "ProviderError": {"code": "The error's code.", "at": "When it happened."},
+    "ProviderError": {
+        "code": "The error's code.",
+        "at": "When it happened.",
+        "detail": "What went wrong, with what the provider's own error says.",
+        "upstream_status": "The HTTP status that the provider answered with, where it did.",
+    },
     "RemainingLimits": {
         "requests_remaining": "Requests that may be sent at once now; null: no limit.",
         "tokens_remaining": "Tokens that may be sent at once now; null: no limit.",
@@ -185,7 +191,14 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "priority": "Which async queries come first.",
         "timeout_s": "Seconds that the query may take: sync 1 to 28, by default 25; async 1 to 840, by default 300.",
     },
-    "StreamRequest": {**_ASKING, "timeout_s": "Seconds that the query may take: 1 to 840, by default 300."},
+    "StreamRequest": {
+        **_ASKING,
+        "timeout_s": "Seconds that the query may take: 1 to 840, by default 300.",
+        "on_disconnect": (
+            "What becomes of the answer where the client leaves: `cancel` (the default) stops it, `finish` writes it to its end "
+            "and stores it, so that the stream can be resumed."
+        ),
+    },
     "System": {"text": "The instructions."},
     "QueryParameters": {
         "temperature": "How freely the model chooses its words. Null: the provider's own default.",
@@ -265,6 +278,8 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "model": "The model that was asked.",
         "outcome": "What came of it.",
         "error_code": "Why it failed or was skipped; null where it did not.",
+        "detail": "What went wrong, with what the provider's own error says; null where nothing did.",
+        "upstream_status": "The HTTP status that the provider answered with, where it failed so.",
         "latency_ms": "How long it took.",
         "cost_usd": "What it cost; null where the price is not known.",
     },
@@ -314,6 +329,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "errors": "Each field that is wrong.",
         "query_id": "The query that failed.",
         "provider": "The provider that failed.",
+        "provider_message": "What the provider's own error says; of several candidates the last one's.",
         "attempts": "What was tried, as in an answer.",
     },
     "FieldProblem": {

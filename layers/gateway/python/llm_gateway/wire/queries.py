@@ -175,7 +175,7 @@ class QueryBody(QueryBase):
 
 
 class StreamBody(QueryBase):
-    """A query whose answer is read as it is written. `on_disconnect` says what becomes of it where its client leaves."""
+    """A query whose answer is read as it is written."""
 
     elsewhere = {**_OPENAIS, "stream": "leave it out, this route always streams"}
 
