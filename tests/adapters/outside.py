@@ -6,6 +6,7 @@ from functools import cached_property
 
 from llm_gateway.ports.providers import Prices, ProviderGates, Providers, TokenCounter
 from llm_gateway.ports.system import Clock
+from llm_gateway.stores.accounts import StoredKeyAccounts
 from llm_gateway.stores.connection import Aws
 
 from tests.adapters.answer_cache import InMemoryAnswerCache
@@ -20,6 +21,7 @@ from tests.adapters.gates import in_memory_gates
 from tests.adapters.idempotency_store import InMemoryIdempotencyStore
 from tests.adapters.ids import FakeIds
 from tests.adapters.journal import RecordingJournal
+from tests.adapters.key_accounts import RecordingBudgetEvents, in_memory_accounts
 from tests.adapters.key_store import InMemoryKeyStore
 from tests.adapters.key_uses import InMemoryKeyUses
 from tests.adapters.nonce_store import InMemoryNonceStore
@@ -71,6 +73,14 @@ class FakeOutside:
     @cached_property
     def gates(self) -> ProviderGates:
         return in_memory_gates(self.clock, self.ids)
+
+    @cached_property
+    def key_accounts(self) -> StoredKeyAccounts:
+        return in_memory_accounts(self.clock, self.budget_events)
+
+    @cached_property
+    def budget_events(self) -> RecordingBudgetEvents:
+        return RecordingBudgetEvents()
 
     @cached_property
     def audit_log(self) -> InMemoryAuditLog:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from llm_gateway.services.queries.booking import Booking
     from llm_gateway.services.queries.cache import Caching
     from llm_gateway.services.queries.calls import Calls
+    from llm_gateway.services.queries.charge import Charges
     from llm_gateway.services.queries.closing import Closing
     from llm_gateway.services.queries.dispatch import Dispatcher
     from llm_gateway.services.queries.planning import Planner
@@ -93,6 +94,7 @@ class Gateway:
             clock=outside.clock,
             ids=outside.ids,
             draw=outside.draw,
+            accounts=outside.key_accounts,
         )
 
     @cached_property
@@ -165,6 +167,7 @@ class Gateway:
             store=self.outside.query_store,
             queue=self.outside.queue,
             planner=self.planner,
+            charges=self.charges,
             booking=self.booking,
             dispatcher=self.dispatcher,
             states=self.states,
@@ -192,6 +195,7 @@ class Gateway:
             keys=self.outside.key_store,
             queue=self.outside.queue,
             planner=self.planner,
+            charges=self.charges,
             caching=self.caching,
             dispatcher=self.dispatcher,
             states=self.states,
@@ -223,7 +227,14 @@ class Gateway:
             claims=self.claims,
             journal=self.outside.journal,
             clock=self.outside.clock,
+            accounts=lambda: self.outside.key_accounts,
         )
+
+    @cached_property
+    def charges(self) -> "Charges":
+        from llm_gateway.services.queries.charge import Charges
+
+        return Charges(accounts=lambda: self.outside.key_accounts, clock=self.outside.clock)
 
     @cached_property
     def claims(self) -> "Claims":
@@ -257,6 +268,8 @@ class Gateway:
         return Planner(
             providers=outside.provider_store,
             counter=outside.counter,
+            prices=outside.prices,
+            clock=outside.clock,
             draw=outside.draw,
             private_addresses_allowed=self.settings.allow_private_addresses,
         )

@@ -5,6 +5,7 @@
     ├── Unauthenticated                  401
     │   ├── SignatureInvalid  SignatureExpired  SignatureReplayed
     ├── Forbidden                        403
+    │   ├── ModelNotAllowed
     ├── NotFound                         404
     │   ├── RouteNotFound  ErrorPageNotFound  ProviderNotFound  QueryNotFound  KeyNotFound
     ├── MethodNotAllowed                 405
@@ -119,6 +120,10 @@ class SignatureReplayed(Unauthenticated):
 
 class Forbidden(GatewayError):
     status, code, title = 403, "forbidden", "Not allowed"
+
+
+class ModelNotAllowed(Forbidden):
+    code, title = "model_not_allowed", "The key may not ask for that"
 
 
 class NotFound(GatewayError):

@@ -10,7 +10,15 @@ from llm_gateway.settings import Settings
 if TYPE_CHECKING:
     from llm_gateway.domain.routing import Draw
     from llm_gateway.ports.audit import AuditArchive, AuditLog, DenialCounters
-    from llm_gateway.ports.keys import FailedAttempts, KeyStore, KeyUses, NonceStore, Pepper
+    from llm_gateway.ports.keys import (
+        BudgetEvents,
+        FailedAttempts,
+        KeyStore,
+        KeyUses,
+        NonceStore,
+        Pepper,
+        QueryAccounts,
+    )
     from llm_gateway.ports.providers import (
         CredentialStore,
         Prices,
@@ -100,6 +108,20 @@ class Outside:
         from llm_gateway.stores.key_uses import dynamo_key_uses
 
         return dynamo_key_uses(aws=self.aws, table=self.settings.limits_table)
+
+    @cached_property
+    def key_accounts(self) -> "QueryAccounts":
+        from llm_gateway.stores.accounts import dynamo_key_accounts
+
+        return dynamo_key_accounts(
+            aws=self.aws, table=self.settings.limits_table, clock=self.clock, events=self.budget_events
+        )
+
+    @cached_property
+    def budget_events(self) -> "BudgetEvents":
+        from llm_gateway.stores.budget_events import EventBridgeBudgetEvents
+
+        return EventBridgeBudgetEvents(aws=self.aws, bus=self.settings.event_bus)
 
     @cached_property
     def failed_attempts(self) -> "FailedAttempts":

@@ -32,6 +32,7 @@ class Settings:
     queue_url: str
     high_queue_url: str
     dead_letters_url: str
+    event_bus: str
     pepper_secret_id: str
     credentials_prefix: str
     kms_key_id: str | None
@@ -58,6 +59,7 @@ class Settings:
             queue_url=environment.get("QUEUE_URL", ""),
             high_queue_url=environment.get("HIGH_QUEUE_URL", ""),
             dead_letters_url=environment.get("DEAD_LETTERS_URL", ""),
+            event_bus=environment.get("EVENT_BUS", ""),
             pepper_secret_id=environment.get("PEPPER_SECRET_ID", ""),
             credentials_prefix=environment.get("CREDENTIALS_PREFIX", ""),
             kms_key_id=environment.get("KMS_KEY_ID") or None,

@@ -1,7 +1,9 @@
 """Money: what a call costs, exactly, in US dollars."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
+from functools import reduce
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
 
 _TOKENS_PER_MTOK = 1_000_000
 # Far more digits than prices times tokens have: nothing is ever rounded.
-_EXACT = Context(prec=60)
+EXACT = Context(prec=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ def overridden(model: "ModelConfig", *, published: Rates | None, ratios: CacheRa
     output_price = model.output_usd_per_mtok if published is None else _own(model.output_usd_per_mtok, published.output)
     if input_price is None or output_price is None:
         return None
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         # Multiplied before divided: a published price comes out as it went in, whatever its ratio looks like in decimals.
         base, known = (published.input, published) if published and published.input else (Decimal(1), ratios)
         cache_write = _own(model.cache_write_usd_per_mtok, input_price * known.cache_write / base)
@@ -69,7 +71,7 @@ def cost_usd(usage: "Usage", rates: Rates) -> Decimal:
     """What `usage` costs: every input token once, as plain, read from a cache, or written to one; reasoning as output."""
     short_writes = usage.cache_write_tokens - usage.cache_write_1h_tokens
     plain = max(0, usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens)
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         return (
             plain * rates.input
             + usage.cached_input_tokens * rates.cached_input
@@ -77,6 +79,11 @@ def cost_usd(usage: "Usage", rates: Rates) -> Decimal:
             + usage.cache_write_1h_tokens * rates.cache_write_1h
             + usage.output_tokens * rates.output
         ) / _TOKENS_PER_MTOK
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Their sum, exactly."""
+    return reduce(EXACT.add, amounts, Decimal(0))
 
 
 def usd(amount: Decimal) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from llm_gateway.domain.chat import (
     FinishReason,
@@ -21,6 +21,10 @@ from llm_gateway.domain.chat import (
 )
 from llm_gateway.domain.query_status import QueryStatus as QueryStatus
 from llm_gateway.errors import DeadlineExceeded, GatewayError
+
+if TYPE_CHECKING:
+    from llm_gateway.domain.accounts import Taken
+    from llm_gateway.domain.terms import Terms
 
 Mode = Literal["sync", "async", "stream"]
 
@@ -69,6 +73,14 @@ class QueryRequest:
     def writes_cache(self) -> bool:
         """Whether the answer is kept for others."""
         return self.cache == "refresh" or self.reads_cache
+
+
+_SPARE: Final = timedelta(seconds=30)
+
+
+def lifetime(request: QueryRequest) -> timedelta:
+    """How long something may be held for the request: after that, the process that works on it must be dead."""
+    return timedelta(seconds=request.timeout_s) + _SPARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +211,8 @@ class QuerySummary:
     `attempts` counts the workers that took it up, `started_at` is when the last of them did, and `lease` is there while one
     holds it. An asynchronous one has to end by `due_at`, and `fault` is what its last try met, while it may be tried again.
     `cache_keys` and `idempotency_scope` say where else something made from the query is kept: an erasure goes
-    there too. `logs_bodies` is whether its words go to the log, where whoever ends it has them.
+    there too. `logs_bodies` is whether its words go to the log, where whoever ends it has them. `terms` and `taken` are of a
+    query that a worker answers: those of its key when it was accepted, and what it then took of the key's limits and budget.
     """
 
     id: str
@@ -219,6 +232,8 @@ class QuerySummary:
     cache_keys: frozenset[str] = frozenset()
     idempotency_scope: str | None = None
     logs_bodies: bool = False
+    terms: "Terms | None" = None
+    taken: "Taken | None" = None
 
     def is_overdue(self, now: datetime) -> bool:
         """Whether the query's time is up, so that it is not tried any more."""

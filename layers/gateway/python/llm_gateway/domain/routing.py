@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from llm_gateway.domain.call_prices import CallPrice
 from llm_gateway.domain.capabilities import capabilities_of
 from llm_gateway.domain.chat import ChatRequest, OutputFormat
 from llm_gateway.domain.faults import told
@@ -53,7 +54,8 @@ class Candidate:
 class Step:
     """A candidate, what it would be asked, and the form its answer must have.
 
-    `tokens` are to be reserved under its limit. One that `streams` answers in pieces, the others whole.
+    `tokens` are to be reserved under its limit, `key_tokens` under that of the key that asks. `price` is there under a budget,
+    where it is known. One that `streams` answers in pieces, the others whole.
     """
 
     candidate: Candidate
@@ -61,6 +63,8 @@ class Step:
     output: OutputFormat
     tokens: int
     streams: bool = False
+    key_tokens: int = 0
+    price: CallPrice | None = None
 
 
 Plan = tuple[Step | Attempt, ...]

@@ -49,6 +49,7 @@ class _Asking:
             idempotency=self.idempotency,
             cancelled=never if query.on_disconnect == "finish" else state.left.is_set,
             tell_id=partial(setattr, state, "query_id"),
+            tell_room=partial(setattr, state, "room"),
         )
 
 

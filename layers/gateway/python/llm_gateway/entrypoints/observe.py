@@ -1,5 +1,6 @@
 """What a request leaves behind: an id, and one structured log line without a word of its content."""
 
+import math
 import time
 import traceback
 from functools import cache
@@ -15,6 +16,8 @@ from llm_gateway.entrypoints.request_state import PLACE, RequestState
 if TYPE_CHECKING:
     from starlette.routing import Route
 
+    from llm_gateway.domain.accounts import Room
+
 
 @cache
 def logger() -> Logger:
@@ -26,6 +29,15 @@ def log_unexpected(error: BaseException) -> None:
     frames = traceback.extract_tb(error.__traceback__)
     where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     logger().error("unexpected_error", extra={"error_type": type(error).__qualname__, "where": where})
+
+
+def _told_of(room: "Room") -> dict[str, str]:
+    """The limit of requests as a caller reads it; seconds are from now, rounded up."""
+    return {
+        "RateLimit-Limit": str(room.limit),
+        "RateLimit-Remaining": str(room.remaining),
+        "RateLimit-Reset": str(math.ceil(room.reset_s)),
+    }
 
 
 class Observed:
@@ -52,6 +64,8 @@ class Observed:
                 # What is answered is for one caller, and may be another in a moment.
                 headers.setdefault("Cache-Control", "no-store")
                 headers["X-Content-Type-Options"] = "nosniff"
+                if state.room:
+                    headers.update(_told_of(state.room))
             await send(message)
 
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from llm_gateway.domain.accounts import Room
     from llm_gateway.domain.keys import Caller
 
 PLACE: Final = "llm_gateway.request"
@@ -15,7 +16,8 @@ PLACE: Final = "llm_gateway.request"
 @dataclass(slots=True, kw_only=True)
 class RequestState:
     """`received_s` is a time of the monotonic clock, `left` is set once the client is gone, `caller` is None until a key was
-    checked, `query_id` is the query that the request made or reads, and `error_code` that of the problem that it met."""
+    checked, `query_id` is the query that the request made or reads, `error_code` that of the problem that it met, and `room` what
+    the limit of the caller's key leaves."""
 
     request_id: str
     received_s: float
@@ -23,6 +25,7 @@ class RequestState:
     caller: "Caller | None" = None
     query_id: str | None = None
     error_code: str | None = None
+    room: "Room | None" = None
 
 
 def state_of(request: "Request") -> RequestState:

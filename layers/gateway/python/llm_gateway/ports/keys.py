@@ -11,8 +11,11 @@ from llm_gateway.ports.collections import Collection
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from decimal import Decimal
 
+    from llm_gateway.domain.accounts import Account, Need, Taken, Taking, Use
     from llm_gateway.domain.admins import Admins
+    from llm_gateway.domain.budget_news import BudgetReached
     from llm_gateway.domain.keys import BudgetState
     from llm_gateway.ports.audit import Change
 
@@ -71,4 +74,33 @@ class FailedAttempts(Protocol):
 class KeyAccounts(Protocol):
     def state(self, key: ApiKey) -> BudgetState | None:
         """Where the key's budget stands now; None for a key without one. Raises `DependencyUnavailable`."""
+        ...
+
+
+class QueryAccounts(KeyAccounts, Protocol):
+    """What keys' queries take of their limits and budgets, shared by every process."""
+
+    def take(self, account: Account, need: Need) -> Taking:
+        """Takes all that a query needs, or nothing. One conditional write where the account is as this process last saw it.
+
+        Raises `DependencyUnavailable`: nobody passes a limit that cannot be looked at.
+        """
+        ...
+
+    def extend(self, taken: Taken, *, by: Decimal, until_ns: int) -> Taking:
+        """Reserves `by` more for a query that has a hold, and keeps it until then. Raises `DependencyUnavailable`."""
+        ...
+
+    def note(self, taken: Taken, *, usd: Decimal) -> None:
+        """Notes what a query has cost that is still to be answered; its reservation stays. Never raises."""
+        ...
+
+    def settle(self, taken: Taken, use: Use) -> None:
+        """Puts what was used in the place of what was taken. Never raises: what cannot be settled frees itself at its end."""
+        ...
+
+
+class BudgetEvents(Protocol):
+    def reached(self, news: BudgetReached) -> None:
+        """Tells whoever watches budgets. Never raises, and takes a few seconds at most."""
         ...

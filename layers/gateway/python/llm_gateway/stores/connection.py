@@ -82,6 +82,11 @@ class Aws:
     def sqs(self) -> "SQSClient":
         return cast("SQSClient", self._client("sqs"))
 
+    @property
+    def events(self) -> Any:
+        """EventBridge. It has no types of its own: one call is all that is asked of it."""
+        return self._client("events")
+
     def _client(self, service: str, config: Config = _CONFIG) -> BaseClient:
         if (service, config) not in self._clients:
             # A session must not make two clients at once.

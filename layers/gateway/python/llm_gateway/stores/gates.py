@@ -70,7 +70,7 @@ class StoredProviderGates:
         self._items = items
         self._clock = clock
         self._ids = ids
-        self._sights = Sights(clock=clock, unseen=UNSEEN)
+        self._sights = Sights(clock)
         self._beside = ThreadPoolExecutor(max_workers=32, thread_name_prefix="metrics")
 
     def admit(self, provider: ProviderConfig, *, tokens: int, timeout_s: float) -> Admission:
@@ -83,7 +83,7 @@ class StoredProviderGates:
             until_ns=now_ns + duration_ns(timeout_s),
         )
         check_size(gates, call)
-        view = self._sights.view([gate.scope for gate in gates], now_ns=now_ns)
+        view = self._sights.view([gate.scope for gate in gates], now_ns=now_ns, unseen=UNSEEN)
         for _ in range(TRIES):
             choice = view.choose(_plans(gates, view, call), request_id=call.id)
             if isinstance(choice, Refusal):

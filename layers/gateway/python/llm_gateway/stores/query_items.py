@@ -2,7 +2,7 @@
 
 import math
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pynamodb.attributes import (
     Attribute,
@@ -20,6 +20,10 @@ from llm_gateway.domain.queries import Lease, Mode, Query, QueryProblem, QuerySt
 from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.documents import Kept
 from llm_gateway.stores.tables import Item, MillisecondsAttribute
+
+if TYPE_CHECKING:
+    from llm_gateway.domain.accounts import Taken
+    from llm_gateway.domain.terms import Terms
 
 
 class QueryItem(Item):
@@ -46,6 +50,8 @@ class QueryItem(Item):
     cache_keys = UnicodeSetAttribute(null=True)
     idempotency_scope = UnicodeAttribute(null=True)
     logs_bodies = BooleanAttribute(null=True)
+    terms = UnicodeAttribute(null=True)
+    taken = UnicodeAttribute(null=True)
     request = BinaryAttribute(legacy_encoding=False, null=True)
     request_key = UnicodeAttribute(null=True)
     answer = BinaryAttribute(legacy_encoding=False, null=True)
@@ -94,6 +100,7 @@ def first_state(query: Query) -> dict[str, Any]:
         "cache_keys": set(query.cache_keys) or None,
         "idempotency_scope": query.idempotency_scope,
         "logs_bodies": query.logs_bodies or None,
+        **_account(query),
     }
 
 
@@ -177,8 +184,42 @@ def summary_of(item: QueryItem, *, now: datetime) -> QuerySummary | None:
         cache_keys=frozenset(item.cache_keys or ()),
         idempotency_scope=item.idempotency_scope,
         logs_bodies=bool(item.logs_bodies),
+        terms=_terms_of(item),
+        taken=_taken_of(item),
     )
     return as_told(summary, now=now)
+
+
+# Imported where there is something to read: most queries are asked with a key that has neither limits nor a budget.
+
+
+def _account(query: Query) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    if query.terms is not None:
+        from llm_gateway.domain.terms import Terms
+
+        kept["terms"] = to_json(Terms, query.terms).decode()
+    if query.taken is not None:
+        from llm_gateway.domain.accounts import Taken
+
+        kept["taken"] = to_json(Taken, query.taken).decode()
+    return kept
+
+
+def _terms_of(item: QueryItem) -> "Terms | None":
+    if not item.terms:
+        return None
+    from llm_gateway.domain.terms import Terms
+
+    return from_json(Terms, item.terms)
+
+
+def _taken_of(item: QueryItem) -> "Taken | None":
+    if not item.taken:
+        return None
+    from llm_gateway.domain.accounts import Taken
+
+    return from_json(Taken, item.taken)
 
 
 def _lease_of(item: QueryItem) -> Lease | None:

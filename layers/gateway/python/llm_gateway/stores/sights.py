@@ -66,15 +66,16 @@ class _Sight:
 
 
 class Sights:
-    """Items as this process last saw them; one that it never saw is taken to be `unseen`."""
+    """Items as this process last saw them."""
 
-    def __init__(self, *, clock: Clock, unseen: Item) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._never = _Sight(unseen, 0)
         self._seen: dict[str, _Sight] = {}
 
-    def view(self, scopes: Iterable[str], *, now_ns: int) -> View:
-        sights = {scope: self._seen.get(scope, self._never) for scope in scopes}
+    def view(self, scopes: Iterable[str], *, now_ns: int, unseen: Item) -> View:
+        """What is known of these items; one that was never seen is taken to be `unseen`."""
+        never = _Sight(unseen, 0)
+        sights = {scope: self._seen.get(scope, never) for scope in scopes}
         return View(
             items={scope: sight.item for scope, sight in sights.items()},
             recent=frozenset(scope for scope, sight in sights.items() if now_ns - sight.at_ns < TRUSTED_NS),

@@ -12,11 +12,13 @@ from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.queries import Query, QueryRequest, QueryStatus
 from llm_gateway.domain.routing import Plan, first_step
 from llm_gateway.domain.streams import Opened, Position
+from llm_gateway.domain.terms import Terms
 from llm_gateway.errors import GatewayError
 from llm_gateway.ports.queries import QueryQueue, QueryStore
 from llm_gateway.ports.system import Cancelled, Clock, never
 from llm_gateway.services.queries.booking import Booked, Booking
 from llm_gateway.services.queries.cache import cache_key
+from llm_gateway.services.queries.charge import Charges, TellRoom, unheard
 from llm_gateway.services.queries.closing import Closing, cancellation
 from llm_gateway.services.queries.dispatch import Dispatcher
 from llm_gateway.services.queries.lease import keep_lease
@@ -35,6 +37,7 @@ class Asked:
     """What a caller asks, since when (a time of the monotonic clock) it has been waiting, and whether it still does.
 
     `tell_id` is told which query the request has become: before it is answered, and None where it is refused after all.
+    `tell_room` is told what the limit of its key leaves, where it has one, before anybody is asked.
     """
 
     request: QueryRequest
@@ -43,6 +46,7 @@ class Asked:
     idempotency: Idempotency | None = None
     cancelled: Cancelled = never
     tell_id: Callable[[str | None], None] = _nobody
+    tell_room: TellRoom = unheard
 
     @property
     def deadline(self) -> Deadline:
@@ -59,6 +63,7 @@ class Asker:
     store: QueryStore
     queue: QueryQueue
     planner: Planner
+    charges: Charges
     booking: Booking
     dispatcher: Dispatcher
     states: States
@@ -68,8 +73,9 @@ class Asker:
     def run(self, asked: Asked) -> Query | Replayed[Query]:
         """Asks and waits. A query that cannot be planned is refused and leaves no trace; one that then fails is stored, and
         its error carries its id. Raises what `Planner.plan`, `Booking.open` and `Dispatcher.ask` raise."""
-        plan = self.planner.plan(asked.request)
-        booked = self._open(asked, plan, stored=False)
+        terms = Terms.of(asked.caller)
+        plan = self.planner.plan(asked.request, terms)
+        booked = self._open(asked, terms, plan, stored=False)
         if not isinstance(booked, Booked):
             return booked
         try:
@@ -86,8 +92,9 @@ class Asker:
 
         Raises as `run` does, once something came too. Closing the generator stops the provider's work.
         """
-        plan = self.planner.plan(asked.request)
-        booked = self._open(asked, plan, stored=True)
+        terms = Terms.of(asked.caller)
+        plan = self.planner.plan(asked.request, terms)
+        booked = self._open(asked, terms, plan, stored=True)
         if isinstance(booked, Replayed):
             yield from retell(booked.made, Position(), replayed=True)
         elif isinstance(booked, Query):
@@ -102,11 +109,14 @@ class Asker:
 
     def accept(self, asked: Asked) -> Query | Replayed[Query]:
         """Stores the query and hands it to the workers; then it is not lost any more. Raises as `run` does, but for answers."""
-        self.planner.plan(asked.request)
+        terms = Terms.of(asked.caller)
+        plan = self.planner.plan(asked.request, terms)
         query = self.states.new(asked.request, asked.caller, status=QueryStatus.QUEUED, idempotency=asked.idempotency)
-        booked = self.booking.open_queued(query, deadline=asked.deadline, idempotency=asked.idempotency)
+        charge = self.charges.of(query, terms, plan, tell_room=asked.tell_room)
+        booked = self.booking.open_queued(query, deadline=asked.deadline, charge=charge, idempotency=asked.idempotency)
         if isinstance(booked, Replayed):
             return booked
+        query = booked.query
         try:
             # Perhaps so even where that fails: its answer may be lost.
             booked.is_stored = True
@@ -118,16 +128,19 @@ class Asker:
         self.booking.complete(booked)
         return query
 
-    def _open(self, asked: Asked, plan: Plan, *, stored: bool) -> Booked | Query | Replayed[Query]:
+    def _open(self, asked: Asked, terms: Terms, plan: Plan, *, stored: bool) -> Booked | Query | Replayed[Query]:
         """Books the query in; or else the query as it ended, with an answer from the cache, or as it is replayed."""
         first, key = first_step(plan), asked.idempotency
         keys = {cache_key(first, owner=asked.caller.key_id)} if asked.request.writes_cache else ()
         query = self.states.new(
             asked.request, asked.caller, status=QueryStatus.RUNNING, idempotency=key, cache_keys=frozenset(keys)
         )
+        charge = self.charges.of(query, terms, plan, tell_room=asked.tell_room)
         asked.tell_id(query.id)
         try:
-            booked = self.booking.open(query, first, deadline=asked.deadline, idempotency=key, stored=stored)
+            booked = self.booking.open(
+                query, first, deadline=asked.deadline, charge=charge, idempotency=key, stored=stored
+            )
         except Exception:
             asked.tell_id(None)
             raise

@@ -1,23 +1,25 @@
 """Booking: takes all that a query needs before its provider is asked, in one go, and gives it back where the query is refused.
 
-The caller's idempotency key, the seat in the cache, the first candidate's gate and a stream's record do not wait for each other:
-booking a query in takes one round trip. A booked query is closed at its end (see `closing`), which gives up what it holds.
+The caller's idempotency key, its limits and budget, the seat in the cache, the first candidate's gate and a stream's record do
+not wait for each other: booking a query in takes one round trip. A booked query is closed at its end (see `closing`), which gives
+up what it holds.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.idempotency import Idempotency, IdempotencyRecord, Replayed
 from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
-from llm_gateway.domain.queries import Query, StoredProblem
+from llm_gateway.domain.queries import Query, StoredProblem, lifetime
 from llm_gateway.domain.routing import Step
 from llm_gateway.errors import DependencyUnavailable, GatewayError
 from llm_gateway.ports.providers import ProviderGates
 from llm_gateway.ports.queries import QueryStore
 from llm_gateway.ports.system import Clock
-from llm_gateway.services.queries.cache import Caching, Seat, lifetime
+from llm_gateway.services.queries.cache import Caching, Seat
+from llm_gateway.services.queries.charge import Charge
 from llm_gateway.services.queries.progress import Ahead, Deadline, Progress
 from llm_gateway.services.replay import Claims, still_runs
 from llm_gateway.services.together import Beside
@@ -53,15 +55,24 @@ class Booking:
     clock: Clock
 
     def open(
-        self, query: Query, first: Step, *, deadline: Deadline, idempotency: Idempotency | None, stored: bool
+        self,
+        query: Query,
+        first: Step,
+        *,
+        deadline: Deadline,
+        charge: Charge | None,
+        idempotency: Idempotency | None,
+        stored: bool,
     ) -> Booked | Replayed[Query]:
         """Books a query in whose `first` step is about to be taken; `Replayed` where an earlier request was the same.
 
-        `stored` keeps a record from the start. Raises `IdempotencyConflict`, `QueryInProgress`, and `DependencyUnavailable` where
-        an idempotency key cannot be kept, or its query was lost; a cache or a record that cannot be had is done without.
+        `stored` keeps a record from the start. Raises `IdempotencyConflict`, `QueryInProgress`, `RateLimited`, `BudgetExceeded`,
+        and `DependencyUnavailable` where an idempotency key cannot be kept, its query was lost, or the key's account cannot be
+        asked; a cache or a record that cannot be had is done without.
         """
         seat = self.caching.seat(query, first) if query.cache_keys else None
-        booked = Booked(query=query, progress=Progress(deadline=deadline), idempotency=idempotency, seat=seat)
+        progress = Progress(deadline=deadline, charge=charge)
+        booked = Booked(query=query, progress=progress, idempotency=idempotency, seat=seat)
         try:
             known = self._take(booked, first, stored=stored)
         except Exception:
@@ -70,22 +81,31 @@ class Booking:
         return booked if known is None else self._replay(known, booked)
 
     def open_queued(
-        self, query: Query, *, deadline: Deadline, idempotency: Idempotency | None
+        self, query: Query, *, deadline: Deadline, charge: Charge | None, idempotency: Idempotency | None
     ) -> Booked | Replayed[Query]:
         """Books in a query that is only to be stored. Raises as `open` does."""
-        booked = Booked(query=query, progress=Progress(deadline=deadline), idempotency=idempotency)
+        booked = Booked(query=query, progress=Progress(deadline=deadline, charge=charge), idempotency=idempotency)
         try:
-            known = self._claim(booked)
+            with Beside() as beside:
+                claim = beside.start(lambda: self._claim(booked))
+                if charge:
+                    beside.start(charge.take)
+            if claim.result is None and charge:
+                charge.check()
         except Exception:
             self.give_back(booked)
             raise
-        return booked if known is None else Replayed(self._first(known, booked))
+        if claim.result is not None:
+            return self._replay(claim.result, booked)
+        return booked if charge is None else replace(booked, query=replace(query, taken=charge.taken))
 
     def give_back(self, booked: Booked) -> None:
         """Gives back all that a query holds that was refused before it was accepted: nothing of it remains."""
         with Beside() as beside:
             if booked.progress.ahead:
                 beside.start(booked.progress.ahead.give_back)
+            if booked.progress.charge:
+                beside.start(booked.progress.charge.give_back)
             if booked.seat:
                 seat = booked.seat
                 beside.start(lambda: self.caching.leave(seat))
@@ -102,8 +122,8 @@ class Booking:
 
     def _take(self, booked: Booked, first: Step, *, stored: bool) -> IdempotencyRecord | None:
         """Takes all that the query needs, and learns what others have: under its idempotency key, in its seat of the cache."""
-        seat, claim, cached = booked.seat, None, None
-        if not (stored or booked.idempotency or (seat and seat.reads)):
+        seat, charge, claim, cached = booked.seat, booked.progress.charge, None, None
+        if not (stored or booked.idempotency or charge or (seat and seat.reads)):
             # The gate is asked ahead of its turn where that costs no time: beside something else.
             return None
         with Beside() as beside:
@@ -112,12 +132,21 @@ class Booking:
             if seat and seat.reads:
                 cached = beside.start(lambda: self.caching.look_up(seat))
             beside.start(lambda: self._admit_ahead(booked, first))
+            if charge:
+                beside.start(charge.take)
             if stored:
                 beside.start(lambda: self._store(booked))
         known = claim.result if claim else None
-        if known is None and seat and cached:
-            self._see(cached.result, booked, seat)
-        return known
+        if known is not None:
+            return known
+        found = cached.result if cached else None
+        if charge and isinstance(found, CachedAnswer):
+            charge.take_for_nothing()
+        elif charge:
+            charge.check()
+        if seat:
+            self._see(found, booked, seat)
+        return None
 
     def _see(self, found: CachedAnswer | Pending | None, booked: Booked, seat: Seat) -> None:
         """Takes the answer that the cache has, or waits for the one that another query is getting."""

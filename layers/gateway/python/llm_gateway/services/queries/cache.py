@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.chat import FinishReason
-from llm_gateway.domain.queries import Query, QueryAnswer, QueryRequest, QueryStatus, QuerySummary
+from llm_gateway.domain.queries import Query, QueryAnswer, QueryStatus, QuerySummary, lifetime
 from llm_gateway.domain.strict_json import digest
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.queries import AnswerCache
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from llm_gateway.services.queries.progress import Deadline
 
 _WHOLE: Final = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
-_SPARE: Final = timedelta(seconds=30)
 _LONGEST_WAIT_S: Final = 15
 _LOOK_EVERY_S: Final = 0.1
 
@@ -30,11 +29,6 @@ def cache_key(step: "Step", *, owner: str) -> str:
     """A hash over all that affects the answer, and over whose it is: answers are never shared between API keys."""
     provider = step.candidate.provider
     return digest([owner, provider.id, provider.kind, provider.base_url, step.chat, step.output])
-
-
-def lifetime(request: QueryRequest) -> timedelta:
-    """How long something may be held for the request: after that, the process that works on it must be dead."""
-    return timedelta(seconds=request.timeout_s) + _SPARE
 
 
 @dataclass(slots=True, kw_only=True)

@@ -79,6 +79,8 @@ class Calls:
     def _admit(self, step: Step, progress: Progress, timeouts: Timeouts) -> Admitted:
         """Passes the gate, with the admission that was got ahead where there is one."""
         provider = step.candidate.provider
+        if progress.charge and progress.calls:
+            progress.charge.cover(step, progress.attempts)
         try:
             admission = progress.ahead.take_up(step.candidate) if progress.ahead else None
             if admission is None:
@@ -155,6 +157,8 @@ class Calls:
             cancelled=impatient or outcome is AttemptOutcome.CANCELLED,
             repeats=place in progress.failed,
         )
+        if progress.charge:
+            progress.charge.count(call.result)
         if is_failure(call.result.fault):
             progress.failed.add(place)
         if outcome is AttemptOutcome.OK:

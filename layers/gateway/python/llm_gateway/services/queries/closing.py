@@ -7,12 +7,14 @@ be gone is taken back from the cache; and the journal is told, once, of the end 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from llm_gateway.domain.queries import Attempt, AttemptOutcome, Query, QueryProblem, QueryStatus, QuerySummary
+from llm_gateway.domain.queries import Attempt, AttemptOutcome, Ending, Query, QueryProblem, QueryStatus, QuerySummary
 from llm_gateway.errors import AlreadyExists, DependencyUnavailable, GatewayError, QueryCancelled, QueryNotFound
+from llm_gateway.ports.keys import QueryAccounts
 from llm_gateway.ports.queries import Journal, QueryStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.cache import Caching
@@ -38,6 +40,7 @@ class Closing:
     claims: Claims
     journal: Journal
     clock: Clock
+    accounts: Callable[[], QueryAccounts]
 
     def close(self, booked: "Booked", end: Query) -> Query:
         """Ends a query whose caller waits for it. An end that cannot be stored is given all the same, with a warning."""
@@ -89,22 +92,18 @@ class Closing:
         return is_queued
 
     def note_spent(self, booked: "Booked") -> None:
-        """Tells the journal what was spent on a query that did not end thereby."""
+        """Tells the journal what was spent on a query that did not end thereby, and notes it in the key's budget."""
+        if booked.progress.charge:
+            booked.progress.charge.note(booked.progress.attempts)
         self._tell(booked.query, booked, ended=False)
 
     def cancel(self, query_id: str) -> QuerySummary | None:
         """Where the query stands after its cancellation, which its holder may still have to see to; None where it is gone."""
-        ending = self.store.cancel(query_id)
-        if ending is not None and ending.ended_now:
-            self.journal.ended(ending.query)
-        return None if ending is None else ending.query
+        return self._ended(self.store.cancel(query_id))
 
     def bury(self, query_id: str, *, problem: QueryProblem) -> QuerySummary | None:
         """Where the query stands after it was given up with `problem`, if nobody works on it; None where it is gone."""
-        ending = self.store.bury(query_id, problem=problem)
-        if ending is not None and ending.ended_now:
-            self.journal.ended(ending.query)
-        return None if ending is None else ending.query
+        return self._ended(self.store.bury(query_id, problem=problem))
 
     def erase(self, query: QuerySummary) -> None:
         """Deletes a query and all that is kept of it elsewhere; one that was under way is cancelled. Raises `QueryNotFound`."""
@@ -117,9 +116,34 @@ class Closing:
             # It may have come to its end in between.
             self._erase_copies(erased)
         if not erased.status.finished:
+            self._release(erased)
             # Its holder finds it gone, and has no end to tell of.
             cancelled = replace(erased, status=QueryStatus.CANCELLED, completed_at=self.clock.now())
             self.journal.ended(cancelled)
+
+    def _ended(self, ending: Ending | None) -> QuerySummary | None:
+        """Where a query stands that nobody was working on, with its end told of if it is new."""
+        if ending is None:
+            return None
+        if ending.ended_now:
+            self._release(ending.query)
+            self.journal.ended(ending.query)
+        return ending.query
+
+    def _release(self, query: QuerySummary) -> None:
+        """Gives back what a queued query has reserved of its key's budget. Its request was accepted, and counts."""
+        if query.taken is not None:
+            from llm_gateway.domain.accounts import Use
+
+            self.accounts().settle(query.taken, Use(tokens=query.taken.tokens, usd=Decimal(0)))
+
+    def _settle(self, booked: "Booked", end: Query) -> None:
+        progress = booked.progress
+        if progress.charge:
+            progress.charge.settle(progress.attempts, refused=_is_refused(end, progress.calls))
+        else:
+            # It ended before it was known whom to ask.
+            self._release(end)
 
     def _close(self, booked: "Booked", end: Query, *, pauses_s: Sequence[float] = ()) -> bool:
         """Does all that an end takes, in one go; False where the query had ended otherwise.
@@ -133,6 +157,8 @@ class Closing:
                 beside.start(_step("its place at the gate", progress.unsettled.settle))
             if progress.ahead and progress.ahead.outcome:
                 beside.start(_step("its place at the gate", progress.ahead.give_back))
+            if end.taken or progress.charge:
+                beside.start(_step("what it took of its key's account", partial(self._settle, booked, end)))
             if seat:
                 beside.start(_step("its place in the cache", partial(self.caching.fill, seat, end)))
             if booked.idempotency:
@@ -210,6 +236,11 @@ def cancellation(query: QuerySummary) -> QueryCancelled:
     error = QueryCancelled("The query was cancelled.")
     error.query_id = query.id
     return error
+
+
+def _is_refused(end: Query, calls: int) -> bool:
+    """Whether a query was turned away before anybody was asked. One that waited in the queue had been accepted."""
+    return calls == 0 and end.problem is not None and end.mode != "async"
 
 
 def _may_end_otherwise(end: Query, attempts: Sequence[Attempt]) -> bool:

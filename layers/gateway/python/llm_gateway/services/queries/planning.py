@@ -1,29 +1,39 @@
 """Planning: who may be asked for a query, in what order, and what each would be sent; who cannot take it is passed over."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final
 
 from llm_gateway.domain.addresses import fault_in_image_url
+from llm_gateway.domain.call_prices import CallPrice, call_price
 from llm_gateway.domain.capabilities import adapted
-from llm_gateway.domain.chat import ChatRequest, ImagePart, Message
+from llm_gateway.domain.chat import ChatRequest, ImagePart, Message, Usage
 from llm_gateway.domain.faults import ProviderDisabled
+from llm_gateway.domain.keys import Budget
 from llm_gateway.domain.model_table import Quirk
 from llm_gateway.domain.providers import Capability
 from llm_gateway.domain.queries import Attempt, QueryRequest
 from llm_gateway.domain.routing import Candidate, Draw, Plan, Step, candidates
+from llm_gateway.domain.terms import FREE, Terms
 from llm_gateway.domain.tokens import reservation
 from llm_gateway.errors import (
     ContextWindowExceeded,
     GatewayError,
+    ModelNotAllowed,
     NoProviderAvailable,
     ProviderNotFound,
+    UnpricedModel,
     UnsupportedParameter,
     ValidationFailed,
 )
-from llm_gateway.ports.providers import ProviderStore, TokenCounter
+from llm_gateway.ports.providers import Prices, ProviderStore, TokenCounter
+from llm_gateway.ports.system import Clock
 from llm_gateway.services.output.schemas import check_schema
 from llm_gateway.services.output.structured import in_words
 from llm_gateway.services.queries.verdict import nobody_fits
+
+_PASSED_OVER: Final = (UnsupportedParameter, ContextWindowExceeded, ModelNotAllowed, UnpricedModel, ProviderDisabled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +42,16 @@ class Planner:
 
     providers: ProviderStore
     counter: TokenCounter
+    prices: Prices
+    clock: Clock
     private_addresses_allowed: bool
     draw: Draw = random.random
 
-    def plan(self, request: QueryRequest) -> Plan:
+    def plan(self, request: QueryRequest, terms: Terms = FREE) -> Plan:
         """At least one step. Raises what `candidates` does; `UnsupportedParameter` where the named candidate, or everyone,
-        cannot take the request; `ContextWindowExceeded` where it fits nobody; `NoProviderAvailable` where everyone is disabled.
+        cannot take the request; `ContextWindowExceeded` where it fits nobody; `ModelNotAllowed` where the `terms` of the key
+        that asks leave out the named candidate, or everyone; `UnpricedModel` where nobody has a price and its budget wants one;
+        `NoProviderAvailable` where everyone is disabled.
         """
         if request.output.schema is not None:
             check_schema(request.output.schema)
@@ -47,9 +61,9 @@ class Planner:
         unfit: list[GatewayError] = []
         for candidate in self._candidates(request):
             try:
-                plan.append(self._step(request, candidate))
-            except (UnsupportedParameter, ContextWindowExceeded, ProviderDisabled) as error:
-                if candidate.named and isinstance(error, UnsupportedParameter):
+                plan.append(self._step(request, candidate, terms))
+            except _PASSED_OVER as error:
+                if candidate.named and isinstance(error, UnsupportedParameter | ModelNotAllowed):
                     raise
                 error.provider = candidate.provider.id
                 unfit.append(error)
@@ -65,16 +79,50 @@ class Planner:
             # The book may be seconds old: another process may have accepted the query for a provider that was just registered.
             return candidates(request, self.providers.all(fresh=True), draw=self.draw)
 
-    def _step(self, request: QueryRequest, candidate: Candidate) -> Step:
-        """Raises `ProviderDisabled`, `UnsupportedParameter` and `ContextWindowExceeded`."""
+    def _step(self, request: QueryRequest, candidate: Candidate, terms: Terms) -> Step:
+        """Raises `ModelNotAllowed`, `ProviderDisabled`, `UnsupportedParameter`, `ContextWindowExceeded` and `UnpricedModel`."""
         provider, profile = candidate.provider, candidate.profile
+        if not terms.allows(provider.id, candidate.model):
+            raise ModelNotAllowed(f"The key may not ask {provider.id!r} for {candidate.model.name!r}.")
         if not provider.enabled:
             raise ProviderDisabled("The provider is disabled.")
         chat, output_tokens = adapted(_chat(request, candidate), profile)
         per_minute = provider.limits.tokens_per_minute
         tokens = reservation(chat, profile, self.counter.count, output_tokens=output_tokens, per_minute=per_minute)
-        streams = request.mode == "stream"
-        return Step(candidate=candidate, chat=chat, output=request.output, tokens=tokens, streams=streams)
+        step = Step(
+            candidate=candidate, chat=chat, output=request.output, tokens=tokens, streams=request.mode == "stream"
+        )
+        limit, budget = terms.limits.tokens_per_minute, terms.budget
+        if limit is None and budget is None:
+            return step
+        count = self.counter.count
+        key_tokens = reservation(chat, profile, count, output_tokens=output_tokens, per_minute=limit)
+        price = self._price(step, budget, output_tokens=output_tokens) if budget else None
+        return replace(step, key_tokens=key_tokens, price=price)
+
+    def _price(self, step: Step, budget: Budget, *, output_tokens: int) -> CallPrice | None:
+        """What the call may cost. Raises `UnpricedModel` where nobody knows, and the budget wants to."""
+        candidate, at = step.candidate, self.clock.now()
+
+        def cost(usage: Usage) -> Decimal | None:
+            return self.prices.cost(
+                candidate.provider.kind, candidate.model, answered_model=candidate.model.name, usage=usage, at=at
+            )
+
+        price = call_price(
+            step.chat,
+            candidate.profile,
+            self.counter.count,
+            cost,
+            output_tokens=output_tokens,
+            budget_usd=budget.amount,
+        )
+        if price is None and not budget.allow_unpriced:
+            raise UnpricedModel(
+                f"The price of {candidate.model.name!r} at {candidate.provider.id!r} is not known, and the key has a budget:"
+                " an operator can set the model's prices, or an administrator let the key ask models without one."
+            )
+        return price
 
 
 def _check_images(messages: tuple[Message, ...]) -> None:

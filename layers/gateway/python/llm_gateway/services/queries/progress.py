@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.chat import ChatAnswer, Delta, Usage
 from llm_gateway.domain.gates import Admission
@@ -16,6 +16,9 @@ from llm_gateway.ports.providers import ProviderGates
 from llm_gateway.ports.system import Cancelled, never
 
 _log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from llm_gateway.services.queries.charge import Charge
 
 SHORTEST_CALL_S: Final = 0.05
 
@@ -124,13 +127,14 @@ class Admitted:
 class Progress:
     """What a query has met so far. Dispatch and its calls write it; everybody else reads.
 
-    `earlier` are the calls of a queued query's tries before this one. `failed` are candidates, by provider and model, whose
-    circuit has counted this query as failed. `candidate` was called last. `broken_off` is the call whose answer was cut short,
-    by the caller or on its way. `unsettled` is the call that was answered: the gate is told of its end beside the storing of
-    the answer.
+    `charge` is what it takes of its key's limits and budget. `earlier` are the calls of a queued query's tries before this one.
+    `failed` are candidates, by provider and model, whose circuit has counted this query as failed. `candidate` was called last.
+    `broken_off` is the call whose answer was cut short, by the caller or on its way. `unsettled` is the call that was answered:
+    the gate is told of its end beside the storing of the answer.
     """
 
     deadline: Deadline
+    charge: "Charge | None" = None
     ahead: Ahead | None = None
     earlier: tuple[Attempt, ...] = ()
     attempts: list[Attempt] = field(default_factory=list)

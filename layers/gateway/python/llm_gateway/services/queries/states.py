@@ -24,6 +24,7 @@ from llm_gateway.domain.queries import (
     is_sampled,
     total_usd,
 )
+from llm_gateway.domain.terms import FREE, Terms
 from llm_gateway.errors import GatewayError
 from llm_gateway.ports.system import Clock, Ids
 from llm_gateway.services.queries.progress import Progress
@@ -69,6 +70,7 @@ class States:
             cache_keys=cache_keys,
             idempotency_scope=idempotency.scope if idempotency else None,
             logs_bodies=is_sampled(query_id, share=caller.log_bodies),
+            terms=None if running else _kept_terms(caller),
         )
 
     def succeeded(self, query: Query, answer: ChatAnswer, progress: Progress) -> Query:
@@ -154,6 +156,12 @@ def _stood_in(attempts: Sequence[Attempt]) -> Iterator[str]:
         yield (
             f"{last.provider}/{last.model} answered, since {first.provider}/{first.model} did not ({first.error_code})."
         )
+
+
+def _kept_terms(caller: Caller) -> Terms | None:
+    """For the worker, where the key says anything of its queries."""
+    terms = Terms.of(caller)
+    return None if terms == FREE else terms
 
 
 def _joined(deltas: Sequence[Delta]) -> Output:

@@ -18,6 +18,7 @@ from llm_gateway.errors import (
     ContextWindowExceeded,
     DependencyUnavailable,
     GatewayError,
+    ModelNotAllowed,
     NoProviderAvailable,
     Unprocessable,
 )
@@ -73,9 +74,12 @@ class Judge:
 
 def nobody_fits(unfit: Sequence[GatewayError], attempts: Sequence[Attempt]) -> GatewayError:
     """The verdict on a request that no candidate can take: the first one's error, with what each said to it."""
-    telling = [error for error in unfit if not isinstance(error, ProviderDisabled)]
-    if not telling:
-        verdict: GatewayError = NoProviderAvailable(
+    telling = [error for error in unfit if not isinstance(error, ProviderDisabled | ModelNotAllowed)]
+    disabled = any(isinstance(error, ProviderDisabled) for error in unfit)
+    if not telling and not disabled:
+        verdict: GatewayError = unfit[0]
+    elif not telling:
+        verdict = NoProviderAvailable(
             f"Every provider that is asked for is disabled. {in_short(attempts)}", retry_after_s=60
         )
     else:

@@ -12,8 +12,9 @@ from typing import Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.faults import CallCancelled, ProviderFault, ProviderRateLimited, ProviderTimeout
-from llm_gateway.domain.queries import Query, QueryProblem
+from llm_gateway.domain.queries import Query, QueryProblem, lifetime
 from llm_gateway.domain.routing import first_step
+from llm_gateway.domain.terms import FREE
 from llm_gateway.errors import (
     DeadlineExceeded,
     DependencyUnavailable,
@@ -27,6 +28,7 @@ from llm_gateway.ports.queries import Delivery, QueryQueue, QueryStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.booking import Booked
 from llm_gateway.services.queries.cache import Caching, cache_key
+from llm_gateway.services.queries.charge import Charges
 from llm_gateway.services.queries.closing import Closing
 from llm_gateway.services.queries.dispatch import Dispatcher
 from llm_gateway.services.queries.lease import keep_lease
@@ -55,6 +57,7 @@ class Worker:
     keys: KeyStore
     queue: QueryQueue
     planner: Planner
+    charges: Charges
     caching: Caching
     dispatcher: Dispatcher
     states: States
@@ -141,9 +144,10 @@ class Worker:
     def _answer(self, booked: Booked) -> Query:
         """The end of the query with its answer, from before or of a provider. Raises `QueryInProgress` where another query is
         getting the same one, and what `Planner.plan` and `Dispatcher.ask` raise."""
-        plan = self.planner.plan(booked.query.request)
+        query, terms = booked.query, booked.query.terms or FREE
+        plan = self.planner.plan(query.request, terms)
         first = first_step(plan)
-        query = booked.query
+        booked.progress.charge = self.charges.of(query, terms, plan)
         if query.request.writes_cache:
             query = replace(query, cache_keys=frozenset({cache_key(first, owner=query.owner)}))
             booked.seat = self.caching.seat(query, first)
@@ -151,6 +155,8 @@ class Worker:
             cached = self._look_up(booked)
             if cached is not None:
                 return self.states.given_again(query, cached, booked.progress)
+            if booked.progress.charge:
+                booked.progress.charge.renew(lasts_s=lifetime(query.request).total_seconds())
             return self.states.succeeded(query, self.dispatcher.ask(plan, booked.progress), booked.progress)
         except Exception:
             if booked.seat is not None:

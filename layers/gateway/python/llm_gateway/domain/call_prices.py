@@ -1,0 +1,56 @@
+"""What a call may cost, before it is made: what a budget reserves, and what it believes afterwards."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from llm_gateway.domain.chat import ChatRequest, Usage
+from llm_gateway.domain.model_table import ModelProfile
+from llm_gateway.domain.tokens import Count, estimate, upper_bound
+
+Cost = Callable[[Usage], Decimal | None]
+"""What a usage of a model costs in US dollars; None where the model has no price."""
+
+# A reservation this small a part of the budget may be a generous one: it is not worth loading a tokenizer for.
+_SMALL_PART = 20
+# Of a model whose window is not known.
+_LARGEST_WINDOW = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPrice:
+    """`upper_usd` is the most that the call should cost as it is asked, `most_usd` more than its model could ever bill."""
+
+    upper_usd: Decimal
+    most_usd: Decimal
+
+    def believed(self, cost_usd: Decimal) -> Decimal:
+        """`cost_usd`, or the upper price where no call can have cost that: a provider's figures are data to check."""
+        return cost_usd if 0 <= cost_usd <= self.most_usd else self.upper_usd
+
+
+def call_price(
+    request: ChatRequest, profile: ModelProfile, count: Count, cost: Cost, *, output_tokens: int, budget_usd: Decimal
+) -> CallPrice | None:
+    """What `request` may cost with so many `output_tokens` under a budget; None where the model has no price."""
+    window = profile.context_window or profile.max_input_tokens or _LARGEST_WINDOW
+    ever = cost(Usage(input_tokens=window, output_tokens=profile.max_output_tokens or window))
+    upper = cost(_usage(request, upper_bound(request, profile), output_tokens))
+    if ever is None or upper is None:
+        return None
+    if upper * _SMALL_PART > budget_usd:
+        upper = cost(_usage(request, estimate(request, profile, count).most, output_tokens)) or upper
+    # Twice, because what is written to a cache costs more than other input.
+    return CallPrice(upper_usd=upper, most_usd=max(2 * ever, upper))
+
+
+def _usage(request: ChatRequest, input_tokens: int, output_tokens: int) -> Usage:
+    """The dearest that a provider may count: all of the input is written to a cache for an hour, where that is asked for."""
+    parts = (part for message in request.messages for part in message.content)
+    written = input_tokens if any(part.cache_control for part in parts) else 0
+    return Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cache_write_tokens=written,
+        cache_write_1h_tokens=written,
+    )
