@@ -1,7 +1,8 @@
-"""What the gateway keeps: tables, large bodies, queues, the key that encrypts them, and the pepper of API keys."""
+"""What the gateway keeps: tables, large bodies, queues, the key that encrypts them, the pepper of API keys, and its event bus."""
 
 from aws_cdk import CfnOutput, Duration, Fn, RemovalPolicy, ScopedAws, Stack
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -43,8 +44,9 @@ class DataStack(Stack):
             enable_key_rotation=True,
             removal_policy=deployment.removal_policy,
         )
-        # An alarm's notice is encrypted with it, too: these are what AWS asks for.
-        self.key.grant(iam.ServicePrincipal("cloudwatch.amazonaws.com"), "kms:Decrypt", "kms:GenerateDataKey*")
+        # A notice of an alarm or of a budget is encrypted with it, too: these are what AWS asks for.
+        for notifier in ("cloudwatch", "events"):
+            self.key.grant(iam.ServicePrincipal(f"{notifier}.amazonaws.com"), "kms:Decrypt", "kms:GenerateDataKey*")
         self.tables = {resource: self._table(resource, *keys) for resource, keys in _TABLES.items()}
         self.tables[Resource.KEYS].add_global_secondary_index(
             index_name=KEYS_INDEX,
@@ -58,6 +60,7 @@ class DataStack(Stack):
         self.normal_queue = self._queue("NormalQueue", dead_letters=self.dead_letters)
         self.high_queue = self._queue("HighQueue", dead_letters=self.dead_letters)
         self.pepper = self._pepper()
+        self.event_bus = events.EventBus(self, "Events", event_bus_name=deployment.prefix)
         for name, value in self.variables.items():
             CfnOutput(self, name.title().replace("_", ""), value=value)
         self._export_everything()
@@ -72,6 +75,7 @@ class DataStack(Stack):
             "QUEUE_URL": self.normal_queue.queue_url,
             "HIGH_QUEUE_URL": self.high_queue.queue_url,
             "DEAD_LETTERS_URL": self.dead_letters.queue_url,
+            "EVENT_BUS": self.event_bus.event_bus_name,
             "PEPPER_SECRET_ID": self.pepper.secret_arn,
             "CREDENTIALS_PREFIX": self.credentials_prefix,
             "KMS_KEY_ID": self.key.key_id,
@@ -105,6 +109,7 @@ class DataStack(Stack):
             *(name for bucket in (self.bodies, self.archive) for name in (bucket.bucket_arn, bucket.bucket_name)),
             *(self.key.key_arn, self.key.key_id),
             self.pepper.secret_arn,
+            *(self.event_bus.event_bus_arn, self.event_bus.event_bus_name),
         ]
         for name in referred_to:
             self.export_value(name)

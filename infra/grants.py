@@ -37,6 +37,7 @@ _ACTIONS: Final[dict[Resource, _Actions]] = {
         "writes": ("dynamodb:GetItem", "dynamodb:PutItem"),
     },
     Resource.AUDIT_ARCHIVE: {"reads": ("s3:ListBucket",), "writes": ("s3:PutObject",)},
+    Resource.EVENTS: {"reads": (), "writes": ("events:PutEvents",)},
 }
 # To read alone: whoever could write a key could give itself any role.
 _AUTHENTICATION = ("dynamodb:GetItem",)
@@ -63,6 +64,7 @@ _VARIABLES = {
     Resource.QUEUE: ("QUEUE_URL", "HIGH_QUEUE_URL"),
     Resource.AUDIT: ("AUDIT_TABLE", "AUDIT_RETENTION_DAYS"),
     Resource.AUDIT_ARCHIVE: ("AUDIT_BUCKET",),
+    Resource.EVENTS: ("EVENT_BUS",),
 }
 
 
@@ -140,6 +142,8 @@ def _arns(resource: Resource, data: DataStack) -> list[str]:
             return [_secrets(data, data.credentials_prefix)]
         case Resource.QUEUE:
             return [data.normal_queue.queue_arn, data.high_queue.queue_arn]
+        case Resource.EVENTS:
+            return [data.event_bus.event_bus_arn]
         case Resource.PROVIDERS | Resource.QUERIES | Resource.LIMITS | Resource.CACHE | Resource.AUDIT:
             return [data.tables[resource].table_arn]
         case _:

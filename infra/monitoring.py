@@ -1,15 +1,17 @@
-"""Alarms on what a caller would notice, and a dashboard to look at when one rings."""
+"""Alarms on what a caller would notice, word of budgets that are nearly spent, and a dashboard to look at when one rings."""
 
 from collections.abc import Sequence
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
-from llm_gateway.access import Row
+from llm_gateway.access import BUDGET_DETAIL_TYPE, BUDGET_SOURCE, Row
 from llm_gateway.endpoints import WORKERS
 
 from infra.data import DataStack
@@ -20,7 +22,7 @@ _WINDOW = Duration.minutes(5)
 
 
 class MonitoringStack(Stack):
-    """Alarms that go to one topic, and the dashboard."""
+    """Alarms and budgets' news, which go to one topic, and the dashboard."""
 
     def __init__(self, scope: Construct, *, rows: Sequence[Row], deployment: Deployment, data: DataStack) -> None:
         super().__init__(scope, f"{deployment.prefix}-monitoring", description="LLM gateway: alarms and dashboard")
@@ -41,6 +43,7 @@ class MonitoringStack(Stack):
         ]
         for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(topic))
+        self._tell_of_budgets(topic, data)
         if deployment.dashboards:
             self._dashboard(rows, [waiting, urgent], dead)
 
@@ -55,6 +58,21 @@ class MonitoringStack(Stack):
         if self._deployment.alarm_email:
             topic.add_subscription(subscriptions.EmailSubscription(self._deployment.alarm_email))
         return topic
+
+    def _tell_of_budgets(self, topic: sns.Topic, data: DataStack) -> None:
+        field = events.EventField.from_path
+        said = (
+            f"Key {field('$.detail.key_id')} of {self._deployment.prefix} has spent {field('$.detail.percent')} % of its budget:"
+            f" ${field('$.detail.spent_usd')} of ${field('$.detail.amount_usd')} in {field('$.detail.period')}."
+        )
+        events.Rule(
+            self,
+            "BudgetReached",
+            event_bus=data.event_bus,
+            description="A key has spent most or all of its budget.",
+            event_pattern=events.EventPattern(source=[BUDGET_SOURCE], detail_type=[BUDGET_DETAIL_TYPE]),
+            targets=[targets.SnsTopic(topic, message=events.RuleTargetInput.from_text(said))],
+        )
 
     def _alarm(self, name: str, metric: cloudwatch.Metric, threshold: int, description: str) -> cloudwatch.Alarm:
         return metric.create_alarm(

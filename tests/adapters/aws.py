@@ -35,7 +35,7 @@ def connect(endpoint: str | None = None) -> Aws:
         if endpoint is not None:
             os.environ["AWS_ENDPOINT_URL"] = endpoint
         aws = Aws()
-        for client in (aws.dynamodb, aws.dynamodb_once, aws.s3, aws.secrets_manager, aws.sqs):
+        for client in (aws.dynamodb, aws.dynamodb_once, aws.s3, aws.secrets_manager, aws.sqs, aws.events):
             assert endpoint is None or client.meta.endpoint_url == endpoint
         return aws
 

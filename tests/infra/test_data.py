@@ -61,10 +61,11 @@ def test_everything_is_encrypted_under_the_stacks_own_key(stage):
         assert rule["ServerSideEncryptionByDefault"] == {"KMSMasterKeyID": arn, "SSEAlgorithm": "aws:kms"}
 
 
-def test_the_key_does_for_alarms_what_an_encrypted_notice_needs():
+def test_the_key_does_for_alarms_and_budgets_what_an_encrypted_notice_needs():
     (key,) = deployed().data.properties("AWS::KMS::Key")
     granted = {json.dumps(given["Principal"]): given["Action"] for given in key["KeyPolicy"]["Statement"]}
-    assert granted[json.dumps({"Service": "cloudwatch.amazonaws.com"})] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+    for notifier in ("cloudwatch", "events"):
+        assert granted[json.dumps({"Service": f"{notifier}.amazonaws.com"})] == ["kms:Decrypt", "kms:GenerateDataKey*"]
 
 
 def test_bodies_are_private_and_live_as_long_as_queries():

@@ -33,6 +33,7 @@ ASKING = {
     "Limits": ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"],
     "Cache": READ_AND_WRITE_ITEMS,
     "Bodies": ["s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject"],
+    "Events": "events:PutEvents",
 }
 NAMES = {
     **{resource: {f"{resource.upper()}_TABLE"} for resource in ("keys", "providers", "queries", "limits", "cache")},
@@ -41,6 +42,7 @@ NAMES = {
     "bodies": {"BODIES_BUCKET"},
     "credentials": {"CREDENTIALS_PREFIX", "KMS_KEY_ID"},
     "queue": {"QUEUE_URL", "HIGH_QUEUE_URL"},
+    "events": {"EVENT_BUS"},
 }
 TUNING = {
     *("RETENTION_DAYS", "CACHE_TTL_S", "LEASE_S", "KEEP_ALIVE_S", "ALLOW_PRIVATE_ADDRESSES", "TIKTOKEN_CACHE_DIR"),

@@ -38,6 +38,7 @@ EXPORTS = {
     *("ExportsOutputFnGetAttAuditArchive60EBC247Arn996CA6EF", "ExportsOutputRefAuditArchive60EBC24727EBCDDA"),
     *("ExportsOutputFnGetAttKey961B73FDArn5A860C43", "ExportsOutputRefKey961B73FD1C116C2C"),
     "ExportsOutputRefPepper2B9638F29BC4ED0C",
+    *("ExportsOutputFnGetAttEventsD32975C2Arn3A906F6E", "ExportsOutputRefEventsD32975C26DE279B4"),
 }
 
 

@@ -35,3 +35,20 @@ def test_an_address_is_told_of_alarms_if_there_is_one():
 def test_the_dashboard_can_be_left_out():
     assert len(deployed().monitoring.of_type("AWS::CloudWatch::Dashboard")) == 1
     assert not deployed(dashboards="off").monitoring.of_type("AWS::CloudWatch::Dashboard")
+
+
+def test_what_a_budget_has_reached_goes_where_alarms_go():
+    (rule,) = deployed().monitoring.properties("AWS::Events::Rule")
+    assert rule["EventPattern"] == {"source": ["llm-gateway"], "detail-type": ["Budget reached"]}
+    assert "llm-gateway-dev-data" in str(rule["EventBusName"])
+    (target,) = rule["Targets"]
+    (topic,) = deployed().monitoring.of_type("AWS::SNS::Topic")
+    assert target["Arn"] == {"Ref": topic}
+    assert "has spent <detail-percent> %" in target["InputTransformer"]["InputTemplate"]
+    (policy,) = deployed().monitoring.properties("AWS::SNS::TopicPolicy")
+    publishers = [
+        statement["Principal"].get("Service")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "Service" in statement["Principal"]
+    ]
+    assert "events.amazonaws.com" in publishers

@@ -33,6 +33,12 @@ class Resource(StrEnum):
     QUEUE = "queue"
     AUDIT = "audit"
     AUDIT_ARCHIVE = "audit_archive"
+    EVENTS = "events"
+
+
+BUDGET_SOURCE: Final = "llm-gateway"
+BUDGET_DETAIL_TYPE: Final = "Budget reached"
+"""By these two the events about budgets are known on the bus."""
 
 
 class Area(StrEnum):

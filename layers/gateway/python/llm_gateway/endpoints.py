@@ -25,6 +25,8 @@ CREDENTIALS: Final = frozenset({R.CREDENTIALS})
 QUEUE: Final = frozenset({R.QUEUE})
 AUDIT: Final = frozenset({R.AUDIT})
 AUDIT_ARCHIVE: Final = frozenset({R.AUDIT_ARCHIVE})
+# Where it is told how much of a budget is spent.
+EVENTS: Final = frozenset({R.EVENTS})
 # Whatever takes an Idempotency-Key looks for the answer of the first time, and keeps its own.
 REPLAYS: Final = CACHE | BODIES
 ANSWERS: Final = QUERIES | LIMITS | CACHE | BODIES
@@ -77,14 +79,16 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
     ),
     Area.QUERIES: _below(
         BASE_PATH,
-        Endpoint("run_query", "POST", "/query", P.RUN_QUERIES, memory_mb=1024, reads=ASKS, writes=ANSWERS | QUEUE),
+        Endpoint("run_query", "POST", "/query", P.RUN_QUERIES, memory_mb=1024, reads=ASKS,
+                 writes=ANSWERS | QUEUE | EVENTS),
         Endpoint("stream_query", "POST", "/query/stream", P.RUN_QUERIES, memory_mb=1024, timeout_s=900, streams=True,
-                 reads=ASKS, writes=ANSWERS),
+                 reads=ASKS, writes=ANSWERS | EVENTS),
         Endpoint("resume_query_stream", "GET", "/query/{query_id}/stream", P.READ_QUERY_CONTENT, timeout_s=900, streams=True,
                  reads=QUERIES | BODIES),
-        Endpoint("cancel_query", "POST", "/query/{query_id}/cancel", P.RUN_QUERIES, reads=QUERIES, writes=QUERIES),
+        Endpoint("cancel_query", "POST", "/query/{query_id}/cancel", P.RUN_QUERIES, reads=QUERIES | LIMITS,
+                 writes=QUERIES | LIMITS),
         Endpoint("erase_query", "DELETE", "/query/{query_id}", P.READ_QUERY_CONTENT, status=204,
-                 reads=QUERIES | CACHE | BODIES, writes=QUERIES | CACHE | BODIES),
+                 reads=QUERIES | CACHE | BODIES | LIMITS, writes=QUERIES | CACHE | BODIES | LIMITS),
         Endpoint("get_query_status", "GET", "/query/{query_id}/status", P.READ_QUERY_STATUS, reads=QUERIES),
         Endpoint("get_query_result", "GET", "/query/{query_id}/result", P.READ_QUERY_CONTENT, reads=QUERIES | BODIES),
     ),
@@ -96,8 +100,9 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
 
 WORKERS: Final = (
     Worker("process_query", "queries", memory_mb=1024, max_concurrency=20, reads=ASKS | KEYS,
-           writes=ANSWERS | QUEUE),
-    Worker("bury_query", "dead_letters", timeout_s=60, reads=QUERIES, writes=QUERIES | QUEUE),
+           writes=ANSWERS | QUEUE | EVENTS),
+    Worker("bury_query", "dead_letters", timeout_s=60, reads=QUERIES | LIMITS,
+           writes=QUERIES | QUEUE | LIMITS),
 )
 
 SCHEDULES: Final = (

@@ -2,14 +2,11 @@
 
 import json
 import logging
-from typing import Final
 
+from llm_gateway.access import BUDGET_DETAIL_TYPE, BUDGET_SOURCE
 from llm_gateway.domain.budget_news import BudgetReached
 from llm_gateway.domain.money import usd
 from llm_gateway.stores.connection import Aws
-
-SOURCE: Final = "llm-gateway"
-DETAIL_TYPE: Final = "Budget reached"
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +32,7 @@ class EventBridgeBudgetEvents:
             self._send(json.dumps(detail))
 
     def _send(self, detail: str) -> None:
-        entry = {"EventBusName": self._bus, "Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": detail}
+        entry = {"EventBusName": self._bus, "Source": BUDGET_SOURCE, "DetailType": BUDGET_DETAIL_TYPE, "Detail": detail}
         try:
             answer = self._aws.events.put_events(Entries=[entry])
         except Exception:
