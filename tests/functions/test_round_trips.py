@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,7 @@ import httpx
 import pytest
 from httpx2 import Response
 from llm_gateway.bootstrap import Gateway
-from llm_gateway.domain.keys import KeySpec, Role
+from llm_gateway.domain.keys import Budget, KeyLimits, KeySpec, Period, Role
 from llm_gateway.entrypoints.http import app_of
 from llm_gateway.outside import Outside
 from llm_gateway.ports.queries import Delivery
@@ -28,6 +29,8 @@ from tests.adapters.ministack import running_ministack
 
 QUERY = "/api/v1/llm/query"
 QUESTION: dict[str, Any] = {"messages": [{"role": "user", "content": "Say hello."}]}
+LIMITS = KeyLimits(requests_per_minute=6_000, tokens_per_minute=20_000_000, burst=3_000)
+BUDGET = Budget(amount=Decimal(1_000_000), period=Period.MONTH, allow_unpriced=True)
 DETERMINISTIC = {"parameters": {"temperature": 0}}
 # Long against what scheduling does: calls that do not wait for each other then overlap for certain.
 ROUND_TRIP_S = 0.06
@@ -100,10 +103,12 @@ class Deployment:
     gateway: Gateway
     line: Line
     secret: str
+    limited_secret: str
+    is_limited: bool = False
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.secret}"}
+        return {"Authorization": f"Bearer {self.limited_secret if self.is_limited else self.secret}"}
 
     def ask(
         self, path: str = QUERY, *, key: str | None = None, auth: SignatureAuth | None = None, **changes: Any
@@ -165,15 +170,30 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         settings = deploy(aws, name=f"test-{uuid4().hex[:12]}")
         gateway = Gateway(settings, OnAws(settings, aws=aws))
         secret = gateway.key_changes.create(KeySpec(name="admin", role=Role.ADMIN), by=BY).secret
+        limited = gateway.key_changes.create(
+            KeySpec(name="limited", role=Role.CALLER, limits=LIMITS, budget_usd=BUDGET), by=BY
+        ).secret
         with TestClient(app_of(*every_endpoint(), gateway=lambda: gateway)) as client:
             line = Line()
-            deployment = Deployment(client=client, gateway=gateway, line=line, secret=secret)
+            deployment = Deployment(client=client, gateway=gateway, line=line, secret=secret, limited_secret=limited)
             _register(deployment)
             line.attach(aws)
             # The gate's item is made by its first call, and counted in by its second.
             for _ in range(3):
                 deployment.ask()
+            deployment.is_limited = True
+            for _ in range(3):
+                deployment.ask()
+            deployment.is_limited = False
             yield deployment
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "limited"])
+def whose(request: pytest.FixtureRequest, deployment: Deployment) -> Iterator[None]:
+    """With a key that has neither limits nor a budget, and with one that has both."""
+    deployment.is_limited = request.param
+    yield
+    deployment.is_limited = False
 
 
 def _register(deployment: Deployment) -> None:
@@ -183,6 +203,7 @@ def _register(deployment: Deployment) -> None:
         "kind": "openai_compatible",
         "base_url": "https://model.example.com/v1",
         "default_model": "small",
+        "models": [{"name": "small", "input_usd_per_mtok": "1", "output_usd_per_mtok": "2"}],
         "limits": {"requests_per_minute": 600, "tokens_per_minute": 900_000, "burst": 300, "max_concurrent": 20},
     }
     response = deployment.client.post("/api/v1/llm/providers", json=provider, headers=deployment.headers)
@@ -214,6 +235,7 @@ def test_the_line_tells_what_waits_from_what_does_not() -> None:
     assert rounds([call("a", 0, 1), call("b", 1, 2), call("c", 2, 3)]) == [{"a"}, {"b"}, {"c"}]
 
 
+@pytest.mark.usefixtures("whose")
 @pytest.mark.parametrize("path", [QUERY, f"{QUERY}/stream"], ids=["sync", "stream"])
 @pytest.mark.parametrize("cache", [{}, DETERMINISTIC, {"cache": "refresh"}], ids=["no cache", "cache", "refresh"])
 @pytest.mark.parametrize("idempotent", [False, True], ids=["no key", "key"])
@@ -241,12 +263,24 @@ def test_the_providers_book_costs_one_round_where_it_is_not_fresh(deployment: De
     assert deployment.ask().before == [{"keys"}, {"limits"}]
 
 
+@pytest.mark.usefixtures("whose")
 def test_an_answer_from_the_cache_takes_three_rounds(warm: Callable[..., Measured]) -> None:
     text = {"system": {"text": new_key()}}
     assert not warm(**DETERMINISTIC, **text).response.json()["cache"]["hit"]
     hit = warm(**DETERMINISTIC, **text)
     assert hit.response.json()["cache"]["hit"]
     assert hit.before == [{"keys"}, {"cache", "limits"}, {"queries", "limits"}]
+
+
+def test_limits_and_a_budget_are_one_call_more_on_each_side(
+    deployment: Deployment, warm: Callable[..., Measured]
+) -> None:
+    calls = []
+    for deployment.is_limited in (False, True):
+        warm()
+        calls.append(len(deployment.line.calls))
+    deployment.is_limited = False
+    assert calls[1] == calls[0] + 2
 
 
 def test_a_replay_takes_three_rounds(warm: Callable[..., Measured]) -> None:
@@ -258,6 +292,7 @@ def test_a_replay_takes_three_rounds(warm: Callable[..., Measured]) -> None:
     assert "queries" in again.before[2]
 
 
+@pytest.mark.usefixtures("whose")
 def test_a_worker_asks_the_cache_before_it_asks_anybody(deployment: Deployment) -> None:
     text = {"system": {"text": new_key()}}
     first = deployment.work(**DETERMINISTIC, **text)
@@ -267,7 +302,8 @@ def test_a_worker_asks_the_cache_before_it_asks_anybody(deployment: Deployment) 
     assert first.after == [{"queries", "limits", "cache"}]
     hit = deployment.work(**DETERMINISTIC, **text)
     assert hit.response.json()["cache"]["hit"]
-    assert hit.before == [{"queries"}, {"keys"}, {"cache"}, {"queries"}]
+    settled = {"limits"} if deployment.is_limited else set()
+    assert hit.before == [{"queries"}, {"keys"}, {"cache"}, {"queries"} | settled]
 
 
 def test_a_worker_leaves_the_cache_alone_where_it_is_not_wanted(deployment: Deployment) -> None:

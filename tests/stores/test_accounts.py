@@ -282,30 +282,14 @@ def test_open_reservations_are_bounded() -> None:
 def test_a_further_call_is_reserved_on_top(deployment: Deployment) -> None:
     spender = account(budget="1")
     taken = deployment.taken(spender, usd="0.4")
-    until_ns = deployment.need().until_ns
-    more = deployment.accounts.extend(taken, by=Decimal("0.3"), until_ns=until_ns)
+    more = deployment.accounts.extend(taken, by=Decimal("0.3"))
     assert more.taken is not None
     assert more.taken.hold is not None
     assert more.taken.hold.amount == Decimal("0.7")
     assert deployment.state(spender).reserved_usd == Decimal("0.7")
-    assert isinstance(
-        deployment.accounts.extend(more.taken, by=Decimal("0.31"), until_ns=until_ns).refusal, BudgetExceeded
-    )
+    assert isinstance(deployment.accounts.extend(more.taken, by=Decimal("0.31")).refusal, BudgetExceeded)
     deployment.settle(more.taken, usd="0.6")
     assert deployment.state(spender).spent_usd == Decimal("0.6")
-    deployment.check_books()
-
-
-def test_a_reservation_that_lasts_longer_is_still_one(deployment: Deployment) -> None:
-    spender = account(budget="1")
-    taken = deployment.taken(spender, usd="0.4")
-    deployment.clock.advance(LASTS_S - 1)
-    longer = deployment.accounts.extend(taken, by=Decimal(0), until_ns=deployment.need().until_ns).taken
-    deployment.clock.advance(2)
-    assert deployment.state(spender).reserved_usd == Decimal("0.4")
-    assert longer is not None
-    deployment.settle(longer, usd="0.1")
-    assert deployment.standing().held == {}
     deployment.check_books()
 
 
@@ -314,11 +298,11 @@ def test_a_reservation_that_is_gone_is_made_again_or_refused(deployment: Deploym
     taken = deployment.taken(spender, usd="0.4")
     deployment.clock.advance(LASTS_S + 1)
     other = deployment.taken(spender, usd="0.5")
-    again = deployment.accounts.extend(taken, by=Decimal(0), until_ns=deployment.need().until_ns)
+    again = deployment.accounts.extend(taken, by=Decimal("0.1"))
     assert again.taken is not None
     deployment.clock.advance(LASTS_S + 1)
     deployment.taken(spender, usd="0.7")
-    assert deployment.accounts.extend(other, by=Decimal(0), until_ns=deployment.need().until_ns).refusal
+    assert deployment.accounts.extend(other, by=Decimal("0.1")).refusal
     deployment.check_books()
 
 
@@ -402,7 +386,7 @@ def test_an_extension_whose_answer_is_lost_is_done_once(deployment: Deployment) 
     spender = account(budget="1")
     taken = deployment.taken(spender, usd="0.3")
     deployment.accounts = deployment.process(Losing(deployment.items, times=1))
-    more = deployment.accounts.extend(taken, by=Decimal("0.2"), until_ns=deployment.need().until_ns)
+    more = deployment.accounts.extend(taken, by=Decimal("0.2"))
     assert more.taken is not None
     assert deployment.state(spender).reserved_usd == Decimal("0.5")
     deployment.check_books()
@@ -538,7 +522,7 @@ def test_an_account_that_changes_too_fast_is_away(clock: FakeClock) -> None:
     taken = Deployment().taken(account(budget="1"), usd="0.1")
     deployment.settle(taken, usd="0.1")
     with pytest.raises(DependencyUnavailable):
-        deployment.accounts.extend(taken, by=Decimal("0.1"), until_ns=deployment.need().until_ns)
+        deployment.accounts.extend(taken, by=Decimal("0.1"))
 
 
 class Turning(Losing):
@@ -558,6 +542,6 @@ class Turning(Losing):
 def test_a_key_without_a_budget_has_no_state(deployment: Deployment) -> None:
     assert deployment.accounts.state(key_of(account(requests_per_minute=5), deployment.clock)) is None
     taken = deployment.taken(account(requests_per_minute=5))
-    same = deployment.accounts.extend(taken, by=Decimal(1), until_ns=0)
+    same = deployment.accounts.extend(taken, by=Decimal(1))
     assert same.taken == taken
     assert replace(taken, hold=None) == taken

@@ -77,7 +77,10 @@ class Gateway:
     def keys(self) -> "KeyBook":
         from llm_gateway.services.keys.administration import KeyBook
 
-        return KeyBook(store=self.outside.key_store, uses=self.outside.key_uses, clock=self.outside.clock)
+        outside = self.outside
+        return KeyBook(
+            store=outside.key_store, uses=outside.key_uses, clock=outside.clock, accounts=outside.key_accounts
+        )
 
     @cached_property
     def key_changes(self) -> "KeyService":
@@ -94,7 +97,6 @@ class Gateway:
             clock=outside.clock,
             ids=outside.ids,
             draw=outside.draw,
-            accounts=outside.key_accounts,
         )
 
     @cached_property

@@ -225,8 +225,8 @@ def error_of(account: Account, refusal: Refusal, need: Need) -> TooManyRequests:
     """What a caller is told, with the time after which it will pass unless others were quicker."""
     wait_s, limits = in_seconds(refusal.wait_ns), account.limits
     match refusal.reason:
-        case Reason.BUDGET:
-            return BudgetExceeded(_over_budget(account, need), retry_after_s=wait_s)
+        case Reason.BUDGET if account.budget:
+            return over_budget(account.budget, refusal, usd=need.usd)
         case Reason.TOKENS:
             detail = (
                 f"The key allows {limits.tokens_per_minute} tokens in a minute, and the query may take {need.tokens}."
@@ -238,14 +238,13 @@ def error_of(account: Account, refusal: Refusal, need: Need) -> TooManyRequests:
             )
 
 
-def _over_budget(account: Account, need: Need) -> str:
-    if account.budget is None:
-        raise ValueError("a budget that refuses is there")
-    amount, period = written(account.budget.amount), account.budget.period
-    costs = f"The query may cost up to ${written(need.usd)}"
-    if need.usd > account.budget.amount:
-        return f"{costs}, more than the key's whole budget of ${amount} a {period}: a smaller max_output_tokens lowers that."
-    return f"{costs}, and that is more than is left of the key's budget of ${amount} a {period}."
+def over_budget(budget: Budget, refusal: Refusal, *, usd: Decimal) -> BudgetExceeded:
+    """What a caller is told of a query that may cost `usd`."""
+    costs, whole = f"The query may cost up to ${written(usd)}", f"${written(budget.amount)} a {budget.period}"
+    detail = f"{costs}, and that is more than is left of the key's budget of {whole}."
+    if usd > budget.amount:
+        detail = f"{costs}, more than the key's whole budget of {whole}: a smaller max_output_tokens lowers that."
+    return BudgetExceeded(detail, retry_after_s=in_seconds(refusal.wait_ns))
 
 
 def _kept(now_ns: int) -> Write:

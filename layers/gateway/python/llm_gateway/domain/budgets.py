@@ -130,8 +130,8 @@ def hold_in(item: Item, *, entry: str) -> Hold | None:
     return None if held is None or standing.period is None else Hold(entry=entry, amount=held, period=standing.period)
 
 
-def extending(budget: Budget, item: Item, hold: Hold, *, by: Decimal, entry: str, now_ns: int) -> Write | Refusal:
-    """The write that adds `by` to a reservation and calls it `entry`, or why that may not be.
+def extending(budget: Budget, item: Item, hold: Hold, *, by: Decimal, now_ns: int) -> Write | Refusal:
+    """The write that adds `by` to a reservation, or why that may not be.
 
     One that is gone is reserved again; one of an earlier period is left as it is.
     """
@@ -140,14 +140,13 @@ def extending(budget: Budget, item: Item, hold: Hold, *, by: Decimal, entry: str
         return Write()
     held = standing.held.get(hold.entry)
     if held is None:
-        return reserving(budget, item, entry=entry, usd=EXACT.add(hold.amount, by), now_ns=now_ns)
+        return reserving(budget, item, entry=hold.entry, usd=EXACT.add(hold.amount, by), now_ns=now_ns)
     room = EXACT.subtract(budget.amount, by)
     if standing.committed > room:
         return _refusal_until_room(standing, room=room, now_ns=now_ns)
-    renamed = () if entry == hold.entry else (RemoveEntry("held", hold.entry),)
     return Write(
         (Equal("period", hold.period), AtMost("committed", room), EntryEqual("held", hold.entry, held)),
-        (Add("committed", by), PutEntry("held", entry, EXACT.add(held, by)), *renamed),
+        (Add("committed", by), PutEntry("held", hold.entry, EXACT.add(held, by))),
     )
 
 

@@ -87,8 +87,8 @@ class QueryAccounts(KeyAccounts, Protocol):
         """
         ...
 
-    def extend(self, taken: Taken, *, by: Decimal, until_ns: int) -> Taking:
-        """Reserves `by` more for a query that has a hold, and keeps it until then. Raises `DependencyUnavailable`."""
+    def extend(self, taken: Taken, *, by: Decimal) -> Taking:
+        """Reserves `by` more for a query that has a reservation. Raises `DependencyUnavailable`."""
         ...
 
     def note(self, taken: Taken, *, usd: Decimal) -> None:

@@ -24,6 +24,7 @@ from llm_gateway.domain.accounts import (
     error_of,
     guess,
     has_taken,
+    over_budget,
     places_of,
     plan,
     room_of,
@@ -34,7 +35,7 @@ from llm_gateway.domain.accounts import (
     unseen,
 )
 from llm_gateway.domain.budget_news import news_of
-from llm_gateway.domain.keys import ApiKey, Budget, BudgetState, KeyLimits
+from llm_gateway.domain.keys import ApiKey, Budget, BudgetState
 from llm_gateway.domain.limits import to_ns
 from llm_gateway.domain.money import EXACT
 from llm_gateway.domain.passing import Reason, Refusal
@@ -83,18 +84,16 @@ class StoredKeyAccounts:
                 return Taking(taken=taken_from(account, place, outcome.item, need), room=room)
         raise _too_contended()
 
-    def extend(self, taken: Taken, *, by: Decimal, until_ns: int) -> Taking:
-        if taken.hold is None or taken.budget is None:
+    def extend(self, taken: Taken, *, by: Decimal) -> Taking:
+        hold, budget = taken.hold, taken.budget
+        if hold is None or budget is None:
             return Taking(taken=taken)
-        wanted = EXACT.add(taken.hold.amount, by)
-        now_ns = to_ns(self._clock.now())
-        need = Need(query_id=_query_of(taken.hold), tokens=0, usd=wanted, now_ns=now_ns, until_ns=until_ns)
+        wanted, now_ns = EXACT.add(hold.amount, by), to_ns(self._clock.now())
         met, is_fresh = self._known(taken), False
         for _ in range(TRIES):
-            change = budgets.extending(taken.budget, met, taken.hold, by=by, entry=need.entry, now_ns=now_ns)
+            change = budgets.extending(budget, met, hold, by=by, now_ns=now_ns)
             if isinstance(change, Refusal) and is_fresh:
-                account = Account(key_id=taken.key_id, limits=KeyLimits(), budget=taken.budget)
-                return Taking(refusal=error_of(account, change, need))
+                return Taking(refusal=over_budget(budget, change, usd=wanted))
             if isinstance(change, Refusal):
                 met, is_fresh = self._items.read([taken.scope])[taken.scope], True
                 continue
@@ -103,18 +102,18 @@ class StoredKeyAccounts:
             outcome = self._items.write(taken.scope, change)
             self._sights.remember({taken.scope: outcome.item})
             met, is_fresh = outcome.item, True
-            hold = budgets.hold_in(met, entry=need.entry)
-            if hold and (outcome.done or hold.amount == wanted):
-                return Taking(taken=replace(taken, hold=hold))
+            kept = budgets.hold_in(met, entry=hold.entry)
+            if kept and (outcome.done or kept.amount == wanted):
+                return Taking(taken=replace(taken, hold=kept))
         raise _too_contended()
 
     def note(self, taken: Taken, *, usd: Decimal) -> None:
         now_ns = to_ns(self._clock.now())
-        self._carry_out(taken, lambda item: spent_meanwhile(taken, item, usd=usd, now_ns=now_ns))
+        self._carry_out(taken, lambda item: spent_meanwhile(taken, item, usd=usd, now_ns=now_ns), has_spent=True)
 
     def settle(self, taken: Taken, use: Use) -> None:
         now_ns = to_ns(self._clock.now())
-        self._carry_out(taken, lambda item: settlement(taken, use, item, now_ns=now_ns))
+        self._carry_out(taken, lambda item: settlement(taken, use, item, now_ns=now_ns), has_spent=use.usd > 0)
 
     def state(self, key: ApiKey) -> BudgetState | None:
         if key.budget_usd is None:
@@ -130,11 +129,11 @@ class StoredKeyAccounts:
         room = room_of(account, places, view.items, now_ns=need.now_ns)
         return Taking(refusal=error_of(account, refusal, need), room=room)
 
-    def _carry_out(self, taken: Taken, plan: Callable[[Item], Write]) -> None:
-        """Writes what `plan` says for the account's item, if anything, and tells what there is to tell of the budget then."""
+    def _carry_out(self, taken: Taken, plan: Callable[[Item], Write], *, has_spent: bool) -> None:
+        """Writes what `plan` says for the account's item, if anything, and tells what there is to tell of what is spent."""
         try:
             item = self._written(taken, plan)
-            if taken.budget:
+            if taken.budget and has_spent:
                 self._tell(taken.scope, taken.budget, item, key_id=taken.key_id)
         except Exception:
             # Whatever it was: the answer is there, and has been paid for.
@@ -179,10 +178,6 @@ class StoredKeyAccounts:
     def _learn(self, view: View, items: dict[str, Item]) -> None:
         view.learn(items)
         self._sights.remember(items)
-
-
-def _query_of(hold: budgets.Hold) -> str:
-    return hold.entry.partition("-")[2]
 
 
 def _too_contended() -> DependencyUnavailable:

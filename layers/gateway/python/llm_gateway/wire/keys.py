@@ -58,7 +58,9 @@ def _plain(amount: Decimal) -> str:
     return f"{amount:f}"
 
 
-Amount = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=9), PlainSerializer(_plain, return_type=str)]
+Amount = Annotated[
+    Decimal, Field(ge=0, max_digits=18, decimal_places=9), PlainSerializer(_plain, return_type=str, when_used="json")
+]
 Tag = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
 Tags = Annotated[list[Tag], Field(max_length=_MOST_TAGS), AfterValidator(_each_once)]
 Providers = Annotated[list[Slug], Field(max_length=_MOST_LISTED)]

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from llm_gateway.domain.accounts import Account, Need, Room, Taken, Use, check_size
-from llm_gateway.domain.budgets import bounded, until_ns
+from llm_gateway.domain.budgets import bounded
 from llm_gateway.domain.call_prices import CallPrice
 from llm_gateway.domain.gates import tokens_used
 from llm_gateway.domain.limits import duration_ns, to_ns
@@ -76,14 +76,12 @@ class Charge:
         if self.taken is None or self.taken.hold is None or step.price is None:
             return
         lacking = self._spent_usd(attempts) + step.price.upper_usd - self.taken.hold.amount
-        if lacking > 0:
-            self._extend(by=bounded(lacking), until_ns=until_ns(self.taken.hold.entry))
-
-    def renew(self, *, lasts_s: float) -> None:
-        """Keeps the reservation of a query that begins late for so long. Raises `BudgetExceeded` where it is gone by now."""
-        ends_ns = to_ns(self.clock.now()) + duration_ns(lasts_s)
-        if self.taken and self.taken.hold and until_ns(self.taken.hold.entry) < ends_ns:
-            self._extend(by=Decimal(0), until_ns=ends_ns)
+        if lacking <= 0:
+            return
+        taking = self.accounts.extend(self.taken, by=bounded(lacking))
+        if taking.refusal:
+            raise taking.refusal
+        self.taken = taking.taken
 
     def count(self, result: CallResult) -> None:
         """Counts the tokens of a call that has ended."""
@@ -106,14 +104,6 @@ class Charge:
     def give_back(self) -> None:
         """Gives back all that was taken, for a query that was refused before it was accepted."""
         self.settle([], refused=True)
-
-    def _extend(self, *, by: Decimal, until_ns: int) -> None:
-        if self.taken is None:
-            return
-        taking = self.accounts.extend(self.taken, by=by, until_ns=until_ns)
-        if taking.refusal:
-            raise taking.refusal
-        self.taken = taking.taken
 
     def _spent_usd(self, attempts: list[Attempt]) -> Decimal:
         """What the calls have cost as far as that is known, and can be believed."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.faults import CallCancelled, ProviderFault, ProviderRateLimited, ProviderTimeout
-from llm_gateway.domain.queries import Query, QueryProblem, lifetime
+from llm_gateway.domain.queries import Query, QueryProblem
 from llm_gateway.domain.routing import first_step
 from llm_gateway.domain.terms import FREE
 from llm_gateway.errors import (
@@ -155,8 +155,6 @@ class Worker:
             cached = self._look_up(booked)
             if cached is not None:
                 return self.states.given_again(query, cached, booked.progress)
-            if booked.progress.charge:
-                booked.progress.charge.renew(lasts_s=lifetime(query.request).total_seconds())
             return self.states.succeeded(query, self.dispatcher.ask(plan, booked.progress), booked.progress)
         except Exception:
             if booked.seat is not None:
