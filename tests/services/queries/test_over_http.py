@@ -369,7 +369,7 @@ def log() -> Iterator[io.StringIO]:
         Raw(body=MARKER.encode()),
         Raw(body=f'{{"{MARKER}": '.encode()),
         Raw(body=f'{{"choices": "{MARKER}", "content": "{MARKER}"}}'.encode()),
-        Raw(body=f'{{"error": {{"message": "{MARKER}", "type": "{MARKER}"}}}}'.encode()),
+        Raw(body=f'{{"error": {{"message": "Out of owls.", "type": "{MARKER}"}}}}'.encode()),
         Answer(said=Said(finish=MARKER)),
         HangUp(),
     ],
@@ -393,6 +393,39 @@ def test_neither_words_nor_keys_of_providers_show(engine, upstream, log: io.Stri
     assert not [text[:3000] for text in told if MARKER in text]
 
 
+@pytest.mark.parametrize("name", list(KINDS))
+@pytest.mark.parametrize(
+    ("behavior", "status", "said"),
+    [
+        (Refusal(status=500), 500, None),
+        (Raw(body=b'{"error": {"message": "Out of owls."}}', status=503), 503, "Out of owls."),
+        (
+            Raw(body=f'{{"error": {{"message": "No owl for {KEY}."}}}}'.encode(), status=401),
+            401,
+            "No owl for [redacted].",
+        ),
+        (Raw(body=b"<html>Out of owls.</html>", status=502), 502, None),
+    ],
+    ids=["500", "503", "401", "html"],
+)
+def test_what_a_provider_says_of_its_failure_is_told(engine, upstream, name: str, behavior, status: int, said) -> None:
+    add(engine, upstream, name)
+    engine.credentials.put(name, ProviderCredentials(api_key=KEY))
+    upstream[name].otherwise = behavior
+    progress = engine.progress(question())
+
+    with pytest.raises(GatewayError) as caught:
+        engine.ask(question(), progress)
+
+    last = engine.gates.state(engine.store.get(name)).last_error
+    assert last is not None
+    assert last.upstream_status == progress.attempts[-1].upstream_status == status
+    if said is not None:
+        assert caught.value.provider_message == said
+        assert said in (progress.attempts[-1].detail or "")
+        assert said in (last.detail or "")
+
+
 def calling_gateway(items: InMemoryItems) -> FakeGateway:
     """A gateway whose providers are real and call the upstreams, and whose gates keep `items`."""
     outside = FakeOutside(journal=EmbeddedMetricsJournal())
@@ -406,7 +439,10 @@ def calling_gateway(items: InMemoryItems) -> FakeGateway:
     [
         {name: Refusal(status=500, body=MARKER.encode()) for name in KINDS},
         {name: Refusal(status=401, body=MARKER.encode()) for name in KINDS},
-        {name: Raw(body=f'{{"error": "{MARKER}"}}'.encode()) for name in KINDS},
+        {
+            name: Raw(body=f'{{"error": {{"type": "{MARKER}", "message": {{"x": "{MARKER}"}}}}}}'.encode())
+            for name in KINDS
+        },
         {"a": Refusal(status=429, code=MARKER), "b": Raw(body=MARKER.encode()), "c": HangUp(), "d": Answer()},
         {"a": Refusal(status=400, code=MARKER, param=MARKER), "b": Answer(), "c": Answer(), "d": Answer()},
     ],

@@ -57,12 +57,12 @@ class Verdict(StrEnum):
 
 
 def verdict_of(result: CallResult) -> Verdict:
-    if is_failure(result.fault):
-        return Verdict.FAILURE
-    return Verdict.SUCCESS if result.answered else Verdict.NOTHING
+    if result.fault is not None:
+        return Verdict.FAILURE if is_failure(result.fault) else Verdict.NOTHING
+    return Verdict.NOTHING if result.cancelled else Verdict.SUCCESS
 
 
-def is_failure(fault: GatewayError | None) -> bool:
+def is_failure(fault: GatewayError) -> bool:
     """Whether a call that met `fault` speaks against its provider."""
     return isinstance(fault, _FAILURES)
 

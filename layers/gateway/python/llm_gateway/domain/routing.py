@@ -100,7 +100,7 @@ def candidates(request: QueryRequest, providers: Sequence[ProviderConfig], *, dr
             chosen += [replace(other, awaited=True) for other in others]
     if not chosen:
         raise NoProviderAvailable("No provider is enabled: an operator can register or enable one.", retry_after_s=60)
-    return _each_once(chosen)
+    return tuple(chosen) if request.fallback is None else _each_once(chosen)
 
 
 def _named(request: QueryRequest, book: Book) -> Candidate | None:

@@ -54,7 +54,7 @@ class Calls:
                 answer = yield from _forward(items, into=call.generated)
             else:
                 answer = provider.complete(step.chat, timeouts=timeouts, cancelled=deadline.cancelled)
-            valid = self._checked(answer, step, deadline)
+            valid = answer if step.output.type == "text" else self._checked(answer, step, deadline)
         except (GeneratorExit, CallCancelled):
             progress.broken_off = call
             self._end(call, progress, AttemptOutcome.CANCELLED, usage=self._estimated(step, call))
@@ -72,8 +72,6 @@ class Calls:
         yield valid
 
     def _checked(self, answer: ChatAnswer, step: Step, deadline: Deadline) -> ChatAnswer:
-        if step.output.type == "text":
-            return answer
         return checked(answer, step.output, until_s=deadline.ends_s, limit=deadline.name, clock=self.clock)
 
     def _admit(self, step: Step, progress: Progress, timeouts: Timeouts) -> Admitted:
@@ -159,7 +157,7 @@ class Calls:
         )
         if progress.charge:
             progress.charge.count(call.result)
-        if is_failure(call.result.fault):
+        if call.result.fault and is_failure(call.result.fault):
             progress.failed.add(place)
         if outcome is AttemptOutcome.OK:
             progress.unsettled = call

@@ -154,7 +154,7 @@ class Closing:
         with Beside() as beside:
             stored = beside.start(lambda: self._store(booked, end, pauses_s))
             if progress.unsettled:
-                beside.start(_step("its place at the gate", progress.unsettled.settle))
+                beside.start(progress.unsettled.settle)
             if progress.ahead and progress.ahead.outcome:
                 beside.start(_step("its place at the gate", progress.ahead.give_back))
             if end.taken or progress.charge:
@@ -209,7 +209,7 @@ class Closing:
 
     def _tell(self, end: Query, booked: "Booked", *, ended: bool) -> None:
         write = self.journal.ended if ended else self.journal.spent
-        _step("its line in the journal", lambda: write(end, calls=booked.progress.attempts))()
+        _step("its line in the journal", partial(write, end, calls=booked.progress.attempts))()
 
 
 def _step(what: str, do: Callable[[], object]) -> Callable[[], bool]:

@@ -75,6 +75,7 @@ class States:
 
     def succeeded(self, query: Query, answer: ChatAnswer, progress: Progress) -> Query:
         """A query that was answered by the candidate that was called last."""
+        attempts = progress.all_attempts
         return self._ended(
             query,
             QueryStatus.SUCCEEDED,
@@ -84,8 +85,8 @@ class States:
                 provider=progress.answering.provider.id,
                 model=answer.model,
                 usage=answer.usage,
-                cost_usd=total_usd(progress.all_attempts),
-                attempts=progress.all_attempts,
+                cost_usd=total_usd(attempts),
+                attempts=attempts,
                 latency=self.latency(progress),
                 warnings=tuple(_stood_in(progress.attempts)),
             ),
