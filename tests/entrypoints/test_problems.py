@@ -277,3 +277,11 @@ def test_a_store_that_fails_in_an_unforeseen_way_opens_no_door(api: Api) -> None
     response = api.call("GET", PROVIDERS, role=None, headers={"X-Api-Key": secret})
     assert (response.status_code, response.json()["code"]) == (500, "internal_error")
     assert WORDS not in response.text
+
+
+@pytest.mark.parametrize(("asked_s", "told"), [(0.2, "1"), (12.3, "13"), (3600, "3600"), (1e300, "3600")])
+def test_it_is_told_in_whole_seconds_and_an_hour_at_most(api: Api, asked_s: float, told: str) -> None:
+    api.register()
+    api.gateway.outside.models.script.append(faults.ProviderRateLimited("Full.", retry_after_s=asked_s))
+    response = _ask(api, timeout_s=1)
+    assert (response.status_code, response.headers["Retry-After"]) == (429, told)

@@ -1,13 +1,13 @@
 """A provider's state: read from its gate, and from a live call where one is asked for by those who may."""
 
 import pytest
-from llm_gateway.domain.faults import ProviderFailed, ProviderRateLimited
+from llm_gateway.domain.faults import ProviderAuthFailed, ProviderFailed, ProviderRateLimited, ProviderRejected
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.errors import DependencyUnavailable, Forbidden, ProviderNotFound
 from llm_gateway.services.provider_status import StatusService
 
 from tests.adapters.engine import Engine, provider
-from tests.adapters.scripted_providers import Says
+from tests.adapters.scripted_providers import Raises, Says, failing
 
 OPERATOR = Caller(key_id="key_operator", role=Role.OPERATOR)
 AUDITOR = Caller(key_id="key_auditor", role=Role.AUDITOR)
@@ -50,6 +50,32 @@ def test_a_probe_that_fails_shows_in_the_state(engine: Engine, service: StatusSe
     assert state.last_error is not None
     assert state.last_error.code == "provider_error"
     assert engine.providers.order == ["a"], "nobody else answers for it"
+
+
+@pytest.mark.parametrize(
+    ("behavior", "code", "words"),
+    [
+        (
+            failing(ProviderAuthFailed, upstream_status=401, provider_message="Incorrect API key."),
+            "provider_auth_failed",
+            "It failed: Incorrect API key.",
+        ),
+        (
+            failing(ProviderRejected, upstream_status=400, provider_message="No model 'a-model'."),
+            "validation_failed",
+            "It failed: No model 'a-model'.",
+        ),
+        (Says(after_s=100), "provider_timeout", "The provider did not answer in time (the time of a probe: 15 s)."),
+    ],
+)
+def test_a_probe_says_what_is_wrong_in_a_line(
+    engine: Engine, service: StatusService, behavior: Says | Raises, code: str, words: str
+) -> None:
+    engine.providers.script("a", behavior)
+    _, state = service.status("a", probe=True, caller=OPERATOR)
+    assert state.last_error is not None
+    assert (state.last_error.code, state.last_error.detail) == (code, words)
+    assert state.last_error.at == engine.clock.now()
 
 
 @pytest.mark.parametrize("fault", [ProviderRateLimited("Full.", retry_after_s=9), DependencyUnavailable("away")])

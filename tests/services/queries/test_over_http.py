@@ -398,13 +398,13 @@ def test_neither_words_nor_keys_of_providers_show(engine, upstream, log: io.Stri
     ("behavior", "status", "said"),
     [
         (Refusal(status=500), 500, None),
-        (Raw(body=b'{"error": {"message": "Out of owls."}}', status=503), 503, "Out of owls."),
+        (Refusal(status=503, body=b'{"error": {"message": "Out of owls."}}'), 503, "Out of owls."),
         (
-            Raw(body=f'{{"error": {{"message": "No owl for {KEY}."}}}}'.encode(), status=401),
+            Refusal(status=401, body=f'{{"error": {{"message": "No owl for {KEY}."}}}}'.encode()),
             401,
             "No owl for [redacted].",
         ),
-        (Raw(body=b"<html>Out of owls.</html>", status=502), 502, None),
+        (Refusal(status=502, body=b"<html>Out of owls.</html>"), 502, None),
     ],
     ids=["500", "503", "401", "html"],
 )

@@ -15,7 +15,7 @@ from llm_gateway.entrypoints.observe import log_unexpected
 from llm_gateway.entrypoints.prefix import own_path
 from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.entrypoints.validation import validation_failed
-from llm_gateway.errors import GatewayError, MalformedRequest, MethodNotAllowed, RouteNotFound
+from llm_gateway.errors import BudgetExceeded, GatewayError, MalformedRequest, MethodNotAllowed, RouteNotFound
 from llm_gateway.wire.media_types import PROBLEM
 from llm_gateway.wire.schema import served_under
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from llm_gateway.wire.problems import Problem
 
 _DEFAULT_RETRY_AFTER_S: Final = 5
+LONGEST_RETRY_AFTER_S: Final = 3600
 
 
 def render_framework_errors(app: FastAPI) -> None:
@@ -58,6 +59,12 @@ def as_gateway_error(error: Exception) -> GatewayError:
             return GatewayError("Something unforeseen happened. The request_id helps to find out what.")
 
 
+def _whole_seconds(error: GatewayError) -> int:
+    """An hour at most: whoever asked for more may have changed their mind by then. A budget's period ends when it ends."""
+    wait_s = max(1, math.ceil(error.retry_after_s or _DEFAULT_RETRY_AFTER_S))
+    return wait_s if isinstance(error, BudgetExceeded) else min(wait_s, LONGEST_RETRY_AFTER_S)
+
+
 def problem_shown(error: GatewayError, request: Request) -> "Problem":
     """What the caller of `request` reads of `error`."""
     from llm_gateway.domain.queries import QueryProblem
@@ -82,6 +89,6 @@ def render(request: Request, raised: Exception) -> Response:
     if error.overhead_ms is not None:
         headers["X-Gateway-Overhead-Ms"] = str(error.overhead_ms)
     if error.retry_after_s is not None or error.status in (429, 503):
-        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s or _DEFAULT_RETRY_AFTER_S)))
+        headers["Retry-After"] = str(_whole_seconds(error))
     content = problem.model_dump_json(context=served_under(request.scope["root_path"]))
     return Response(content, error.status, headers, PROBLEM)

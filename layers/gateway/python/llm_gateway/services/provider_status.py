@@ -1,6 +1,8 @@
 """How a provider is doing, as told by what passes its gate, and by a live call where one is asked for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from llm_gateway.access import Permission
@@ -8,7 +10,9 @@ from llm_gateway.domain.capabilities import capabilities_of
 from llm_gateway.domain.chat import ChatRequest, Message, MessageRole, OutputFormat, Parameters, TextPart
 from llm_gateway.domain.health import GateState
 from llm_gateway.domain.keys import Caller
+from llm_gateway.domain.metrics import LastError
 from llm_gateway.domain.providers import ProviderConfig, RetryPolicy
+from llm_gateway.domain.queries import Attempt, AttemptOutcome
 from llm_gateway.domain.routing import Candidate, Step
 from llm_gateway.errors import Forbidden, GatewayError
 from llm_gateway.ports.providers import ProviderGates, ProviderStore
@@ -36,11 +40,12 @@ class StatusService:
         if probe and not caller.may(Permission.MANAGE_PROVIDERS):
             raise Forbidden("A probe calls the provider: only those who manage providers may ask for one.")
         config = self.providers.get(provider_id)
-        if probe:
-            self._probe(config)
-        return config, self.gates.state(config)
+        failed = self._probe(config) if probe else None
+        state = self.gates.state(config)
+        return config, replace(state, last_error=failed) if failed else state
 
-    def _probe(self, config: ProviderConfig) -> None:
+    def _probe(self, config: ProviderConfig) -> LastError | None:
+        """Why the call failed, where one was made: the gate does not note what may be its caller's fault, and here nothing is."""
         model = config.model(config.default_model)
         once = replace(config, retry=RetryPolicy(max_attempts=1))
         candidate = Candidate(provider=once, model=model, profile=capabilities_of(config.kind, model))
@@ -51,10 +56,18 @@ class StatusService:
         try:
             self.dispatcher.ask((step,), progress)
         except GatewayError:
-            # The state tells of it.
-            return
+            return _failure(progress.attempts, at=self.clock.now())
         if progress.unsettled:
             progress.unsettled.settle()
+        return None
+
+
+def _failure(attempts: Sequence[Attempt], *, at: datetime) -> LastError | None:
+    for attempt in attempts:
+        if attempt.outcome is AttemptOutcome.ERROR and attempt.error_code:
+            code, status = attempt.error_code, attempt.upstream_status
+            return LastError(code=code, at=at, detail=attempt.detail, upstream_status=status)
+    return None
 
 
 def _deadline(now_s: float) -> Deadline:
