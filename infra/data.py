@@ -23,8 +23,17 @@ _TABLES = {
     Resource.LIMITS: ("scope", None),
     Resource.CACHE: ("cache_key", None),
     Resource.AUDIT: ("month", "place"),
+    Resource.USAGE: ("period", "place"),
 }
 KEYS_INDEX = "by_collection"
+# The indexes of queries: what each is by, and what they hold beside keys. Nothing of what was asked or answered is in them, and
+# nothing that changes while a query only goes on: each change of an index is another write.
+QUERY_INDEXES = {"by_owner": "listed_by", "by_day": "listed_on", "by_end": "ended_in"}
+_LISTED = (
+    *("owner", "mode", "status", "attempts", "created_at", "due_at", "started_at", "completed_at", "expires_at"),
+    *("problem", "prompt", "figures"),
+)
+_COUNTED = (*_LISTED, "tags", "counted")
 # SQS counts a message whose worker died as received once it is visible again. AWS advises six times the function's timeout.
 _VISIBILITY_TIMEOUTS = 6
 _MAX_RECEIVES = 5
@@ -54,6 +63,14 @@ class DataStack(Stack):
             sort_key=_string("key_id"),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
+        for name, partition_key in QUERY_INDEXES.items():
+            self.tables[Resource.QUERIES].add_global_secondary_index(
+                index_name=name,
+                partition_key=_string(partition_key),
+                sort_key=_string("query_id"),
+                projection_type=dynamodb.ProjectionType.INCLUDE,
+                non_key_attributes=list(_COUNTED if name == "by_end" else _LISTED),
+            )
         self.bodies = self._bodies()
         self.archive = self._archive()
         self.dead_letters = self._queue("DeadLetterQueue", retention_period=Duration.days(14))
@@ -80,6 +97,7 @@ class DataStack(Stack):
             "CREDENTIALS_PREFIX": self.credentials_prefix,
             "KMS_KEY_ID": self.key.key_id,
             "RETENTION_DAYS": str(self._deployment.retention_days),
+            "USAGE_RETENTION_DAYS": str(self._deployment.usage_retention_days),
             "AUDIT_RETENTION_DAYS": str(self._deployment.audit_retention_days or FOREVER),
             "CACHE_TTL_S": str(self._deployment.cache_ttl_s),
             "LEASE_S": str(self._deployment.lease_s),

@@ -96,6 +96,7 @@ class Deployment:
     log_retention: logs.RetentionDays
     audit_lock: AuditLock | None
     audit_retention_days: int | None
+    usage_retention_days: int
     allow_private_addresses: bool
     waf: bool
     dashboards: bool
@@ -120,6 +121,7 @@ class Deployment:
             log_retention=_log_retention(_whole_number(node, "logRetentionDays")),
             audit_lock=_audit_lock(node),
             audit_retention_days=_audit_retention_days(node),
+            usage_retention_days=_whole_number(node, "usageRetentionDays"),
             # A model on Fargate answers on an address of its own network.
             allow_private_addresses=_is_on(node, "allowPrivateAddresses") or local_model is LocalModel.FARGATE,
             waf=_is_on(node, "waf"),

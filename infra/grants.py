@@ -7,7 +7,7 @@ from aws_cdk import ArnFormat
 from aws_cdk import aws_iam as iam
 from llm_gateway.access import Endpoint, Resource, Row, Schedule, Worker
 
-from infra.data import KEYS_INDEX, DataStack
+from infra.data import KEYS_INDEX, QUERY_INDEXES, DataStack
 
 _Actions = dict[str, tuple[str, ...]]
 # Named one by one: CDK's own grants add Scan, stream reads and more that no function needs.
@@ -21,6 +21,7 @@ _ACTIONS: Final[dict[Resource, _Actions]] = {
     Resource.KEYS: {**_LISTED_TABLE, "reads": (*_LISTED_TABLE["reads"], "dynamodb:BatchGetItem")},
     Resource.PROVIDERS: _LISTED_TABLE,
     Resource.QUERIES: _TABLE,
+    Resource.QUERY_INDEX: {"reads": ("dynamodb:Query",), "writes": ()},
     # Several at once, and never but by a condition on what is there.
     Resource.LIMITS: {"reads": ("dynamodb:BatchGetItem",), "writes": ("dynamodb:UpdateItem",)},
     Resource.CACHE: _TABLE,
@@ -36,6 +37,7 @@ _ACTIONS: Final[dict[Resource, _Actions]] = {
         "reads": ("dynamodb:GetItem", "dynamodb:Query"),
         "writes": ("dynamodb:GetItem", "dynamodb:PutItem"),
     },
+    Resource.USAGE: {"reads": ("dynamodb:Query",), "writes": ("dynamodb:PutItem", "dynamodb:BatchWriteItem")},
     Resource.AUDIT_ARCHIVE: {"reads": ("s3:ListBucket",), "writes": ("s3:PutObject",)},
     Resource.EVENTS: {"reads": (), "writes": ("events:PutEvents",)},
 }
@@ -57,12 +59,14 @@ _VARIABLES = {
     Resource.KEYS: ("KEYS_TABLE",),
     Resource.PROVIDERS: ("PROVIDERS_TABLE",),
     Resource.QUERIES: ("QUERIES_TABLE", "LEASE_S"),
+    Resource.QUERY_INDEX: ("QUERIES_TABLE",),
     Resource.LIMITS: ("LIMITS_TABLE",),
     Resource.CACHE: ("CACHE_TABLE", "CACHE_TTL_S"),
     Resource.BODIES: ("BODIES_BUCKET",),
     Resource.CREDENTIALS: ("CREDENTIALS_PREFIX", "KMS_KEY_ID"),
     Resource.QUEUE: ("QUEUE_URL", "HIGH_QUEUE_URL"),
     Resource.AUDIT: ("AUDIT_TABLE", "AUDIT_RETENTION_DAYS"),
+    Resource.USAGE: ("USAGE_TABLE", "USAGE_RETENTION_DAYS"),
     Resource.AUDIT_ARCHIVE: ("AUDIT_BUCKET",),
     Resource.EVENTS: ("EVENT_BUS",),
 }
@@ -134,6 +138,9 @@ def _arns(resource: Resource, data: DataStack) -> list[str]:
         case Resource.KEYS:
             table = data.tables[resource].table_arn
             return [table, f"{table}/index/{KEYS_INDEX}"]
+        case Resource.QUERY_INDEX:
+            table = data.tables[Resource.QUERIES].table_arn
+            return [f"{table}/index/{index}" for index in QUERY_INDEXES]
         case Resource.BODIES:
             return [data.bodies.bucket_arn, data.bodies.arn_for_objects("*")]
         case Resource.AUDIT_ARCHIVE:
@@ -144,7 +151,7 @@ def _arns(resource: Resource, data: DataStack) -> list[str]:
             return [data.normal_queue.queue_arn, data.high_queue.queue_arn]
         case Resource.EVENTS:
             return [data.event_bus.event_bus_arn]
-        case Resource.PROVIDERS | Resource.QUERIES | Resource.LIMITS | Resource.CACHE | Resource.AUDIT:
+        case Resource.PROVIDERS | Resource.QUERIES | Resource.LIMITS | Resource.CACHE | Resource.AUDIT | Resource.USAGE:
             return [data.tables[resource].table_arn]
         case _:
             assert_never(resource)

@@ -25,6 +25,20 @@ _KEYS: Final = {
     "limits": ("scope",),
     "cache": ("cache_key",),
     "audit": ("month", "place"),
+    "usage": ("period", "place"),
+}
+_LISTED: Final = (
+    *("owner", "mode", "status", "attempts", "created_at", "due_at", "started_at", "completed_at", "expires_at"),
+    *("problem", "prompt", "figures"),
+)
+# By name: what an index is by, and what it holds beside keys.
+_INDEXES: Final[dict[str, dict[str, tuple[str, tuple[str, ...]]]]] = {
+    "keys": {"by_collection": ("collection", ())},
+    "queries": {
+        "by_owner": ("listed_by", _LISTED),
+        "by_day": ("listed_on", _LISTED),
+        "by_end": ("ended_in", (*_LISTED, "tags", "counted")),
+    },
 }
 
 
@@ -43,7 +57,7 @@ def connect(endpoint: str | None = None) -> Aws:
 def deploy(aws: Aws, *, name: str, retention_days: int = 30) -> Settings:
     """Tables, buckets, queues and pepper, all named after `name`; the answer says where they are."""
     for table in _KEYS:
-        aws.dynamodb.create_table(**_definition(table, name))
+        aws.dynamodb.create_table(**definition_of(table, name))
     bucket = f"{name}-bodies"
     aws.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     audit_bucket = f"{name}-audit"
@@ -64,7 +78,7 @@ def deploy(aws: Aws, *, name: str, retention_days: int = 30) -> Settings:
     )
 
 
-def _definition(table: str, name: str) -> "CreateTableInputTypeDef":
+def definition_of(table: str, name: str) -> "CreateTableInputTypeDef":
     hash_key, *range_key = _KEYS[table]
     definition: CreateTableInputTypeDef = {
         "TableName": f"{name}-{table}",
@@ -72,17 +86,20 @@ def _definition(table: str, name: str) -> "CreateTableInputTypeDef":
         "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key in _KEYS[table]],
         "KeySchema": _schema(hash_key, *range_key),
     }
-    if table == "keys":
+    if table in _INDEXES:
         definition["AttributeDefinitions"] = [
             *definition["AttributeDefinitions"],
-            {"AttributeName": "collection", "AttributeType": "S"},
+            *({"AttributeName": key, "AttributeType": "S"} for key, _ in _INDEXES[table].values()),
         ]
         definition["GlobalSecondaryIndexes"] = [
             {
-                "IndexName": "by_collection",
-                "KeySchema": _schema("collection", "key_id"),
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
+                "IndexName": name,
+                "KeySchema": _schema(key, hash_key),
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(held)}
+                if held
+                else {"ProjectionType": "KEYS_ONLY"},
             }
+            for name, (key, held) in _INDEXES[table].items()
         ]
     return definition
 

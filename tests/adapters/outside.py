@@ -28,8 +28,10 @@ from tests.adapters.nonce_store import InMemoryNonceStore
 from tests.adapters.pepper import FixedPepper
 from tests.adapters.prices import FlatPrices
 from tests.adapters.provider_store import InMemoryProviderStore
+from tests.adapters.query_index import InMemoryQueryIndex
 from tests.adapters.query_queue import RecordingQueryQueue
 from tests.adapters.query_store import InMemoryQueryStore
+from tests.adapters.rollup_store import InMemoryRollupStore
 from tests.adapters.token_counter import WordCounter
 from tests.adapters.travelling_clock import TravellingClock
 
@@ -61,6 +63,14 @@ class FakeOutside:
     @cached_property
     def query_store(self) -> InMemoryQueryStore:
         return InMemoryQueryStore(self.clock)
+
+    @cached_property
+    def query_index(self) -> InMemoryQueryIndex:
+        return InMemoryQueryIndex(self.query_store, self.clock)
+
+    @cached_property
+    def rollups(self) -> InMemoryRollupStore:
+        return InMemoryRollupStore()
 
     @cached_property
     def cache(self) -> InMemoryAnswerCache:

@@ -7,6 +7,7 @@ from itertools import count
 from threading import RLock
 
 from llm_gateway.domain.queries import Ending, Lease, Query, QueryProblem, QueryStatus, QuerySummary, as_told
+from llm_gateway.domain.usage import UsageRecord
 from llm_gateway.errors import AlreadyExists
 from llm_gateway.ports.queries import QueryStore
 from llm_gateway.ports.system import Clock
@@ -24,6 +25,7 @@ class InMemoryQueryStore(QueryStore):
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._stored: dict[str, _Stored] = {}
+        self._counted: dict[str, UsageRecord] = {}
         self._holders = count(1)
         self._writing = RLock()
 
@@ -95,6 +97,7 @@ class InMemoryQueryStore(QueryStore):
                     fault=None,
                     problem=query.problem,
                     answer=query.answer,
+                    figures=query.figures,
                     lease=None,
                     cache_keys=query.cache_keys or stored.cache_keys,
                     idempotency_scope=query.idempotency_scope or stored.idempotency_scope,
@@ -129,7 +132,25 @@ class InMemoryQueryStore(QueryStore):
         with self._writing:
             summary = self.summary(query_id)
             self._stored.pop(query_id, None)
+            if summary is not None:
+                cancelled = replace(summary, status=QueryStatus.CANCELLED, completed_at=self._clock.now())
+                self._counted[query_id] = UsageRecord.of(summary if summary.status.finished else cancelled)
             return summary
+
+    def drop(self, query_id: str) -> None:
+        with self._writing:
+            self._stored.pop(query_id, None)
+
+    def all(self) -> list[QuerySummary]:
+        """What is stored of every query, whether or not its time is up."""
+        with self._writing:
+            return [stored.query for stored in self._stored.values()]
+
+    def counted(self, since: datetime, until: datetime) -> list[UsageRecord]:
+        """What the queries count as that ended from `since` on and before `until`, erased ones too."""
+        ended = [query for query in self.all() if query.completed_at and since <= query.completed_at < until]
+        erased = [record for record in self._counted.values() if since <= record.completed_at < until]
+        return [UsageRecord.of(query) for query in ended] + erased
 
     def _ending(self, query_id: str, *, ended_now: bool) -> Ending | None:
         summary = self.summary(query_id)

@@ -15,6 +15,8 @@ _FOUND: Final = (
     "list_keys",
     "get_own_key",
     "list_audit",
+    "list_queries",
+    "get_usage",
 )
 _WANTS_A_BODY: Final = ("create_provider", "update_provider", "run_query", "stream_query", "create_key", "update_key")
 # All others look for a resource that does not exist.

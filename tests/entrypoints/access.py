@@ -47,6 +47,8 @@ ACCESS: Final[dict[tuple[str, str], Cells]] = {
     ("DELETE", "/keys/{key_id}"): Cells(may=frozenset({ADMIN}), status=204),
     ("POST", "/keys/{key_id}/rotate"): Cells(may=frozenset({ADMIN}), body={"overlap_s": 60}),
     ("GET", "/audit"): Cells(may=frozenset({ADMIN, AUDITOR})),
+    ("GET", "/query"): Cells(may=ASKERS | {AUDITOR}),
+    ("GET", "/usage"): Cells(may=EVERYBODY),
     ("POST", "/query"): Cells(may=ASKERS, body=QUESTION),
     ("POST", "/query/stream"): Cells(may=ASKERS, body=QUESTION),
     ("GET", "/query/{query_id}/status"): Cells(may=ASKERS | {AUDITOR}, own=True, anothers={ADMIN: 200, AUDITOR: 200}),

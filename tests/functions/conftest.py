@@ -102,6 +102,7 @@ def deployed(aws: None) -> Iterator[Deployed]:
         "QUERIES_TABLE": settings.queries_table,
         "LIMITS_TABLE": settings.limits_table,
         "CACHE_TABLE": settings.cache_table,
+        "USAGE_TABLE": settings.usage_table,
         "AUDIT_TABLE": settings.audit_table,
         "AUDIT_BUCKET": settings.audit_bucket,
         "BODIES_BUCKET": settings.bodies_bucket,

@@ -5,6 +5,7 @@ import json
 import pytest
 from llm_gateway.settings import Settings
 
+from tests.adapters.aws import definition_of
 from tests.infra.deployments import deployed
 
 TABLES = {
@@ -14,6 +15,7 @@ TABLES = {
     "Limits": ["scope"],
     "Cache": ["cache_key"],
     "Audit": ["month", "place"],
+    "Usage": ["period", "place"],
 }
 STATEFUL = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SecretsManager::Secret")
 
@@ -41,6 +43,32 @@ def test_keys_are_listed_by_an_index_that_holds_no_hashes():
     assert index["IndexName"] == "by_collection"
     assert [key["AttributeName"] for key in index["KeySchema"]] == ["collection", "key_id"]
     assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
+def test_queries_are_listed_and_counted_by_indexes_that_hold_no_content():
+    indexes = {index["IndexName"]: index for index in tables("dev")["Queries"]["Properties"]["GlobalSecondaryIndexes"]}
+    keys = {name: [key["AttributeName"] for key in index["KeySchema"]] for name, index in indexes.items()}
+    assert keys == {
+        "by_owner": ["listed_by", "query_id"],
+        "by_day": ["listed_on", "query_id"],
+        "by_end": ["ended_in", "query_id"],
+    }
+    content = {"request", "request_key", "answer", "answer_key", "cache_keys", "idempotency_scope"}
+    for index in indexes.values():
+        assert not content & set(index["Projection"]["NonKeyAttributes"])
+
+
+def test_the_tables_of_the_tests_have_the_same_indexes():
+    """Otherwise a store that reads what an index does not hold would pass every test."""
+    for name in ("Keys", "Queries"):
+        deployed_indexes = tables("dev")[name]["Properties"]["GlobalSecondaryIndexes"]
+        made = definition_of(name.lower(), "any")["GlobalSecondaryIndexes"]
+        assert [shape_of(index) for index in deployed_indexes] == [shape_of(index) for index in made]
+
+
+def shape_of(index):
+    held = index["Projection"].get("NonKeyAttributes", [])
+    return index["IndexName"], [key["AttributeName"] for key in index["KeySchema"]], sorted(held)
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])

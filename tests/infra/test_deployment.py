@@ -26,6 +26,11 @@ def test_figures_may_be_words_as_the_command_line_gives_them():
     assert read(retentionDays="90").retention_days == 90
 
 
+def test_usage_is_kept_for_a_year_and_a_month_or_as_long_as_is_wanted():
+    assert read().usage_retention_days == 400
+    assert read(usageRetentionDays="30").usage_retention_days == 30
+
+
 def test_the_audit_log_is_kept_for_ever_or_for_a_month_at_least():
     assert read().audit_retention_days is None
     assert read(auditRetentionDays="30").audit_retention_days == 30
@@ -49,6 +54,7 @@ def test_the_audit_log_is_kept_for_ever_or_for_a_month_at_least():
         ("auditLock", "yes"),
         ("auditLockMode", "strict"),
         ("auditLockDays", "0"),
+        ("usageRetentionDays", "0"),
         ("auditRetentionDays", "29"),
         ("auditRetentionDays", "always"),
     ],

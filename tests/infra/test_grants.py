@@ -17,6 +17,7 @@ READ_SECRET = "secretsmanager:GetSecretValue"
 WRITE_SECRET = ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret"]
 ENTER = ["dynamodb:GetItem", "dynamodb:PutItem"]
 COUNT = ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"]
+ROLL_UP = ["dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchWriteItem"]
 CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
 EVERYWHERE = {"Log": WRITE_LOG, "Key": [f"kms:{action}" for action in USE_KEY]}
 AUTHENTICATED = {
@@ -37,6 +38,8 @@ ASKING = {
 }
 NAMES = {
     **{resource: {f"{resource.upper()}_TABLE"} for resource in ("keys", "providers", "queries", "limits", "cache")},
+    "query_index": {"QUERIES_TABLE"},
+    "usage": {"USAGE_TABLE", "USAGE_RETENTION_DAYS"},
     "audit": {"AUDIT_TABLE", "AUDIT_RETENTION_DAYS"},
     "audit_archive": {"AUDIT_BUCKET"},
     "bodies": {"BODIES_BUCKET"},
@@ -83,6 +86,9 @@ def test_public_functions_may_nothing_but_log(row):
         ("list_audit", {**AUTHENTICATED, "Audit": LIST_ITEMS}),
         ("append_denials", {**EVERYWHERE, "Audit": ENTER, "Limits": COUNT}),
         ("keep_audit", {**EVERYWHERE, "Audit": LIST_ITEMS, "AuditArchive": ["s3:ListBucket", "s3:PutObject"]}),
+        ("list_queries", {**AUTHENTICATED, "QueryIndex": "dynamodb:Query"}),
+        ("get_usage", {**AUTHENTICATED, "QueryIndex": "dynamodb:Query", "Usage": "dynamodb:Query"}),
+        ("roll_up_usage", {**EVERYWHERE, "QueryIndex": "dynamodb:Query", "Usage": ROLL_UP}),
         ("get_query_status", {**AUTHENTICATED, "Queries": READ_ITEMS}),
         (
             "get_query_result",
@@ -129,6 +135,19 @@ def test_every_action_is_named_and_every_resource_is_the_stacks_own(row):
                 "llm-gateway-dev/providers/",
                 "llm-gateway-dev/pepper/",
             )
+
+
+@pytest.mark.parametrize("row", ["list_queries", "get_usage", "roll_up_usage"])
+def test_who_lists_or_counts_queries_reads_no_content(row):
+    arns = granted(row)["QueryIndex"]["Resource"]
+    assert [arn["Fn::Join"][1][1] for arn in arns] == ["/index/by_owner", "/index/by_day", "/index/by_end"]
+    assert not {"Queries", "Bodies", "Cache"} & granted(row).keys()
+
+
+@pytest.mark.parametrize("row", STACKS)
+def test_nothing_but_the_roll_up_writes_usage(row):
+    writes = set(_list(granted(row).get("Usage", {"Action": []})["Action"])) - {"dynamodb:Query"}
+    assert not writes or row == "roll_up_usage"
 
 
 @pytest.mark.parametrize("row", STACKS)

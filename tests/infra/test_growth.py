@@ -24,6 +24,7 @@ EXPORTS = {
     *("ExportsOutputFnGetAttQueriesDB6EF58AArnF7D2428F", "ExportsOutputRefQueriesDB6EF58A046905CF"),
     *("ExportsOutputFnGetAttLimitsA6AFC87BArn4FF34EBC", "ExportsOutputRefLimitsA6AFC87B235EEE36"),
     *("ExportsOutputFnGetAttCache18F6EE16Arn8B58E10E", "ExportsOutputRefCache18F6EE16CB7DCD1A"),
+    *("ExportsOutputFnGetAttUsage04F2BA28Arn86599BD6", "ExportsOutputRefUsage04F2BA289B78EBE2"),
     "ExportsOutputFnGetAttDeadLetterQueue9F481546ArnC8EFA2F7",
     "ExportsOutputRefDeadLetterQueue9F481546D691FC6C",
     "ExportsOutputFnGetAttDeadLetterQueue9F481546QueueName66C26014",

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from llm_gateway.ports.audit import AuditArchive, AuditLog, DenialCounters
 from llm_gateway.ports.keys import KeyStore, Pepper
 from llm_gateway.ports.providers import CredentialStore, ProviderStore
-from llm_gateway.ports.queries import AnswerCache, BodyStore, QueryStore
+from llm_gateway.ports.queries import AnswerCache, BodyStore, QueryIndex, QueryStore
 from llm_gateway.ports.replay import IdempotencyStore
 from llm_gateway.ports.system import Clock, Ids
+from llm_gateway.ports.usage import RollupStore
 from llm_gateway.settings import Settings
 from llm_gateway.stores.audit import DynamoAuditLog
 from llm_gateway.stores.audit_archive import S3AuditArchive
@@ -22,7 +24,9 @@ from llm_gateway.stores.idempotency import DynamoIdempotencyStore
 from llm_gateway.stores.keys import DynamoKeyStore
 from llm_gateway.stores.providers import DynamoProviderStore
 from llm_gateway.stores.queries import DynamoQueryStore
+from llm_gateway.stores.query_index import DynamoQueryIndex
 from llm_gateway.stores.secrets import SecretsManagerCredentialStore, SecretsManagerPepper
+from llm_gateway.stores.usage import DynamoRollupStore
 from moto import mock_aws
 
 from tests.adapters.answer_cache import InMemoryAnswerCache
@@ -39,7 +43,9 @@ from tests.adapters.key_store import InMemoryKeyStore
 from tests.adapters.ministack import running_ministack
 from tests.adapters.pepper import FixedPepper
 from tests.adapters.provider_store import InMemoryProviderStore
+from tests.adapters.query_index import InMemoryQueryIndex
 from tests.adapters.query_store import InMemoryQueryStore
+from tests.adapters.rollup_store import InMemoryRollupStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,8 @@ class Stores:
     providers: ProviderStore
     keys: KeyStore
     queries: QueryStore
+    index: QueryIndex
+    rollups: RollupStore
     credentials: CredentialStore
     pepper: Pepper
     bodies: BodyStore
@@ -59,10 +67,13 @@ class Stores:
 
 def stores_in_memory(clock: Clock) -> Stores:
     audit = InMemoryAuditLog(clock)
+    queries = InMemoryQueryStore(clock)
     return Stores(
         providers=InMemoryProviderStore(),
         keys=InMemoryKeyStore(),
-        queries=InMemoryQueryStore(clock),
+        queries=queries,
+        index=InMemoryQueryIndex(queries, clock),
+        rollups=InMemoryRollupStore(),
         credentials=InMemoryCredentialStore(),
         pepper=FixedPepper(),
         bodies=InMemoryBodyStore(),
@@ -81,6 +92,10 @@ def stores_on_aws(aws: Aws, settings: Settings, clock: Clock, ids: Ids) -> Store
         providers=DynamoProviderStore(aws=aws, table=settings.providers_table, clock=clock, ids=ids),
         keys=DynamoKeyStore(aws=aws, table=settings.keys_table, ids=ids),
         queries=DynamoQueryStore(aws=aws, table=settings.queries_table, bodies=bodies, clock=clock, ids=ids),
+        index=DynamoQueryIndex(aws=aws, table=settings.queries_table, clock=clock),
+        rollups=DynamoRollupStore(
+            aws=aws, table=settings.usage_table, retention=timedelta(days=settings.usage_retention_days)
+        ),
         credentials=SecretsManagerCredentialStore(
             aws=aws, prefix=settings.credentials_prefix, kms_key_id=settings.kms_key_id, clock=clock
         ),

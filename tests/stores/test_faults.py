@@ -16,8 +16,10 @@ from llm_gateway.domain.audit.entries import Actor, Deed
 from llm_gateway.domain.caching import CachedAnswer
 from llm_gateway.domain.providers import ProviderCredentials
 from llm_gateway.domain.queries import Lease, QueryStatus
+from llm_gateway.domain.usage import Bucket, Group, Progress, Rollup, Sums
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.audit import Search
+from llm_gateway.ports.queries import QuerySearch
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import ATTEMPTS, READ_TIMEOUT_S, Aws
 from llm_gateway.stores.queue import SqsQueryQueue
@@ -38,6 +40,7 @@ NAMES = Settings.from_environment(
         "QUERIES_TABLE": "queries",
         "BODIES_BUCKET": "bodies",
         "LIMITS_TABLE": "limits",
+        "USAGE_TABLE": "usage",
         "AUDIT_TABLE": "audit",
         "AUDIT_BUCKET": "audit",
         "PEPPER_SECRET_ID": "pepper",
@@ -51,6 +54,9 @@ HELD = query(lease=Lease(holder="me", until=UNTIL))
 
 DEED = Deed(actor=Actor(key_id="key_1"), action="provider.updated")
 SEARCH = Search(since=NOW, until=UNTIL)
+QUERIES = QuerySearch(since=NOW, until=UNTIL)
+ROLLUP = Rollup(start=NOW, group=Group(key="key_1", provider=None, model=None), sums=Sums())
+PROGRESS = Progress(hours=NOW, settled=NOW, days=NOW)
 ANCHOR = Anchor(sequence=1, hash="0" * 64, at=NOW)
 DENIAL = Denial(actor=Actor(address="10.0.0.1"), action="request.unauthenticated")
 
@@ -76,6 +82,13 @@ CALLS: dict[str, Callable[[Stores], object]] = {
     "cancel a query": lambda stores: stores.queries.cancel("qry_1"),
     "bury a query": lambda stores: stores.queries.bury("qry_1", problem=problem()),
     "erase a query": lambda stores: stores.queries.erase("qry_1"),
+    "drop a query": lambda stores: stores.queries.drop("qry_1"),
+    "list queries": lambda stores: stores.index.page(QUERIES, limit=1, cursor=None),
+    "read what queries count as": lambda stores: list(stores.index.ended(NOW)),
+    "read sums of usage": lambda stores: list(stores.rollups.within(Bucket.HOUR, NOW, UNTIL)),
+    "put sums of usage": lambda stores: stores.rollups.put(Bucket.HOUR, [ROLLUP]),
+    "read how far usage is summed up": lambda stores: stores.rollups.progress(),
+    "note how far usage is summed up": lambda stores: stores.rollups.note(PROGRESS),
     "look an answer up": lambda stores: stores.cache.look_up("k", holder="qry_1", until=UNTIL),
     "peek at an answer": lambda stores: stores.cache.peek("k"),
     "cache an answer": lambda stores: stores.cache.put("k", CACHED),

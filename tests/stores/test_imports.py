@@ -17,9 +17,11 @@ MODULES = (
     "nonces",
     "providers",
     "queries",
+    "query_index",
     "queue",
     "secrets",
     "tables",
+    "usage",
 )
 NOT_NEEDED_YET = {"pydantic", "boto3", "s3transfer", "fastapi", "openai", "anthropic", "asyncio"}
 

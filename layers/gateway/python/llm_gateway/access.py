@@ -18,6 +18,8 @@ class Permission(StrEnum):
     READ_KEYS = "read_keys"
     READ_OWN_KEY = "read_own_key"
     READ_AUDIT = "read_audit"
+    READ_USAGE = "read_usage"
+    READ_ALL_USAGE = "read_all_usage"
 
 
 class Resource(StrEnum):
@@ -26,6 +28,7 @@ class Resource(StrEnum):
     KEYS = "keys"
     PROVIDERS = "providers"
     QUERIES = "queries"
+    QUERY_INDEX = "query_index"
     LIMITS = "limits"
     CACHE = "cache"
     BODIES = "bodies"
@@ -34,6 +37,7 @@ class Resource(StrEnum):
     AUDIT = "audit"
     AUDIT_ARCHIVE = "audit_archive"
     EVENTS = "events"
+    USAGE = "usage"
 
 
 BUDGET_SOURCE: Final = "llm-gateway"

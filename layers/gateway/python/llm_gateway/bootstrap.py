@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from llm_gateway.services.queries.charge import Charges
     from llm_gateway.services.queries.closing import Closing
     from llm_gateway.services.queries.dispatch import Dispatcher
+    from llm_gateway.services.queries.listing import Lister
     from llm_gateway.services.queries.planning import Planner
     from llm_gateway.services.queries.reading import Reader
     from llm_gateway.services.queries.states import States
     from llm_gateway.services.queries.worker import Worker
     from llm_gateway.services.replay import Claims, Replay
+    from llm_gateway.services.usage.reading import UsageReader
+    from llm_gateway.services.usage.rolling import UsageRoller
 
 
 def gateway_of(settings: Settings) -> "Gateway":
@@ -187,6 +190,32 @@ class Gateway:
             clock=self.outside.clock,
             retention=timedelta(days=self.settings.retention_days),
         )
+
+    @cached_property
+    def listing(self) -> "Lister":
+        from llm_gateway.services.queries.listing import Lister
+
+        retention = timedelta(days=self.settings.retention_days)
+        return Lister(index=self.outside.query_index, clock=self.outside.clock, retention=retention)
+
+    @cached_property
+    def usage(self) -> "UsageReader":
+        from llm_gateway.services.usage.reading import UsageReader
+
+        return UsageReader(
+            index=self.outside.query_index,
+            rollups=self.outside.rollups,
+            clock=self.outside.clock,
+            kept=timedelta(days=self.settings.retention_days),
+            rollups_kept=timedelta(days=self.settings.usage_retention_days),
+        )
+
+    @cached_property
+    def usage_roller(self) -> "UsageRoller":
+        from llm_gateway.services.usage.rolling import UsageRoller
+
+        outside = self.outside
+        return UsageRoller(index=outside.query_index, rollups=outside.rollups, clock=outside.clock)
 
     @cached_property
     def worker(self) -> "Worker":

@@ -27,6 +27,9 @@ AUDIT: Final = frozenset({R.AUDIT})
 AUDIT_ARCHIVE: Final = frozenset({R.AUDIT_ARCHIVE})
 # Where it is told how much of a budget is spent.
 EVENTS: Final = frozenset({R.EVENTS})
+USAGE: Final = frozenset({R.USAGE})
+# What is small of all queries: whoever lists or counts them reads no content.
+QUERY_INDEX: Final = frozenset({R.QUERY_INDEX})
 # Whatever takes an Idempotency-Key looks for the answer of the first time, and keeps its own.
 REPLAYS: Final = CACHE | BODIES
 ANSWERS: Final = QUERIES | LIMITS | CACHE | BODIES
@@ -79,6 +82,7 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
     ),
     Area.QUERIES: _below(
         BASE_PATH,
+        Endpoint("list_queries", "GET", "/query", P.READ_QUERY_STATUS, reads=QUERY_INDEX),
         Endpoint("run_query", "POST", "/query", P.RUN_QUERIES, memory_mb=1024, reads=ASKS,
                  writes=ANSWERS | QUEUE | EVENTS),
         Endpoint("stream_query", "POST", "/query/stream", P.RUN_QUERIES, memory_mb=1024, timeout_s=900, streams=True,
@@ -95,6 +99,7 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
     Area.USAGE: _below(
         BASE_PATH,
         Endpoint("list_audit", "GET", "/audit", P.READ_AUDIT, reads=AUDIT),
+        Endpoint("get_usage", "GET", "/usage", P.READ_USAGE, memory_mb=1024, reads=QUERY_INDEX | USAGE),
     ),
 }
 
@@ -107,6 +112,7 @@ WORKERS: Final = (
 
 SCHEDULES: Final = (
     Schedule("append_denials", 1, reads=LIMITS, writes=LIMITS | AUDIT),
+    Schedule("roll_up_usage", 5, memory_mb=1024, reads=QUERY_INDEX | USAGE, writes=USAGE),
     Schedule("keep_audit", 60, reads=AUDIT | AUDIT_ARCHIVE, writes=AUDIT_ARCHIVE),
 )
 # fmt: on

@@ -1,6 +1,7 @@
 """Everything concrete that the use cases stand on: stores, instruments, providers and AWS's clients."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from random import random
 from typing import TYPE_CHECKING
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
         ProviderStore,
         TokenCounter,
     )
-    from llm_gateway.ports.queries import AnswerCache, BodyStore, Journal, QueryQueue, QueryStore
+    from llm_gateway.ports.queries import AnswerCache, BodyStore, Journal, QueryIndex, QueryQueue, QueryStore
     from llm_gateway.ports.replay import IdempotencyStore
     from llm_gateway.ports.system import Clock, Ids
+    from llm_gateway.ports.usage import RollupStore
     from llm_gateway.stores.connection import Aws
 
 
@@ -178,6 +180,19 @@ class Outside:
         return DynamoQueryStore(
             aws=self.aws, table=self.settings.queries_table, bodies=self.bodies, clock=self.clock, ids=self.ids
         )
+
+    @cached_property
+    def query_index(self) -> "QueryIndex":
+        from llm_gateway.stores.query_index import DynamoQueryIndex
+
+        return DynamoQueryIndex(aws=self.aws, table=self.settings.queries_table, clock=self.clock)
+
+    @cached_property
+    def rollups(self) -> "RollupStore":
+        from llm_gateway.stores.usage import DynamoRollupStore
+
+        retention = timedelta(days=self.settings.usage_retention_days)
+        return DynamoRollupStore(aws=self.aws, table=self.settings.usage_table, retention=retention)
 
     @cached_property
     def bodies(self) -> "BodyStore":

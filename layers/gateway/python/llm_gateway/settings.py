@@ -27,6 +27,7 @@ class Settings:
     limits_table: str
     cache_table: str
     bodies_bucket: str
+    usage_table: str
     audit_table: str
     audit_bucket: str
     queue_url: str
@@ -37,6 +38,7 @@ class Settings:
     credentials_prefix: str
     kms_key_id: str | None
     retention_days: int
+    usage_retention_days: int
     audit_retention: timedelta | None
     cache_ttl_s: int
     lease_s: int
@@ -54,6 +56,7 @@ class Settings:
             limits_table=environment.get("LIMITS_TABLE", ""),
             cache_table=environment.get("CACHE_TABLE", ""),
             bodies_bucket=environment.get("BODIES_BUCKET", ""),
+            usage_table=environment.get("USAGE_TABLE", ""),
             audit_table=environment.get("AUDIT_TABLE", ""),
             audit_bucket=environment.get("AUDIT_BUCKET", ""),
             queue_url=environment.get("QUEUE_URL", ""),
@@ -64,6 +67,7 @@ class Settings:
             credentials_prefix=environment.get("CREDENTIALS_PREFIX", ""),
             kms_key_id=environment.get("KMS_KEY_ID") or None,
             retention_days=_whole_number(environment, "RETENTION_DAYS", default=30),
+            usage_retention_days=_whole_number(environment, "USAGE_RETENTION_DAYS", default=400),
             audit_retention=_audit_retention(environment),
             cache_ttl_s=_whole_number(environment, "CACHE_TTL_S", default=3600),
             lease_s=_whole_number(environment, "LEASE_S", default=60, most=LONGEST_LEASE_S),

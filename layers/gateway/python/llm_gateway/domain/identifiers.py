@@ -1,12 +1,15 @@
 """Ids: slugs that clients choose, and time-sorted ones that the gateway makes."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 SLUG_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 QUERY_PREFIX: Final = "qry_"
 KEY_PREFIX: Final = "key_"
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _SLUG: Final = re.compile(SLUG_PATTERN)
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ULID: Final = re.compile(f"[{_CROCKFORD}]{{26}}")
@@ -30,3 +33,10 @@ def made_at_s(identifier: str, *, prefix: str) -> float | None:
     for character in ulid[:10]:
         milliseconds = milliseconds * 32 + _CROCKFORD.index(character)
     return milliseconds / 1000
+
+
+def first_at(moment: datetime, *, prefix: str) -> str:
+    """The lowest id that can be made from `moment` on: all that were made before it sort below."""
+    milliseconds = max(0, -((_EPOCH - moment) // _MILLISECOND))
+    time = "".join(_CROCKFORD[milliseconds >> (5 * place) & 31] for place in reversed(range(10)))
+    return prefix + time + _CROCKFORD[0] * 16

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _TOKENS_PER_MTOK = 1_000_000
 # Far more digits than prices times tokens have: nothing is ever rounded.
 EXACT = Context(prec=60)
+# A sum reaches from the first digit of the greatest amount to the last one of the smallest.
+_WIDE = Context(prec=400)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ def cost_usd(usage: "Usage", rates: Rates) -> Decimal:
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """Their sum, exactly."""
-    return reduce(EXACT.add, amounts, Decimal(0))
+    return reduce(_WIDE.add, amounts, Decimal(0))
 
 
 def usd(amount: Decimal) -> str:

@@ -159,6 +159,39 @@ class QueryAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What an answer took, and not a word of it."""
+
+    provider: str
+    model: str
+    usage: Usage
+    cost_usd: Decimal | None
+    total_ms: int
+    provider_ms: int
+    cache_hit: bool = False
+
+    @classmethod
+    def of(cls, answer: QueryAnswer) -> "Figures":
+        return cls(
+            provider=answer.provider,
+            model=answer.model,
+            usage=answer.usage,
+            cost_usd=answer.cost_usd,
+            total_ms=answer.latency.total_ms,
+            provider_ms=answer.latency.provider_ms,
+            cache_hit=answer.cache.hit,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptUsed:
+    """The version of a prompt that a query was made from."""
+
+    id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueryProblem:
     """Why a query failed, as its caller reads it; the members of an RFC 9457 problem that outlive the request."""
 
@@ -213,6 +246,7 @@ class QuerySummary:
     `cache_keys` and `idempotency_scope` say where else something made from the query is kept: an erasure goes
     there too. `logs_bodies` is whether its words go to the log, where whoever ends it has them. `terms` and `taken` are of a
     query that a worker answers: those of its key when it was accepted, and what it then took of the key's limits and budget.
+    `tags` are those of its key when it came in, `figures` are there once it has an answer.
     """
 
     id: str
@@ -232,6 +266,9 @@ class QuerySummary:
     cache_keys: frozenset[str] = frozenset()
     idempotency_scope: str | None = None
     logs_bodies: bool = False
+    tags: tuple[str, ...] = ()
+    prompt: PromptUsed | None = None
+    figures: Figures | None = None
     terms: "Terms | None" = None
     taken: "Taken | None" = None
 
@@ -303,3 +340,15 @@ def _too_late(query: QuerySummary) -> DeadlineExceeded:
     timeout_s = (query.due_at - query.created_at).total_seconds() if query.due_at else 0
     detail = f"The query's time was up before a provider answered (timeout_s of the query: {timeout_s:.4g} s)."
     return DeadlineExceeded(detail)
+
+
+_LONGEST_RUN: Final = timedelta(seconds=900)
+
+
+def as_listed(query: QuerySummary, *, now: datetime) -> QuerySummary:
+    """`query` as a list tells it, which knows of no lease: one that should have ended long ago is taken for failed."""
+    ends_at = query.due_at if query.mode == "async" else query.created_at + _LONGEST_RUN
+    if query.status.finished or ends_at is None or now < ends_at + timedelta(seconds=LOST_AFTER_S):
+        return query
+    problem = query.last_fault if query.due_at else _LOST
+    return replace(query, status=QueryStatus.FAILED, fault=None, problem=problem)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from llm_gateway.domain.caching import CachedAnswer, Pending
-    from llm_gateway.domain.queries import Attempt, Ending, Query, QueryProblem, QuerySummary
+    from llm_gateway.domain.queries import Attempt, Ending, Query, QueryProblem, QueryStatus, QuerySummary
+    from llm_gateway.domain.usage import UsageRecord
+    from llm_gateway.ports.system import Page
 
 Priority = Literal["high", "normal"]
 
@@ -87,10 +89,55 @@ class QueryStore(Protocol):
         ...
 
     def erase(self, query_id: str) -> QuerySummary | None:
-        """Deletes the query and its bodies, whatever its state: whoever works on it finds it gone.
+        """Deletes the query and its bodies, whatever its state: whoever works on it finds it gone. It still counts as used.
 
         The answer is where it stood, with the places that have to be erased too; None where there was none.
         """
+        ...
+
+    def drop(self, query_id: str) -> None:
+        """Deletes a query that was refused after all, if it is there: it never was, and counts as nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuerySearch:
+    """Queries that came in from `since` (inclusive) to `until` (exclusive): one owner's, or where that is None everybody's.
+
+    `status` and `prompt` (an id) leave out all others.
+    """
+
+    since: datetime
+    until: datetime
+    owner: str | None = None
+    status: QueryStatus | None = None
+    prompt: str | None = None
+
+    def matches(self, query: QuerySummary) -> bool:
+        in_time = self.since <= query.created_at < self.until
+        has_status = self.status is None or query.status is self.status
+        return (
+            in_time
+            and has_status
+            and (self.prompt is None or (query.prompt is not None and query.prompt.id == self.prompt))
+        )
+
+
+class QueryIndex(Protocol):
+    """What is small of all queries, for lists and sums. It may lag behind the queries by seconds.
+
+    Every method raises `DependencyUnavailable` where it cannot be reached.
+    """
+
+    def page(self, search: QuerySearch, *, limit: int, cursor: str | None) -> Page[QuerySummary]:
+        """Queries, newest first, without their leases. A page may have fewer than `limit` and still a next one.
+
+        Raises `MalformedRequest` for a cursor that is not one of this list's.
+        """
+        ...
+
+    def ended(self, hour: datetime, *, owner: str | None = None) -> Iterator[UsageRecord]:
+        """What the queries count as that ended in the hour from `hour` on, erased ones too; one owner's, or everybody's."""
         ...
 
 

@@ -32,12 +32,14 @@ from llm_gateway.stores.query_items import (
     QueryItem,
     cancelling,
     ending,
+    erasing,
     failing,
     first_state,
     free_at,
     giving_back,
     has_ended,
     held_by,
+    is_erased,
     summary_of,
     taking_up,
 )
@@ -45,6 +47,7 @@ from llm_gateway.stores.tables import Outcome, bind, is_key
 
 TRIES: Final = 4
 
+_KEYS: Final = ("request_key", "answer_key")
 _SUMMARY: Final = [field.name for field in fields(QuerySummary)]
 
 
@@ -130,15 +133,27 @@ class DynamoQueryStore:
     def bury(self, query_id: str, *, problem: QueryProblem) -> Ending | None:
         now, write_id = self._clock.now(), self._ids.ulid()
         condition = free_at(now) & ~TO_BE_CANCELLED
-        outcome = self._change(query_id, failing(problem, now=now, write_id=write_id), condition=condition)
+        outcome = self._change(query_id, failing(query_id, problem, now=now, write_id=write_id), condition=condition)
         if not outcome.done and outcome.item is not None and outcome.item.cancel_requested:
             outcome = self._cancel_if_free(query_id, now, write_id)
         return self._ending(outcome.item, write_id)
 
     def erase(self, query_id: str) -> QuerySummary | None:
-        if not is_key(query_id):
-            return None
-        # An item that went ahead of its bodies would leave them to nobody, were S3 away: it goes when they are gone.
+        item = self._item(query_id, attributes=[*STANDING, *_KEYS])
+        for _ in range(TRIES):
+            summary = None if item is None else self._told(item)
+            if item is None or summary is None:
+                return None
+            # An item that went ahead of its bodies would leave them to nobody, were S3 away: it goes when they are gone.
+            self._documents.delete(item.request_key, item.answer_key)
+            outcome = self._change(query_id, erasing(summary, now=self._clock.now()), condition=_unchanged(item))
+            if outcome.done:
+                return summary
+            item = outcome.item
+        raise _contended(query_id)
+
+    def drop(self, query_id: str) -> None:
+        # As above: its bodies go first.
         request_key = answer_key = None
         for _ in range(TRIES):
             unchanged = _is(QueryItem.request_key, request_key) & _is(QueryItem.answer_key, answer_key)
@@ -146,7 +161,7 @@ class DynamoQueryStore:
                 outcome = self._items.erase(query_id, condition=unchanged)
             item = outcome.item
             if outcome.done or item is None:
-                return None if item is None else self._told(item)
+                return
             request_key, answer_key = item.request_key, item.answer_key
             self._documents.delete(request_key, answer_key)
         raise _contended(query_id)
@@ -164,10 +179,12 @@ class DynamoQueryStore:
         if not is_key(query_id):
             return Outcome(done=False, item=None)
         with reaching("queries"):
-            return self._items.change(query_id, *actions, condition=condition)
+            outcome = self._items.change(query_id, *actions, condition=condition)
+        erased = not outcome.done and outcome.item is not None and is_erased(outcome.item)
+        return Outcome(done=False, item=None) if erased else outcome
 
     def _cancel_if_free(self, query_id: str, now: datetime, write_id: str) -> Outcome[QueryItem]:
-        return self._change(query_id, cancelling(now, write_id=write_id), condition=free_at(now))
+        return self._change(query_id, cancelling(query_id, now, write_id=write_id), condition=free_at(now))
 
     def _ending(self, item: QueryItem | None, write_id: str) -> Ending | None:
         """Where the query stands after a write that was to end it; the one that did has left its id there."""
@@ -181,9 +198,10 @@ class DynamoQueryStore:
             return None
         try:
             with reaching("queries"):
-                return self._items.get(query_id, consistent_read=True, attributes_to_get=attributes)
+                item = self._items.get(query_id, consistent_read=True, attributes_to_get=attributes)
         except DoesNotExist:
             return None
+        return None if is_erased(item) else item
 
     def _told(self, item: QueryItem) -> QuerySummary | None:
         return summary_of(item, now=self._clock.now())
@@ -217,6 +235,12 @@ def _holder(query: Query) -> str:
     if query.lease is None:
         raise ValueError(f"query {query.id} has no lease")
     return query.lease.holder
+
+
+def _unchanged(item: QueryItem) -> Condition:
+    bodies = _is(QueryItem.request_key, item.request_key) & _is(QueryItem.answer_key, item.answer_key)
+    unchanged: Condition = (QueryItem.status == item.status) & bodies
+    return unchanged
 
 
 def _is(attribute: UnicodeAttribute, value: str | None) -> Condition:

@@ -1,13 +1,21 @@
-"""What DynamoDB holds of a query, and which of its states a write may start from."""
+"""What DynamoDB holds of a query, which of its states a write may start from, and under what its indexes find it.
+
+Three indexes hold what is small of a query, and nothing of what was asked or answered: two list queries from when they come in,
+one counts them from when they end. An index is spread over `SHARDS` partitions for each owner, day and hour: where one partition
+of an index takes no more writes, the table takes none either.
+"""
 
 import math
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
+from zlib import crc32
 
 from pynamodb.attributes import (
     Attribute,
     BinaryAttribute,
     BooleanAttribute,
+    ListAttribute,
     NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
@@ -16,7 +24,18 @@ from pynamodb.attributes import (
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from llm_gateway.domain.queries import Lease, Mode, Query, QueryProblem, QueryStatus, QuerySummary, as_told
+from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
+from llm_gateway.domain.queries import (
+    Figures,
+    Lease,
+    Mode,
+    PromptUsed,
+    Query,
+    QueryProblem,
+    QueryStatus,
+    QuerySummary,
+    as_told,
+)
 from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.documents import Kept
 from llm_gateway.stores.tables import Item, MillisecondsAttribute
@@ -24,6 +43,7 @@ from llm_gateway.stores.tables import Item, MillisecondsAttribute
 if TYPE_CHECKING:
     from llm_gateway.domain.accounts import Taken
     from llm_gateway.domain.terms import Terms
+    from llm_gateway.domain.usage import UsageRecord
 
 
 class QueryItem(Item):
@@ -31,6 +51,8 @@ class QueryItem(Item):
 
     While the query is held, `held_until` says how long; `holder` stays for the next to come. `problem` is why it failed, or
     will have failed if nobody succeeds. `write_id` names the write that made the item, and later the one that ended the query.
+
+    `listed_by`, `listed_on` and `ended_in` are the indexes' keys. Of an erased query nothing is left but how it is `counted`.
     """
 
     query_id = UnicodeAttribute(hash_key=True)
@@ -52,18 +74,46 @@ class QueryItem(Item):
     logs_bodies = BooleanAttribute(null=True)
     terms = UnicodeAttribute(null=True)
     taken = UnicodeAttribute(null=True)
+    tags = ListAttribute(of=UnicodeAttribute, null=True)
+    prompt = UnicodeAttribute(null=True)
+    figures = UnicodeAttribute(null=True)
+    listed_by = UnicodeAttribute(null=True)
+    listed_on = UnicodeAttribute(null=True)
+    ended_in = UnicodeAttribute(null=True)
+    counted = UnicodeAttribute(null=True)
     request = BinaryAttribute(legacy_encoding=False, null=True)
     request_key = UnicodeAttribute(null=True)
     answer = BinaryAttribute(legacy_encoding=False, null=True)
     answer_key = UnicodeAttribute(null=True)
 
 
+BY_OWNER: Final = "by_owner"
+BY_DAY: Final = "by_day"
+BY_END: Final = "by_end"
+SHARDS: Final = 8
+COUNTED_FOR: Final = timedelta(days=7)
+"""For how long an erased query is still counted by itself: its hour is summed up long before."""
+
+_KEPT: Final = frozenset({"query_id", "counted", "ended_in", "expires_at"})
 _BODIES: Final = frozenset({"request", "request_key", "answer", "answer_key", "write_id"})
 STANDING: Final = [name for name in QueryItem.get_attributes() if name not in _BODIES]
 """The attributes that `summary_of` reads."""
 
 UNFINISHED: Final = QueryItem.status.is_in(*(each.value for each in QueryStatus if not each.finished))
 TO_BE_CANCELLED: Final = QueryItem.cancel_requested.exists()
+
+
+def partitions(of: str) -> tuple[str, ...]:
+    """The partitions of an index that hold all the queries of an owner, a day or an hour."""
+    return tuple(f"{of}#{shard}" for shard in range(SHARDS))
+
+
+def day(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d")
+
+
+def hour(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H")
 
 
 def has_ended(item: QueryItem) -> bool:
@@ -101,6 +151,12 @@ def first_state(query: Query) -> dict[str, Any]:
         "idempotency_scope": query.idempotency_scope,
         "logs_bodies": query.logs_bodies or None,
         **_account(query),
+        "tags": list(query.tags) or None,
+        "prompt": _name(query.prompt) if query.prompt else None,
+        "figures": _figures(query),
+        "listed_by": _partition(query.owner, query.id),
+        "listed_on": _partition(day(_made_at(query)), query.id),
+        "ended_in": _partition(hour(query.completed_at), query.id) if query.completed_at else None,
     }
 
 
@@ -114,25 +170,29 @@ def ending(query: Query, answer: Kept) -> list[Action]:
         (QueryItem.problem, _document(query.problem) if query.problem else None),
         (QueryItem.cache_keys, set(query.cache_keys) or None),
         (QueryItem.idempotency_scope, query.idempotency_scope),
+        (QueryItem.figures, _figures(query)),
+        (QueryItem.ended_in, _partition(hour(query.completed_at), query.id) if query.completed_at else None),
         (QueryItem.answer, answer.packed),
         (QueryItem.answer_key, answer.key),
     )
     return [attribute.set(value) for attribute, value in changes if value is not None]
 
 
-def cancelling(now: datetime, *, write_id: str) -> list[Action]:
+def cancelling(query_id: str, now: datetime, *, write_id: str) -> list[Action]:
     return [
         QueryItem.status.set(QueryStatus.CANCELLED.value),
         QueryItem.completed_at.set(now),
+        QueryItem.ended_in.set(_partition(hour(now), query_id)),
         QueryItem.write_id.set(write_id),
     ]
 
 
-def failing(problem: QueryProblem, *, now: datetime, write_id: str) -> list[Action]:
+def failing(query_id: str, problem: QueryProblem, *, now: datetime, write_id: str) -> list[Action]:
     """Fails a query with the problem that is kept, or else with `problem`."""
     return [
         QueryItem.status.set(QueryStatus.FAILED.value),
         QueryItem.completed_at.set(now),
+        QueryItem.ended_in.set(_partition(hour(now), query_id)),
         QueryItem.problem.set(QueryItem.problem | _document(problem)),
         QueryItem.write_id.set(write_id),
     ]
@@ -161,12 +221,42 @@ def giving_back(problem: QueryProblem | None, *, counted: bool) -> list[Action]:
     return changes
 
 
+def erasing(query: QuerySummary, *, now: datetime) -> list[Action]:
+    """Leaves nothing but what the query counts as; one under way counts as cancelled."""
+    from llm_gateway.domain.usage import UsageRecord
+
+    ended = query if query.status.finished else replace(query, status=QueryStatus.CANCELLED, completed_at=now)
+    record = UsageRecord.of(ended)
+    return [
+        QueryItem.counted.set(to_json(UsageRecord, record).decode()),
+        QueryItem.ended_in.set(_partition(hour(record.completed_at), query.id)),
+        QueryItem.expires_at.set(math.ceil((now + COUNTED_FOR).timestamp())),
+        *(attribute.remove() for name, attribute in QueryItem.get_attributes().items() if name not in _KEPT),
+    ]
+
+
+def is_erased(item: QueryItem) -> bool:
+    return item.counted is not None
+
+
+def record_of(item: QueryItem) -> "UsageRecord":
+    """What an ended query counts as, also of one that was erased, or whose time is over."""
+    from llm_gateway.domain.usage import UsageRecord
+
+    return from_json(UsageRecord, item.counted) if item.counted is not None else UsageRecord.of(standing_of(item))
+
+
 def summary_of(item: QueryItem, *, now: datetime) -> QuerySummary | None:
-    """Where the query stands; None where its time is over: DynamoDB deletes what has expired within days, not at once."""
-    if item.expires_at <= now.timestamp():
+    """Where the query stands; None where it is erased, or its time is over: DynamoDB deletes what has expired within days."""
+    if is_erased(item) or item.expires_at <= now.timestamp():
         return None
+    return as_told(standing_of(item), now=now)
+
+
+def standing_of(item: QueryItem) -> QuerySummary:
+    """Where the query stands as it is written, whatever time it is."""
     status = QueryStatus(item.status)
-    summary = QuerySummary(
+    return QuerySummary(
         id=item.query_id,
         owner=item.owner,
         mode=cast(Mode, item.mode),
@@ -186,8 +276,10 @@ def summary_of(item: QueryItem, *, now: datetime) -> QuerySummary | None:
         logs_bodies=bool(item.logs_bodies),
         terms=_terms_of(item),
         taken=_taken_of(item),
+        tags=tuple(str(tag) for tag in item.tags or ()),
+        prompt=_prompt_of(item),
+        figures=from_json(Figures, item.figures) if item.figures else None,
     )
-    return as_told(summary, now=now)
 
 
 # Imported where there is something to read: most queries are asked with a key that has neither limits nor a budget.
@@ -228,6 +320,31 @@ def _lease_of(item: QueryItem) -> Lease | None:
 
 def _problem_of(item: QueryItem) -> QueryProblem | None:
     return from_json(QueryProblem, item.problem) if item.problem else None
+
+
+def _prompt_of(item: QueryItem) -> PromptUsed | None:
+    prompt_id, _, version = (item.prompt or "").partition("@")
+    return PromptUsed(id=prompt_id, version=int(version)) if version else None
+
+
+def _name(prompt: PromptUsed) -> str:
+    return f"{prompt.id}@{prompt.version}"
+
+
+def _figures(query: Query) -> str | None:
+    return to_json(Figures, query.figures).decode() if query.figures else None
+
+
+def _partition(of: str, query_id: str) -> str:
+    # What a client gives for an id may be no text at all; it is refused with the write.
+    shard = crc32(query_id.encode(errors="surrogatepass")) % SHARDS
+    return f"{of}#{shard}"
+
+
+def _made_at(query: QuerySummary) -> datetime:
+    """As the id says it, because lists go by ids: it may be a moment after the query's own time."""
+    made_s = made_at_s(query.id, prefix=QUERY_PREFIX)
+    return query.created_at if made_s is None else datetime.fromtimestamp(made_s, tz=UTC)
 
 
 def _document(problem: QueryProblem) -> str:

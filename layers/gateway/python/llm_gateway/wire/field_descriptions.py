@@ -6,7 +6,7 @@ Defaults and bounds that a schema itself states are added to these words from th
 from collections.abc import Mapping
 from typing import Final
 
-from llm_gateway.wire import audit_descriptions, key_descriptions
+from llm_gateway.wire import audit_descriptions, key_descriptions, usage_descriptions
 
 _MODEL: Final = {
     "name": "The model's name, as the vendor's API takes it.",
@@ -47,6 +47,15 @@ _REVISED: Final = {
     "revision": "Counts the changes; it is the `ETag` too.",
     "created_at": "When it was made, RFC 3339 in UTC.",
     "updated_at": "When it was last changed, RFC 3339 in UTC.",
+}
+_STANDING: Final = {
+    "id": "The query's id.",
+    "status": "Where it stands.",
+    "attempts": "How often a provider was called.",
+    "created_at": "When it came in.",
+    "started_at": "When somebody began to work on it.",
+    "completed_at": "When it ended.",
+    "error": "Why it failed; null where it did not.",
 }
 _ASKING: Final = {
     "messages": "The conversation, 1 to 2,000 messages in OpenAI's chat shape.",
@@ -184,6 +193,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     **key_descriptions.FIELDS,
     **audit_descriptions.FIELDS,
+    **usage_descriptions.FIELDS,
     # Queries
     "QueryRequest": {
         **_ASKING,
@@ -294,15 +304,8 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "waiting": "Between retries.",
         "overhead": "The gateway's own.",
     },
-    "QueryStatus": {
-        "id": "The query's id.",
-        "status": "Where it stands.",
-        "attempts": "How often a provider was called.",
-        "created_at": "When it came in.",
-        "started_at": "When somebody began to work on it.",
-        "completed_at": "When it ended.",
-        "error": "Why it failed; null where it did not.",
-    },
+    "QueryStatus": _STANDING,
+    "ListedQuery": {**_STANDING, **usage_descriptions.LISTED},
     "QueryAccepted": {
         "id": "The query's id.",
         "status": "Always `queued` at first.",
@@ -348,6 +351,10 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "to": "The first time that no longer counts, RFC 3339. Left out: now.",
     "actor": "Only what this key did, by its id; or what came from this address without a key.",
     "action": "Only what the log calls so, such as `provider.updated`.",
+    "status": "Only queries that stand so.",
+    "prompt": "Only queries that were made from the prompt of this id.",
+    "group_by": "What the sums are told apart by. Left out: nothing.",
+    "bucket": "The span of time that is summed up in one row, in UTC. Left out: all of it.",
     "probe": "Whether to make one live call first.",
     "wait_s": "How many seconds to wait for the query's end.",
     "if-match": "The `ETag` that was read: if the resource has changed since, nothing is written (412).",

@@ -110,7 +110,7 @@ class Booking:
                 seat = booked.seat
                 beside.start(lambda: self.caching.leave(seat))
             if booked.is_stored:
-                beside.start(lambda: self._erase(booked))
+                beside.start(lambda: self._drop(booked))
             if booked.idempotency:
                 key = booked.idempotency
                 beside.start(lambda: self.claims.give_back(key, reference=booked.query.id))
@@ -172,9 +172,9 @@ class Booking:
             self.store.add(booked.query)
             booked.is_stored = True
 
-    def _erase(self, booked: Booked) -> None:
+    def _drop(self, booked: Booked) -> None:
         with suppress(GatewayError):
-            self.store.erase(booked.query.id)
+            self.store.drop(booked.query.id)
 
     def _replay(self, known: IdempotencyRecord, booked: Booked) -> Replayed[Query]:
         with Beside() as beside:

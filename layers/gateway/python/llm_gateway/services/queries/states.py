@@ -13,6 +13,7 @@ from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.queries import (
     Attempt,
     CacheNote,
+    Figures,
     Latency,
     Lease,
     Output,
@@ -71,6 +72,7 @@ class States:
             idempotency_scope=idempotency.scope if idempotency else None,
             logs_bodies=is_sampled(query_id, share=caller.log_bodies),
             terms=None if running else _kept_terms(caller),
+            tags=caller.tags,
         )
 
     def succeeded(self, query: Query, answer: ChatAnswer, progress: Progress) -> Query:
@@ -140,7 +142,14 @@ class States:
         answer: QueryAnswer | None = None,
         problem: QueryProblem | None = None,
     ) -> Query:
-        return replace(query, status=status, completed_at=self.clock.now(), answer=answer, problem=problem)
+        return replace(
+            query,
+            status=status,
+            completed_at=self.clock.now(),
+            answer=answer,
+            problem=problem,
+            figures=None if answer is None else Figures.of(answer),
+        )
 
     def latency(self, progress: Progress) -> Latency:
         """Where the time has gone until now."""
