@@ -83,9 +83,15 @@ def test_one_role_calls_the_functions_of_the_routes_and_no_others(stage):
 
 
 def test_nobody_else_may_call_a_function():
-    for template in deployed():
-        assert not template.of_type("AWS::Lambda::Permission")
+    for name, template in deployed().templates.items():
         assert not template.of_type("AWS::Lambda::Url")
+        for permission in template.properties("AWS::Lambda::Permission"):
+            # The clock starts its own functions: each rule the one that it is for.
+            assert name == "worker"
+            assert permission["Principal"] == "events.amazonaws.com"
+            rule = permission["SourceArn"]["Fn::GetAtt"][0]
+            (target,) = template.body["Resources"][rule]["Properties"]["Targets"]
+            assert target["Arn"] == permission["FunctionName"]
 
 
 def test_in_production_the_routes_reach_the_alias():
