@@ -86,7 +86,9 @@ def test_what_the_provider_cuts_short_is_an_error_and_never_done(kind, client: C
     assert names(events) == ["query", "delta", "delta", "delta", "error"]
     problem = events[-1].data
     assert problem["code"] in ("provider_error", "provider_response_invalid")
-    assert "SECRET-WORDS" not in str(problem)
+    # What the provider's own error says is told as such, and nowhere else.
+    assert "SECRET-WORDS" not in problem["detail"]
+    assert problem.get("provider_message") == ("SECRET-WORDS" if kind == "error" else None)
     query_id = events[0].data["id"]
     assert problem["query_id"] == query_id
     assert client.status(query_id)["status"] == "failed"
@@ -159,6 +161,24 @@ def test_a_client_that_leaves_stops_the_provider_and_pays_for_what_was_said(
     # The request is over, which is when it is logged: nothing goes on talking to nobody.
     request_id = reader.response.headers["x-request-id"]
     assert eventually(lambda: request_id in gateway_log.read_text(), within_s=KEEP_ALIVE_S)
+
+
+def test_a_stream_that_is_to_finish_can_be_resumed_after_its_connection_broke(
+    client: Client, provider: Scripted
+) -> None:
+    provider.upstream.otherwise = SLOW
+    read = []
+    with client.streaming(question(provider=provider.id, on_disconnect="finish")) as reader:
+        for event in reader:
+            read.append(event)
+            if len(read) == 5:
+                break
+    query_id = reader.response.headers["X-Gateway-Query-Id"]
+    assert query_id == read[0].data["id"]
+    rest = client.resumed(query_id, read[-1].id)
+    assert rest[-1].name == "done"
+    assert text_of(read) + text_of(rest) == "".join(WORDS)
+    assert provider.calls == 1
 
 
 @pytest.mark.parametrize("path", ["/query", "/query/stream"])
