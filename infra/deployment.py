@@ -93,6 +93,7 @@ class Deployment:
     cache_ttl_s: int
     lease_s: int
     keep_alive_s: int
+    waiting_concurrency: int | None
     log_retention: logs.RetentionDays
     audit_lock: AuditLock | None
     audit_retention_days: int | None
@@ -118,6 +119,7 @@ class Deployment:
             cache_ttl_s=_whole_number(node, "cacheTtlSeconds"),
             lease_s=_whole_number(node, "leaseSeconds", most=LONGEST_LEASE_S),
             keep_alive_s=_whole_number(node, "keepAliveSeconds", most=LONGEST_SILENCE_S),
+            waiting_concurrency=_waiting_concurrency(node),
             log_retention=_log_retention(_whole_number(node, "logRetentionDays")),
             audit_lock=_audit_lock(node),
             audit_retention_days=_audit_retention_days(node),
@@ -215,6 +217,17 @@ def _audit_retention_days(node: Node) -> int | None:
             "entries are exported before they leave the table, and that may have to be tried again."
         )
     return days
+
+
+def _waiting_concurrency(node: Node) -> int | None:
+    """None: nothing is reserved."""
+    name = "waitingConcurrency"
+    if _text(node, name) == Switch.OFF:
+        return None
+    try:
+        return _whole_number(node, name)
+    except WrongSetting as wrong:
+        raise WrongSetting(f"{name} must be 'off', or: {wrong}") from None
 
 
 def _log_retention(days: int) -> logs.RetentionDays:

@@ -101,6 +101,7 @@ class Functions(Construct):
             },
             memory_size=row.memory_mb,
             timeout=Duration.seconds(row.timeout_s),
+            reserved_concurrent_executions=deployment.waiting_concurrency if waits(row) else None,
             # Otherwise CDK would widen the policy by itself, and the table would not be the whole truth.
             role=self._role(scope, row, log_group).without_policy_updates(),
             log_group=log_group,
@@ -203,6 +204,11 @@ def live_arn(stack: Stack, deployment: Deployment, row: Row) -> str:
 def answers_as_it_goes(deployment: Deployment, row: Row) -> bool:
     """Whether the row's function streams in this deployment."""
     return isinstance(row, Endpoint) and row.streams and deployment.streaming is Streaming.STREAM
+
+
+def waits(row: Row) -> bool:
+    """Whether the row's function may wait for what others do."""
+    return isinstance(row, Endpoint) and row.waits
 
 
 def files(row: Row, *, streams: bool) -> Path:

@@ -43,8 +43,9 @@ _ACTIONS: Final[dict[Resource, _Actions]] = {
 }
 # To read alone: whoever could write a key could give itself any role.
 _AUTHENTICATION = ("dynamodb:GetItem",)
-# What the door notes of those who come: the nonces they have signed with, failures by address, and when a key was used.
-_NOTES = ("nonce#*", "failed#*", "used#*", "denials#*")
+# What the door notes of those who come: the nonces they have signed with, failures by address, when a key was used,
+# and how often it waits.
+_NOTES = ("nonce#*", "failed#*", "used#*", "denials#*", "waits#*")
 _KEY_ACTIONS = (
     "kms:Decrypt",
     "kms:DescribeKey",

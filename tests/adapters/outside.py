@@ -34,6 +34,7 @@ from tests.adapters.query_store import InMemoryQueryStore
 from tests.adapters.rollup_store import InMemoryRollupStore
 from tests.adapters.token_counter import WordCounter
 from tests.adapters.travelling_clock import TravellingClock
+from tests.adapters.waits import InMemoryWaits
 
 
 @dataclass
@@ -91,6 +92,10 @@ class FakeOutside:
     @cached_property
     def budget_events(self) -> RecordingBudgetEvents:
         return RecordingBudgetEvents()
+
+    @cached_property
+    def waits(self) -> InMemoryWaits:
+        return InMemoryWaits(self.ids)
 
     @cached_property
     def audit_log(self) -> InMemoryAuditLog:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from llm_gateway.domain.keys import Role
+from llm_gateway.domain.waits import MOST_WAITS
 
 from tests.entrypoints.conftest import QUERY, QUESTION, Api
 
@@ -104,3 +105,17 @@ def test_one_waits_no_longer_than_api_gateway(api: Api, what: str, wait_s: str) 
     query_id = _later(api)["id"]
     problem = api.refused("GET", f"{QUERY}/{query_id}/{what}?wait_s={wait_s}", status=422, code="validation_failed")
     assert problem["errors"][0]["field"] == "wait_s"
+
+
+@pytest.mark.parametrize("path", ["/status?wait_s=1", "/result?wait_s=1", "/stream"])
+def test_a_key_that_waits_too_often_is_told_when_to_come_again(api: Api, path: str) -> None:
+    outside = api.gateway.outside
+    query_id = _later(api, role=Role.CALLER)["id"]
+    key_id = api.call("GET", "/api/v1/llm/keys/self", role=Role.CALLER).json()["id"]
+    for _ in range(MOST_WAITS):
+        outside.waits.begin(key_id, lasting_s=20, now=outside.clock.now())
+    problem = api.refused("GET", f"{QUERY}/{query_id}{path}", role=Role.CALLER, status=429, code="rate_limited")
+    assert "waits for 10" in problem["detail"]
+    refused = api.call("GET", f"{QUERY}/{query_id}{path}", role=Role.CALLER)
+    assert 1 <= int(refused.headers["Retry-After"]) <= 30
+    assert api.call("GET", f"{QUERY}/{query_id}/status", role=Role.CALLER).status_code == 200

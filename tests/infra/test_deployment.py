@@ -36,6 +36,11 @@ def test_the_audit_log_is_kept_for_ever_or_for_a_month_at_least():
     assert read(auditRetentionDays="30").audit_retention_days == 30
 
 
+def test_nothing_is_reserved_for_waiting_unless_it_is_asked_for():
+    assert read().waiting_concurrency is None
+    assert read(waitingConcurrency="20").waiting_concurrency == 20
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -50,6 +55,8 @@ def test_the_audit_log_is_kept_for_ever_or_for_a_month_at_least():
         ("leaseSeconds", "901"),
         ("leaseSeconds", "1.5"),
         ("keepAliveSeconds", "16"),
+        ("waitingConcurrency", "0"),
+        ("waitingConcurrency", "on"),
         ("logRetentionDays", "31"),
         ("auditLock", "yes"),
         ("auditLockMode", "strict"),

@@ -63,6 +63,17 @@ def test_every_log_ends():
         assert function(row)["LoggingConfig"]["LogGroup"]["Ref"] in log
 
 
+def test_concurrency_is_reserved_where_one_waits_and_nowhere_else():
+    reserved = {
+        name: properties.get("ReservedConcurrentExecutions")
+        for name, properties in deployed(waitingConcurrency="20").functions().items()
+    }
+    waiting = {"get_query_status", "get_query_result", "resume_query_stream"}
+    assert {name for name, number in reserved.items() if number == 20} == waiting
+    assert {number for name, number in reserved.items() if name not in waiting} == {None}
+    assert not any("ReservedConcurrentExecutions" in properties for properties in deployed().functions().values())
+
+
 def test_tracing_is_off_unless_it_is_asked_for():
     row = ROWS[0]
     assert "TracingConfig" not in function(row)

@@ -116,7 +116,7 @@ def test_nothing_writes_keys_but_what_manages_them():
 def test_the_door_writes_its_own_notes_and_nothing_else():
     statement = granted("get_provider")["Notes"]
     assert statement["Condition"] == {
-        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["nonce#*", "failed#*", "used#*", "denials#*"]}
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["nonce#*", "failed#*", "used#*", "denials#*", "waits#*"]}
     }
     assert "Limits" in json.dumps(statement["Resource"])
     assert "Limits" not in granted("get_provider")

@@ -22,6 +22,7 @@ MODULES = (
     "secrets",
     "tables",
     "usage",
+    "waits",
 )
 NOT_NEEDED_YET = {"pydantic", "boto3", "s3transfer", "fastapi", "openai", "anthropic", "asyncio"}
 

@@ -12,6 +12,8 @@ from llm_gateway.domain.faults import ProviderRejected
 from llm_gateway.domain.idempotency import Replayed
 from llm_gateway.domain.keys import Caller, Role
 from llm_gateway.domain.queries import Query, QueryStatus
+from llm_gateway.domain.streams import Position, Waiting
+from llm_gateway.domain.waits import MOST_WAITS
 from llm_gateway.errors import (
     DependencyUnavailable,
     IdempotencyConflict,
@@ -19,11 +21,13 @@ from llm_gateway.errors import (
     QueryExpired,
     QueryInProgress,
     QueryNotFound,
+    RateLimited,
 )
 
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import ALICE, QueryEngine, idempotency
 from tests.adapters.query_queue import Sent
+from tests.adapters.waits import InMemoryWaits
 
 AWAY = DependencyUnavailable("It cannot be reached.")
 BOB = Caller(key_id="key_bob", role=Role.CALLER)
@@ -51,6 +55,12 @@ def held(engine: QueryEngine, query: Query, *, for_s: float = 60) -> Query:
     claimed: Query = engine.queries.port.claim(query.id, until=engine.clock.now() + timedelta(seconds=for_s))
     assert claimed is not None
     return claimed
+
+
+def waits_of(engine: QueryEngine) -> InMemoryWaits:
+    waits = engine.gateway.outside.waits
+    assert isinstance(waits, InMemoryWaits)
+    return waits
 
 
 # Accepted
@@ -204,6 +214,76 @@ def test_a_result_that_is_waited_for_is_read_once(engine: QueryEngine) -> None:
     engine.queries.asked.clear()
     engine.reading.get(query.id, caller=ALICE, wait_s=5)
     assert engine.queries.count("get") == 1
+
+
+def test_a_key_waits_ten_times_at_once(engine: QueryEngine) -> None:
+    query, reading, waits = accept(engine), engine.reading, waits_of(engine)
+    for _ in range(MOST_WAITS):
+        waits.begin(ALICE.key_id, lasting_s=5, now=engine.clock.now())
+    for use in (
+        lambda: reading.summary(query.id, caller=ALICE, wait_s=20),
+        lambda: reading.get(query.id, caller=ALICE, wait_s=20),
+        lambda: list(reading.resume(query.id, None, caller=ALICE)),
+    ):
+        with pytest.raises(RateLimited) as met:
+            use()
+        assert met.value.retry_after_s == 15
+    assert engine.clock.slept_s == []  # type: ignore[attr-defined]
+    # Another key waits, and who does not wait is not refused.
+    assert reading.summary(query.id, caller=ADMIN, wait_s=1).status is QueryStatus.QUEUED
+    assert reading.get(query.id, caller=ALICE).status is QueryStatus.QUEUED
+    engine.clock.sleep(15)
+    assert reading.get(query.id, caller=ALICE, wait_s=1).status is QueryStatus.QUEUED
+
+
+def test_only_waiting_is_counted(engine: QueryEngine) -> None:
+    queued, done, reading = accept(engine), answer(engine), engine.reading
+    reading.summary(queued.id, caller=ALICE)
+    reading.get(queued.id, caller=ALICE)
+    reading.summary(done.id, caller=ALICE, wait_s=20)
+    reading.get(done.id, caller=ALICE, wait_s=20)
+    list(reading.resume(done.id, Position(), caller=ALICE))
+    with pytest.raises(QueryNotFound):
+        reading.summary(queued.id, caller=BOB, wait_s=20)
+    assert waits_of(engine).items.calls == []
+
+
+def test_a_wait_counts_until_it_is_over_however_it_ends(engine: QueryEngine) -> None:
+    reading, counted = engine.reading, lambda: waits_of(engine).items.items["waits#key_alice"]["leases"]
+    during: list[int] = []
+    queued = accept(engine)
+    engine.events.append(lambda: during.append(len(counted())))
+    reading.get(queued.id, caller=ALICE, wait_s=2)
+    engine.events.extend([lambda: during.append(len(counted())), lambda: engine.queries.port.erase(queued.id)])
+    with pytest.raises(QueryNotFound):
+        reading.summary(queued.id, caller=ALICE, wait_s=2)
+    held(engine, running := accept(engine))
+    stream = reading.resume(running.id, None, caller=ALICE)
+    assert next(stream) == Waiting()
+    during.append(len(counted()))
+    stream.close()
+    assert (during, counted()) == ([1, 1, 1], {})
+
+
+def test_where_waits_cannot_be_counted_nobody_waits(engine: QueryEngine) -> None:
+    query, waits = accept(engine), waits_of(engine)
+    waits.items.fault = AWAY
+    assert engine.reading.summary(query.id, caller=ALICE, wait_s=20).status is QueryStatus.QUEUED
+    assert engine.reading.get(query.id, caller=ALICE, wait_s=20).status is QueryStatus.QUEUED
+    with pytest.raises(DependencyUnavailable):
+        list(engine.reading.resume(query.id, None, caller=ALICE))
+    assert engine.clock.slept_s == []  # type: ignore[attr-defined]
+
+
+def test_a_wait_that_cannot_be_ended_spoils_no_answer(engine: QueryEngine) -> None:
+    query = accept(engine)
+
+    def answered() -> None:
+        engine.worker.process(engine.delivery(query.id))
+        waits_of(engine).items.fault = AWAY
+
+    engine.events.append(answered)
+    assert engine.reading.get(query.id, caller=ALICE, wait_s=20).status is QueryStatus.SUCCEEDED
 
 
 def test_what_is_kept_no_longer_is_gone_for_everybody(engine: QueryEngine) -> None:

@@ -72,6 +72,7 @@ NOTHING: Final[frozenset[Resource]] = frozenset()
 class Endpoint:
     """One route and the Lambda behind it. `permission=None` makes it public; authentication grants are added to all others.
 
+    One that `waits` may do so for a query that others work on: a deployment can keep it apart from those that ask.
     `audit` is the action that the audit log calls a change of administration: "provider.created". None: it changes none.
     """
 
@@ -86,6 +87,7 @@ class Endpoint:
     timeout_s: int = 29
     status: int = 200
     streams: bool = False
+    waits: bool = False
     dialect: Dialect = Dialect.NATIVE
     audit: str | None = None
 

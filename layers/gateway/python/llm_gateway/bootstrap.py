@@ -187,6 +187,7 @@ class Gateway:
         return Reader(
             store=self.outside.query_store,
             closing=self.closing,
+            waits=lambda: self.outside.waits,
             clock=self.outside.clock,
             retention=timedelta(days=self.settings.retention_days),
         )

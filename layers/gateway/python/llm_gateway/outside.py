@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         NonceStore,
         Pepper,
         QueryAccounts,
+        Waits,
     )
     from llm_gateway.ports.providers import (
         CredentialStore,
@@ -130,6 +131,12 @@ class Outside:
         from llm_gateway.stores.failed_attempts import dynamo_failed_attempts
 
         return dynamo_failed_attempts(aws=self.aws, table=self.settings.limits_table)
+
+    @cached_property
+    def waits(self) -> "Waits":
+        from llm_gateway.stores.waits import dynamo_waits
+
+        return dynamo_waits(aws=self.aws, table=self.settings.limits_table, ids=self.ids)
 
     @cached_property
     def provider_store(self) -> "ProviderStore":

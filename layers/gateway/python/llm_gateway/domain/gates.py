@@ -13,6 +13,7 @@ from typing import Final
 
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.circuits import Circuit, passing, recording, verdict_of
+from llm_gateway.domain.concurrency import joining, leases_of, leaving, room_in_ns
 from llm_gateway.domain.faults import (
     CallTooLarge,
     CircuitOpen,
@@ -31,18 +32,12 @@ from llm_gateway.domain.passing import Reason, Refusal, longest, taking, waits
 from llm_gateway.domain.providers import ProviderConfig
 from llm_gateway.domain.shards import Share, shares_of
 from llm_gateway.domain.writes import (
-    Absent,
     AtMost,
-    Contains,
     Equal,
     Item,
     Put,
-    PutEntry,
     Remove,
-    RemoveEntry,
-    SmallerThan,
     Write,
-    entries,
     number,
 )
 from llm_gateway.errors import GatewayError
@@ -141,7 +136,7 @@ def admission(gate: Gate, item: Item, call: Call, *, mended: bool = False) -> Wr
 
 def has_admitted(item: Item, call: Call) -> bool:
     """Whether the item holds `call` already: its write went through, and only the answer was lost."""
-    return call.id in (entries(item, "leases") or {}) or Circuit.of(item).trial == call.id
+    return call.id in leases_of(item) or Circuit.of(item).trial == call.id
 
 
 def settlement(admitted: Admission, result: CallResult, item: Item, *, now_ns: int) -> Write:
@@ -186,9 +181,7 @@ def withdrawal(admitted: Admission, item: Item, *, now_ns: int) -> Write:
 def release(admitted: Admission, item: Item) -> Write:
     """The write that frees a call's place and nothing else, where it has one: it may be sent again."""
     call_id = admitted.call.id
-    if call_id not in (entries(item, "leases") or {}):
-        return Write()
-    return Write((Contains("leases", call_id),), (RemoveEntry("leases", call_id),))
+    return leaving(call_id) if call_id in leases_of(item) else Write()
 
 
 def holding(until_ns: int) -> Write:
@@ -215,9 +208,8 @@ def _limit_refusal(gate: Gate, item: Item, call: Call) -> Refusal | None:
     share, now_ns = gate.share, call.now_ns
     found = [Refusal(reason=Reason.HOLD, wait_ns=(number(item, "hold_until") or 0) - now_ns, lasts=True)]
     found += waits(share, item, tokens=call.tokens, now_ns=now_ns)
-    leases = entries(item, "leases") or {}
-    if share.places is not None and len(leases) - len(_expired(leases, now_ns)) >= share.places:
-        wait_ns = sorted(leases.values())[-share.places] - now_ns
+    wait_ns = None if share.places is None else room_in_ns(item, most=share.places, now_ns=now_ns)
+    if wait_ns is not None:
         found.append(Refusal(reason=Reason.PLACES, wait_ns=wait_ns))
     return longest(found)
 
@@ -231,22 +223,9 @@ def _through_circuit(gate: Gate, item: Item, call: Call) -> Write:
 
 def _through_limits(gate: Gate, item: Item, call: Call) -> Write:
     write = taking(gate.share, item, tokens=call.tokens, now_ns=call.now_ns)
-    return write if gate.share.places is None else write + _place(entries(item, "leases"), gate.share.places, call)
-
-
-def _place(leases: Mapping[str, int] | None, places: int, call: Call) -> Write:
-    """Takes a place, and frees those whose calls must have ended without a word."""
-    if leases is None:
-        return Write((Absent("leases"),), (Put("leases", {call.id: call.until_ns}),))
-    expired = _expired(leases, call.now_ns)
-    return Write(
-        (SmallerThan("leases", places + len(expired)), *(Contains("leases", entry) for entry in expired)),
-        (PutEntry("leases", call.id, call.until_ns), *(RemoveEntry("leases", entry) for entry in expired)),
-    )
-
-
-def _expired(leases: Mapping[str, int], now_ns: int) -> tuple[str, ...]:
-    return tuple(entry for entry, until_ns in leases.items() if until_ns <= now_ns)
+    if gate.share.places is None:
+        return write
+    return write + joining(item, call.id, until_ns=call.until_ns, most=gate.share.places, now_ns=call.now_ns)
 
 
 def tokens_used(result: CallResult, *, reserved: int) -> int:

@@ -213,6 +213,8 @@ def _statuses(operation: dict[str, Any], row: Endpoint) -> Iterator[int]:
         yield 409
     if "if-match" in headers:
         yield 412
+    if row.waits:
+        yield 429
     if Resource.CREDENTIALS in row.reads and Resource.QUERIES in row.writes:
         yield from (404, 429, 502, 504)
 

@@ -71,6 +71,21 @@ class FailedAttempts(Protocol):
         ...
 
 
+class Waits(Protocol):
+    """How often keys wait for queries' ends, shared by every process."""
+
+    def begin(self, key_id: str, *, lasting_s: float, now: datetime) -> str:
+        """The id of a wait that has begun. Its place is free again once it ends, and without a word soon after `lasting_s`.
+
+        Raises `RateLimited` where the key waits as often as it may, and `DependencyUnavailable`.
+        """
+        ...
+
+    def end(self, key_id: str, wait_id: str) -> None:
+        """Never raises: what cannot be ended ends by itself."""
+        ...
+
+
 class KeyAccounts(Protocol):
     def state(self, key: ApiKey) -> BudgetState | None:
         """Where the key's budget stands now; None for a key without one. Raises `DependencyUnavailable`."""

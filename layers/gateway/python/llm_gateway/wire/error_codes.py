@@ -169,7 +169,9 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "The label's gate keeps this version out: its tests did not pass, or were not run since it changed.",
         "Run the prompt's tests, mend what fails, and move the label then.",
     ),
-    "rate_limited": ErrorCode(429, "The key's own limit of requests or tokens a minute is reached.", _WAIT),
+    "rate_limited": ErrorCode(
+        429, "The key's own limit is reached: requests or tokens a minute, or requests that wait at once.", _WAIT
+    ),
     "budget_exceeded": ErrorCode(
         429,
         "The key's budget for this day or month is spent.",

@@ -1,6 +1,8 @@
 """Reading: what the owner of a stored query may do with it. It is looked at, read, resumed as a stream, cancelled and erased."""
 
-from collections.abc import Generator
+import logging
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeVar
@@ -10,7 +12,8 @@ from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.queries import LONGEST_QUEUED_S, Query, QueryStatus, QuerySummary, StoredProblem
 from llm_gateway.domain.streams import Opened, Position, Waiting, rest_of
-from llm_gateway.errors import QueryExpired, QueryInProgress, QueryNotFound
+from llm_gateway.errors import DependencyUnavailable, QueryExpired, QueryInProgress, QueryNotFound
+from llm_gateway.ports.keys import Waits
 from llm_gateway.ports.queries import QueryStore
 from llm_gateway.ports.system import Cancelled, Clock, never
 from llm_gateway.services.queries.closing import Closing, cancellation
@@ -25,43 +28,74 @@ _POLL_S: Final = 0.5
 _LONGEST_RESUMPTION_S: Final = 870
 _ASK_AGAIN_S: Final = 10
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Shows a query to its owner, and to those who may see everybody's; `retention` is for how long queries are kept."""
+    """Shows a query to its owner, and to those who may see everybody's; `retention` is for how long queries are kept.
+
+    `waits` counts those that wait for a query's end: their number is bounded for each key. It is asked for where one does.
+    """
 
     store: QueryStore
     closing: Closing
+    waits: Callable[[], Waits]
     clock: Clock
     retention: timedelta
 
     def summary(self, query_id: str, *, caller: Caller, wait_s: float = 0) -> QuerySummary:
-        """Where the query stands, at its end or after `wait_s`. Raises `QueryNotFound` (somebody else's too), `QueryExpired`."""
+        """Where the query stands, at its end or after `wait_s`; at once where waits cannot be counted.
+
+        Raises `QueryNotFound` (somebody else's too), `QueryExpired`, and `RateLimited` where the key waits too often at once.
+        """
         everybodys = caller.sees_everybodys_queries(content=False)
-        until_s = self.clock.monotonic_s() + wait_s
-        while True:
-            query = self._show(self.store.summary(query_id), query_id, caller, everybodys=everybodys)
-            if query.status.finished or self.clock.monotonic_s() >= until_s:
-                return query
-            self.clock.sleep(min(_POLL_S, max(0, until_s - self.clock.monotonic_s())))
+        return self._look(query_id, caller=caller, everybodys=everybodys, wait_s=wait_s)
 
     def get(self, query_id: str, *, caller: Caller, wait_s: float = 0) -> Query:
         """The query whole. Raises and waits as `summary` does."""
         everybodys = caller.sees_everybodys_queries(content=True)
         if wait_s:
-            self._show(self.store.summary(query_id), query_id, caller, everybodys=everybodys)
-            self.summary(query_id, caller=caller, wait_s=wait_s)
+            self._look(query_id, caller=caller, everybodys=everybodys, wait_s=wait_s)
         return self._show(self.store.get(query_id), query_id, caller, everybodys=everybodys)
+
+    def _look(self, query_id: str, *, caller: Caller, everybodys: bool, wait_s: float) -> QuerySummary:
+        until_s = self.clock.monotonic_s() + wait_s
+        query = self._show(self.store.summary(query_id), query_id, caller, everybodys=everybodys)
+        if query.status.finished or wait_s <= 0:
+            return query
+        with ExitStack() as waiting:
+            try:
+                waiting.enter_context(self._counted(caller, lasting_s=wait_s))
+            except DependencyUnavailable:
+                _log.warning("Nobody waits: waits cannot be counted.", exc_info=True)
+                return query
+            while not query.status.finished and self.clock.monotonic_s() < until_s:
+                self.clock.sleep(min(_POLL_S, max(0, until_s - self.clock.monotonic_s())))
+                query = self._show(self.store.summary(query_id), query_id, caller, everybodys=everybodys)
+        return query
+
+    @contextmanager
+    def _counted(self, caller: Caller, *, lasting_s: float) -> Generator[None, None, None]:
+        """Counts a wait among its key's while it lasts. Raises `RateLimited`, `DependencyUnavailable`."""
+        waits = self.waits()
+        wait_id = waits.begin(caller.key_id, lasting_s=lasting_s, now=self.clock.now())
+        try:
+            yield
+        finally:
+            waits.end(caller.key_id, wait_id)
 
     def resume(self, query_id: str, position: Position | None, *, caller: Caller, left: Cancelled = never) -> Stream:
         """What a reader at `position` (None: at the very end) has not seen of a streamed answer, from what is stored.
 
-        Waits for one that still runs, after `Waiting`. Raises as `summary` does, the query's own problem where it failed, and
-        `QueryInProgress` where it has not ended in time: it may be queued for longer than anybody can wait.
+        Waits for one that still runs, after `Waiting`. Raises as `summary` does, and the query's own problem where it failed.
+        `QueryInProgress`: it has not ended in time, as it may be queued for longer than anybody can wait.
+        `DependencyUnavailable`: waits cannot be counted.
         """
         query = self.get(query_id, caller=caller)
         if not query.status.finished:
-            yield from self._wait(query, caller=caller, left=left)
+            with self._counted(caller, lasting_s=_LONGEST_RESUMPTION_S):
+                yield from self._wait(query, caller=caller, left=left)
             query = self.get(query_id, caller=caller)
         if not query.status.finished:
             raise QueryInProgress("The query has not ended yet: ask for the rest of its stream again.", retry_after_s=1)
