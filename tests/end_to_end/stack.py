@@ -29,7 +29,7 @@ MOST_RECEIVES = 5
 LEASE_S = 3
 KEEP_ALIVE_S = 2
 
-_NOTES = ("used#", "failed#", "nonce#")
+_NOTES = ("used#", "failed#", "nonce#", "denials#", "waits#")
 
 _numbers = count(1)
 
@@ -90,7 +90,11 @@ class Stack:
     def statuses(self, client: Client) -> list[str]:
         """Those of a client's queries, as they are stored."""
         key_id = key_id_of(client.key or "")
-        return [item["status"]["S"] for item in self.items(self.settings.queries_table) if item["owner"]["S"] == key_id]
+        return [
+            item["status"]["S"]
+            for item in self.items(self.settings.queries_table)
+            if item.get("owner") == {"S": key_id}
+        ]
 
     def bodies(self) -> list[str]:
         """The keys of all objects in the bucket."""

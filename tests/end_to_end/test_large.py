@@ -65,7 +65,9 @@ def test_a_large_question_waits_in_s3(client: Client, provider: Scripted, worker
     assert any(key.startswith(f"queries/{query_id}/request/") for key in stack.bodies())
 
 
-def test_erasing_leaves_nothing_anywhere_but_a_mark(client: Client, provider: Scripted, stack: Stack) -> None:
+def test_erasing_leaves_nothing_anywhere_but_a_mark_and_figures(
+    client: Client, provider: Scripted, stack: Stack
+) -> None:
     provider.upstream.otherwise = answer_of(600_000)
     before = stack.stored()
     asked: dict[str, Any] = question(text_of_size(700_000), provider=provider.id, cache="force")
@@ -77,8 +79,12 @@ def test_erasing_leaves_nothing_anywhere_but_a_mark(client: Client, provider: Sc
     assert client.send("DELETE", f"/query/{answer['id']}").status_code == 204
 
     after, cache = stack.stored(), stack.settings.cache_table
-    for place in (stack.settings.queries_table, "bodies"):
-        assert after[place] == before[place]
+    assert after["bodies"] == before["bodies"]
+    # Of the query only its figures are left, and not a word.
+    queries = stack.settings.queries_table
+    (figures,) = [item for item in after[queries] if item not in before[queries]]
+    assert [item for item in after[queries] if item != figures] == before[queries]
+    assert set(figures) == {"query_id", "counted", "ended_in", "expires_at"}
     # Where the answer was, something says for a while that it is not to come back.
     (mark,) = [item for item in after[cache] if item not in before[cache]]
     assert [item for item in after[cache] if item != mark] == before[cache]
@@ -98,4 +104,7 @@ def test_erasing_what_runs_cancels_it(client: Client, provider: Scripted, stack:
         rest = list(events)
     assert rest[-1].name == "error"
     assert provider.upstream.requests[0].left.wait(3)
-    assert query_id not in str(stack.stored())
+    stored = stack.stored()
+    (figures,) = [item for item in stored.pop(stack.settings.queries_table) if item["query_id"] == {"S": query_id}]
+    assert set(figures) == {"query_id", "counted", "ended_in", "expires_at"}
+    assert query_id not in str(stored)

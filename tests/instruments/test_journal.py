@@ -114,7 +114,8 @@ def test_an_answer_in_all_its_figures() -> None:
         None,
         provider="full",
         error_code="provider_rate_limited",
-        detail="Full for sk-proj-abcdefghijklmnopqrstuvwxyz012345.",
+        detail="Full for sk-proj-abcdefghijklmnopqrstuvwxyz012345: words of the provider",
+        cause="Full for sk-proj-abcdefghijklmnopqrstuvwxyz012345.",
         upstream_status=429,
     )
     document = line(

@@ -87,7 +87,8 @@ def lifetime(request: QueryRequest) -> timedelta:
 class Attempt:
     """One call to a provider, or one that was skipped; `cost_usd` None where the price is not known.
 
-    `detail` says what went wrong, `upstream_status` is the HTTP status that the provider answered with, where it did.
+    `detail` says what went wrong, `cause` the same without the provider's own words, which may quote the question;
+    `upstream_status` is the HTTP status that the provider answered with, where it did.
     """
 
     provider: str
@@ -95,6 +96,7 @@ class Attempt:
     outcome: AttemptOutcome
     error_code: str | None = None
     detail: str | None = None
+    cause: str | None = None
     upstream_status: int | None = None
     latency_ms: int = 0
     cost_usd: Decimal | None = None

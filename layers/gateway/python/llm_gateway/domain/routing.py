@@ -46,6 +46,7 @@ class Candidate:
             outcome=AttemptOutcome.SKIPPED,
             error_code=error.code,
             detail=told(error),
+            cause=error.detail,
             upstream_status=error.upstream_status,
         )
 

@@ -109,13 +109,13 @@ def _record(query: QuerySummary, calls: Sequence[Attempt]) -> dict[str, Any]:
 
 
 def _failure(attempt: Attempt) -> dict[str, Any]:
-    """Why a candidate did not answer. What is wrong with an answer's form is told in the answer's words, which stay out."""
-    words = attempt.error_code == ResponseValidationFailed.code
+    """Why a candidate did not answer. The provider's words stay out, and what is wrong with an answer's form: either may quote."""
+    quotes = attempt.error_code == ResponseValidationFailed.code
     return {
         "provider": attempt.provider,
         "code": attempt.error_code,
         "upstream_status": attempt.upstream_status,
-        "detail": None if words or attempt.detail is None else redacted(attempt.detail),
+        "detail": None if quotes or attempt.cause is None else redacted(attempt.cause),
     }
 
 

@@ -139,6 +139,7 @@ class Calls:
             outcome=outcome,
             error_code=fault.code if fault else None,
             detail=told(fault) if fault else None,
+            cause=fault.detail if fault else None,
             upstream_status=fault.upstream_status if fault else None,
             latency_ms=round(elapsed_s * 1000),
             cost_usd=None if usage is None else self._cost_usd(candidate, usage, answered_model),
