@@ -109,7 +109,7 @@ def _record(query: QuerySummary, calls: Sequence[Attempt]) -> dict[str, Any]:
 
 
 def _failure(attempt: Attempt) -> dict[str, Any]:
-    """Why a candidate did not answer. The provider's words stay out, and what is wrong with an answer's form: either may quote."""
+    """Why a candidate did not answer; without the provider's words and the fault in an answer's form, which may quote."""
     quotes = attempt.error_code == ResponseValidationFailed.code
     return {
         "provider": attempt.provider,
