@@ -418,6 +418,7 @@ def test_erasing_leaves_no_body_behind(aws, settings, clock: FakeClock, ids) -> 
     (left,) = aws.dynamodb.scan(TableName=settings.queries_table)["Items"]
     assert set(left) == {"query_id", "counted", "ended_in", "expires_at"}
     assert text_of(LARGE)[:100] not in str(left)
+    assert left["expires_at"]["N"] == str(int(query.expires_at.timestamp()))
 
 
 def test_without_a_lease_nothing_can_be_given_back(queries: QueryStore, clock: FakeClock) -> None:

@@ -91,8 +91,8 @@ BY_OWNER: Final = "by_owner"
 BY_DAY: Final = "by_day"
 BY_END: Final = "by_end"
 SHARDS: Final = 8
-COUNTED_FOR: Final = timedelta(days=7)
-"""For how long an erased query is still counted by itself: its hour is summed up long before."""
+COUNTED_FOR: Final = timedelta(days=1)
+"""For so long at least an erased query is still counted by itself: its hour is summed up long before."""
 
 _KEPT: Final = frozenset({"query_id", "counted", "ended_in", "expires_at"})
 _BODIES: Final = frozenset({"request", "request_key", "answer", "answer_key", "write_id"})
@@ -230,7 +230,8 @@ def erasing(query: QuerySummary, *, now: datetime) -> list[Action]:
     return [
         QueryItem.counted.set(to_json(UsageRecord, record).decode()),
         QueryItem.ended_in.set(_partition(hour(record.completed_at), query.id)),
-        QueryItem.expires_at.set(math.ceil((now + COUNTED_FOR).timestamp())),
+        # As long as it would have been kept: a span of usage may begin within its hour until then.
+        QueryItem.expires_at.set(math.ceil(max(query.expires_at, now + COUNTED_FOR).timestamp())),
         *(attribute.remove() for name, attribute in QueryItem.get_attributes().items() if name not in _KEPT),
     ]
 
