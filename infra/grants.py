@@ -41,10 +41,10 @@ _ACTIONS: Final[dict[Resource, _Actions]] = {
     Resource.AUDIT_ARCHIVE: {"reads": ("s3:ListBucket",), "writes": ("s3:PutObject",)},
     Resource.EVENTS: {"reads": (), "writes": ("events:PutEvents",)},
 }
-# To read alone: whoever could write a key could give itself any role.
+# Read access alone: a function that could write a key could give itself any role.
 _AUTHENTICATION = ("dynamodb:GetItem",)
-# What the door notes of those who come: the nonces they have signed with, failures by address, when a key was used,
-# and how often it waits.
+# What authentication writes about callers: the nonces that they signed with, failures by address, when a key was last used,
+# how often it waits, and what it was denied.
 _NOTES = ("nonce#*", "failed#*", "used#*", "denials#*", "waits#*")
 _KEY_ACTIONS = (
     "kms:Decrypt",

@@ -60,7 +60,7 @@ class LocalAws:
         return str(self._client("sts").get_caller_identity()["Account"])
 
     def tls(self) -> ssl.SSLContext | None:
-        """Whom a client of the emulator trusts; None where that is whom everybody does."""
+        """The TLS context that trusts the emulator's certificates; None where it has none of its own and the usual ones do."""
         return ssl.create_default_context(cafile=self.certificates) if self.certificates else None
 
     def _trust(self) -> dict[str, str]:

@@ -41,7 +41,7 @@ class DrainingServer(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             port = self.servers[0].sockets[0].getsockname()[1]
-            print(f"ready http://127.0.0.1:{port}", flush=True)  # noqa: T201 - whoever starts the server waits for this line
+            print(f"ready http://127.0.0.1:{port}", flush=True)  # noqa: T201 - the parent process waits for this line
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         if self._drain_until is None:

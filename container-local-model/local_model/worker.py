@@ -1,4 +1,4 @@
-"""One model, one thread, a bounded line in front of it: answers are made in order, and whoever leaves gives up their place.
+"""One model, one thread, a bounded line in front of it. Answers are made in order. A client that leaves gives up its place.
 
 All bookkeeping happens on the event loop; only `Job.cancelled` and the events of a job cross threads.
 """

@@ -28,7 +28,7 @@ AUDIT_ARCHIVE: Final = frozenset({R.AUDIT_ARCHIVE})
 # Where it is told how much of a budget is spent.
 EVENTS: Final = frozenset({R.EVENTS})
 USAGE: Final = frozenset({R.USAGE})
-# What is small of all queries: whoever lists or counts them reads no content.
+# The small fields of all queries: a request that lists or counts queries reads no content.
 QUERY_INDEX: Final = frozenset({R.QUERY_INDEX})
 # Whatever takes an Idempotency-Key looks for the answer of the first time, and keeps its own.
 REPLAYS: Final = CACHE | BODIES

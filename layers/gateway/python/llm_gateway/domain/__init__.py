@@ -1,1 +1,1 @@
-"""Values and pure rules: what the gateway knows, whoever asks and wherever it is kept."""
+"""Values and pure rules. They depend neither on how a request comes in nor on where data is stored."""

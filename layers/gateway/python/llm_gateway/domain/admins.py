@@ -20,8 +20,8 @@ _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 class Admins:
     """Every admin's key with its end, None where it has none. Keys that were revoked are not among them.
 
-    `revision` counts changes, from 0: whoever writes the next one has seen this one, so that of two changes at the same instant
-    the second sees the first.
+    `revision` counts changes, from 0. A process writes the next revision only if it has seen this one, so that of two changes at
+    the same instant the second sees the first.
     """
 
     ends: Mapping[str, datetime | None] = field(default_factory=dict)

@@ -130,7 +130,7 @@ class CallTooLarge(ProviderFault):
 class ProviderTimeout(ProviderFault):
     """`limit` names the timeout of the call that struck (`first_token_s` or `total_s`), `limit_s` is its value.
 
-    A `total_s` may be what the query's own time left of it: that is told where the query is known.
+    A `total_s` may have been shortened to the query's own time. The fault's text says so where the query is known.
     """
 
     status, code, title = 504, "provider_timeout", "The provider took too long"

@@ -229,7 +229,7 @@ def _through_limits(gate: Gate, item: Item, call: Call) -> Write:
 
 
 def tokens_used(result: CallResult, *, reserved: int) -> int:
-    """What the provider says; nothing where the call did not reach it or was refused; where nobody knows, all of it."""
+    """The provider's own count. Without one: 0 if the call was refused or did not reach the provider, else all of `reserved`."""
     if result.usage is not None:
         return result.usage.total_tokens
     broken_off = isinstance(result.fault, ProviderTimeout | ProviderUnreachable)

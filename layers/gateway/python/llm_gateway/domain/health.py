@@ -1,4 +1,4 @@
-"""How a provider is doing, as its status tells: the circuit, what is left of its limits, and what it did lately."""
+"""How a provider is doing, as its status tells: its circuit, the rest of its limits, and its recent calls."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -114,7 +114,7 @@ def from_ns(moment_ns: int) -> datetime:
 
 
 def in_seconds(duration_ns: int) -> float:
-    """Rounded up to whole microseconds: whoever waits so long has waited long enough."""
+    """Rounded up to whole microseconds, so that a caller that waits so long has waited long enough."""
     return _up_to_microseconds(duration_ns) / 1_000_000
 
 

@@ -246,8 +246,8 @@ class QuerySummary:
     `attempts` counts the workers that took it up, `started_at` is when the last of them did, and `lease` is there while one
     holds it. An asynchronous one has to end by `due_at`, and `fault` is what its last try met, while it may be tried again.
     `cache_keys` and `idempotency_scope` say where else something made from the query is kept: an erasure goes
-    there too. `logs_bodies` is whether its words go to the log, where whoever ends it has them. `terms` and `taken` are of a
-    query that a worker answers: those of its key when it was accepted, and what it then took of the key's limits and budget.
+    there too. `logs_bodies` is whether its words go to the log, if the process that ends it has them. `terms` and `taken` are
+    there for a query that a worker answers: its key's terms when it was accepted, and what it took of the key's account.
     `tags` are those of its key when it came in, `figures` are there once it has an answer.
     """
 

@@ -1,4 +1,4 @@
-"""Where a query can stand. Apart from the query itself, because who shows a status need not know what was asked."""
+"""Where a query can stand. Apart from the query itself, because code that shows a status need not know what was asked."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""Taking credentials out of text: what is known by its shape, and what is named as one."""
+"""Taking credentials out of text: those with a known shape, and those that a name before them announces."""
 
 import re
 from collections.abc import Mapping

@@ -30,7 +30,7 @@ class Waiting:
 class Position:
     """How many characters of the text, and of each tool call's arguments, have been read. Written `12` or `12.0.40`.
 
-    A position says nothing of how the answer was cut into events, so whoever stored the answer can go on from it.
+    A position does not depend on how the answer was cut into events, so a reader can go on from it in the stored answer.
     """
 
     text: int = 0

@@ -1,4 +1,4 @@
-"""The terms on which a key asks: its limits, its budget, and whom its queries may ask for what."""
+"""The terms on which a key asks: its limits, its budget, and the providers and models that its queries may use."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""What was refused to whom, as the audit log tells it."""
+"""Refused requests and their callers, as the audit log records them."""
 
 from typing import TYPE_CHECKING, Final
 

@@ -35,7 +35,7 @@ Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 def guarded(row: Endpoint) -> type[APIRoute]:
-    """A route that lets in only whom `row` allows: mounting a handler through it is what adds authentication."""
+    """A route that admits only callers that `row` allows. Mounting a handler through it adds authentication."""
 
     class GuardedRoute(APIRoute):
         def get_route_handler(self) -> Handle:

@@ -52,7 +52,7 @@ def endpoint(handler: Callable[..., Any]) -> Mounted:
 def app_of(*mounted: Mounted, gateway: Callable[[], bootstrap.Gateway] = gateway, described: bool = False) -> FastAPI:
     """An app with these endpoints. It publishes no schema of its own: `get_openapi` serves the whole one.
 
-    What its routes answer with is `described` for who writes that one; serving needs no description, and starts sooner without.
+    `described` adds the routes' answers, for the process that writes that schema. Serving starts sooner without them.
     """
     app = FastAPI(title="LLM gateway", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.gateway = gateway

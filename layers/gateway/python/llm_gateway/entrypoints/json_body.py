@@ -13,7 +13,7 @@ BODY_BOUNDS: Final = Bounds(digits=4_300, members_of_one_object=10_000, values=4
 def parsed_json(body: bytes) -> Any:
     """The value of `body`. Raises `MalformedRequest` where it is not JSON, or holds what no other JSON reader would take."""
     try:
-        # Readers differ in which of two members of one name they take: who checked a body may have read the other.
+        # JSON readers differ in which of two members of one name they take. A proxy may have checked the other one.
         return parse(body, bounds=BODY_BOUNDS, unique_names=True)
     except InvalidJson as fault:
         raise MalformedRequest(f"The body {fault}.") from None

@@ -102,7 +102,7 @@ def poll(handlers: Mapping[str, Handler], settings: "Settings", *, pace: Pace = 
             threading.Thread(target=_work, args=arguments, name=f"{name}-{slot}", daemon=True).start()
     while not stopping.is_set():
         time.sleep(_TICK_S)
-    # Who deals with a message is waited for; who only waits for one has nothing to lose.
+    # A thread that handles a message is waited for. A thread that only waits for one has nothing to lose.
     for lock in begun:
         lock.acquire()
 

@@ -60,7 +60,7 @@ def as_gateway_error(error: Exception) -> GatewayError:
 
 
 def _whole_seconds(error: GatewayError) -> int:
-    """An hour at most: whoever asked for more may have changed their mind by then. A budget's period ends when it ends."""
+    """An hour at most: a provider that asked for more may recover sooner. A budget is exempt: the end of its period is fixed."""
     wait_s = max(1, math.ceil(error.retry_after_s or _DEFAULT_RETRY_AFTER_S))
     return wait_s if isinstance(error, BudgetExceeded) else min(wait_s, LONGEST_RETRY_AFTER_S)
 

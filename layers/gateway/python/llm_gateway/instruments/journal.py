@@ -53,7 +53,7 @@ class EmbeddedMetricsJournal:
             self._write(_measured("query_calls", kept, metrics=_SPENT))
 
     def _write(self, document: dict[str, Any]) -> None:
-        # One write, so that lines of several threads do not mix. Whoever read the output may have gone.
+        # One write, so that lines of several threads do not mix. The reader of the output may have gone.
         with suppress(OSError, ValueError):
             stream = self._stream or sys.stdout
             stream.write(json.dumps(document) + "\n")
@@ -120,6 +120,6 @@ def _failure(attempt: Attempt) -> dict[str, Any]:
 
 
 def _provider(answer: QueryAnswer | None, attempts: Sequence[Attempt]) -> str:
-    """Whose the query is in the metrics: who answered it, or else who was asked last."""
+    """The provider that the metrics count the query for: the one that answered, or else the one that was asked last."""
     asked = [attempt.provider for attempt in attempts if attempt.outcome is not AttemptOutcome.SKIPPED]
     return answer.provider if answer else asked[-1] if asked else "none"

@@ -24,7 +24,7 @@ D = TypeVar("D", bound=Revised)
 
 
 class Collection(Protocol[D]):
-    """Everything is read as it is now: who has written a document finds it so at once."""
+    """Every read is consistent: a process that has written a document reads it back at once."""
 
     def add(self, document: D) -> None:
         """Raises `AlreadyExists` where the id is taken."""

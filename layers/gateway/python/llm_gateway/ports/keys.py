@@ -117,5 +117,5 @@ class QueryAccounts(KeyAccounts, Protocol):
 
 class BudgetEvents(Protocol):
     def reached(self, news: BudgetReached) -> None:
-        """Tells whoever watches budgets. Never raises, and takes a few seconds at most."""
+        """Publishes `news` for operators who watch budgets. Never raises, and takes a few seconds at most."""
         ...

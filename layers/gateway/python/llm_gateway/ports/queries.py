@@ -21,13 +21,13 @@ Priority = Literal["high", "normal"]
 class QueryStore(Protocol):
     """Queries and their bodies; what an item cannot hold is kept beside it, and nobody sees the difference.
 
-    A query is queued, then running under a lease, then ended, once and for all. Whoever works on it shows its lease; where
-    the lease is over, somebody else may take the query up. A running query that is not asynchronous is never taken up:
+    A query is queued, then running under a lease, then ended, once and for all. The process that works on it shows the lease.
+    Once the lease is over, another process may take the query up. A running query that is not asynchronous is never taken up:
     `LOST_AFTER_S` after its lease it reads as failed (`internal_error`), unless its holder ends it after all.
     """
 
     def add(self, query: Query) -> None:
-        """Stores a query as it is: queued, running with the lease of whom adds it, or already at its end.
+        """Stores a query as it is: queued, running with the lease of the process that adds it, or already at its end.
 
         Raises `AlreadyExists` where the id is taken.
         """
@@ -68,8 +68,8 @@ class QueryStore(Protocol):
         """Stores the end of a query; False (and nothing is written) where another had already ended it, or erased it.
 
         A holder that asks again, because it got no answer, is told the same again. A success counts from anybody, because the
-        answer was paid for; another end only from the query's holder, if the given query has a lease. Whoever put the
-        answer into the cache deletes it there after a False.
+        answer was paid for; another end only from the query's holder, if the given query has a lease. After a
+        False, the process that put the answer into the cache deletes it there.
         """
         ...
 
@@ -89,7 +89,7 @@ class QueryStore(Protocol):
         ...
 
     def erase(self, query_id: str) -> QuerySummary | None:
-        """Deletes the query and its bodies, whatever its state: whoever works on it finds it gone. It still counts as used.
+        """Deletes the query and its bodies, in any state. A process that works on it finds it gone. It still counts as used.
 
         The answer is where it stood, with the places that have to be erased too; None where there was none.
         """
@@ -142,7 +142,7 @@ class QueryIndex(Protocol):
 
 
 class AnswerCache(Protocol):
-    """Answers by the hash of all that they depend on; and for each such key one place, held by whom makes the answer.
+    """Answers by the hash of all that they depend on; and for each such key one place, held by the query that makes the answer.
 
     Every method raises `DependencyUnavailable` where the cache cannot be reached. To its user that is a miss: an answer costs
     more without the cache, but it is never refused for it.
@@ -160,7 +160,10 @@ class AnswerCache(Protocol):
         ...
 
     def put(self, key: str, answer: CachedAnswer) -> None:
-        """Fills the place, whoever holds it, until `answer.expires_at`; not where it was emptied of that very query's answer."""
+        """Fills the place until `answer.expires_at`, also where another query holds it.
+
+        A place from which this same query's answer was erased stays empty.
+        """
         ...
 
     def release(self, key: str, *, holder: str) -> None:
@@ -215,7 +218,7 @@ class Journal(Protocol):
     """What operators read: figures, and not a word of what was asked or answered unless the query `logs_bodies`."""
 
     def ended(self, query: QuerySummary, *, calls: Sequence[Attempt] = ()) -> None:
-        """Writes down that a query came to its end: once, by whoever ended it, with the calls it made to that end.
+        """Writes down that a query came to its end: once, in the process that ended it, with the calls that were made for it.
 
         The words are in it only where the query is given whole. Never raises.
         """

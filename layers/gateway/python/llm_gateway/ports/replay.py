@@ -16,7 +16,7 @@ class IdempotencyStore(Protocol):
     def claim(self, scope: str, *, fingerprint: str, reference: str, until: datetime) -> IdempotencyRecord | None:
         """What is known of the scope. None: nothing was (any more), and now it is `reference`'s, to be completed before `until`.
 
-        One conditional write. Whose `until` is over without completion is taken for dead. A `reference` that claims again
+        One conditional write. A claim that is not completed by its `until` is taken for dead. A `reference` that claims again
         still has its scope.
         """
         ...

@@ -19,8 +19,8 @@ _MEANINGS: Final[Mapping[str, FinishReason]] = {
 def finish_reason(value: object, *, calls: bool) -> FinishReason:
     """What `value` means beside an answer that has `calls` or none. Raises `ProviderResponseInvalid`.
 
-    What is in the answer is believed before what is said of it: some servers say "stop" although the model called a tool, as
-    OpenAI does itself where the tool was named, and some say "tool_calls" where there are none.
+    The answer's content counts more than its stated reason. Some servers say "stop" although the model called a tool, as OpenAI
+    itself does where the tool was named. Others say "tool_calls" where there are none.
     """
     reason = _MEANINGS.get(value.strip().lower()) if isinstance(value, str) else None
     if reason is None:

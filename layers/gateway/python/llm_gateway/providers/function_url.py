@@ -1,4 +1,4 @@
-"""Signing for a model that runs as a Lambda: its function URL lets in only whom AWS IAM knows. Imported on first use."""
+"""Signing for a model that runs as a Lambda: its function URL admits only callers that AWS IAM knows. Imported on first use."""
 
 import re
 from collections.abc import Generator

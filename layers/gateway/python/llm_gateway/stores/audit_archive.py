@@ -1,6 +1,6 @@
 """Anchors and exported days in S3. The bucket keeps every version, and locks them where the deployment wants it.
 
-An anchor is told by its object's name: whoever may write objects can add one, but neither change nor take one away.
+The name of an anchor's object tells the whole anchor. A process that may write objects can add one, but not change or remove one.
 """
 
 import json

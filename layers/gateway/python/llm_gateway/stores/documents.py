@@ -27,7 +27,7 @@ class Documents:
     def keep(self, document: bytes | None, *, key: str) -> Kept:
         """Stores a large document at once, ahead of the item that will point to it.
 
-        A key is one writer's own: who then fails a condition has not touched what the item points to.
+        Each writer uses a key of its own. If its condition then fails, it has not touched the document that the item points to.
         """
         if document is None:
             return Kept()

@@ -23,13 +23,13 @@ from llm_gateway.stores.tables import Item, MillisecondsAttribute, Outcome, bind
 
 TRIES: Final = 4
 MARKED: Final = timedelta(minutes=15)
-"""For how long an emptied place knows whose document must not come any more: longer than one is on its way."""
+"""An emptied place refuses the erased document for so long. No document is on its way for longer."""
 
 
 class PlaceItem(Item):
-    """`holder` is who took the place or, from then on, filled it. A free one may be deleted: `expires_at` is for the TTL.
+    """`holder` took the place, or has filled it since. A free place may be deleted: `expires_at` is for the TTL.
 
-    `erased` is for whom the place was emptied last: a document of theirs that is still on its way comes too late.
+    `erased` is the holder whose document was erased last. The place refuses a document of that holder that arrives later.
     """
 
     cache_key = UnicodeAttribute(hash_key=True)
@@ -65,7 +65,7 @@ class Places:
         self._holding = holding
 
     def take(self, key: str, *, holder: str, until: datetime, fingerprint: str | None = None) -> Place | None:
-        """Whose the place is; None where it is `holder`'s now, or was already."""
+        """The place as another holder has it; None where `holder` has it now, or had it already."""
         changes = _taking(holder, until=until, fingerprint=fingerprint)
         free = PlaceItem.cache_key.does_not_exist() | (PlaceItem.taken_until <= self._clock.now())
         for _ in range(TRIES):

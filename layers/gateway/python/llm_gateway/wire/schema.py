@@ -148,7 +148,7 @@ class Revised(Outgoing):
         return f'"{self.revision}"'
 
     def as_replayed(self) -> Self:
-        """What is kept, and shown again to whoever repeats the request under its Idempotency-Key."""
+        """The answer as it is stored. A client that repeats the request under its Idempotency-Key gets it again."""
         return self
 
 

@@ -1,4 +1,4 @@
-"""Denials: what was refused to whom, counted by the minute, so that a flood of them is one entry of the log."""
+"""Denials: refused requests, counted by caller and minute, so that a flood of them is one entry of the log."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ OTHERS: Final = "request.denied"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denial:
-    """One refusal. `target` is the endpoint where that matters; whoever has no key is known by their address."""
+    """One refusal. `target` is the endpoint where that matters. A caller without a key is known by its address."""
 
     actor: Actor
     action: str

@@ -113,7 +113,7 @@ def _turns(messages: Sequence[Message]) -> list[JsonDict]:
     for number, message in enumerate(messages):
         if has_turns and message.role in _INSTRUCTING:
             continue
-        # Whoever says nothing has no turn: the API refuses an empty one.
+        # A message without content gets no turn: the API refuses an empty turn.
         if blocks := _turn_blocks(message, number):
             role = _ACTORS[message.role]
             if not turns or turns[-1]["role"] != role:

@@ -56,7 +56,7 @@ class AuditTrail:
         return self.log.page(search, limit=limit, cursor=cursor)
 
     def verify(self) -> Verdict:
-        """Reads everything: the log, what was exported of it, and the anchors."""
+        """Reads everything: the log, its exports, and the anchors."""
         contents = self.log.contents()
         anchors = self.archive.anchors() if self.archive else ()
         exported = {kept.place: kept for kept in self.archive.exported()} if self.archive else {}

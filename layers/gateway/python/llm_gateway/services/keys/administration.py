@@ -189,7 +189,7 @@ class KeyService(KeyBook):
         return secret, KeySecret(hash=hash_of(secret, self.pepper), hint=hint_of(secret), generation=generation)
 
     def _issued(self, key: ApiKey, secret: str, *, last_used_at: datetime | None) -> Issued:
-        # Only who makes a key needs it.
+        # Imported here, because only making or rotating a key needs it.
         from llm_gateway.domain.signatures import signing_secret
 
         signing = signing_secret(self.pepper.value(), key_id=key.id, generation=key.generation)

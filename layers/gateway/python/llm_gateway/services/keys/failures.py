@@ -1,7 +1,7 @@
 """Failed authentication, limited by address: the right key is never refused for what else came from there.
 
-A failure is found first, and then counted. Whoever has failed too often is told to wait, not told whether the next guess was
-right: a right one is let in. While an address waits, this process counts no more of its failures.
+A failure is found first, and then counted. An address that has failed too often is told to wait, and not that its next guess
+was wrong. A right key is let in. While an address waits, this process counts no more of its failures.
 """
 
 import logging

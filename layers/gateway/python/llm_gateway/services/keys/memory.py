@@ -1,4 +1,4 @@
-"""What a process remembers of the last requests, within bounds: whoever sends many things fills no memory with them."""
+"""What a process remembers of the last requests. It has bounds, so that a caller cannot fill the memory with many requests."""
 
 from collections import OrderedDict
 from collections.abc import Hashable

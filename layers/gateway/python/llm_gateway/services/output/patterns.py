@@ -14,7 +14,7 @@ _ESCAPED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 
 
 class InvalidPattern(Exception):
-    """Not a regular expression, or none that RE2 has; the message says why, to whoever wrote it."""
+    """The pattern is no regular expression, or RE2 does not support it. The message tells the pattern's author why."""
 
 
 class TooMuchWork(Exception):

@@ -29,7 +29,7 @@ from llm_gateway.services.queries.states import States
 
 
 def _nobody(_: str | None) -> None:
-    """For whoever does not want to know."""
+    """Ignores the query's id, for a caller that does not ask for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +162,7 @@ class Asker:
         except Exception as error:
             self._close_failed(booked, error)
             raise
-        # Not within: who leaves now leaves a query that is at its end.
+        # Outside the `try`: a client that leaves now leaves a query that has ended.
         yield self._close_succeeded(booked, answer)
 
     def _close_succeeded(self, booked: Booked, answer: ChatAnswer) -> Query:

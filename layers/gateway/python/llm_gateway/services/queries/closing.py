@@ -142,7 +142,7 @@ class Closing:
         if progress.charge:
             progress.charge.settle(progress.attempts, refused=_is_refused(end, progress.calls))
         else:
-            # It ended before it was known whom to ask.
+            # The query ended before its candidates were known.
             self._release(end)
 
     def _close(self, booked: "Booked", end: Query, *, pauses_s: Sequence[float] = ()) -> bool:

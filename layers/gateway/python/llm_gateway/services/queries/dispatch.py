@@ -161,7 +161,7 @@ class Dispatcher:
         return in_time and (wait_s <= _SHORT_WAIT_S or not (refused_by_gate or others_left))
 
     def _kept_s(self, progress: Progress, others: Plan) -> float:
-        """The part of the time left that one who hangs may not use up where the caller counts on a fallback."""
+        """The part of the time left that a provider that hangs may not use up where the caller counts on a fallback."""
         if not any(step.candidate.awaited for step in _left(others, progress)):
             return 0
         return min((progress.deadline.ends_s - self.clock.monotonic_s()) * _KEPT_PART, _MOST_KEPT_S)

@@ -1,4 +1,4 @@
-"""Planning: who may be asked for a query, in what order, and what each would be sent; who cannot take it is passed over."""
+"""Planning: which candidates to ask, in what order, and what to send each. Candidates that cannot take the query are left out."""
 
 import random
 from dataclasses import dataclass, replace

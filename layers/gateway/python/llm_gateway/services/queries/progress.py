@@ -100,7 +100,7 @@ class Ahead:
 
 @dataclass(slots=True, kw_only=True)
 class Admitted:
-    """A call that the gate let through: what has come of its answer so far, and how it ended once it has.
+    """A call that the gate let through, with the part of its answer that has come so far and, once it has ended, its end.
 
     A provider that is silent for less than `patience_s` has not failed.
     """

@@ -94,7 +94,7 @@ class Worker:
             self.queue.send(delivery.query_id, delay_s=self._lease_s)
 
     def _deadline(self, query: Query) -> Deadline:
-        """The first try has the query's whole time, whenever it begins; later ones have what is left of it."""
+        """The first try has the query's whole time, whenever it begins. Later tries have the rest."""
         now_s, timeout_s = self.clock.monotonic_s(), query.request.timeout_s
         left_s = timeout_s if query.attempts == 1 else self._left_s(query)
         return Deadline(since_s=now_s, ends_s=now_s + left_s, timeout_s=timeout_s)
