@@ -13,6 +13,7 @@ FIGURES = {
     "CACHE_TTL_S": "cacheTtlSeconds",
     "LEASE_S": "leaseSeconds",
     "KEEP_ALIVE_S": "keepAliveSeconds",
+    "USAGE_RETENTION_DAYS": "usageRetentionDays",
 }
 
 

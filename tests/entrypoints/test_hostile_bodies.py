@@ -19,8 +19,8 @@ from tests.entrypoints.serving import Serving
 MOST_MEMORY_MIB = 200
 # Half of it is for a machine that does other things meanwhile.
 MOST_OF_TWICE = 2 * 2.5
-# A second where nothing else runs.
-LONGEST_WAIT_S = 3.0
+# It takes a second where nothing else runs; a server that is stopped by a body takes minutes.
+LONGEST_WAIT_S = 10.0
 
 
 @pytest.fixture(scope="module")

@@ -212,6 +212,7 @@ def test_a_fault_is_noted_and_settled_at_once(engine: Engine, progress: Progress
             outcome=AttemptOutcome.ERROR,
             error_code="provider_error",
             detail="It failed: Out of owls.",
+            cause="It failed.",
             upstream_status=500,
             latency_ms=500,
         )
@@ -344,6 +345,7 @@ def test_a_gate_that_lets_nothing_through(engine: Engine, progress: Progress) ->
             outcome=AttemptOutcome.SKIPPED,
             error_code="provider_rate_limited",
             detail="At its limit.",
+            cause="At its limit.",
         )
     ]
     assert progress.calls == 0

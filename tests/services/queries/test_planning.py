@@ -270,6 +270,7 @@ def test_one_that_is_passed_over_is_an_attempt_that_cost_nothing(engine: Engine)
         outcome=AttemptOutcome.SKIPPED,
         error_code="unsupported_parameter",
         detail="parameters.seed: a-model cannot take this: leave it out or ask for another model",
+        cause="parameters.seed: a-model cannot take this: leave it out or ask for another model",
     )
 
 

@@ -92,10 +92,10 @@ def nobody_fits(unfit: Sequence[GatewayError], attempts: Sequence[Attempt]) -> G
 
 
 def in_short(attempts: Sequence[Attempt]) -> str:
-    """Who was asked or passed over, and why nothing came of it: the last word on each candidate."""
+    """Who was asked or passed over, and why: the last word on each candidate, without a provider's own, which may quote."""
     last = {(attempt.provider, attempt.model): attempt for attempt in attempts if attempt.error_code}
     told = [
-        f"{attempt.provider}: {(attempt.detail or attempt.error_code or '').rstrip('.')}" for attempt in last.values()
+        f"{attempt.provider}: {(attempt.cause or attempt.error_code or '').rstrip('.')}" for attempt in last.values()
     ]
     more = [f"and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []
     return "; ".join(told[:_MOST_TOLD] + more) + "."
