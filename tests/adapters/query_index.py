@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from llm_gateway.domain.cursors import from_cursor, malformed, to_cursor
-from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
+from llm_gateway.domain.identifiers import QUERY_PREFIX, has_a_date
 from llm_gateway.domain.queries import QuerySummary, as_listed
 from llm_gateway.domain.usage import HOUR, UsageRecord
 from llm_gateway.ports.queries import QueryIndex, QuerySearch
@@ -39,6 +39,6 @@ class InMemoryQueryIndex(QueryIndex):
 
 def _place(cursor: str) -> str:
     before = from_cursor(cursor, "before")["before"]
-    if made_at_s(before, prefix=QUERY_PREFIX) is None:
+    if not has_a_date(before, prefix=QUERY_PREFIX):
         raise malformed()
     return before

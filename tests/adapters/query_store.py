@@ -134,7 +134,9 @@ class InMemoryQueryStore(QueryStore):
             self._stored.pop(query_id, None)
             if summary is not None:
                 cancelled = replace(summary, status=QueryStatus.CANCELLED, completed_at=self._clock.now())
-                self._counted[query_id] = UsageRecord.of(summary if summary.status.finished else cancelled)
+                record = UsageRecord.of(summary if summary.status.finished else cancelled)
+                runs = summary.status is QueryStatus.RUNNING
+                self._counted[query_id] = replace(record, cost_usd=None) if runs else record
             return summary
 
     def drop(self, query_id: str) -> None:

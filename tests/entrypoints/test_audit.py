@@ -215,3 +215,8 @@ def test_what_is_wrong_with_a_search_is_named(api: Api, query: str, field: str) 
 
 def test_a_bad_cursor_is_said(api: Api) -> None:
     api.refused("GET", f"{AUDIT}?cursor=nonsense", status=400, code="malformed_request")
+
+
+def test_the_day_before_the_first_of_all_days_is_no_fault_of_ours(api: Api) -> None:
+    response = api.call("GET", f"{AUDIT}?to=0001-01-01T12:00:00Z")
+    assert (response.status_code, response.json()["items"]) == (200, [])

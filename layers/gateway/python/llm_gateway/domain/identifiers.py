@@ -10,6 +10,7 @@ KEY_PREFIX: Final = "key_"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_LATEST_S: Final = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 _SLUG: Final = re.compile(SLUG_PATTERN)
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ULID: Final = re.compile(f"[{_CROCKFORD}]{{26}}")
@@ -33,6 +34,12 @@ def made_at_s(identifier: str, *, prefix: str) -> float | None:
     for character in ulid[:10]:
         milliseconds = milliseconds * 32 + _CROCKFORD.index(character)
     return milliseconds / 1000
+
+
+def has_a_date(identifier: str, *, prefix: str) -> bool:
+    """Whether a text is an id of the gateway's own whose time a datetime can name: an id can be of the year 10889."""
+    made_s = made_at_s(identifier, prefix=prefix)
+    return made_s is not None and made_s < _LATEST_S
 
 
 def first_at(moment: datetime, *, prefix: str) -> str:

@@ -138,7 +138,9 @@ def cost_of(query: QuerySummary) -> Decimal | None:
 
 
 def _called(query: QuerySummary) -> list[Attempt]:
-    attempts = query.problem.attempts if query.problem else ()
+    # A query that was cancelled while it waited for its next try has no problem, but the fault of the last one.
+    met = query.problem or query.fault
+    attempts = met.attempts if met else ()
     return [attempt for attempt in attempts if attempt.outcome is not AttemptOutcome.SKIPPED]
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from llm_gateway.domain.identifiers import QUERY_PREFIX, first_at, made_at_s
+from llm_gateway.domain.identifiers import QUERY_PREFIX, first_at, has_a_date, made_at_s
 from llm_gateway.domain.queries import QuerySummary, as_listed
 from llm_gateway.domain.usage import DAY, Bucket, UsageRecord
 from llm_gateway.ports.queries import QuerySearch
@@ -141,7 +141,7 @@ def _stretch(owner: str | None, *, lowest: str, before: str) -> _Stretch:
 
 def _place(cursor: str) -> str:
     before = from_cursor(cursor, "before")["before"]
-    if made_at_s(before, prefix=QUERY_PREFIX) is None:
+    if not has_a_date(before, prefix=QUERY_PREFIX):
         raise malformed()
     return before
 

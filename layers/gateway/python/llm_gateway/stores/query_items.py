@@ -227,6 +227,9 @@ def erasing(query: QuerySummary, *, now: datetime) -> list[Action]:
 
     ended = query if query.status.finished else replace(query, status=QueryStatus.CANCELLED, completed_at=now)
     record = UsageRecord.of(ended)
+    if query.status is QueryStatus.RUNNING:
+        # Its holder has yet to hear of it: nobody knows what its call will have cost.
+        record = replace(record, cost_usd=None)
     return [
         QueryItem.counted.set(to_json(UsageRecord, record).decode()),
         QueryItem.ended_in.set(_partition(hour(record.completed_at), query.id)),
@@ -268,7 +271,7 @@ def standing_of(item: QueryItem) -> QuerySummary:
         due_at=item.due_at,
         started_at=item.started_at,
         completed_at=item.completed_at,
-        fault=None if status.finished else _problem_of(item),
+        fault=None if status in (QueryStatus.FAILED, QueryStatus.SUCCEEDED) else _problem_of(item),
         problem=_problem_of(item) if status is QueryStatus.FAILED else None,
         lease=_lease_of(item) if status is QueryStatus.RUNNING else None,
         cancel_requested=bool(item.cancel_requested),

@@ -49,7 +49,7 @@ class AuditTrail:
         Raises `ValidationFailed` for a time that ends before it begins, `MalformedRequest` for a cursor of another list.
         """
         until = wanted.until or self.clock.now()
-        since = wanted.since or until - _DEFAULT_WINDOW
+        since = wanted.since or until - min(_DEFAULT_WINDOW, until - datetime.min.replace(tzinfo=until.tzinfo))
         if since >= until:
             raise ValidationFailed.of("from", f"must be earlier than `to`, which is {instant(until)}")
         search = Search(since=since, until=until, actor=wanted.actor, action=wanted.action)

@@ -115,8 +115,9 @@ class Closing:
         if not query.status.finished:
             # It may have come to its end in between.
             self._erase_copies(erased)
+        # One that only reads as ended, because its time is up, still holds what it took of its key's account.
+        self._release(erased)
         if not erased.status.finished:
-            self._release(erased)
             # Its holder finds it gone, and has no end to tell of.
             cancelled = replace(erased, status=QueryStatus.CANCELLED, completed_at=self.clock.now())
             self.journal.ended(cancelled)
