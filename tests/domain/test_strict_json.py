@@ -154,7 +154,8 @@ def test_four_megabytes_of_anything_cost_seconds(kind: str) -> None:
     for bounds in (OF_A_BODY, Bounds()):
         with suppress(InvalidJson):
             parse(document, bounds=bounds, unique_names=True)
-    assert time.process_time() - since < 8
+    # Seconds, and many of them where coverage is traced; a search that is not linear takes half an hour.
+    assert time.process_time() - since < 60
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
