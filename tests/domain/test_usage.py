@@ -101,6 +101,13 @@ def test_a_failure_costs_what_was_billed_before_it(attempts: tuple[Attempt, ...]
     assert cost_of(failed(*attempts)) == (None if cost is None else Decimal(cost))
 
 
+def test_a_query_cancelled_between_two_tries_costs_what_the_first_one_did() -> None:
+    tried = failed(attempt(AttemptOutcome.ERROR, "0.02"))
+    cancelled = replace(tried, status=QueryStatus.CANCELLED, problem=None, fault=tried.problem)
+    counted = UsageRecord.of(cancelled)
+    assert (counted.cost_usd, counted.group.provider, counted.failed) == (Decimal("0.02"), "openai", False)
+
+
 def test_a_failure_counts_for_whom_was_asked_last() -> None:
     asked = (attempt(AttemptOutcome.ERROR), attempt(AttemptOutcome.ERROR, provider="b"))
     group = UsageRecord.of(failed(*asked, attempt(AttemptOutcome.SKIPPED, provider="c"))).group
