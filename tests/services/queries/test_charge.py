@@ -455,6 +455,16 @@ def test_each_try_of_a_query_for_later_costs_what_it_costs(engine: QueryEngine) 
     assert is_settled(engine, spent=COST + Decimal("0.00003"))
 
 
+def test_an_overdue_query_frees_what_it_reserved_when_it_is_erased(engine: QueryEngine) -> None:
+    query = queued(engine, timeout_s=60)
+    engine.clock.sleep(61)
+    # It reads as failed, but nobody has ended it yet.
+    assert engine.reading.summary(query.id, caller=BOTH).status is QueryStatus.FAILED
+    assert state(engine).reserved_usd > 0
+    engine.reading.erase(query.id, caller=BOTH)
+    assert is_settled(engine, spent=Decimal(0))
+
+
 def test_a_query_whose_time_was_up_before_anybody_took_it_frees_what_it_reserved(engine: QueryEngine) -> None:
     query = queued(engine, timeout_s=60)
     engine.clock.sleep(61)
