@@ -1,0 +1,1 @@
+"""Prompts: what they are made of, their versions and labels, and the rules that hold for them."""

@@ -1,0 +1,120 @@
+"""Prompts: what is said of one, its versions, and the labels that name versions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from llm_gateway.domain.chat import OutputFormat, Parameters
+from llm_gateway.domain.pii import PiiRule
+from llm_gateway.domain.prompts.templates import PromptTemplate
+
+LATEST: Final = "latest"
+"""The label of the newest version. Nobody moves it."""
+
+PRODUCTION: Final = "production"
+"""The label that counts where a query names neither a version nor a label, if it is set."""
+
+
+class PromptKind(StrEnum):
+    """A role is a system message that others are composed of."""
+
+    PROMPT = "prompt"
+    ROLE = "role"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """Wishes: a candidate that cannot take one of them is asked without it."""
+
+    model: str | None = None
+    parameters: Parameters = Parameters()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptVersion:
+    """What a prompt said at one time; it never changes. `content_hash` is over `template`, `defaults` and `output`."""
+
+    prompt_id: str
+    number: int
+    template: PromptTemplate
+    defaults: Defaults
+    output: OutputFormat
+    author: str
+    created_at: datetime
+    commit_message: str | None
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What a label asks of versions: of those it is moved to (`tests`), and of the lighter ones while it has weights.
+
+    Rates are shares from 0 to 1. `max_cost_ratio` compares the cost of a query with that of the heaviest version.
+    """
+
+    tests: bool = False
+    max_error_rate: float | None = None
+    max_p95_ms: int | None = None
+    max_cost_ratio: float | None = None
+    max_validation_failure_rate: float | None = None
+    min_feedback: float | None = None
+    min_requests: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelMove:
+    """One move of a label: where to, as weights by version; `by` is a key's id, or the gateway's own name for itself."""
+
+    versions: Mapping[int, int]
+    at: datetime
+    by: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack:
+    """The version that lost its weight by itself, and the bound that it broke."""
+
+    version: int
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """A name for a version, or for several by weights. `history` has the last 20 moves, newest first."""
+
+    name: str
+    versions: Mapping[int, int]
+    revision: int
+    history: tuple[LabelMove, ...] = ()
+    gate: Gate | None = None
+    rolled_back: RolledBack | None = None
+
+    @property
+    def version(self) -> int | None:
+        """The one version it names; None while it has several."""
+        return next(iter(self.versions)) if len(self.versions) == 1 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptMetadata:
+    """What is said of a prompt beside its versions; all of it may change. `version` is the newest version's number."""
+
+    id: str
+    kind: PromptKind
+    name: str
+    version: int
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    description: str | None = None
+    category: str | None = None
+    tags: tuple[str, ...] = ()
+    pii: frozenset[PiiRule] = frozenset()
+    cache_ttl_s: int | None = None
+    log_bodies: float | None = None
+    labels: Mapping[str, Label] = field(default_factory=dict)
+    built_in: bool = False
