@@ -8,15 +8,18 @@
     │   ├── ModelNotAllowed
     ├── NotFound                         404
     │   ├── RouteNotFound  ErrorPageNotFound  ProviderNotFound  QueryNotFound  KeyNotFound
+    │   ├── PromptNotFound  PromptVersionNotFound  LabelNotFound
     ├── MethodNotAllowed                 405
     ├── Conflict                         409
     │   ├── AlreadyExists  IdempotencyConflict  QueryInProgress  QueryCancelled  LastAdmin
+    │   ├── PromptInUse
     ├── QueryExpired                     410
     ├── RevisionConflict                 412
     ├── PayloadTooLarge                  413
     ├── UnsupportedMediaType             415
     ├── Unprocessable                    422
     │   ├── ValidationFailed  ContextWindowExceeded  UnsupportedParameter  UnpricedModel
+    │   ├── TemplateInvalid  TemplateVariablesInvalid  QualityGateFailed
     ├── TooManyRequests                  429
     │   ├── RateLimited  BudgetExceeded
     ├── Unavailable                      503
@@ -30,7 +33,7 @@ Status, code and title live on the class; only the HTTP edge renders them, as RF
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 _MOST_LISTED: Final = 20
 
@@ -161,6 +164,27 @@ class KeyNotFound(NotFound):
         super().__init__(f"There is no key {key_id!r}.")
 
 
+class PromptNotFound(NotFound):
+    code = "prompt_not_found"
+
+    def __init__(self, prompt_id: str) -> None:
+        super().__init__(f"There is no prompt {prompt_id!r}.")
+
+
+class PromptVersionNotFound(NotFound):
+    code = "prompt_version_not_found"
+
+    def __init__(self, prompt_id: str, number: int) -> None:
+        super().__init__(f"The prompt {prompt_id!r} has no version {number}.")
+
+
+class LabelNotFound(NotFound):
+    code = "label_not_found"
+
+    def __init__(self, prompt_id: str, label: str) -> None:
+        super().__init__(f"The prompt {prompt_id!r} has no label {label!r}.")
+
+
 class MethodNotAllowed(GatewayError):
     status, code, title = 405, "method_not_allowed", "Method not allowed"
 
@@ -189,6 +213,12 @@ class LastAdmin(Conflict):
     code = "last_admin"
 
 
+class PromptInUse(Conflict):
+    """A role that prompts name, or one that ships with the gateway."""
+
+    code = "prompt_in_use"
+
+
 class QueryExpired(GatewayError):
     status, code, title = 410, "query_expired", "The query has expired"
 
@@ -208,14 +238,14 @@ class UnsupportedMediaType(GatewayError):
 class Unprocessable(GatewayError):
     status, title = 422, "The request cannot be carried out"
 
+    @classmethod
+    def of(cls, field: str, message: str) -> Self:
+        """One field is wrong, and `message` says how to mend it."""
+        return cls(f"{field}: {message}", errors=[FieldError(field, message)])
+
 
 class ValidationFailed(Unprocessable):
     code = "validation_failed"
-
-    @classmethod
-    def of(cls, field: str, message: str) -> "ValidationFailed":
-        """One field is wrong, and `message` says how to mend it."""
-        return cls(f"{field}: {message}", errors=[FieldError(field, message)])
 
 
 class ContextWindowExceeded(Unprocessable):
@@ -228,6 +258,22 @@ class UnsupportedParameter(Unprocessable):
 
 class UnpricedModel(Unprocessable):
     code = "unpriced_model"
+
+
+class TemplateInvalid(Unprocessable):
+    """A prompt's template, where it is saved."""
+
+    code = "template_invalid"
+
+
+class TemplateVariablesInvalid(Unprocessable):
+    """What a template is to be filled with."""
+
+    code = "template_variables_invalid"
+
+
+class QualityGateFailed(Unprocessable):
+    code = "quality_gate_failed"
 
 
 class TooManyRequests(GatewayError):

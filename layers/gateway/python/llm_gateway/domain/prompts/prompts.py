@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from llm_gateway.domain.chat import OutputFormat, Parameters
+from llm_gateway.domain.chat import JsonObject, OutputFormat, Parameters
 from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.prompts.templates import PromptTemplate
 
@@ -101,7 +101,12 @@ class Label:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptMetadata:
-    """What is said of a prompt beside its versions; all of it may change. `version` is the newest version's number."""
+    """What is said of a prompt beside its versions; all of it may change. `version` is the newest version's number.
+
+    `revision` counts what its editors write. `changes` counts its labels' moves too: a write asks whether it is still the same.
+    `roles` are the names of roles in its newest and in its labelled versions, by version. `suite_hash` tells one suite of tests
+    from another; None: it has none.
+    """
 
     id: str
     kind: PromptKind
@@ -118,3 +123,64 @@ class PromptMetadata:
     log_bodies: float | None = None
     labels: Mapping[str, Label] = field(default_factory=dict)
     built_in: bool = False
+    changes: int = 1
+    roles: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    suite_hash: str | None = None
+
+    @property
+    def live(self) -> frozenset[int]:
+        """The versions that a query can get without naming them by number: the newest one, and those that labels name."""
+        return frozenset({self.version}).union(*(label.versions for label in self.labels.values()))
+
+
+Suite = tuple[JsonObject, ...]
+"""A prompt's tests, as they were sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPrompt:
+    """A prompt with those of its versions that are at hand: the live ones among them, but for a moment when a label moves."""
+
+    metadata: PromptMetadata
+    versions: Mapping[int, PromptVersion]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastPrompt:
+    """What is remembered of a deleted prompt: another one under its id is of the same kind, and counts on from here."""
+
+    kind: PromptKind
+    version: int
+    changes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSpec:
+    """What an editor says of a prompt. `tests` None: those that are there stay."""
+
+    kind: PromptKind = PromptKind.PROMPT
+    name: str
+    template: PromptTemplate
+    defaults: Defaults = Defaults()
+    output: OutputFormat = OutputFormat()
+    description: str | None = None
+    category: str | None = None
+    tags: tuple[str, ...] = ()
+    pii: frozenset[PiiRule] = frozenset()
+    cache_ttl_s: int | None = None
+    log_bodies: float | None = None
+    tests: Suite | None = None
+
+    def said_of_it(self) -> dict[str, Any]:
+        """What is no part of a version, by the names that `PromptMetadata` has for it."""
+        names = ("kind", "name", "description", "category", "tags", "pii", "cache_ttl_s", "log_bodies")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptDraft(PromptSpec):
+    """A prompt as it is sent. `id` None: made from the name; `revision` None: whichever is there."""
+
+    id: str | None = None
+    commit_message: str | None = None
+    revision: int | None = None
