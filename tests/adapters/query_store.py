@@ -128,16 +128,17 @@ class InMemoryQueryStore(QueryStore):
                 self._write(replace(ended, fault=None))
             return self._ending(query_id, ended_now=free)
 
-    def erase(self, query_id: str) -> QuerySummary | None:
+    def erase(self, query_id: str) -> Ending | None:
         with self._writing:
             summary = self.summary(query_id)
-            self._stored.pop(query_id, None)
-            if summary is not None:
-                cancelled = replace(summary, status=QueryStatus.CANCELLED, completed_at=self._clock.now())
-                record = UsageRecord.of(summary if summary.status.finished else cancelled)
-                runs = summary.status is QueryStatus.RUNNING
-                self._counted[query_id] = replace(record, cost_usd=None) if runs else record
-            return summary
+            stored = self._stored.pop(query_id, None)
+            if summary is None or stored is None:
+                return None
+            cancelled = replace(summary, status=QueryStatus.CANCELLED, completed_at=self._clock.now())
+            record = UsageRecord.of(summary if summary.status.finished else cancelled)
+            runs = summary.status is QueryStatus.RUNNING
+            self._counted[query_id] = replace(record, cost_usd=None) if runs else record
+            return Ending(query=summary, ended_now=not stored.query.status.finished)
 
     def drop(self, query_id: str) -> None:
         with self._writing:

@@ -377,7 +377,7 @@ def test_a_query_knows_what_else_was_made_from_it(
     found = queries.summary(QUERY_ID)
     assert found is not None
     assert (found.idempotency_scope, found.cache_keys) == ("scope", {"k1", "k2"})
-    assert queries.erase(QUERY_ID) == found
+    assert queries.erase(QUERY_ID) == Ending(query=found, ended_now=False)
 
 
 @pytest.mark.parametrize("size", [10, LARGE], ids=["small", "large"])
@@ -385,18 +385,27 @@ def test_erasing_leaves_nothing_and_tells_what_was_there(queries: QueryStore, cl
     queries.add(queued(request=asking(text_of(size)), cache_keys=frozenset({"key"})))
     queries.finish(succeeded(claimed(queries, clock), text_of(size)))
     before = queries.summary(QUERY_ID)
-    assert queries.erase(QUERY_ID) == before
+    assert queries.erase(QUERY_ID) == Ending(query=before, ended_now=False)
     assert queries.get(QUERY_ID) is None
     assert queries.summary(QUERY_ID) is None
     assert queries.erase(QUERY_ID) is None
 
 
-def test_whoever_works_on_an_erased_query_finds_it_gone(queries: QueryStore, clock: FakeClock) -> None:
+def test_erasing_tells_that_it_ended_one_that_only_reads_as_failed(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(queued(due_at=soon(clock)))
+    clock.advance(4000)
+    before = queries.summary(QUERY_ID)
+    assert before is not None
+    assert before.status is QueryStatus.FAILED
+    assert queries.erase(QUERY_ID) == Ending(query=before, ended_now=True)
+
+
+def test_a_process_that_works_on_an_erased_query_finds_it_gone(queries: QueryStore, clock: FakeClock) -> None:
     queries.add(queued())
     query = claimed(queries, clock)
-    summary = queries.erase(QUERY_ID)
-    assert summary is not None
-    assert summary.status is QueryStatus.RUNNING
+    erased = queries.erase(QUERY_ID)
+    assert erased is not None
+    assert (erased.query.status, erased.ended_now) == (QueryStatus.RUNNING, True)
     assert not queries.renew(query, until=soon(clock))
     assert not queries.requeue(query, problem=problem(), counted=True)
     assert not queries.finish(succeeded(query, text_of(LARGE)))

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from llm_gateway.domain.accounts import Room, scope_of
+from llm_gateway.domain.accounts import scope_of
 from llm_gateway.domain.budgets import Standing
-from llm_gateway.domain.chat import OutputFormat, Parameters, Usage
+from llm_gateway.domain.chat import OutputFormat, Usage
 from llm_gateway.domain.faults import (
     CircuitOpen,
     ProviderFailed,
@@ -18,9 +18,9 @@ from llm_gateway.domain.faults import (
     ProviderUnreachable,
 )
 from llm_gateway.domain.idempotency import Replayed
-from llm_gateway.domain.keys import Allowed, ApiKey, Budget, BudgetState, KeyLimits, KeySecret, Period
+from llm_gateway.domain.keys import Allowed, BudgetState, KeyLimits
 from llm_gateway.domain.providers import RetryPolicy
-from llm_gateway.domain.queries import Query, QueryProblem, QueryRequest, QueryStatus
+from llm_gateway.domain.queries import Query, QueryProblem, QueryStatus
 from llm_gateway.errors import (
     BudgetExceeded,
     DependencyUnavailable,
@@ -38,53 +38,23 @@ from tests.adapters.key_accounts import in_memory_accounts
 from tests.adapters.prices import FlatPrices
 from tests.adapters.query_engine import ALICE, QueryEngine, idempotency
 from tests.adapters.scripted_providers import Says
-
-AWAY = DependencyUnavailable("It cannot be reached.")
-CACHEABLE = Parameters(temperature=0, max_output_tokens=100)
-# By `FlatPrices`, a dollar per million tokens.
-COST = Decimal("0.000015")
-LIMITED = replace(ALICE, limits=KeyLimits(requests_per_minute=5, burst=5))
-SPENDING = replace(ALICE, budget_usd=Budget(amount=Decimal("0.001"), period=Period.DAY))
-BOTH = replace(SPENDING, limits=LIMITED.limits)
+from tests.services.queries.charging import (
+    AWAY,
+    BOTH,
+    CACHEABLE,
+    COST,
+    LIMITED,
+    SPENDING,
+    is_settled,
+    requests_left,
+    run,
+    state,
+)
 
 
 @pytest.fixture
 def engine() -> QueryEngine:
     return QueryEngine().add(provider("a"), provider("b"))  # type: ignore[return-value]
-
-
-def run(engine: QueryEngine, request: QueryRequest | None = None, **how: Any) -> Query:
-    return engine.run(engine.asked(request or question(), **{"caller": BOTH, **how}))
-
-
-def state(engine: QueryEngine) -> BudgetState:
-    now = engine.clock.now()
-    key = ApiKey(
-        id=ALICE.key_id,
-        name="alice",
-        role=ALICE.role,
-        budget_usd=SPENDING.budget_usd,
-        secrets=(KeySecret(hash="", hint="", generation=1),),
-        created_at=now,
-        updated_at=now,
-    )
-    found = engine.gateway.outside.key_accounts.state(key)
-    assert found is not None
-    return found
-
-
-def requests_left(engine: QueryEngine) -> int:
-    rooms: list[Room] = []
-    asked = replace(engine.asked(question(cache="bypass"), caller=LIMITED), tell_room=rooms.append)
-    with suppress(GatewayError):
-        engine.run(asked)
-    (room,) = rooms
-    return room.remaining
-
-
-def is_settled(engine: QueryEngine, *, spent: Decimal) -> bool:
-    stood = state(engine)
-    return stood.reserved_usd == 0 and stood.spent_usd == spent
 
 
 # What is taken

@@ -134,6 +134,13 @@ def test_a_queued_query_that_is_erased(engine: QueryEngine) -> None:
     assert engine.journal.story == [(query.id, "cancelled")]
 
 
+def test_one_whose_time_was_up_is_written_down_as_failed_when_it_is_erased(engine: QueryEngine) -> None:
+    query = queued(engine)
+    engine.clock.sleep(26)
+    erase(engine, query)
+    assert engine.journal.story == [(query.id, "failed")]
+
+
 def test_one_that_is_erased_at_its_end_is_written_down_no_second_time(engine: QueryEngine) -> None:
     query = queued(engine)
     process(engine, query)

@@ -88,10 +88,11 @@ class QueryStore(Protocol):
         """
         ...
 
-    def erase(self, query_id: str) -> QuerySummary | None:
+    def erase(self, query_id: str) -> Ending | None:
         """Deletes the query and its bodies, in any state. A process that works on it finds it gone. It still counts as used.
 
-        The answer is where it stood, with the places that have to be erased too; None where there was none.
+        The answer is where it stood, with the places that have to be erased too; None where there was none. `ended_now` is
+        whether it had not ended before, also where it read as failed because its time was up.
         """
         ...
 

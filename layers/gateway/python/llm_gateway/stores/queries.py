@@ -138,7 +138,7 @@ class DynamoQueryStore:
             outcome = self._cancel_if_free(query_id, now, write_id)
         return self._ending(outcome.item, write_id)
 
-    def erase(self, query_id: str) -> QuerySummary | None:
+    def erase(self, query_id: str) -> Ending | None:
         item = self._item(query_id, attributes=[*STANDING, *_KEYS])
         for _ in range(TRIES):
             summary = None if item is None else self._told(item)
@@ -148,7 +148,7 @@ class DynamoQueryStore:
             self._documents.delete(item.request_key, item.answer_key)
             outcome = self._change(query_id, erasing(summary, now=self._clock.now()), condition=_unchanged(item))
             if outcome.done:
-                return summary
+                return Ending(query=summary, ended_now=not has_ended(item))
             item = outcome.item
         raise _contended(query_id)
 

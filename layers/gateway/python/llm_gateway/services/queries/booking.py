@@ -104,7 +104,7 @@ class Booking:
         with Beside() as beside:
             if booked.progress.ahead:
                 beside.start(booked.progress.ahead.give_back)
-            if booked.progress.charge:
+            if booked.progress.charge and not booked.is_stored:
                 beside.start(booked.progress.charge.give_back)
             if booked.seat:
                 seat = booked.seat
@@ -173,8 +173,14 @@ class Booking:
             booked.is_stored = True
 
     def _drop(self, booked: Booked) -> None:
-        with suppress(GatewayError):
+        """Drops the record, and then gives back what was reserved: a worker may answer one that cannot be dropped."""
+        try:
             self.store.drop(booked.query.id)
+        except GatewayError:
+            if booked.query.mode == "async":
+                return
+        if booked.progress.charge:
+            booked.progress.charge.give_back()
 
     def _replay(self, known: IdempotencyRecord, booked: Booked) -> Replayed[Query]:
         with Beside() as beside:

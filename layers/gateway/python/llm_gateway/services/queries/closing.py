@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 _UNFORESEEN: Final = QueryProblem.of(GatewayError("Something unforeseen happened."))
 NOT_STORED: Final = "The answer could not be stored: /status and /result will not find this query."
 _PAUSES_TO_STORE_S: Final = (1, 2)
+_ACCOUNT: Final = "what it took of its key's account"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class Closing:
     def close(self, booked: "Booked", end: Query) -> Query:
         """Ends a query whose caller waits for it. An end that cannot be stored is given all the same, with a warning."""
         try:
-            is_ours = self._close(booked, end)
+            is_ours = self._close(booked, end, settle=True)
         except DependencyUnavailable:
             self._tell(end, booked, ended=True)
             if booked.idempotency is not None:
@@ -53,7 +54,9 @@ class Closing:
                 self.claims.forget(booked.idempotency, reference=end.id)
             return _warned(end, NOT_STORED)
         except Exception:
-            self._end_otherwise(booked, end)
+            failed = _unforeseen(end)
+            self._store_otherwise(booked, failed)
+            self._tell(failed, booked, ended=True)
             raise
         self._tell(end, booked, ended=is_ours)
         return end
@@ -62,20 +65,28 @@ class Closing:
         """Ends a query that a worker took up, and tries hard to store what was paid for.
 
         False where the query had ended already, was taken up by another worker, or is erased. Raises `DependencyUnavailable`
-        where the end cannot be stored: the query is then asked again.
+        where the end cannot be stored: the query is then asked again. What it has reserved is for those who go on with it: it
+        is settled only when the end is stored, and until then what was spent is noted beside it.
         """
         try:
-            is_ours = self._close(booked, end, pauses_s=_PAUSES_TO_STORE_S)
+            is_ours = self._close(booked, end, settle=False, pauses_s=_PAUSES_TO_STORE_S)
         except DependencyUnavailable:
-            self._tell(end, booked, ended=False)
+            self.note_spent(booked)
             raise
         except Exception as error:
             _note("its end", error)
-            if not self._end_otherwise(booked, end):
+            end = _unforeseen(end)
+            stored = self._store_otherwise(booked, end)
+            if stored is None:
+                self.note_spent(booked)
                 raise
-            return True
-        self._tell(end, booked, ended=is_ours)
-        return is_ours
+            is_ours = stored
+        if not is_ours:
+            self.note_spent(booked)
+            return False
+        _step(_ACCOUNT, partial(self._settle, booked, end))()
+        self._tell(end, booked, ended=True)
+        return True
 
     def requeue(self, booked: "Booked", *, problem: QueryProblem | None, counted: bool) -> bool:
         """Gives a query back that was not answered; `problem` is why, and `counted` whether that was an attempt.
@@ -109,30 +120,34 @@ class Closing:
         """Deletes a query and all that is kept of it elsewhere; one that was under way is cancelled. Raises `QueryNotFound`."""
         # The query goes last: while it is there, an erasure that failed on the way can be asked for again.
         self._erase_copies(query)
-        erased = self.store.erase(query.id)
-        if erased is None:
+        ending = self.store.erase(query.id)
+        if ending is None:
             raise QueryNotFound(query.id)
+        erased, now = ending.query, self.clock.now()
         if not query.status.finished:
             # It may have come to its end in between.
             self._erase_copies(erased)
-        # One that only reads as ended, because its time is up, still holds what it took of its key's account.
-        self._release(erased)
-        if not erased.status.finished:
-            # Its holder finds it gone, and has no end to tell of.
-            cancelled = replace(erased, status=QueryStatus.CANCELLED, completed_at=self.clock.now())
-            self.journal.ended(cancelled)
+        if not (erased.lease and erased.lease.until > now):
+            # A holder's call is under way: what it has reserved is given back when that has ended.
+            self.release(erased)
+        if ending.ended_now:
+            # Nobody else tells of it: its holder finds it gone. One whose time was up has failed.
+            is_overdue = erased.status.finished
+            self.journal.ended(
+                erased if is_overdue else replace(erased, status=QueryStatus.CANCELLED, completed_at=now)
+            )
 
     def _ended(self, ending: Ending | None) -> QuerySummary | None:
         """Where a query stands that nobody was working on, with its end told of if it is new."""
         if ending is None:
             return None
         if ending.ended_now:
-            self._release(ending.query)
+            self.release(ending.query)
             self.journal.ended(ending.query)
         return ending.query
 
-    def _release(self, query: QuerySummary) -> None:
-        """Gives back what a queued query has reserved of its key's budget. Its request was accepted, and counts."""
+    def release(self, query: QuerySummary) -> None:
+        """Gives back what a queued query still has reserved of its key's budget. Its request was accepted, and counts."""
         if query.taken is not None:
             from llm_gateway.domain.accounts import Use
 
@@ -144,10 +159,12 @@ class Closing:
             progress.charge.settle(progress.attempts, refused=_is_refused(end, progress.calls))
         else:
             # The query ended before its candidates were known.
-            self._release(end)
+            self.release(end)
 
-    def _close(self, booked: "Booked", end: Query, *, pauses_s: Sequence[float] = ()) -> bool:
+    def _close(self, booked: "Booked", end: Query, *, settle: bool, pauses_s: Sequence[float] = ()) -> bool:
         """Does all that an end takes, in one go; False where the query had ended otherwise.
+
+        `settle` also settles what it took of its key's account, whether or not the end can be stored.
 
         Raises what the storing of the end raises, and nothing else; all else is done then too.
         """
@@ -158,8 +175,8 @@ class Closing:
                 beside.start(progress.unsettled.settle)
             if progress.ahead and progress.ahead.outcome:
                 beside.start(_step("its place at the gate", progress.ahead.give_back))
-            if end.taken or progress.charge:
-                beside.start(_step("what it took of its key's account", partial(self._settle, booked, end)))
+            if settle and progress.charge:
+                beside.start(_step(_ACCOUNT, partial(self._settle, booked, end)))
             if seat:
                 beside.start(_step("its place in the cache", partial(self.caching.fill, seat, end)))
             if booked.idempotency:
@@ -168,17 +185,21 @@ class Closing:
             self.caching.take_back(seat)
         return stored.result
 
-    def _end_otherwise(self, booked: "Booked", end: Query) -> bool:
-        """Ends a query whose end cannot be stored as it is: as failed, with nothing kept of its answer. False where that cannot
-        be stored either."""
-        failed = replace(end, status=QueryStatus.FAILED, answer=None, problem=_UNFORESEEN)
-        is_stored = _step("its end", lambda: self._store(booked, failed, ()))()
+    def _store_otherwise(self, booked: "Booked", failed: Query) -> bool | None:
+        """Ends a query as `failed` whose end could not be stored, and keeps nothing of its answer elsewhere.
+
+        False where the query had ended otherwise, None where this cannot be stored either.
+        """
+        is_ours: bool | None = None
+        try:
+            is_ours = self._store(booked, failed, ())
+        except Exception as error:
+            _note("its end", error)
         if booked.seat:
             _step("its place in the cache", partial(self.caching.take_back, booked.seat))()
         if booked.idempotency:
-            _step("its idempotency key", partial(self.claims.forget, booked.idempotency, reference=end.id))()
-        self._tell(failed, booked, ended=True)
-        return is_stored
+            _step("its idempotency key", partial(self.claims.forget, booked.idempotency, reference=failed.id))()
+        return is_ours
 
     def _store(self, booked: "Booked", end: Query, pauses_s: Sequence[float]) -> bool:
         if not booked.is_stored:
@@ -225,6 +246,11 @@ def _step(what: str, do: Callable[[], object]) -> Callable[[], bool]:
         return True
 
     return attempt
+
+
+def _unforeseen(end: Query) -> Query:
+    """What a query ends as whose end cannot be stored as it is: failed, with nothing of its answer."""
+    return replace(end, status=QueryStatus.FAILED, answer=None, problem=_UNFORESEEN)
 
 
 def _note(what: str, error: Exception) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.faults import CallCancelled, ProviderFault, ProviderRateLimited, ProviderTimeout
-from llm_gateway.domain.queries import Query, QueryProblem
+from llm_gateway.domain.queries import Query, QueryProblem, QuerySummary
 from llm_gateway.domain.routing import first_step
 from llm_gateway.domain.terms import FREE
 from llm_gateway.errors import (
@@ -106,8 +106,11 @@ class Worker:
     def _lease_s(self) -> float:
         return self.states.lease.total_seconds()
 
-    def _leave(self, delivery: Delivery) -> None:
-        """Nothing more to do. Where another process holds the query, this message brings it back should that process die."""
+    def _leave(self, delivery: Delivery) -> QuerySummary | None:
+        """Nothing more to do: where the query stands, None where it is gone.
+
+        Raises `NotDone` where another process holds it: this message brings it back should that process die.
+        """
         query = self.store.summary(delivery.query_id)
         if query is not None and query.cancel_requested:
             # Its holder would have done it, had it not fallen silent.
@@ -115,6 +118,7 @@ class Worker:
         if query is not None and not query.status.finished:
             self._hold(delivery, self._lease_s)
             raise NotDone("Somebody else works on the query.")
+        return query
 
     def _work(self, booked: Booked, delivery: Delivery) -> None:
         failure = self._try(booked, delivery)
@@ -223,8 +227,9 @@ class Worker:
     def _close(self, booked: Booked, delivery: Delivery, end: Query) -> None:
         """Raises `NotDone` where the query is still to be answered by somebody else."""
         is_ours = self.closing.close_queued(booked, end)
-        if not is_ours:
-            self._leave(delivery)
+        if not is_ours and self._leave(delivery) is None:
+            # It was erased under way. Its call has ended, and nobody else gives back what it had reserved.
+            self.closing.release(booked.query)
 
     def _hold(self, delivery: Delivery, duration_s: float) -> None:
         """Keeps the message back from the other workers."""
