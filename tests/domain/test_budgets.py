@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
-from llm_gateway.domain.accounts import Taken
+from llm_gateway.domain.accounts import Taken, Use
 from llm_gateway.domain.keys import Period
 from llm_gateway.domain.money import total
 from llm_gateway.domain.periods import begins, end_of, period_at
@@ -64,7 +64,7 @@ class Spending(RuleBasedStateMachine):
         cost = total([taken.hold.amount * share])
         if total([self.spent.get(taken.hold.period, Decimal(0)), cost]) > BUDGET:
             return
-        self.deployment.accounts.note(taken, usd=cost)
+        self.deployment.accounts.note(taken, Use(tokens=0, usd=cost))
         self.spent[taken.hold.period] = total([self.spent.get(taken.hold.period, Decimal(0)), cost])
 
     @rule(taken=consumes(taken))

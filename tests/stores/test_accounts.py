@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from llm_gateway.domain.accounts import Taken, places_of
+from llm_gateway.domain.accounts import Taken, Use, places_of
 from llm_gateway.domain.budgets import MOST_HELD, MOST_SWEPT, MOST_USD, bounded
 from llm_gateway.domain.keys import Period
 from llm_gateway.domain.shards import REQUESTS_PER_SHARD
@@ -309,7 +309,7 @@ def test_a_reservation_that_is_gone_is_made_again_or_refused(deployment: Deploym
 def test_what_is_spent_on_the_way_stays_spent(deployment: Deployment) -> None:
     spender = account(budget="1")
     taken = deployment.taken(spender, usd="0.4")
-    deployment.accounts.note(taken, usd=Decimal("0.1"))
+    deployment.accounts.note(taken, Use(tokens=0, usd=Decimal("0.1")))
     state = deployment.state(spender)
     assert (state.spent_usd, state.reserved_usd) == (Decimal("0.1"), Decimal("0.4"))
     deployment.settle(taken, usd="0.2")
@@ -397,7 +397,7 @@ def test_what_only_adds_is_not_sent_again(deployment: Deployment, caplog: pytest
     taken = deployment.taken(spender, usd="0.3")
     deployment.accounts = deployment.process(Losing(deployment.items, times=1))
     with caplog.at_level(logging.WARNING):
-        deployment.accounts.note(taken, usd=Decimal("0.1"))
+        deployment.accounts.note(taken, Use(tokens=0, usd=Decimal("0.1")))
     assert deployment.state(spender).spent_usd == Decimal("0.1")
     assert "is not settled" in caplog.text
 

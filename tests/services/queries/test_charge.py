@@ -13,9 +13,9 @@ from llm_gateway.domain.chat import OutputFormat, Usage
 from llm_gateway.domain.faults import (
     CircuitOpen,
     ProviderFailed,
+    ProviderNotConnected,
     ProviderRateLimited,
     ProviderRejected,
-    ProviderUnreachable,
 )
 from llm_gateway.domain.idempotency import Replayed
 from llm_gateway.domain.keys import Allowed, BudgetState, KeyLimits
@@ -196,7 +196,7 @@ def test_a_replay_with_room_takes_nothing(engine: QueryEngine) -> None:
     assert requests_left(engine) == 3
 
 
-@pytest.mark.parametrize("fault", [ProviderFailed, ProviderRejected, ProviderRateLimited, ProviderUnreachable])
+@pytest.mark.parametrize("fault", [ProviderFailed, ProviderRejected, ProviderRateLimited, ProviderNotConnected])
 def test_what_failed_for_free_costs_nothing_and_was_a_request(
     engine: QueryEngine, fault: Callable[[str], Exception]
 ) -> None:

@@ -201,12 +201,17 @@ def settlement(taken: Taken, use: Use, item: Item, *, now_ns: int) -> Write:
     return write + _kept(now_ns) if write.changes else Write()
 
 
-def spent_meanwhile(taken: Taken, item: Item, *, usd: Decimal, now_ns: int) -> Write:
-    """The write that notes what a query has cost so far whose end is still to come."""
-    if taken.budget is None:
-        return Write()
-    period = taken.hold.period if taken.hold else period_at(taken.budget.period, now_ns)
-    return budgets.spending(item, period=period, usd=usd)
+def used_meanwhile(taken: Taken, use: Use, item: Item, *, now_ns: int) -> Write:
+    """The write that notes what a query has used so far whose end is still to come, beside what it has taken."""
+    write = Write()
+    if taken.share.tokens and use.tokens:
+        nothing = Reservation(amount=0, level=taken.tokens_level)
+        level = Level.of(item, "tokens")
+        write += taken.share.tokens.settle("tokens", level, reserved=nothing, used=use.tokens, now_ns=now_ns)
+    if taken.budget:
+        period = taken.hold.period if taken.hold else period_at(taken.budget.period, now_ns)
+        write += budgets.spending(item, period=period, usd=use.usd)
+    return write
 
 
 def room_of(account: Account, places: Sequence[Place], items: Mapping[str, Item], *, now_ns: int) -> Room | None:

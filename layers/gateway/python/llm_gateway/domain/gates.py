@@ -19,10 +19,7 @@ from llm_gateway.domain.faults import (
     CircuitOpen,
     ProviderBusy,
     ProviderFault,
-    ProviderNotConnected,
     ProviderRateLimited,
-    ProviderTimeout,
-    ProviderUnreachable,
     ResponseValidationFailed,
     told,
 )
@@ -232,9 +229,7 @@ def tokens_used(result: CallResult, *, reserved: int) -> int:
     """The provider's own count. Without one: 0 if the call was refused or did not reach the provider, else all of `reserved`."""
     if result.usage is not None:
         return result.usage.total_tokens
-    broken_off = isinstance(result.fault, ProviderTimeout | ProviderUnreachable)
-    unknown = result.fault is None or (broken_off and not isinstance(result.fault, ProviderNotConnected))
-    return reserved if unknown else 0
+    return reserved if result.may_be_billed else 0
 
 
 def _noting(result: CallResult, item: Item, *, now_ns: int) -> Write:

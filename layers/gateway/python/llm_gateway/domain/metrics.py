@@ -12,7 +12,13 @@ from decimal import Decimal
 from typing import Final
 
 from llm_gateway.domain.chat import Usage
-from llm_gateway.domain.faults import ProviderFault, ProviderRejected
+from llm_gateway.domain.faults import (
+    ProviderFault,
+    ProviderNotConnected,
+    ProviderRejected,
+    ProviderTimeout,
+    ProviderUnreachable,
+)
 from llm_gateway.domain.limits import NS_PER_S, WINDOW_NS
 from llm_gateway.domain.writes import Add, Item, Put, Write
 from llm_gateway.errors import GatewayError
@@ -47,6 +53,13 @@ class CallResult:
     def is_unpriced(self) -> bool:
         """Whether the call is billed, and nobody knows how much."""
         return self.cost_usd is None and (self.answered or self.usage is not None)
+
+    @property
+    def may_be_billed(self) -> bool:
+        """Whether the provider may bill the call: it reached the provider, which neither failed nor refused it for free."""
+        broken_off = isinstance(self.fault, ProviderTimeout | ProviderUnreachable)
+        is_sent = broken_off and not isinstance(self.fault, ProviderNotConnected)
+        return self.fault is None or is_sent or self.usage is not None
 
     @property
     def answered(self) -> bool:

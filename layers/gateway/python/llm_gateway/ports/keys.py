@@ -106,8 +106,8 @@ class QueryAccounts(KeyAccounts, Protocol):
         """Reserves `by` more for a query that has a reservation. Raises `DependencyUnavailable`."""
         ...
 
-    def note(self, taken: Taken, *, usd: Decimal) -> None:
-        """Notes what a query has cost that is still to be answered; its reservation stays. Never raises."""
+    def note(self, taken: Taken, use: Use) -> None:
+        """Notes what a query has used that is still to be answered; its reservation stays. Never raises."""
         ...
 
     def settle(self, taken: Taken, use: Use) -> None:

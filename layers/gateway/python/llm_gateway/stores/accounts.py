@@ -30,9 +30,9 @@ from llm_gateway.domain.accounts import (
     room_of,
     scope_of,
     settlement,
-    spent_meanwhile,
     taken_from,
     unseen,
+    used_meanwhile,
 )
 from llm_gateway.domain.budget_news import news_of
 from llm_gateway.domain.keys import ApiKey, Budget, BudgetState
@@ -107,9 +107,9 @@ class StoredKeyAccounts:
                 return Taking(taken=replace(taken, hold=kept))
         raise _too_contended()
 
-    def note(self, taken: Taken, *, usd: Decimal) -> None:
+    def note(self, taken: Taken, use: Use) -> None:
         now_ns = to_ns(self._clock.now())
-        self._carry_out(taken, lambda item: spent_meanwhile(taken, item, usd=usd, now_ns=now_ns), has_spent=True)
+        self._carry_out(taken, lambda item: used_meanwhile(taken, use, item, now_ns=now_ns), has_spent=use.usd > 0)
 
     def settle(self, taken: Taken, use: Use) -> None:
         now_ns = to_ns(self._clock.now())

@@ -78,7 +78,7 @@ class Calls:
         """Passes the gate, with the admission that was got ahead where there is one."""
         provider = step.candidate.provider
         if progress.charge and progress.calls:
-            progress.charge.cover(step, progress.attempts)
+            progress.charge.cover(step)
         try:
             admission = progress.ahead.take_up(step.candidate) if progress.ahead else None
             if admission is None:
@@ -157,7 +157,7 @@ class Calls:
             repeats=place in progress.failed,
         )
         if progress.charge:
-            progress.charge.count(call.result)
+            progress.charge.count(attempt, call.result)
         if call.result.fault and is_failure(call.result.fault):
             progress.failed.add(place)
         if outcome is AttemptOutcome.OK:

@@ -11,7 +11,7 @@ from llm_gateway.domain.call_prices import CallPrice
 from llm_gateway.domain.gates import tokens_used
 from llm_gateway.domain.limits import duration_ns, to_ns
 from llm_gateway.domain.metrics import CallResult
-from llm_gateway.domain.money import total
+from llm_gateway.domain.money import EXACT
 from llm_gateway.domain.queries import Attempt, Query, lifetime
 from llm_gateway.domain.routing import Plan, Step, first_step
 from llm_gateway.domain.terms import Terms
@@ -20,6 +20,7 @@ from llm_gateway.ports.keys import QueryAccounts
 from llm_gateway.ports.system import Clock
 
 _ID_LENGTH: Final = 12  # 60 random bits of a ULID: enough among the queries of a key, and short to keep.
+_ZERO: Final = Decimal(0)
 _MOST_TOKENS: Final = 10_000_000  # Of one call: more than any model reads or writes.
 
 TellRoom = Callable[[Room], None]
@@ -35,7 +36,8 @@ class Charge:
     """It is taken in booking, beside everything else; settled at the query's end, or given back where it was refused.
 
     A query reserves the price of one call of its dearest candidate. Each further call must fit too: what the calls before it have
-    cost is reserved on top of it. `refusal` is what kept it from being taken; it counts when nothing else has ended the query.
+    cost is reserved on top of it. `tokens_used` and `spent_usd` are of this try's calls. `refusal` is what kept it from being
+    taken; it counts when nothing else has ended the query.
     """
 
     accounts: QueryAccounts
@@ -47,6 +49,7 @@ class Charge:
     taken: Taken | None = None
     refusal: GatewayError | None = None
     tokens_used: int = 0
+    spent_usd: Decimal = _ZERO
 
     def take(self) -> None:
         """Takes all that the query needs, or keeps the refusal."""
@@ -67,15 +70,15 @@ class Charge:
     def take_for_nothing(self) -> None:
         """Takes a request alone, for an answer from before that costs neither tokens nor money. Raises as `check`."""
         if isinstance(self.refusal, BudgetExceeded):
-            self.need = replace(self.need, tokens=0, usd=Decimal(0))
+            self.need = replace(self.need, tokens=0, usd=_ZERO)
             self.take()
         self.check()
 
-    def cover(self, step: Step, attempts: list[Attempt]) -> None:
+    def cover(self, step: Step) -> None:
         """Reserves more where what was spent and the next call are more than is reserved. Raises `BudgetExceeded`."""
         if self.taken is None or self.taken.hold is None or step.price is None:
             return
-        lacking = self._spent_usd(attempts) + step.price.upper_usd - self.taken.hold.amount
+        lacking = EXACT.subtract(EXACT.add(self.spent_usd, step.price.upper_usd), self.taken.hold.amount)
         if lacking <= 0:
             return
         taking = self.accounts.extend(self.taken, by=bounded(lacking))
@@ -83,37 +86,39 @@ class Charge:
             raise taking.refusal
         self.taken = taking.taken
 
-    def count(self, result: CallResult) -> None:
-        """Counts the tokens of a call that has ended."""
+    def count(self, attempt: Attempt, result: CallResult) -> None:
+        """Counts what a call that has ended has used and cost."""
         used = tokens_used(result, reserved=self.need.tokens)
         self.tokens_used += used if used <= _MOST_TOKENS else self.need.tokens
+        self.spent_usd = bounded(EXACT.add(self.spent_usd, self._cost_usd(attempt, result)))
 
-    def note(self, attempts: list[Attempt]) -> None:
-        """Notes what was spent on a query that is tried again."""
-        spent_usd = self._spent_usd(attempts)
-        if self.taken and spent_usd:
-            self.accounts.note(self.taken, usd=spent_usd)
+    def note(self) -> None:
+        """Notes what was used by a query that is tried again."""
+        use = Use(tokens=self.tokens_used, usd=self.spent_usd)
+        if self.taken and (use.tokens or use.usd):
+            self.accounts.note(self.taken, use)
 
-    def settle(self, attempts: list[Attempt], *, refused: bool) -> None:
+    def settle(self, *, refused: bool) -> None:
         """Puts what was used in the place of what was taken, once. One that was `refused` counts as no request."""
         taken, self.taken = self.taken, None
         if taken:
-            use = Use(tokens=self.tokens_used, usd=self._spent_usd(attempts), refused=refused)
-            self.accounts.settle(taken, use)
+            self.accounts.settle(taken, Use(tokens=self.tokens_used, usd=self.spent_usd, refused=refused))
 
     def give_back(self) -> None:
         """Gives back all that was taken, for a query that was refused before it was accepted."""
-        self.settle([], refused=True)
+        self.settle(refused=True)
 
-    def _spent_usd(self, attempts: list[Attempt]) -> Decimal:
-        """What the calls have cost as far as that is known, and can be believed."""
-        return bounded(total(map(self._believed, attempts)))
+    def _cost_usd(self, attempt: Attempt, result: CallResult) -> Decimal:
+        """What a call has cost, as far as that can be believed; what has no price counts as nothing.
 
-    def _believed(self, attempt: Attempt) -> Decimal:
-        price = self.prices.get((attempt.provider, attempt.model))
-        if attempt.cost_usd is None or price is None:
-            return max(attempt.cost_usd or Decimal(0), Decimal(0))
-        return price.believed(attempt.cost_usd)
+        The most that it should cost, where the provider may bill it and nobody knows how much.
+        """
+        price, cost_usd = self.prices.get((attempt.provider, attempt.model)), attempt.cost_usd
+        if price is None:
+            return max(cost_usd or _ZERO, _ZERO)
+        if cost_usd is None:
+            return price.upper_usd if result.may_be_billed else _ZERO
+        return price.believed(cost_usd)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +144,7 @@ class Charges:
         need = Need(
             query_id=query.id[-_ID_LENGTH:],
             tokens=tokens,
-            usd=bounded(max((price.upper_usd for price in prices.values() if price), default=Decimal(0))),
+            usd=bounded(max((price.upper_usd for price in prices.values() if price), default=_ZERO)),
             now_ns=now_ns,
             until_ns=now_ns + duration_ns(_life_s(query)),
         )

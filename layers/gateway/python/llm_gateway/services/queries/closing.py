@@ -105,7 +105,7 @@ class Closing:
     def note_spent(self, booked: "Booked") -> None:
         """Tells the journal what was spent on a query that did not end thereby, and notes it in the key's budget."""
         if booked.progress.charge:
-            booked.progress.charge.note(booked.progress.attempts)
+            booked.progress.charge.note()
         self._tell(booked.query, booked, ended=False)
 
     def cancel(self, query_id: str) -> QuerySummary | None:
@@ -156,7 +156,7 @@ class Closing:
     def _settle(self, booked: "Booked", end: Query) -> None:
         progress = booked.progress
         if progress.charge:
-            progress.charge.settle(progress.attempts, refused=_is_refused(end, progress.calls))
+            progress.charge.settle(refused=_is_refused(end, progress.calls))
         else:
             # The query ended before its candidates were known.
             self.release(end)
