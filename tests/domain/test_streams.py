@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from llm_gateway.domain.chat import Delta, TextDelta, ToolCall, ToolCallDelta
+from llm_gateway.domain.chat import Delta, Reasoning, ReasoningDelta, TextDelta, ToolCall, ToolCallDelta
 from llm_gateway.domain.queries import Output
 from llm_gateway.domain.streams import Position, rest_of
 
@@ -25,8 +25,10 @@ def pieces(draw: st.DrawFn, text: str) -> list[str]:
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[Output, list[Delta]]:
     """An answer and the deltas it came in: calls begin in their order, and everything else as it pleases."""
-    text, calls = draw(st.none() | TEXTS), draw(CALLS)
-    queues: list[list[Delta]] = [[TextDelta(text=piece) for piece in draw(pieces(text))] if text else []]
+    text, thought, calls = draw(st.none() | TEXTS), draw(st.none() | TEXTS), draw(CALLS)
+    said = [TextDelta(text=piece) for piece in draw(pieces(text))] if text else []
+    thoughts = [ReasoningDelta(text=piece) for piece in draw(pieces(thought))] if thought else []
+    queues: list[list[Delta]] = [[*thoughts, *said]]
     for index, call in enumerate(calls):
         first, *others = draw(pieces(call.arguments))
         queue: list[Delta] = [ToolCallDelta(index=index, id=call.id, name=call.name, arguments=first)]
@@ -38,7 +40,7 @@ def streams(draw: st.DrawFn) -> tuple[Output, list[Delta]]:
         number = draw(st.sampled_from(ready))
         begun = max(begun, number)
         deltas.append(queues[number].pop(0))
-    return Output(text=text, tool_calls=tuple(calls)), deltas
+    return Output(text=text, tool_calls=tuple(calls), reasoning=Reasoning(text=thought) if thought else None), deltas
 
 
 def joined(deltas: Iterable[Delta]) -> tuple[str, list[ToolCall]]:
@@ -47,6 +49,8 @@ def joined(deltas: Iterable[Delta]) -> tuple[str, list[ToolCall]]:
     for delta in deltas:
         if isinstance(delta, TextDelta):
             text += delta.text
+        elif isinstance(delta, ReasoningDelta):
+            continue
         elif delta.index in calls:
             assert (delta.id, delta.name) == (None, None), "a call that was met is not introduced again"
             calls[delta.index][2] += delta.arguments
@@ -56,6 +60,10 @@ def joined(deltas: Iterable[Delta]) -> tuple[str, list[ToolCall]]:
             calls[delta.index] = [delta.id, delta.name, delta.arguments]
     ordered = [calls[index] for index in sorted(calls)]
     return text, [ToolCall(id=call[0], name=call[1], arguments=call[2]) for call in ordered]
+
+
+def thought_of(deltas: Iterable[Delta]) -> str:
+    return "".join(delta.text for delta in deltas if isinstance(delta, ReasoningDelta))
 
 
 def position_after(deltas: Sequence[Delta]) -> Position:
@@ -76,6 +84,7 @@ def test_who_comes_back_after_any_event_gets_exactly_the_rest(
     assert position is not None
     rest = list(rest_of(output, position))
     assert joined([*read, *rest]) == (output.text or "", list(output.tool_calls))
+    assert thought_of([*read, *rest]) == (output.reasoning.text if output.reasoning else "")
     assert sum(len(delta.text) for delta in rest if isinstance(delta, TextDelta)) == len(output.text or "") - sum(
         len(delta.text) for delta in read if isinstance(delta, TextDelta)
     )
@@ -101,20 +110,39 @@ def test_nothing_is_left_at_the_end(stream: tuple[Output, list[Delta]]) -> None:
     assert list(rest_of(output, position_after(deltas))) == []
 
 
-@given(st.integers(0, 10**9 - 1), st.lists(st.integers(0, 10**9 - 1), max_size=128))
-def test_a_position_reads_as_it_is_written(text: int, arguments: list[int]) -> None:
-    position = Position(text=text, arguments=tuple(arguments))
+@given(st.integers(0, 10**9 - 1), st.lists(st.integers(0, 10**9 - 1), max_size=128), st.integers(0, 10**9 - 1))
+def test_a_position_reads_as_it_is_written(text: int, arguments: list[int], reasoning: int) -> None:
+    position = Position(text=text, arguments=tuple(arguments), reasoning=reasoning)
     assert Position.parse(str(position)) == position
 
 
 @given(st.text(max_size=20))
 def test_any_other_text_is_none(text: str) -> None:
     position = Position.parse(text)
-    assert position is None or all(part.isdigit() for part in text.split("."))
+    assert position is None or all(part.isdigit() for part in text.replace("r", ".").split("."))
 
 
 @pytest.mark.parametrize(
-    "text", ["", ".", "1.", ".1", "-1", "1,2", " 1", "1\n", "1e3", "end", "0x1", "1" * 10, "1" + ".1" * 129]
+    "text",
+    [
+        "",
+        ".",
+        "1.",
+        ".1",
+        "-1",
+        "1,2",
+        " 1",
+        "1\n",
+        "1e3",
+        "end",
+        "0x1",
+        "r1",
+        "1r",
+        "1r2r3",
+        "1r2.3",
+        "1" * 10,
+        "1" + ".1" * 129,
+    ],
 )
 def test_what_is_no_position(text: str) -> None:
     assert Position.parse(text) is None

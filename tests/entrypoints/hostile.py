@@ -65,6 +65,19 @@ KINDS: Final[dict[str, Callable[[int], bytes]]] = {
     "zeros to fall back to": _filled('{"fallback":[', "0", "]}"),
     "zeros in metadata": _filled('{"metadata":{"a":[', "0", "]}}"),
     "zeros in a schema": _filled('{"output":{"type":"json_schema","schema":{"enum":[', "0", "]}}}"),
+    "thoughts": _filled(
+        '{"messages":[{"role":"assistant","content":"x","reasoning":{"items":[',
+        '{"vendor":"openai","item":{}}',
+        "]}}]}",
+    ),
+    "documents": _filled(
+        f"{_USER}[", '{"type":"file","file":{"file_data":"data:application/pdf;base64,JVBERi0="}}', "]}]}"
+    ),
+    "a document of blanks": lambda size: (
+        f'{_USER}[{{"type":"file","file":{{"file_data":"data:application/pdf;base64,JVBERi0x{"ICAg" * (size // 4 - 40)}'
+        '","filename":""}}]}]}'
+    ).encode(),
+    "options of vendors": _members('{"vendor":{"openai":{', "}}}"),
     "unknown members": _members("{", "}"),
     "unknown members of a message": _members('{"messages":[{"role":"user","content":"x",', "}]}"),
     "unknown members of a part": _members(f'{_USER}[{{"type":"text","text":"x",', "}]}]}"),

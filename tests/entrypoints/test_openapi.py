@@ -145,7 +145,7 @@ def test_every_list_and_object_that_is_sent_has_a_bound(kind: str) -> None:
 def test_every_kind_of_event_is_described() -> None:
     for name in ("stream_query", "resume_query_stream"):
         (content,) = operation(name)["responses"]["200"]["content"].values()
-        assert set(content["schema"]["x-events"]) == {"query", "delta", "tool_call", "done", "error"}
+        assert set(content["schema"]["x-events"]) == {"query", "reasoning", "delta", "tool_call", "done", "error"}
         for reference in content["schema"]["x-events"].values():
             assert reference["$ref"].rpartition("/")[2] in schemas()
     assert set(schemas()["QueryEvent"]["properties"]) == set(event_schemas.QueryEvent.model_fields)

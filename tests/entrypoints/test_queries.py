@@ -15,6 +15,7 @@ from tests.adapters.ids import FakeIds
 from tests.entrypoints.conftest import CREDENTIAL, QUERY, QUESTION, Api
 from tests.entrypoints.contract import TIMESTAMP
 
+NOTHING_MORE = {"reasoning": None, "annotations": None, "logprobs": None}
 _QUERY_ID = re.compile(r"qry_[0-9A-HJKMNP-TV-Z]{26}")
 
 
@@ -40,7 +41,7 @@ def test_an_answer_has_the_shape_that_the_contract_shows(api: Api) -> None:
     varying = {"id", "created_at", "completed_at", "latency_ms", "attempts"}
     assert {name: value for name, value in answer.items() if name not in varying} == {
         "status": "succeeded",
-        "output": {"text": "Hello!", "json": None, "tool_calls": []},
+        "output": {"text": "Hello!", "json": None, "tool_calls": [], **NOTHING_MORE},
         "finish_reason": "stop",
         "provider": "local",
         "model": "small",
@@ -96,7 +97,7 @@ def test_tools_that_are_called(api: Api) -> None:
     )
     answer = _ask(api, tools=[{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}])
     called = [{"id": "call_1", "name": "weather", "arguments": '{"city": "Bern"}'}]
-    assert answer["output"] == {"text": None, "json": None, "tool_calls": called}
+    assert answer["output"] == {"text": None, "json": None, "tool_calls": called, **NOTHING_MORE}
     assert answer["finish_reason"] == "tool_calls"
     assert answer["model"] == "small-2026"
 

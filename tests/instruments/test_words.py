@@ -50,7 +50,14 @@ def test_question_and_answer_are_in_it() -> None:
         "key_id": query().owner,
         "system": "Be brief.",
         "messages": [
-            {"role": "user", "text": "What is this? \N{OWL}", "images": [{"size_bytes": 9}], "tool_calls": []},
+            {
+                "role": "user",
+                "text": "What is this? \N{OWL}",
+                "images": [{"size_bytes": 9}],
+                "files": [{"size_bytes": 6}],
+                "recordings": [{"size_bytes": 3}],
+                "tool_calls": [],
+            },
             {
                 "role": "assistant",
                 "text": "",

@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from llm_gateway.domain.chat import (
+    AudioPart,
     CacheControl,
+    FilePart,
     FinishReason,
     ImagePart,
     Message,
@@ -14,6 +16,8 @@ from llm_gateway.domain.chat import (
     NamedTool,
     OutputFormat,
     Parameters,
+    Reasoning,
+    ReasoningItem,
     TextPart,
     Tool,
     ToolCall,
@@ -108,21 +112,29 @@ def api_key(key_id: str = "key_01J00000000000000000000000", **changes: Any) -> A
     return replace(key, **changes)
 
 
+THOUGHT = ReasoningItem(
+    vendor="openai", item={"type": "reasoning", "id": "rs_1", "encrypted_content": "x", "n": [1, None]}
+)
+
+
 def question(**changes: Any) -> QueryRequest:
     parts = (
         TextPart(text="What is this? \N{OWL}", cache_control=CacheControl(ttl="1h")),
         ImagePart(url="data:image/png;base64,iVBORw0KGgo=", detail="low"),
+        FilePart(data="JVBERi0=", filename="owls.pdf"),
+        AudioPart(data="SUQz", format="mp3"),
     )
     call = ToolCall(id="call_1", name="look", arguments='{"at": "it"}')
     request = QueryRequest(
         messages=(
             Message(role=MessageRole.USER, content=parts),
-            Message(role=MessageRole.ASSISTANT, tool_calls=(call,)),
+            Message(role=MessageRole.ASSISTANT, tool_calls=(call,), reasoning=(THOUGHT,)),
             Message(role=MessageRole.TOOL, content=(TextPart(text="an owl"),), tool_call_id="call_1"),
         ),
         system="Be brief.",
         fallback=("anthropic", "local"),
-        parameters=Parameters(temperature=0.2, stop=("\n\n",)),
+        parameters=Parameters(temperature=0.2, stop=("\n\n",), reasoning_effort="low", logprobs=2),
+        vendor={"openai": {"service_tier": "flex", "metadata": {"nested": [1]}}},
         tools=(Tool(name="look", parameters={"type": "object", "properties": {"at": {"type": "string"}}}),),
         tool_choice=NamedTool(name="look"),
         output=OutputFormat(type="json_schema", schema={"type": "object"}),
@@ -133,7 +145,14 @@ def question(**changes: Any) -> QueryRequest:
 
 def answer(text: str = '{"is": "an owl"}') -> QueryAnswer:
     return QueryAnswer(
-        output=Output(text=text, json={"is": ["an", "owl", None]}, tool_calls=()),
+        output=Output(
+            text=text,
+            json={"is": ["an", "owl", None]},
+            tool_calls=(),
+            reasoning=Reasoning(text="An owl, then.", items=(THOUGHT,)),
+            annotations=({"type": "url_citation", "url": "https://example.org"},),
+            logprobs=({"token": "owl", "logprob": -0.5},),
+        ),
         finish_reason=FinishReason.STOP,
         provider="openai",
         model="gpt-4.1-mini-2025-04-14",

@@ -4,12 +4,15 @@ import json
 from dataclasses import replace
 from decimal import Decimal
 
-from llm_gateway.domain.chat import ToolCall
+from llm_gateway.domain.chat import Reasoning, ReasoningItem, ToolCall
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, CacheNote, Output, QueryStatus
 from llm_gateway.wire.answers import AnswerShown
+from llm_gateway.wire.messages import AssistantMessage
 from llm_gateway.wire.query_status import AcceptedShown, StatusShown
 
 from tests.stores.values import answer, problem, query, succeeded
+
+_NOTHING_MORE = {"reasoning": None, "annotations": None, "logprobs": None}
 
 
 def _json(shown: AnswerShown | StatusShown | AcceptedShown) -> dict[str, object]:
@@ -24,6 +27,7 @@ def test_json_is_shown_under_that_name() -> None:
         "text": '{"a": null}',
         "json": {"a": None},
         "tool_calls": [],
+        **_NOTHING_MORE,
     }
 
 
@@ -35,7 +39,20 @@ def test_no_text_is_null() -> None:
         "text": None,
         "json": None,
         "tool_calls": [{"id": "1", "name": "weather", "arguments": "{}"}],
+        **_NOTHING_MORE,
     }
+
+
+def test_what_the_model_thought_is_shown_so_that_it_can_be_sent_back() -> None:
+    thought = {"type": "thinking", "thinking": "hm", "signature": "x"}
+    reasoning = Reasoning(text="It thought.", items=(ReasoningItem(vendor="anthropic", item=thought),))
+    output = Output(text="x", reasoning=reasoning, annotations=({"type": "url_citation"},), logprobs=({"token": "x"},))
+    shown = _json(AnswerShown.of(succeeded(query()), replace(answer(), output=output)))["output"]
+    assert isinstance(shown, dict)
+    assert shown["reasoning"] == {"text": "It thought.", "items": [{"vendor": "anthropic", "item": thought}]}
+    assert (shown["annotations"], shown["logprobs"]) == ([{"type": "url_citation"}], [{"token": "x"}])
+    turn = AssistantMessage.model_validate({"role": "assistant", "content": "x", "reasoning": shown["reasoning"]})
+    assert turn.to_domain().reasoning == reasoning.items
 
 
 def test_an_unknown_price_is_null_and_never_zero() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from llm_gateway.domain.chat import TextDelta, ToolCallDelta
+from llm_gateway.domain.chat import ReasoningDelta, TextDelta, ToolCallDelta
 from llm_gateway.domain.streams import Opened, Position
 from llm_gateway.wire.answers import AnswerShown
 from llm_gateway.wire.events import LAST_ID, error_event, events
@@ -72,6 +72,17 @@ def test_tool_calls_in_pieces() -> None:
         ("tool_call", "1.5.0", {"index": 1, "id": "call_2", "name": "tide", "arguments": ""}),
         ("tool_call", "1.8.0", {"index": 0, "id": None, "name": None, "arguments": " 1}"}),
     ]
+
+
+def test_what_is_thought_has_events_of_its_own() -> None:
+    shown = [read(event) for event in sent(OPENED, ReasoningDelta(text="Let me"), TextDelta(text="x"), DONE)]
+    assert [(name, event_id) for name, event_id, _ in shown] == [
+        ("query", "0"),
+        ("reasoning", "0r6"),
+        ("delta", "1r6"),
+        ("done", LAST_ID),
+    ]
+    assert shown[1][2] == {"text": "Let me"}
 
 
 def test_ids_go_on_from_where_the_reader_was() -> None:

@@ -161,3 +161,86 @@ def test_an_answer_goes_back_as_openais_sdk_dumps_it(calls: list[dict[str, Any]]
 def test_what_has_a_value_is_not_dropped(said: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         _asked(messages=[{"role": "assistant", "content": "Hi", **said}])
+
+
+_PDF = "data:application/pdf;base64,JVBERi0xLjc="
+
+
+def _refused(**changes: Any) -> list[tuple[Any, ...]]:
+    with pytest.raises(ValidationError) as caught:
+        _asked(**changes)
+    return [(error["loc"], error["msg"]) for error in caught.value.errors()]
+
+
+def test_documents_and_recordings() -> None:
+    content = [
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": _PDF}, "cache_control": {"type": "ephemeral"}},
+        {"type": "input_audio", "input_audio": {"data": "SUQzBA==", "format": "mp3"}},
+    ]
+    (message,) = _asked(messages=[{"role": "user", "content": content}]).messages
+    assert message.content == (
+        chat.FilePart(data="JVBERi0xLjc=", filename="a.pdf", cache_control=chat.CacheControl()),
+        chat.AudioPart(data="SUQzBA==", format="mp3"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ({"type": "file", "file": {"file_data": "data:application/pdf;base64,UEsDBA=="}}, "is no PDF"),
+        ({"type": "file", "file": {"file_data": "data:text/plain;base64,aGk="}}, "must be the bytes of a PDF"),
+        ({"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBE Ri0="}}, "is not base64"),
+        ({"type": "input_audio", "input_audio": {"data": "SUQzBA==", "format": "wav"}}, "is no wav"),
+        ({"type": "input_audio", "input_audio": {"data": "SUQzBA==", "format": "flac"}}, "'wav' or 'mp3'"),
+    ],
+)
+def test_what_is_not_what_it_says(part: dict[str, Any], told: str) -> None:
+    ((_, message),) = _refused(messages=[{"role": "user", "content": [part]}])
+    assert told in message
+
+
+def test_documents_are_few() -> None:
+    part = {"type": "file", "file": {"file_data": _PDF}}
+    assert len(_asked(messages=[{"role": "user", "content": [part] * 50}]).messages[0].content) == 50
+    ((_, message),) = _refused(messages=[{"role": "user", "content": [part] * 26}] * 2)
+    assert "more than 50" in message
+
+
+def test_the_depth_of_thought_and_what_else_can_be_asked_for() -> None:
+    asked = _asked(parameters={"reasoning_effort": "xhigh", "logprobs": 20})
+    assert (asked.parameters.reasoning_effort, asked.parameters.logprobs) == ("xhigh", 20)
+    for wrong in ({"reasoning_effort": "deep"}, {"logprobs": 21}, {"logprobs": -1}, {"logprobs": True}):
+        _refused(parameters=wrong)
+
+
+@pytest.mark.parametrize(("vendor", "kind"), [("openai", "thinking"), ("anthropic", "reasoning"), ("openai", None)])
+def test_a_thought_is_one_that_its_vendor_can_have_had(vendor: str, kind: str | None) -> None:
+    item = {"vendor": vendor, "item": {"type": kind}}
+    _refused(messages=[{"role": "assistant", "content": "x", "reasoning": {"items": [item]}}])
+
+
+def test_a_thought_alone_says_nothing() -> None:
+    item = {"vendor": "openai", "item": {"type": "reasoning"}}
+    _refused(messages=[{"role": "assistant", "reasoning": {"items": [item]}}])
+
+
+def test_the_vendors_own_switches() -> None:
+    vendor = {"openai": {"service_tier": "flex"}, "anthropic": {"top_k": 5}}
+    assert _asked(vendor=vendor).vendor == vendor
+    assert _asked().vendor == {}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "told"),
+    [
+        ({"openai": {"temperature": 1}}, "it is parameters.temperature"),
+        ({"openai": {"store": True}}, "no state"),
+        ({"openai_compatible": {"n": 2}}, "one answer"),
+        ({"anthropic": {"thinking": {"type": "enabled"}}}, "it is parameters.reasoning_effort"),
+        ({"mistral": {}}, "is no kind of provider: openai"),
+        ({"openai": {"metadata": "x" * 20_000}}, "16 KiB"),
+    ],
+)
+def test_what_the_gateway_sets_itself_is_no_option(vendor: dict[str, Any], told: str) -> None:
+    ((_, message),) = _refused(vendor=vendor)
+    assert told in message

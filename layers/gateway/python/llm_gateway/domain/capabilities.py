@@ -2,8 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
-from llm_gateway.domain.chat import ChatRequest, ImagePart, Message, MessageRole, NamedTool, Parameters
+from llm_gateway.domain.chat import (
+    EFFORTS,
+    AudioPart,
+    ChatRequest,
+    FilePart,
+    ImagePart,
+    Message,
+    MessageRole,
+    NamedTool,
+    Parameters,
+    Part,
+    ReasoningEffort,
+)
 from llm_gateway.domain.model_table import ModelProfile, Quirk
 from llm_gateway.domain.providers import Capability, ModelConfig, ProviderKind
 from llm_gateway.domain.vendors import VENDORS
@@ -62,11 +75,21 @@ def output_reserve(parameters: Parameters, profile: ModelProfile) -> int:
     return _at_most(_USUAL_OUTPUT_TOKENS, profile) if limit is None else limit
 
 
+def efforts_of(profile: ModelProfile) -> tuple[ReasoningEffort, ...]:
+    """The levels of reasoning that can be asked for; all of them where nobody knows."""
+    if Capability.REASONING not in profile.capabilities:
+        return ()
+    return EFFORTS if profile.efforts is None else profile.efforts
+
+
 def _refused(field: str, model: str, profile: ModelProfile) -> FieldError:
     message = "cannot take this: leave it out or ask for another model"
     if field == "parameters.max_output_tokens":
         most = profile.max_output_tokens
         message = f"writes at most {most} tokens: ask for no more of them, or for another model"
+    if field == "parameters.reasoning_effort":
+        levels = efforts_of(profile)
+        message = f"has these levels: {', '.join(levels)}" if levels else "has no levels of reasoning: leave it out"
     return FieldError(field, f"{model} {message}")
 
 
@@ -87,6 +110,10 @@ def _unsupported_parameters(parameters: Parameters, profile: ModelProfile) -> It
         yield "parameters.stop"
     if parameters.seed is not None and Capability.SEED not in able:
         yield "parameters.seed"
+    if parameters.reasoning_effort is not None and parameters.reasoning_effort not in efforts_of(profile):
+        yield "parameters.reasoning_effort"
+    if parameters.logprobs is not None and Capability.LOGPROBS not in able:
+        yield "parameters.logprobs"
 
 
 def _unsupported_tools(request: ChatRequest, profile: ModelProfile) -> Iterator[str]:
@@ -104,17 +131,25 @@ def _unsupported_output(request: ChatRequest, profile: ModelProfile) -> Iterator
         yield "output.schema"
 
 
+def _needed(part: Part) -> Capability | None:
+    """What a model has to be able to take for this part; None for text."""
+    return _NEEDED.get(type(part))
+
+
+_NEEDED: Final = {ImagePart: Capability.IMAGES, FilePart: Capability.FILES, AudioPart: Capability.AUDIO}
+
+
 def _unsupported_messages(messages: tuple[Message, ...], profile: ModelProfile) -> Iterator[str]:
+    able = {None, *profile.capabilities}
     for index, message in enumerate(messages):
         if message.tool_calls and Capability.TOOLS not in profile.capabilities:
             yield f"messages[{index}].tool_calls"
         if message.role is MessageRole.TOOL and Capability.TOOLS not in profile.capabilities:
             yield f"messages[{index}]"
-        if Capability.IMAGES not in profile.capabilities:
-            yield from (
-                f"messages[{index}].content[{place}]"
-                for place, part in enumerate(message.content)
-                if isinstance(part, ImagePart)
-            )
+        yield from (
+            f"messages[{index}].content[{place}]"
+            for place, part in enumerate(message.content)
+            if _needed(part) not in able
+        )
     if messages and messages[-1].role is MessageRole.ASSISTANT and Quirk.NO_PREFILL in profile.quirks:
         yield f"messages[{len(messages) - 1}]"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 JsonObject = Mapping[str, Any]
 
@@ -47,7 +47,28 @@ class ImagePart:
     type: Literal["image"] = "image"
 
 
-Part = TextPart | ImagePart
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePart:
+    """A document: its bytes in base64. A PDF is the one kind that the vendors have in common."""
+
+    data: str
+    filename: str | None = None
+    media_type: Literal["application/pdf"] = "application/pdf"
+    cache_control: CacheControl | None = None
+    type: Literal["file"] = "file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioPart:
+    """A recording: its bytes in base64."""
+
+    data: str
+    format: Literal["wav", "mp3"]
+    cache_control: CacheControl | None = None
+    type: Literal["audio"] = "audio"
+
+
+Part = TextPart | ImagePart | FilePart | AudioPart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +81,38 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReasoningItem:
+    """A piece of a model's thought as `vendor` wrote it, for that vendor alone to read: it goes back exactly as it came."""
+
+    vendor: str
+    item: JsonObject
+
+
+REASONING_TYPES: Final[Mapping[str, frozenset[str]]] = {
+    "openai": frozenset({"reasoning"}),
+    "anthropic": frozenset({"thinking", "redacted_thinking"}),
+}
+"""What the `type` of an item of each vendor may be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasoning:
+    """What a model thought before it answered. `text` is a summary for people, None where none was asked for or given."""
+
+    text: str | None = None
+    items: tuple[ReasoningItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One turn. `tool_calls` on an assistant's turn, `tool_call_id` on a tool's."""
+    """One turn. `tool_calls` and `reasoning` on an assistant's turn, `tool_call_id` on a tool's."""
 
     role: MessageRole
     content: tuple[Part, ...] = ()
     name: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    reasoning: tuple[ReasoningItem, ...] = ()
 
     @property
     def text(self) -> str:
@@ -102,22 +147,30 @@ class OutputFormat:
     schema: JsonObject | None = None
 
 
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+EFFORTS: Final[tuple[ReasoningEffort, ...]] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""How long a model may think before it answers, from not at all to as long as it can."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """How to generate; None leaves a choice to the provider."""
+    """How to generate; None leaves a choice to the provider. `logprobs` is how many alternatives of each token are told."""
 
     temperature: float | None = None
     max_output_tokens: int | None = None
     top_p: float | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    reasoning_effort: ReasoningEffort | None = None
+    logprobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
     """What one candidate is asked: everything that affects its output. `system` precedes `messages`.
 
-    `without_reasoning` keeps a model from thinking first that would otherwise refuse the request.
+    `without_reasoning` keeps a model from thinking first that would otherwise refuse the request. `vendor` are members of the
+    body that the caller put there for this kind of provider. `by_responses` asks by a vendor's Responses API.
     """
 
     model: str
@@ -128,6 +181,8 @@ class ChatRequest:
     output: OutputFormat = OutputFormat()
     parameters: Parameters = Parameters()
     without_reasoning: bool = False
+    vendor: JsonObject = field(default_factory=dict)
+    by_responses: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +191,8 @@ class Usage:
 
     `input_tokens` includes cached and cache-write tokens, `output_tokens` includes reasoning tokens, for every provider.
     `cache_write_1h_tokens` are those of `cache_write_tokens` that were written for an hour: they cost more.
+    `audio_input_tokens` and `audio_output_tokens` are those of either that were sound. `service_tier` is the provider's word for
+    how it served the call, where that changes the price.
     """
 
     input_tokens: int = 0
@@ -144,6 +201,9 @@ class Usage:
     cache_write_tokens: int = 0
     cache_write_1h_tokens: int = 0
     reasoning_tokens: int = 0
+    audio_input_tokens: int = 0
+    audio_output_tokens: int = 0
+    service_tier: str | None = None
     estimated: bool = False
 
     @property
@@ -156,6 +216,7 @@ class ChatAnswer:
     """A whole answer. `text` is None when only tools were called; `model` is the name that the provider gave.
 
     `json` is the parsed text of an answer that was asked for as JSON, once it is found to have the asked form.
+    `annotations` (citations) and `logprobs` are in the provider's own words; None where it gave none.
     """
 
     text: str | None
@@ -164,10 +225,20 @@ class ChatAnswer:
     usage: Usage
     tool_calls: tuple[ToolCall, ...] = ()
     json: Any = None
+    reasoning: Reasoning | None = None
+    annotations: tuple[JsonObject, ...] | None = None
+    logprobs: tuple[JsonObject, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasoningDelta:
+    """A piece of the summary of what the model thinks."""
+
     text: str
 
 
@@ -184,5 +255,5 @@ class ToolCallDelta:
     arguments: str = ""
 
 
-Delta = TextDelta | ToolCallDelta
+Delta = TextDelta | ReasoningDelta | ToolCallDelta
 """A piece of an answer. A provider's stream is deltas and then, once and last, the whole `ChatAnswer`."""

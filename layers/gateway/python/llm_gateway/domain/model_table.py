@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from llm_gateway.domain.chat import ReasoningEffort
 from llm_gateway.domain.providers import Capability
 
 
@@ -36,7 +37,8 @@ class ModelProfile:
     """What one model can take. None: not known, so not checked.
 
     `context_window` bounds input and output together, `max_input_tokens` the input alone. `default_output_tokens` is sent where a
-    request names no maximum and the wire demands one. `image_tokens` is the most that one image may cost.
+    request names no maximum and the wire demands one. `image_tokens` is the most that one image may cost. `efforts` are the
+    levels of reasoning that can be asked for, where the model has that capability.
     """
 
     context_window: int | None = None
@@ -47,6 +49,7 @@ class ModelProfile:
     quirks: frozenset[Quirk] = frozenset()
     tokenizer: Tokenizer
     image_tokens: int = 0
+    efforts: tuple[ReasoningEffort, ...] | None = None
 
 
 O200K: Final = Tokenizer(encoding="o200k_base")
@@ -59,12 +62,13 @@ BYTES: Final = Tokenizer(encoding=None)
 
 _ALL: Final = frozenset(Capability)
 _SAMPLING: Final = frozenset({Capability.TEMPERATURE, Capability.TOP_P})
-_REASONING: Final = _ALL - _SAMPLING - {Capability.STOP}
+_GPT: Final = _ALL - {Capability.AUDIO, Capability.REASONING}
+_REASONING: Final = _ALL - _SAMPLING - {Capability.STOP, Capability.LOGPROBS, Capability.AUDIO}
 _REASONING_NO_TOOLS: Final = _REASONING - {Capability.TOOLS}
-_CLAUDE: Final = _ALL - {Capability.SEED}
+_CLAUDE: Final = _ALL - {Capability.SEED, Capability.AUDIO, Capability.LOGPROBS}
 _CLAUDE_NO_SCHEMA: Final = _CLAUDE - {Capability.JSON_SCHEMA}
 _CLAUDE_4_7: Final = _CLAUDE - _SAMPLING
-_LOCAL: Final = _ALL - {Capability.IMAGES, Capability.TOOLS}
+_LOCAL: Final = _ALL - {Capability.IMAGES, Capability.TOOLS, Capability.FILES, Capability.AUDIO, Capability.REASONING}
 
 _ONE_SAMPLING: Final = frozenset({Quirk.ONE_SAMPLING_PARAMETER})
 _NO_PREFILL: Final = frozenset({Quirk.NO_PREFILL})
@@ -75,7 +79,7 @@ def _openai(
     window: int,
     output: int,
     *,
-    can: frozenset[Capability] = _ALL,
+    can: frozenset[Capability] = _GPT,
     image: int = 0,
     tokenizer: Tokenizer = O200K,
     quirks: frozenset[Quirk] = frozenset(),
@@ -85,7 +89,8 @@ def _openai(
         # The reasoning models keep their whole output free, however little of it a request asks for.
         max_input_tokens=None if Capability.TEMPERATURE in can else window - output,
         max_output_tokens=output,
-        capabilities=can if image else can - {Capability.IMAGES},
+        # A document's pages are looked at, too.
+        capabilities=can if image else can - {Capability.IMAGES, Capability.FILES},
         quirks=quirks,
         tokenizer=tokenizer,
         image_tokens=image,
@@ -120,17 +125,17 @@ def _claude_4_7(quirks: frozenset[Quirk], *, default_output: int = 4_096) -> Mod
 _THINKING_OUTPUT: Final = 16_384
 
 OPENAI_FAMILIES: Final = {
-    "gpt-3.5-turbo": _openai(16_385, 4_096, can=_ALL - {Capability.JSON_SCHEMA}, tokenizer=CL100K),
-    "gpt-4": _openai(8_192, 8_192, can=_ALL - {Capability.JSON, Capability.JSON_SCHEMA}, tokenizer=CL100K),
-    "gpt-4-turbo": _openai(128_000, 4_096, can=_ALL - {Capability.JSON_SCHEMA}, image=1_445, tokenizer=CL100K),
+    "gpt-3.5-turbo": _openai(16_385, 4_096, can=_GPT - {Capability.JSON_SCHEMA}, tokenizer=CL100K),
+    "gpt-4": _openai(8_192, 8_192, can=_GPT - {Capability.JSON, Capability.JSON_SCHEMA}, tokenizer=CL100K),
+    "gpt-4-turbo": _openai(128_000, 4_096, can=_GPT - {Capability.JSON_SCHEMA}, image=1_445, tokenizer=CL100K),
     "gpt-4.1": _openai(1_047_576, 32_768, image=1_445),
     "gpt-4.1-mini": _openai(1_047_576, 32_768, image=2_489),
     "gpt-4.1-nano": _openai(1_047_576, 32_768, image=3_779),
     "gpt-4.5": _openai(128_000, 16_384, image=1_445),
     "gpt-4o": _openai(128_000, 16_384, image=1_445),
-    "gpt-4o-2024-05-13": _openai(128_000, 4_096, can=_ALL - {Capability.JSON_SCHEMA}, image=1_445),
+    "gpt-4o-2024-05-13": _openai(128_000, 4_096, can=_GPT - {Capability.JSON_SCHEMA}, image=1_445),
     "gpt-4o-mini": _openai(128_000, 16_384, image=48_169),
-    "chatgpt-4o": _openai(128_000, 16_384, can=_ALL - {Capability.TOOLS, Capability.JSON_SCHEMA}, image=1_445),
+    "chatgpt-4o": _openai(128_000, 16_384, can=_GPT - {Capability.TOOLS, Capability.JSON_SCHEMA}, image=1_445),
     "o1": _openai(200_000, 100_000, can=_REASONING, image=1_275),
     "o3": _openai(200_000, 100_000, can=_REASONING, image=1_275),
     "o3-mini": _openai(200_000, 100_000, can=_REASONING),

@@ -72,6 +72,10 @@ class Capability(StrEnum):
     TOP_P = "top_p"
     STOP = "stop"
     SEED = "seed"
+    FILES = "files"
+    AUDIO = "audio"
+    REASONING = "reasoning"
+    LOGPROBS = "logprobs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

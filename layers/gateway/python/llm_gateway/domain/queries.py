@@ -1,6 +1,6 @@
 """Queries: what was asked, where it stands, and what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,6 +14,7 @@ from llm_gateway.domain.chat import (
     Message,
     OutputFormat,
     Parameters,
+    Reasoning,
     Tool,
     ToolCall,
     ToolChoice,
@@ -45,7 +46,10 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryRequest:
-    """What a client asks. `domain.routing` says who is a candidate, by `model`, `provider` and `fallback`."""
+    """What a client asks. `domain.routing` says who is a candidate, by `model`, `provider` and `fallback`.
+
+    `vendor` are members of the body that a candidate is sent, by the kind of provider that they are for.
+    """
 
     messages: tuple[Message, ...]
     system: str | None = None
@@ -56,6 +60,7 @@ class QueryRequest:
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = "auto"
     output: OutputFormat = OutputFormat()
+    vendor: Mapping[str, JsonObject] = field(default_factory=dict)
     cache: Literal["auto", "force", "bypass", "refresh"] = "auto"
     mode: Mode = "sync"
     priority: Literal["high", "normal"] = "normal"
@@ -111,15 +116,18 @@ def total_usd(attempts: Sequence[Attempt]) -> Decimal | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """`json` is the parsed text where JSON was asked for."""
+    """`json` is the parsed text where JSON was asked for; `annotations` and `logprobs` are in the provider's own words."""
 
     text: str | None
     json: Any = None
     tool_calls: tuple[ToolCall, ...] = ()
+    reasoning: Reasoning | None = None
+    annotations: tuple[JsonObject, ...] | None = None
+    logprobs: tuple[JsonObject, ...] | None = None
 
     @property
     def is_empty(self) -> bool:
-        return not self.text and not self.tool_calls
+        return not self.text and not self.tool_calls and not (self.reasoning and self.reasoning.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

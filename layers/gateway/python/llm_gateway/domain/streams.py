@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from llm_gateway.domain.chat import Delta, TextDelta, ToolCallDelta
+from llm_gateway.domain.chat import Delta, ReasoningDelta, TextDelta, ToolCallDelta
 from llm_gateway.domain.queries import Output
 
-_POSITION: Final = re.compile(r"\d{1,9}(\.\d{1,9}){0,128}")
+_POSITION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9}){0,128})(?:r(\d{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,28 +28,35 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """How many characters of the text, and of each tool call's arguments, have been read. Written `12` or `12.0.40`.
+    """How many characters of the text, of each tool call's arguments, and of the reasoning have been read.
+
+    Written `12`, `12.0.40` with two tool calls, `12.0.40r300` with a reasoning.
 
     A position does not depend on how the answer was cut into events, so a reader can go on from it in the stored answer.
     """
 
     text: int = 0
     arguments: tuple[int, ...] = ()
+    reasoning: int = 0
 
     @classmethod
     def parse(cls, text: str) -> "Position | None":
         """The position that `text` writes; None for any other text."""
-        if _POSITION.fullmatch(text) is None:
+        found = _POSITION.fullmatch(text)
+        if found is None:
             return None
-        first, *others = map(int, text.split("."))
-        return cls(text=first, arguments=tuple(others))
+        first, *others = map(int, found[1].split("."))
+        return cls(text=first, arguments=tuple(others), reasoning=int(found[2] or 0))
 
     def __str__(self) -> str:
-        return ".".join(map(str, (self.text, *self.arguments)))
+        read = ".".join(map(str, (self.text, *self.arguments)))
+        return f"{read}r{self.reasoning}" if self.reasoning else read
 
     def after(self, delta: Delta) -> "Position":
         if isinstance(delta, TextDelta):
             return replace(self, text=self.text + len(delta.text))
+        if isinstance(delta, ReasoningDelta):
+            return replace(self, reasoning=self.reasoning + len(delta.text))
         read = list(self.arguments) + [0] * (delta.index + 1 - len(self.arguments))
         read[delta.index] += len(delta.arguments)
         return replace(self, arguments=tuple(read))
@@ -57,6 +64,9 @@ class Position:
 
 def rest_of(output: Output, position: Position) -> Iterator[Delta]:
     """What a reader at `position` has not seen of `output`. A tool call that it has met comes without id and name."""
+    thought = output.reasoning.text if output.reasoning else None
+    if thought and len(thought) > position.reasoning:
+        yield ReasoningDelta(text=thought[position.reasoning :])
     if output.text and len(output.text) > position.text:
         yield TextDelta(text=output.text[position.text :])
     for index, call in enumerate(output.tool_calls):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 from string import ascii_letters
 
-from llm_gateway.domain.chat import ChatRequest, ImagePart, Usage
+from llm_gateway.domain.chat import AudioPart, ChatRequest, FilePart, ImagePart, Part, Usage
 from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.errors import ContextWindowExceeded, FieldError
 
@@ -18,6 +18,10 @@ from llm_gateway.errors import ContextWindowExceeded, FieldError
 _TOKENS_PER_MESSAGE = 4
 _TOKENS_PER_ANSWER = 3
 _TOKENS_PER_TOOL_CALL = 8
+# A page of a document is read as its text (https://platform.claude.com/docs/en/build-with-claude/pdf-support) and as an image.
+_TOKENS_PER_PAGE = 3_000
+# https://developers.openai.com/api/docs/guides/realtime-costs: a token for each 100 ms of a user's sound.
+_TOKENS_PER_SECOND = 10
 # A reservation this small a part of the limit may be a generous one: it is not worth loading a tokenizer for.
 _SMALL_PART = 20
 _BLANKS = b" \t\r\n"
@@ -141,6 +145,9 @@ def _prose(request: ChatRequest) -> Iterator[str]:
 
 
 def _definitions(request: ChatRequest) -> Iterator[str]:
+    for message in request.messages:
+        for thought in message.reasoning:
+            yield _json(thought.item)
     for tool in request.tools:
         yield _json({"name": tool.name, "description": tool.description, "parameters": tool.parameters})
     if request.output.schema is not None:
@@ -154,13 +161,24 @@ def _overhead(request: ChatRequest, profile: ModelProfile) -> int:
         messages * _TOKENS_PER_MESSAGE
         + _TOKENS_PER_ANSWER
         + tool_calls * _TOKENS_PER_TOOL_CALL
-        + _images(request) * profile.image_tokens
+        + sum(_part_tokens(part, profile) for message in request.messages for part in message.content)
         + (profile.tokenizer.tools_prompt_tokens if request.tools else 0)
     )
 
 
-def _images(request: ChatRequest) -> int:
-    return sum(isinstance(part, ImagePart) for message in request.messages for part in message.content)
+def _part_tokens(part: Part, profile: ModelProfile) -> int:
+    """The most that a part which is no text may cost."""
+    if isinstance(part, ImagePart):
+        return profile.image_tokens
+    if isinstance(part, FilePart):
+        from llm_gateway.domain.media import pdf_pages
+
+        return pdf_pages(part.data) * (_TOKENS_PER_PAGE + profile.image_tokens)
+    if isinstance(part, AudioPart):
+        from llm_gateway.domain.media import audio_s
+
+        return ceil(audio_s(part.data, part.format) * _TOKENS_PER_SECOND)
+    return 0
 
 
 def _json(value: object) -> str:

@@ -12,7 +12,7 @@ from llm_gateway.endpoints import AREAS
 from llm_gateway.entrypoints.http import Mounted, app_of
 from llm_gateway.wire import examples, field_descriptions
 from llm_gateway.wire.error_codes import ERROR_CODES
-from llm_gateway.wire.event_schemas import DeltaEvent, QueryEvent, ToolCallEvent
+from llm_gateway.wire.event_schemas import DeltaEvent, QueryEvent, ReasoningEvent, ToolCallEvent
 from llm_gateway.wire.media_types import PROBLEM
 
 # What the schemas are called for people: the code's names say which way a value goes, and share them with the domain's.
@@ -58,6 +58,10 @@ NAMES: Final = {
     "QueryListed": "ListedQuery",
     "QueryPage": "QueryList",
     "QueryStatus": "QueryState",
+    "Reasoning": "ReasoningInput",
+    "ReasoningItem": "ReasoningItemInput",
+    "ReasoningItemShown": "ReasoningItem",
+    "ReasoningShown": "Reasoning",
     "Remaining": "RemainingLimits",
     "Retry": "RetryPolicy",
     "StatusShown": "QueryStatus",
@@ -72,6 +76,7 @@ NAMES: Final = {
 _LATER: Final = {"run_query": "QueryAccepted", "get_query_result": "QueryStatus"}
 _EVENTS: Final = {
     "query": "QueryEvent",
+    "reasoning": "ReasoningEvent",
     "delta": "DeltaEvent",
     "tool_call": "ToolCallEvent",
     "done": "QueryResponse",
@@ -93,8 +98,9 @@ _DESCRIPTION: Final = (
 )
 _OK: Final = {200: "Done", 201: "Made", 204: "Gone"}
 _EVENT_STREAM: Final = (
-    "Server-sent events, each with an `id` and JSON as its `data`. First `query`, then `delta` and `tool_call`, then "
-    "`done` with the whole answer, or `error` with a problem. `x-events` has the schema of each. Comments keep the line alive."
+    "Server-sent events, each with an `id` and JSON as its `data`. First `query`, then `reasoning`, `delta` and `tool_call`, "
+    "then `done` with the whole answer, or `error` with a problem. `x-events` has the schema of each. Comments keep the line "
+    "alive."
 )
 
 
@@ -128,7 +134,7 @@ def openapi_json(mounted: Iterable[Mounted]) -> str:
 
 
 def _event_schemas() -> dict[str, Any]:
-    models = [(model, "serialization") for model in (QueryEvent, DeltaEvent, ToolCallEvent)]
+    models = [(model, "serialization") for model in (QueryEvent, ReasoningEvent, DeltaEvent, ToolCallEvent)]
     _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     schemas: dict[str, Any] = definitions["$defs"]
     return schemas

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from llm_gateway.domain.chat import ImagePart, Message, ToolCall
+from llm_gateway.domain.chat import AudioPart, FilePart, ImagePart, Message, ToolCall
 from llm_gateway.domain.queries import Query, QueryAnswer
 from llm_gateway.domain.redaction import redacted
 
@@ -65,8 +65,16 @@ def _message(message: Message, room: _Room) -> dict[str, Any]:
         "role": message.role,
         "text": room.cut(message.text),
         "images": [{"size_bytes": _size_bytes(part)} for part in message.content if isinstance(part, ImagePart)],
+        **_measured("files", message, FilePart),
+        **_measured("recordings", message, AudioPart),
         "tool_calls": [_call(call, room) for call in message.tool_calls],
     }
+
+
+def _measured(name: str, message: Message, kind: type[FilePart] | type[AudioPart]) -> dict[str, Any]:
+    """How large what is no text is; nothing where there is none."""
+    sizes = [{"size_bytes": len(part.data) * 3 // 4} for part in message.content if isinstance(part, kind)]
+    return {name: sizes} if sizes else {}
 
 
 def _answer(answer: QueryAnswer, room: _Room) -> dict[str, Any]:

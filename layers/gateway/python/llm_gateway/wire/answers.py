@@ -21,12 +21,29 @@ class ToolCallShown(Outgoing):
     arguments: str
 
 
+class ReasoningItemShown(Outgoing):
+    """A piece of the thought, for its vendor alone to read."""
+
+    vendor: str
+    item: dict[str, Any]
+
+
+class ReasoningShown(Outgoing):
+    """What the model thought before it answered."""
+
+    text: str | None
+    items: list[ReasoningItemShown]
+
+
 class OutputShown(Outgoing):
     """What the model said; `json` is its parsed form where JSON was asked for."""
 
     text: str | None
     json_value: Annotated[Any, Field(alias="json")] = None
     tool_calls: list[ToolCallShown] = []
+    reasoning: ReasoningShown | None = None
+    annotations: list[dict[str, Any]] | None = None
+    logprobs: list[dict[str, Any]] | None = None
 
 
 class UsageShown(Outgoing):

@@ -11,6 +11,12 @@ class QueryEvent(Outgoing):
     model: str
 
 
+class ReasoningEvent(Outgoing):
+    """`reasoning`: a piece of the summary of what the model thinks, where the query set an effort."""
+
+    text: str
+
+
 class DeltaEvent(Outgoing):
     """`delta`: a piece of the answer."""
 

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
-from llm_gateway.domain.chat import Delta, TextDelta, ToolCallDelta
+from llm_gateway.domain.chat import Delta, ReasoningDelta, TextDelta, ToolCallDelta
 from llm_gateway.domain.queries import Query
 from llm_gateway.domain.streams import Opened, Position, Waiting
 from llm_gateway.wire.answers import AnswerShown
@@ -20,11 +20,11 @@ LAST_ID = "end"
 def events(
     items: Generator[Opened | Waiting | Delta | Query, None, None], *, start: Position
 ) -> Generator[bytes, None, None]:
-    """`query`, `delta` and `tool_call`, then `done`; every id says how far a reader has come who has read so far."""
+    """`query`, `reasoning`, `delta` and `tool_call`, then `done`; every id says how far a reader has come who has read so far."""
     position = start
     with closing(items):
         for item in items:
-            if isinstance(item, TextDelta | ToolCallDelta):
+            if isinstance(item, TextDelta | ReasoningDelta | ToolCallDelta):
                 position = position.after(item)
             yield _event_of(item, str(position))
 
@@ -42,6 +42,8 @@ def _event_of(item: Opened | Waiting | Delta | Query, event_id: str) -> bytes:
             return _event("query", event_id, {"id": item.query_id, "provider": item.provider, "model": item.model})
         case TextDelta():
             return _event("delta", event_id, {"text": item.text})
+        case ReasoningDelta():
+            return _event("reasoning", event_id, {"text": item.text})
         case ToolCallDelta():
             call = {"index": item.index, "id": item.id, "name": item.name, "arguments": item.arguments}
             return _event("tool_call", event_id, call)

@@ -70,6 +70,11 @@ _ASKING: Final = {
         '`["*"]`: the rest by priority. Left out or null: the rest by priority where no provider was named, nobody where one was.'
     ),
     "parameters": "How to generate.",
+    "vendor": (
+        'The vendors\' own switches, by kind of provider, such as `{"openai": {"service_tier": "flex"}}`: they are put into the '
+        "body that a candidate of that kind is sent. What the gateway sets itself is refused. At most 16 KiB as JSON. "
+        "Empty by default."
+    ),
     "tools": "Functions that the model may call; at most 128. Empty by default.",
     "tool_choice": "Whether it may (`auto`), must not (`none`) or must (`required`) call one, or which one it must call.",
     "output": "The form of the answer.",
@@ -216,6 +221,11 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "top_p": "From which share of the likeliest words it chooses. Null: the provider's own default.",
         "stop": "Texts at which the answer ends; at most 4. Null or empty: none.",
         "seed": "The same seed and question give the same answer, as far as the provider can.",
+        "reasoning_effort": (
+            "How long the model may think before it answers. Null: the provider's own default. An answer has a summary of the "
+            "thought, where the vendor makes one, if this is set."
+        ),
+        "logprobs": "How many alternatives of each token are told, with their probabilities. Null: none.",
     },
     "SystemMessage": {**_MESSAGE, "content": "What is said: a text, or a list of 1 to 1,000 texts."},
     "UserMessage": _MESSAGE,
@@ -227,7 +237,13 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
             "Accepted where it is empty, as OpenAI's SDK sends it.",
         ),
         "tool_calls": "The calls it asked for; at most 128.",
+        "reasoning": "What it thought before, `output.reasoning` of that answer as it came, so that it goes on from there.",
     },
+    "ReasoningInput": {
+        "items": "The pieces as the answer had them, in their order; at most 256. Those of another vendor are left out.",
+        "text": "Accepted, and not sent.",
+    },
+    "ReasoningItemInput": {"vendor": "Whose it is.", "item": "As the vendor gave it; at most 100 members."},
     "ToolMessage": {**_MESSAGE, "tool_call_id": "Which call this answers.", "content": "What the tool answered."},
     "TextPart": {
         "type": "Always `text`.",
@@ -243,6 +259,21 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "url": "An https address, or the bytes as data:image/…;base64,…",
         "detail": "How closely the model looks. Null: the provider's own default.",
     },
+    "FilePart": {
+        "type": "Always `file`.",
+        "file": "The document.",
+        "cache_control": "Asks a provider that caches on request to cache everything up to here.",
+    },
+    "File": {
+        "file_data": "The bytes as data:application/pdf;base64,…; a query has at most 50 documents and recordings.",
+        "filename": "Its name, for the model; at most 255 characters.",
+    },
+    "AudioPart": {
+        "type": "Always `input_audio`.",
+        "input_audio": "The recording.",
+        "cache_control": "Asks a provider that caches on request to cache everything up to here.",
+    },
+    "InputAudio": {"data": "Its bytes in base64.", "format": "What they are."},
     "CacheControl": {"type": "Always `ephemeral`.", "ttl": "How long the provider keeps it."},
     "ToolCall": {
         "id": "What the tool's answer refers to.",
@@ -269,7 +300,15 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "text": "The text; null where only tools were called.",
         "json": "The parsed text where JSON was asked for, else null.",
         "tool_calls": "The tools that the model wants called.",
+        "reasoning": "What the model thought before it answered; null where the vendor gave nothing of it.",
+        "annotations": "Citations and the like in the provider's own words; null where there are none.",
+        "logprobs": "The tokens and their probabilities in the provider's own words, where they were asked for; else null.",
     },
+    "Reasoning": {
+        "text": "A summary, where an effort was set and the vendor made one.",
+        "items": "The thought itself: to be sent back as it is, on the assistant's turn.",
+    },
+    "ReasoningItem": {"vendor": "Whose models can read it.", "item": "As the vendor gave it."},
     "OutputToolCall": {
         "id": "What the tool's answer must refer to.",
         "name": "The function's name.",
@@ -314,6 +353,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     # Events of a stream
     "QueryEvent": {"id": "The query's id.", "provider": "Who answers.", "model": "The model that answers."},
+    "ReasoningEvent": {"text": "The next piece of the summary."},
     "DeltaEvent": {"text": "The next piece of the answer."},
     "ToolCallEvent": {
         "index": "Which call this is a piece of, from 0.",

@@ -10,9 +10,11 @@ from llm_gateway.domain.addresses import fault_in_image_url
 from llm_gateway.wire.schema import Incoming, wrong
 
 _DATA_URL = re.compile(r"data:image/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]+=*")
+_PDF_URL = "data:application/pdf;base64,"
 # A list stops at its first wrong member where each could bring an error of its own.
 MOST_PARTS: Final = 1000
 MOST_CALLS: Final = 128
+MOST_THOUGHTS: Final = 256
 MOST_MEMBERS: Final = 1000
 """Of the first level of a JSON schema."""
 
@@ -81,6 +83,70 @@ class ImagePart(Incoming):
         )
 
 
+def _pdf(url: str) -> str:
+    from llm_gateway.domain.media import fault_in_pdf
+
+    if not url.startswith(_PDF_URL):
+        raise ValueError(f"must be the bytes of a PDF, as {_PDF_URL}…")
+    if fault := fault_in_pdf(url.removeprefix(_PDF_URL)):
+        raise ValueError(fault)
+    return url
+
+
+class File(Incoming):
+    """A document's name, and its bytes as a data URL."""
+
+    elsewhere = dict.fromkeys(("file_id", "file_url"), "send the bytes of the file as file_data")
+
+    file_data: Annotated[str, AfterValidator(_pdf)]
+    filename: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+
+
+class FilePart(Incoming):
+    """A document, which is a PDF."""
+
+    type: Literal["file"]
+    file: File
+    cache_control: CacheControl | None = None
+
+    def to_domain(self) -> chat.Part:
+        return chat.FilePart(
+            data=self.file.file_data.removeprefix(_PDF_URL),
+            filename=self.file.filename,
+            cache_control=self.cache_control.to_domain() if self.cache_control else None,
+        )
+
+
+class InputAudio(Incoming):
+    """A recording: its bytes in base64."""
+
+    format: Literal["wav", "mp3"]
+    data: str
+
+    @model_validator(mode="after")
+    def _is_what_it_says(self) -> "InputAudio":
+        from llm_gateway.domain.media import fault_in_audio
+
+        if fault := fault_in_audio(self.data, self.format):
+            raise wrong("data", fault)
+        return self
+
+
+class AudioPart(Incoming):
+    """A recording."""
+
+    type: Literal["input_audio"]
+    input_audio: InputAudio
+    cache_control: CacheControl | None = None
+
+    def to_domain(self) -> chat.Part:
+        return chat.AudioPart(
+            data=self.input_audio.data,
+            format=self.input_audio.format,
+            cache_control=self.cache_control.to_domain() if self.cache_control else None,
+        )
+
+
 def _shape(content: Any) -> str | None:
     return _TEXT if isinstance(content, str) else _PARTS if isinstance(content, list) else None
 
@@ -89,7 +155,7 @@ def _shape(content: Any) -> str | None:
 _TEXT, _PARTS, _WORD, _TOOL = "[text]", "[parts]", "[word]", "[tool]"
 _SHAPE = Discriminator(_shape, custom_error_type="shape", custom_error_message="must be a string or a list of parts")
 Text = Annotated[str, Tag(_TEXT)]
-Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+Part = Annotated[TextPart | ImagePart | FilePart | AudioPart, Field(discriminator="type")]
 _LENGTH = Field(fail_fast=True, min_length=1, max_length=MOST_PARTS)
 Content = Annotated[Text | Annotated[list[Part], _LENGTH, Tag(_PARTS)], _SHAPE]
 TextContent = Annotated[Text | Annotated[list[TextPart], _LENGTH, Tag(_PARTS)], _SHAPE]
@@ -141,6 +207,30 @@ class UserMessage(Incoming):
 Nothing = Annotated[list[Any], Field(max_length=0)]
 
 
+class ReasoningItem(Incoming):
+    """A piece of a model's thought, as an answer gave it. It is sent to that vendor's models alone, exactly as it is."""
+
+    vendor: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+    item: Annotated[dict[str, Any], Field(max_length=100)]
+
+    @model_validator(mode="after")
+    def _is_a_thought(self) -> "ReasoningItem":
+        types = chat.REASONING_TYPES.get(self.vendor)
+        if types is not None and self.item.get("type") not in types:
+            raise wrong("item", f"is none that {self.vendor} gave: its type is {' or '.join(sorted(types))}")
+        return self
+
+    def to_domain(self) -> chat.ReasoningItem:
+        return chat.ReasoningItem(vendor=self.vendor, item=self.item)
+
+
+class Reasoning(Incoming):
+    """What the model thought before that turn: `output.reasoning` of its answer, as it came. Its text is not sent."""
+
+    items: Annotated[list[ReasoningItem], Field(fail_fast=True, max_length=MOST_THOUGHTS)] = []
+    text: str | None = None
+
+
 class AssistantMessage(Incoming):
     """What the model said: text, tool calls or both."""
 
@@ -148,6 +238,7 @@ class AssistantMessage(Incoming):
     content: TextContent | None = None
     name: Author | None = None
     tool_calls: Annotated[list[ToolCall], Field(fail_fast=True, max_length=MOST_CALLS)] | None = None
+    reasoning: Reasoning | None = None
     # As OpenAI's SDK dumps an answer: what it has no value for is null or empty, and says nothing.
     refusal: Literal[""] | None = None
     annotations: Nothing | None = None
@@ -166,6 +257,7 @@ class AssistantMessage(Incoming):
             content=_parts(self.content) if self.content is not None else (),
             name=self.name,
             tool_calls=tuple(call.to_domain() for call in self.tool_calls or ()),
+            reasoning=tuple(item.to_domain() for item in self.reasoning.items) if self.reasoning else (),
         )
 
 

@@ -9,11 +9,12 @@ from pydantic.json_schema import SkipJsonSchema
 
 from llm_gateway.domain import chat
 from llm_gateway.domain.queries import QueryRequest
-from llm_gateway.wire.messages import ChosenTool, Message, OutputFormat, Tool, ToolChoice
-from llm_gateway.wire.schema import Incoming, PositiveInt
+from llm_gateway.wire.messages import AudioPart, ChosenTool, FilePart, Message, OutputFormat, Tool, ToolChoice
+from llm_gateway.wire.schema import Incoming, PositiveInt, wrong
 
 LONGEST_SYNC_S = 28
 LONGEST_S = 840
+MOST_FILES = 50
 _DEFAULT_TIMEOUT_S = {"sync": 25.0, "async": 300.0, "stream": 300.0}
 
 
@@ -30,6 +31,23 @@ def _small(metadata: dict[str, Any]) -> dict[str, Any]:
     if len(json.dumps(metadata, ensure_ascii=False).encode()) > 16_384:
         raise ValueError("must not be longer than 16 KiB as JSON")
     return metadata
+
+
+def _few_files(messages: list[Message]) -> list[Message]:
+    parts = (part for message in messages if isinstance(message.content, list) for part in message.content)
+    if sum(isinstance(part, FilePart | AudioPart) for part in parts) > MOST_FILES:
+        raise ValueError(f"bring more than {MOST_FILES} documents and recordings")
+    return messages
+
+
+def _own_to_the_vendor(vendor: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    if not vendor:
+        return vendor
+    from llm_gateway.domain.vendor_options import faults_in_options
+
+    for place, fault in faults_in_options(vendor):
+        raise wrong(place, fault)
+    return _small(vendor)
 
 
 def _each_once(tools: list[Tool]) -> list[Tool]:
@@ -50,11 +68,18 @@ def _with_a_model(name: str) -> str:
 Number = Annotated[float, Field(strict=True)]
 Fallback = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_with_a_model)]
 Timeout = Annotated[Number, Field(ge=1, le=LONGEST_S)]
+VendorOptions = Annotated[
+    dict[str, Annotated[dict[str, Any], Field(max_length=40)]], Field(max_length=10), AfterValidator(_own_to_the_vendor)
+]
 
 
 # Where a query has what OpenAI's API has at the top of a request.
 _OPENAIS: Final = {
     **{name: f"it is parameters.{name}" for name in ("temperature", "top_p", "seed", "stop", "max_output_tokens")},
+    **{name: f"it is parameters.{name}" for name in ("reasoning_effort", "logprobs")},
+    "top_logprobs": "it is parameters.logprobs",
+    "reasoning": "it is parameters.reasoning_effort",
+    **dict.fromkeys(("service_tier", "verbosity", "prompt_cache_key"), 'it goes into vendor, like {"openai": {…}}'),
     **dict.fromkeys(("max_tokens", "max_completion_tokens"), "it is parameters.max_output_tokens"),
     "response_format": 'it is output, like {"type": "json_schema", "schema": {…}}',
     "stream": "ask at /query/stream for an answer that comes as it is written",
@@ -82,13 +107,18 @@ class System(Incoming):
 class Parameters(Incoming):
     """How to generate; null leaves the choice to the provider."""
 
-    elsewhere = dict.fromkeys(("max_tokens", "max_completion_tokens"), "it is max_output_tokens")
+    elsewhere = {
+        **dict.fromkeys(("max_tokens", "max_completion_tokens"), "it is max_output_tokens"),
+        "top_logprobs": "it is logprobs",
+    }
 
     temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
     max_output_tokens: PositiveInt | None = None
     top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
     stop: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=4)] | None = []
     seed: Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)] | None = None
+    reasoning_effort: chat.ReasoningEffort | None = None
+    logprobs: Annotated[int, Field(strict=True, ge=0, le=20)] | None = None
 
     def to_domain(self) -> chat.Parameters:
         return chat.Parameters(
@@ -97,6 +127,8 @@ class Parameters(Incoming):
             top_p=self.top_p,
             stop=tuple(self.stop or ()),
             seed=self.seed,
+            reasoning_effort=self.reasoning_effort,
+            logprobs=self.logprobs,
         )
 
 
@@ -106,13 +138,14 @@ class QueryBase(Incoming):
     elsewhere = _OPENAIS
 
     prompt: SkipJsonSchema[Annotated[Any, _not_yet("send the whole conversation as messages")]] = None
-    messages: Annotated[list[Message], Field(min_length=1, max_length=2000)]
+    messages: Annotated[list[Message], Field(min_length=1, max_length=2000), AfterValidator(_few_files)]
     system: System | None = None
     context: SkipJsonSchema[Annotated[Any, _not_yet("put what the model is to know into messages")]] = None
     model: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_with_a_model)] | None = None
     provider: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     fallback: Annotated[list[Fallback], Field(max_length=20)] | None = None
     parameters: Parameters = Parameters()
+    vendor: VendorOptions = {}
     tools: Annotated[list[Tool], Field(max_length=128), AfterValidator(_each_once)] = []
     tool_choice: ToolChoice = "auto"
     output: OutputFormat = OutputFormat()
@@ -148,6 +181,7 @@ class QueryBase(Incoming):
             tools=tuple(tool.to_domain() for tool in self.tools),
             tool_choice=self.tool_choice if isinstance(self.tool_choice, str) else self.tool_choice.to_domain(),
             output=self.output.to_domain(),
+            vendor=self.vendor,
             cache=self.cache,
             mode=mode,
             priority=priority,

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, assert_never
 
 from llm_gateway.domain.chat import (
+    AudioPart,
     CacheControl,
     ChatRequest,
+    FilePart,
     ImagePart,
     Message,
     MessageRole,
@@ -71,6 +73,8 @@ def _refuse_unsupported(request: ChatRequest) -> None:
         if message.name is not None and message.role is not MessageRole.TOOL:
             raise _unsupported(f"messages[{number}].name", "Anthropic's API has no names for participants")
         images = [part for part in message.content if isinstance(part, ImagePart)]
+        if message.role in _INSTRUCTING and any(isinstance(part, FilePart) for part in message.content):
+            raise _unsupported(f"messages[{number}].content", "Anthropic's API takes no document in the system prompt")
         if images and message.role in _INSTRUCTING:
             raise _unsupported(f"messages[{number}].content", "Anthropic's API takes no image in the system prompt")
         if any(image.detail in ("low", "high") for image in images):
@@ -150,6 +154,11 @@ def _blocks(content: Iterable[Part], number: int) -> Iterator[JsonDict]:
                 block: JsonDict = {"type": "text", "text": part.text}
             case ImagePart():
                 block = {"type": "image", "source": _image_source(part.url, number)}
+            case FilePart():
+                source = {"type": "base64", "media_type": part.media_type, "data": part.data}
+                block = {"type": "document", "source": source, **({"title": part.filename} if part.filename else {})}
+            case AudioPart():
+                raise _unsupported(f"messages[{number}].content", "Anthropic's API takes no recordings")
             case _:
                 assert_never(part)
         yield {**block, **_cache_mark(part.cache_control)}

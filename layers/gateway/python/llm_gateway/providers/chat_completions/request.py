@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, assert_never
 
 from llm_gateway.domain.chat import (
+    AudioPart,
     ChatRequest,
+    FilePart,
     ImagePart,
     Message,
     MessageRole,
@@ -19,6 +21,10 @@ from llm_gateway.domain.json_wish import wish_for_json
 from llm_gateway.providers.chat_completions.strict_schema import fits_strict_mode
 
 JsonDict = dict[str, Any]
+
+
+# The API wants a name for every file.
+_UNNAMED: Final = "document.pdf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +115,11 @@ def _part(part: Part) -> JsonDict:
             return {"type": "text", "text": part.text}
         case ImagePart():
             return {"type": "image_url", "image_url": _given({"url": part.url, "detail": part.detail})}
+        case FilePart():
+            data = f"data:{part.media_type};base64,{part.data}"
+            return {"type": "file", "file": {"filename": part.filename or _UNNAMED, "file_data": data}}
+        case AudioPart():
+            return {"type": "input_audio", "input_audio": {"data": part.data, "format": part.format}}
         case _:
             assert_never(part)
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 
-from llm_gateway.domain.chat import ChatAnswer, Delta, TextDelta, Usage
+from llm_gateway.domain.chat import ChatAnswer, Delta, ToolCallDelta, Usage
 from llm_gateway.domain.circuits import is_failure
 from llm_gateway.domain.faults import CallCancelled, ProviderFault, ProviderTimeout, told
 from llm_gateway.domain.metrics import CallResult
@@ -207,7 +207,7 @@ def _forward(
 
 
 def _text(delta: Delta) -> str:
-    return delta.text if isinstance(delta, TextDelta) else delta.arguments
+    return delta.arguments if isinstance(delta, ToolCallDelta) else delta.text
 
 
 def _limit_struck(fault: ProviderTimeout, step: Step, timeouts: Timeouts, deadline: Deadline) -> str:

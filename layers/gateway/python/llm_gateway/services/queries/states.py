@@ -6,7 +6,16 @@ from datetime import timedelta
 from decimal import Decimal
 
 from llm_gateway.domain.caching import CachedAnswer
-from llm_gateway.domain.chat import ChatAnswer, Delta, TextDelta, ToolCall, ToolCallDelta, Usage
+from llm_gateway.domain.chat import (
+    ChatAnswer,
+    Delta,
+    Reasoning,
+    ReasoningDelta,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.identifiers import QUERY_PREFIX
 from llm_gateway.domain.keys import Caller
@@ -83,7 +92,14 @@ class States:
             query,
             QueryStatus.SUCCEEDED,
             answer=QueryAnswer(
-                output=Output(text=answer.text, json=answer.json, tool_calls=answer.tool_calls),
+                output=Output(
+                    text=answer.text,
+                    json=answer.json,
+                    tool_calls=answer.tool_calls,
+                    reasoning=answer.reasoning,
+                    annotations=answer.annotations,
+                    logprobs=answer.logprobs,
+                ),
                 finish_reason=answer.finish_reason,
                 provider=progress.answering.provider.id,
                 model=answer.model,
@@ -199,4 +215,9 @@ def _joined(deltas: Sequence[Delta]) -> Output:
             call = calls.get(delta.index, ToolCall(id=delta.id or "", name=delta.name or "", arguments=""))
             calls[delta.index] = replace(call, arguments=call.arguments + delta.arguments)
     text = "".join(delta.text for delta in deltas if isinstance(delta, TextDelta))
-    return Output(text=text or None, tool_calls=tuple(calls[index] for index in sorted(calls)))
+    thought = "".join(delta.text for delta in deltas if isinstance(delta, ReasoningDelta))
+    return Output(
+        text=text or None,
+        tool_calls=tuple(calls[index] for index in sorted(calls)),
+        reasoning=Reasoning(text=thought) if thought else None,
+    )
