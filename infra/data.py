@@ -24,6 +24,7 @@ _TABLES = {
     Resource.CACHE: ("cache_key", None),
     Resource.AUDIT: ("month", "place"),
     Resource.USAGE: ("period", "place"),
+    Resource.PROMPTS: ("collection", "place"),
 }
 KEYS_INDEX = "by_collection"
 # The indexes of queries: what each is by, and what they hold beside keys. Nothing of what was asked or answered is in them, and

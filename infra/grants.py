@@ -38,6 +38,11 @@ _ACTIONS: Final[dict[Resource, _Actions]] = {
         "writes": ("dynamodb:GetItem", "dynamodb:PutItem"),
     },
     Resource.USAGE: {"reads": ("dynamodb:Query",), "writes": ("dynamodb:PutItem", "dynamodb:BatchWriteItem")},
+    # A transaction that asks without writing has an action of its own.
+    Resource.PROMPTS: {
+        **_LISTED_TABLE,
+        "writes": ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"),
+    },
     Resource.AUDIT_ARCHIVE: {"reads": ("s3:ListBucket",), "writes": ("s3:PutObject",)},
     Resource.EVENTS: {"reads": (), "writes": ("events:PutEvents",)},
 }
@@ -68,6 +73,7 @@ _VARIABLES = {
     Resource.QUEUE: ("QUEUE_URL", "HIGH_QUEUE_URL"),
     Resource.AUDIT: ("AUDIT_TABLE", "AUDIT_RETENTION_DAYS"),
     Resource.USAGE: ("USAGE_TABLE", "USAGE_RETENTION_DAYS"),
+    Resource.PROMPTS: ("PROMPTS_TABLE",),
     Resource.AUDIT_ARCHIVE: ("AUDIT_BUCKET",),
     Resource.EVENTS: ("EVENT_BUS",),
 }
@@ -152,7 +158,15 @@ def _arns(resource: Resource, data: DataStack) -> list[str]:
             return [data.normal_queue.queue_arn, data.high_queue.queue_arn]
         case Resource.EVENTS:
             return [data.event_bus.event_bus_arn]
-        case Resource.PROVIDERS | Resource.QUERIES | Resource.LIMITS | Resource.CACHE | Resource.AUDIT | Resource.USAGE:
+        case (
+            Resource.PROVIDERS
+            | Resource.PROMPTS
+            | Resource.QUERIES
+            | Resource.LIMITS
+            | Resource.CACHE
+            | Resource.AUDIT
+            | Resource.USAGE
+        ):
             return [data.tables[resource].table_arn]
         case _:
             assert_never(resource)

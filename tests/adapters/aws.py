@@ -26,6 +26,7 @@ _KEYS: Final = {
     "cache": ("cache_key",),
     "audit": ("month", "place"),
     "usage": ("period", "place"),
+    "prompts": ("collection", "place"),
 }
 _LISTED: Final = (
     *("owner", "mode", "status", "attempts", "created_at", "due_at", "started_at", "completed_at", "expires_at"),

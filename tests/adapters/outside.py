@@ -27,6 +27,7 @@ from tests.adapters.key_uses import InMemoryKeyUses
 from tests.adapters.nonce_store import InMemoryNonceStore
 from tests.adapters.pepper import FixedPepper
 from tests.adapters.prices import FlatPrices
+from tests.adapters.prompt_store import InMemoryPrompts
 from tests.adapters.provider_store import InMemoryProviderStore
 from tests.adapters.query_index import InMemoryQueryIndex
 from tests.adapters.query_queue import RecordingQueryQueue
@@ -48,6 +49,7 @@ class FakeOutside:
     key_uses: InMemoryKeyUses = field(default_factory=InMemoryKeyUses)
     failed_attempts: InMemoryFailedAttempts = field(default_factory=InMemoryFailedAttempts)
     provider_store: InMemoryProviderStore = field(default_factory=InMemoryProviderStore)
+    prompt_store: InMemoryPrompts = field(default_factory=InMemoryPrompts)
     credentials: InMemoryCredentialStore = field(default_factory=InMemoryCredentialStore)
     bodies: InMemoryBodyStore = field(default_factory=InMemoryBodyStore)
     queue: RecordingQueryQueue = field(default_factory=RecordingQueryQueue)
@@ -60,6 +62,10 @@ class FakeOutside:
     @cached_property
     def ids(self) -> FakeIds:
         return FakeIds(self.clock)
+
+    @property
+    def prompt_reader(self) -> InMemoryPrompts:
+        return self.prompt_store
 
     @cached_property
     def query_store(self) -> InMemoryQueryStore:

@@ -112,6 +112,9 @@ class InMemoryPrompts(PromptStore, PromptReader):
             roles={role.id: self._opened(role, None) for role in stored},
         )
 
+    def forget(self, prompt_id: str) -> None:
+        """There is nothing that it remembers."""
+
     def _opened(self, metadata: PromptMetadata, version: int | None) -> OpenPrompt:
         wanted = metadata.live | {version}
         held = self._versions[metadata.id].items()

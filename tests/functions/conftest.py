@@ -103,6 +103,7 @@ def deployed(aws: None) -> Iterator[Deployed]:
         "LIMITS_TABLE": settings.limits_table,
         "CACHE_TABLE": settings.cache_table,
         "USAGE_TABLE": settings.usage_table,
+        "PROMPTS_TABLE": settings.prompts_table,
         "AUDIT_TABLE": settings.audit_table,
         "AUDIT_BUCKET": settings.audit_bucket,
         "BODIES_BUCKET": settings.bodies_bucket,

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from llm_gateway.ports.audit import AuditArchive, AuditLog, DenialCounters
 from llm_gateway.ports.keys import KeyStore, Pepper
+from llm_gateway.ports.prompts import PromptReader, PromptStore
 from llm_gateway.ports.providers import CredentialStore, ProviderStore
 from llm_gateway.ports.queries import AnswerCache, BodyStore, QueryIndex, QueryStore
 from llm_gateway.ports.replay import IdempotencyStore
@@ -22,6 +23,8 @@ from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.denials import DynamoDenialCounters
 from llm_gateway.stores.idempotency import DynamoIdempotencyStore
 from llm_gateway.stores.keys import DynamoKeyStore
+from llm_gateway.stores.prompt_reader import DynamoPromptReader
+from llm_gateway.stores.prompts import DynamoPromptStore
 from llm_gateway.stores.providers import DynamoProviderStore
 from llm_gateway.stores.queries import DynamoQueryStore
 from llm_gateway.stores.query_index import DynamoQueryIndex
@@ -42,6 +45,7 @@ from tests.adapters.ids import FakeIds
 from tests.adapters.key_store import InMemoryKeyStore
 from tests.adapters.ministack import running_ministack
 from tests.adapters.pepper import FixedPepper
+from tests.adapters.prompt_store import InMemoryPrompts
 from tests.adapters.provider_store import InMemoryProviderStore
 from tests.adapters.query_index import InMemoryQueryIndex
 from tests.adapters.query_store import InMemoryQueryStore
@@ -51,6 +55,8 @@ from tests.adapters.rollup_store import InMemoryRollupStore
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     providers: ProviderStore
+    prompts: PromptStore
+    prompt_reader: PromptReader
     keys: KeyStore
     queries: QueryStore
     index: QueryIndex
@@ -68,8 +74,11 @@ class Stores:
 def stores_in_memory(clock: Clock) -> Stores:
     audit = InMemoryAuditLog(clock)
     queries = InMemoryQueryStore(clock)
+    prompts = InMemoryPrompts()
     return Stores(
         providers=InMemoryProviderStore(),
+        prompts=prompts,
+        prompt_reader=prompts,
         keys=InMemoryKeyStore(),
         queries=queries,
         index=InMemoryQueryIndex(queries, clock),
@@ -88,7 +97,10 @@ def stores_in_memory(clock: Clock) -> Stores:
 def stores_on_aws(aws: Aws, settings: Settings, clock: Clock, ids: Ids) -> Stores:
     bodies = S3BodyStore(aws=aws, bucket=settings.bodies_bucket)
     audit = DynamoAuditLog(aws=aws, table=settings.audit_table, clock=clock, ids=ids)
+    reader = DynamoPromptReader(aws=aws, table=settings.prompts_table, clock=clock)
     return Stores(
+        prompts=DynamoPromptStore(aws=aws, table=settings.prompts_table, ids=ids, changed=reader.forget),
+        prompt_reader=reader,
         providers=DynamoProviderStore(aws=aws, table=settings.providers_table, clock=clock, ids=ids),
         keys=DynamoKeyStore(aws=aws, table=settings.keys_table, ids=ids),
         queries=DynamoQueryStore(aws=aws, table=settings.queries_table, bodies=bodies, clock=clock, ids=ids),

@@ -41,6 +41,7 @@ NAMES = Settings.from_environment(
         "BODIES_BUCKET": "bodies",
         "LIMITS_TABLE": "limits",
         "USAGE_TABLE": "usage",
+        "PROMPTS_TABLE": "prompts",
         "AUDIT_TABLE": "audit",
         "AUDIT_BUCKET": "audit",
         "PEPPER_SECRET_ID": "pepper",

@@ -25,6 +25,17 @@ from llm_gateway.domain.chat import (
 )
 from llm_gateway.domain.keys import Allowed, ApiKey, Budget, KeyLimits, KeySecret, Period, Role
 from llm_gateway.domain.pii import PiiRule
+from llm_gateway.domain.prompts.prompts import (
+    Defaults,
+    Gate,
+    Label,
+    LabelMove,
+    PromptKind,
+    PromptMetadata,
+    PromptVersion,
+    RolledBack,
+)
+from llm_gateway.domain.prompts.templates import PromptTemplate, Variable, VariableType
 from llm_gateway.domain.providers import (
     Api,
     Capability,
@@ -218,3 +229,65 @@ def query(query_id: str = "qry_01J00000000000000000000000", **changes: Any) -> Q
 
 def succeeded(stored: Query, text: str = '{"is": "an owl"}') -> Query:
     return replace(stored, status=QueryStatus.SUCCEEDED, completed_at=NOW + timedelta(seconds=2), answer=answer(text))
+
+
+def prompt_version(prompt_id: str = "answer", number: int = 1, **changes: Any) -> PromptVersion:
+    variables = {
+        "company": Variable(type=VariableType.STRING, min_length=1, max_length=100, pattern="^[A-Z]"),
+        "tone": Variable(type=VariableType.STRING, required=False, default="friendly", enum=("formal", "friendly")),
+        "lines": Variable(type=VariableType.ARRAY, items=Variable(type=VariableType.NUMBER, minimum=0, maximum=9.5)),
+        "photo": Variable(type=VariableType.IMAGE),
+    }
+    version = PromptVersion(
+        prompt_id=prompt_id,
+        number=number,
+        template=PromptTemplate(
+            messages=(
+                Message(
+                    role=MessageRole.USER,
+                    content=(TextPart(text="{{ lines }} in a {{ tone }} tone ✓"), ImagePart(url="{{ photo }}")),
+                ),
+            ),
+            system_text="You work for {{ company }}.",
+            roles=("assistant", "support@2"),
+            variables=variables,
+        ),
+        defaults=Defaults(model="gpt-4.1", parameters=Parameters(temperature=0.2, stop=("END",))),
+        output=OutputFormat(type="json_schema", schema={"type": "object", "properties": {"a": {"minimum": 0.5}}}),
+        author="key_1",
+        created_at=NOW,
+        commit_message="Say more",
+        content_hash=f"{number:064x}",
+    )
+    return replace(version, **changes)
+
+
+def prompt(prompt_id: str = "answer", **changes: Any) -> PromptMetadata:
+    label = Label(
+        name="production",
+        versions={1: 90, 2: 10},
+        revision=3,
+        history=(LabelMove(versions={1: 90, 2: 10}, at=NOW, by="key_1", reason="a trial"),),
+        gate=Gate(tests=True, max_error_rate=0.05, min_requests=20),
+        rolled_back=RolledBack(version=2, reason="too slow", at=NOW),
+    )
+    metadata = PromptMetadata(
+        id=prompt_id,
+        kind=PromptKind.PROMPT,
+        name="Support answer",
+        version=2,
+        revision=4,
+        created_at=NOW,
+        updated_at=NOW,
+        description="Answers",
+        category="support",
+        tags=("tier-1", "mail"),
+        pii=frozenset({PiiRule.MASK, PiiRule.LOG}),
+        cache_ttl_s=60,
+        log_bodies=0.5,
+        labels={"production": label},
+        changes=7,
+        roles={2: ("assistant", "support@2")},
+        suite_hash="e" * 64,
+    )
+    return replace(metadata, **changes)

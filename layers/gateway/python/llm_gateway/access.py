@@ -20,6 +20,8 @@ class Permission(StrEnum):
     READ_AUDIT = "read_audit"
     READ_USAGE = "read_usage"
     READ_ALL_USAGE = "read_all_usage"
+    MANAGE_PROMPTS = "manage_prompts"
+    READ_PROMPTS = "read_prompts"
 
 
 class Resource(StrEnum):
@@ -38,6 +40,7 @@ class Resource(StrEnum):
     AUDIT_ARCHIVE = "audit_archive"
     EVENTS = "events"
     USAGE = "usage"
+    PROMPTS = "prompts"
 
 
 BUDGET_SOURCE: Final = "llm-gateway"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         QueryAccounts,
         Waits,
     )
+    from llm_gateway.ports.prompts import PromptReader, PromptStore
     from llm_gateway.ports.providers import (
         CredentialStore,
         Prices,
@@ -154,6 +155,19 @@ class Outside:
             kms_key_id=self.settings.kms_key_id,
             clock=self.clock,
         )
+
+    @cached_property
+    def prompt_store(self) -> "PromptStore":
+        from llm_gateway.stores.prompts import DynamoPromptStore
+
+        changed = self.prompt_reader.forget
+        return DynamoPromptStore(aws=self.aws, table=self.settings.prompts_table, ids=self.ids, changed=changed)
+
+    @cached_property
+    def prompt_reader(self) -> "PromptReader":
+        from llm_gateway.stores.prompt_reader import DynamoPromptReader
+
+        return DynamoPromptReader(aws=self.aws, table=self.settings.prompts_table, clock=self.clock)
 
     @cached_property
     def audit_log(self) -> "AuditLog":

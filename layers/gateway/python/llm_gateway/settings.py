@@ -28,6 +28,7 @@ class Settings:
     cache_table: str
     bodies_bucket: str
     usage_table: str
+    prompts_table: str
     audit_table: str
     audit_bucket: str
     queue_url: str
@@ -57,6 +58,7 @@ class Settings:
             cache_table=environment.get("CACHE_TABLE", ""),
             bodies_bucket=environment.get("BODIES_BUCKET", ""),
             usage_table=environment.get("USAGE_TABLE", ""),
+            prompts_table=environment.get("PROMPTS_TABLE", ""),
             audit_table=environment.get("AUDIT_TABLE", ""),
             audit_bucket=environment.get("AUDIT_BUCKET", ""),
             queue_url=environment.get("QUEUE_URL", ""),

@@ -112,7 +112,7 @@ class Opening:
 class PromptReader(Protocol):
     """Prompts, as queries read them: what is said of one is at most 5 s old, a version is remembered.
 
-    Both methods raise `DependencyUnavailable` where the store cannot be reached.
+    Both reads raise `DependencyUnavailable` where the store cannot be reached.
     """
 
     def open(self, prompt_id: str | None, *, version: int | None = None, roles: bool) -> Opening:
@@ -124,4 +124,8 @@ class PromptReader(Protocol):
 
     def version(self, prompt_id: str, number: int) -> PromptVersion | None:
         """A version that was not at hand: one round trip, or none."""
+        ...
+
+    def forget(self, prompt_id: str) -> None:
+        """To be called after a change: what is said of the prompt is read anew."""
         ...
