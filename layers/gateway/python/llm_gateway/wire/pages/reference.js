@@ -12,6 +12,11 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
+// `Code` in a description's words.
+function words(text) {
+  return (text || "").split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
+}
+
 const base = new URL(".", document.baseURI);
 const key = document.getElementById("key");
 const remembered = {};
@@ -64,7 +69,7 @@ function field(name, given, needed) {
     element("code", {}, name),
     ` ${typeOf(given)} `,
     element("span", { class: "dim" }, [needed ? "required" : "", bounds(schema)].filter(Boolean).join(", ")),
-    element("div", { class: "dim" }, given.description || schema.description || ""),
+    element("div", { class: "dim" }, ...words(given.description || schema.description)),
   ];
   const inner = objectsIn(given);
   if (!inner.length) return element("li", {}, ...line);
@@ -81,7 +86,7 @@ function responses(operation) {
   const list = element("ul", { class: "fields" });
   for (const [status, response] of Object.entries(operation.responses)) {
     const media = Object.values(response.content || {})[0];
-    const line = [element("code", {}, status), ` ${response.description} `];
+    const line = [element("code", {}, status), " ", ...words(response.description), " "];
     const inner = media && media.schema ? objectsIn(media.schema) : [];
     const open = (event) => event.target.open && event.target.children.length === 1 && event.target.append(...inner.map(titled));
     list.append(
@@ -102,7 +107,7 @@ function parameterRow(parameter, inputs) {
     { class: "row" },
     element("label", {}, element("code", {}, parameter.name), element("span", { class: "dim" }, ` ${parameter.in}`)),
     input,
-    element("span", { class: "dim" }, parameter.description || ""),
+    element("span", { class: "dim" }, ...words(parameter.description)),
   );
 }
 
@@ -189,7 +194,7 @@ function operationView(path, method, operation) {
     shown.textContent = curlOf(...requestOf(method, path, inputs, body));
   };
   const fill = () => [
-    element("p", {}, operation.description || ""),
+    element("p", {}, ...words(operation.description)),
     operation["x-permission"] ? element("p", { class: "dim" }, `Takes the permission ${operation["x-permission"]}.`) : null,
     operation.parameters ? element("h3", {}, "Parameters") : null,
     ...(operation.parameters || []).map((parameter) => parameterRow(parameter, inputs)),
@@ -215,7 +220,7 @@ function operationView(path, method, operation) {
 
 function render() {
   document.getElementById("title").textContent = `${api.info.title} ${api.info.version}`;
-  const views = [element("p", {}, api.info.description || api.info.summary || ""), element("p", {}, element("a", { href: "openapi.json" }, "openapi.json"))];
+  const views = [element("p", {}, ...words(api.info.description || api.info.summary)), element("p", {}, element("a", { href: "openapi.json" }, "openapi.json"))];
   for (const tag of api.tags) {
     views.push(element("h2", {}, tag.name), element("p", { class: "dim" }, tag.description || ""));
     for (const [path, operations] of Object.entries(api.paths))
