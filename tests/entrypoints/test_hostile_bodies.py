@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -17,10 +16,8 @@ from tests.entrypoints.hostile import KINDS, MIB
 from tests.entrypoints.serving import Serving
 
 MOST_MEMORY_MIB = 200
-# Half of it is for a machine that does other things meanwhile.
-MOST_OF_TWICE = 2 * 2.5
-# It takes a second where nothing else runs; a server that is stopped by a body takes minutes.
-LONGEST_WAIT_S = 10.0
+MOST_OF_TWICE = 2.5
+LONGEST_ANSWER = 64 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -41,20 +38,18 @@ def test_it_is_refused_for_little(costs: dict[str, dict[str, Any]], kind: str) -
     cost = costs[kind]
     assert cost["status"] in (400, 422)
     assert cost["grown_mib"] < MOST_MEMORY_MIB
-    assert cost["two_s"] < MOST_OF_TWICE * cost["one_s"] + 0.05
-    assert cost["two_s"] < 2
+    assert cost["length"] < LONGEST_ANSWER
+    assert cost["two_steps"] < MOST_OF_TWICE * cost["one_steps"]
 
 
 def test_others_are_answered_meanwhile() -> None:
-    bodies = [body(4 * MIB - 64) for body in KINDS.values()]
+    """How long they wait, `python -m bench --hostile` says."""
+    bodies, answered = [body(4 * MIB - 64) for body in KINDS.values()], 0
     with Serving(FakeGateway()) as serving:
         asking = threading.Thread(target=lambda: [serving.call("POST", QUERY, body) for body in bodies])
         asking.start()
-        waits = []
         while asking.is_alive():
-            started_s = time.monotonic()
             assert serving.call("GET", "/health")[0].status == 200
-            waits.append(time.monotonic() - started_s)
+            answered += 1
         asking.join()
-    assert len(waits) > len(bodies)
-    assert max(waits) < LONGEST_WAIT_S
+    assert answered > len(bodies)

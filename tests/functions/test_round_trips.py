@@ -82,19 +82,17 @@ def rounds(calls: list[Call]) -> list[set[str]]:
     return found
 
 
-class SlowClock(SystemClock):
-    """Time that passes slowly, so that what was read a moment ago is still fresh on a machine that is busy."""
-
-    _TIMES = 50
+class StandingClock(SystemClock):
+    """Time that stands still, so that what was read is fresh until a test says otherwise, however busy the machine is."""
 
     def __init__(self) -> None:
-        self._began, self._began_s = super().now(), super().monotonic_s()
+        self._now, self._monotonic_s = super().now(), super().monotonic_s()
 
     def now(self) -> datetime:
-        return self._began + (super().now() - self._began) / self._TIMES
+        return self._now
 
     def monotonic_s(self) -> float:
-        return self._began_s + (super().monotonic_s() - self._began_s) / self._TIMES
+        return self._monotonic_s
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ class OnAws(Outside):
 
     aws: Aws = field(default_factory=Aws)
     models: AnsweringProviders = field(default_factory=AnsweringProviders)
-    clock: SlowClock = field(default_factory=SlowClock)
+    clock: StandingClock = field(default_factory=StandingClock)
 
 
 @dataclass
