@@ -1,4 +1,5 @@
-"""`python -m bench`: prints cold starts, warm calls and a hundred queries at once; judges nothing."""
+"""`python -m bench`: prints cold starts, warm calls, a hundred queries at once, what a key's account costs, and hostile bodies;
+judges nothing."""
 
 import argparse
 import signal
@@ -12,8 +13,9 @@ from llm_gateway.endpoints import ROWS
 
 from bench import cold, concurrent, warm
 from bench.built import BARE, Built, build
-from bench.figures import HEADER, line
+from bench.figures import HEADER, line, percentile
 from bench.load import Load
+from bench.told import told_by
 from local_aws.synthesis import LOCAL_CONTEXT
 from workshop.steps import Failure
 
@@ -26,6 +28,8 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=15, help="cold starts of each function")
     parser.add_argument("--calls", type=int, default=200, help="warm calls of each kind")
     parser.add_argument("--cold", action="store_true", help="measure cold starts alone")
+    parser.add_argument("--account", action="store_true", help="measure a key's limits and budget alone")
+    parser.add_argument("--hostile", action="store_true", help="measure hostile bodies alone")
     parser.add_argument("functions", nargs="*", help="functions to start cold; all unless named")
     arguments = parser.parse_args()
     # Ended from outside, it still ends what it started.
@@ -36,18 +40,51 @@ def main() -> int:
     names = arguments.functions or every
     with tempfile.TemporaryDirectory(prefix="llm-gateway-bench-") as folder:
         try:
+            if arguments.account or arguments.hostile:
+                _among_doubles(account=arguments.account, hostile=arguments.hostile)
+                return 0
             built = build()
             _cold(names, built, Path(folder), runs=arguments.runs)
             if arguments.cold:
                 return 0
             _warm(built, Path(folder), calls=arguments.calls)
             _concurrent(Path(folder))
+            _among_doubles(account=True, hostile=True)
         except Failure as failure:
             print(f"\n{failure}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             return 130
     return 0
+
+
+def _among_doubles(*, account: bool, hostile: bool) -> None:
+    """What needs neither layers nor an emulator."""
+    if account:
+        _account()
+    if hostile:
+        _hostile()
+
+
+def _account() -> None:
+    print(
+        f"\nProcessor time of a plain query, stores in memory, by its key, in turns\n\n{HEADER}   of the first's median"
+    )
+    figures_ms = {told["key"]: told["ms"] for told in told_by("tests.query_cost")}
+    first = statistics.median(next(iter(figures_ms.values())))
+    for name, figures in figures_ms.items():
+        print(f"{line(name, figures, digits=3)}{statistics.median(figures) / first:11.2f}")
+
+
+def _hostile() -> None:
+    print(f"\nHostile bodies of 4 MiB, sent one after the other\n\n{HEADER}   of the processor's time")
+    processor_ms = {told["kind"]: told["four_ms"] for told in told_by("tests.entrypoints.hostile")}
+    (waits,) = told_by("tests.entrypoints.hostile_waits")
+    for kind, figures in waits["bodies"].items():
+        print(f"{line(kind, figures)}{processor_ms[kind]:12.0f}")
+    print(f"\n{line('/health, idle', waits['idle'])}\n{line('/health, meanwhile', waits['meanwhile'])}")
+    idle, meanwhile = (percentile(sorted(waits[when]), 95) for when in ("idle", "meanwhile"))
+    print(f"the longest took {max(waits['meanwhile']):.0f} ms, the p95 is {meanwhile / idle:.1f} times the idle one")
 
 
 def _cold(names: list[str], built: Built, scratch: Path, *, runs: int) -> None:

@@ -7,12 +7,13 @@ from typing import Final
 HEADER: Final = f"{'':<44}{'min':>9}{'median':>9}{'p95':>9}   ms"
 
 
-def line(name: str, figures_ms: Sequence[float]) -> str:
+def line(name: str, figures_ms: Sequence[float], *, digits: int = 1) -> str:
     """`name` with the least, the middle and the 95th percentile of `figures_ms`, if there are any."""
     if not figures_ms:
         return f"{name:<44}{'-':>9}{'-':>9}{'-':>9}"
     ordered = sorted(figures_ms)
-    return f"{name:<44}{ordered[0]:9.1f}{statistics.median(ordered):9.1f}{percentile(ordered, 95):9.1f}"
+    shown = (ordered[0], statistics.median(ordered), percentile(ordered, 95))
+    return f"{name:<44}" + "".join(f"{figure:9.{digits}f}" for figure in shown)
 
 
 def percentile(ordered: Sequence[float], share: int) -> float:

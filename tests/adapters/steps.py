@@ -25,5 +25,5 @@ def steps(do: Callable[[], object]) -> int:
         do()
     finally:
         sys.setprofile(before)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
     return next(made)

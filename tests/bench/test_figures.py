@@ -13,6 +13,7 @@ def test_percentile_is_the_nearest_rank(count: int, expected: int) -> None:
 
 def test_a_line_shows_least_middle_and_tail() -> None:
     assert line("run_query", [30.0, 10.0, 20.0, 400.0]).split() == ["run_query", "10.0", "25.0", "400.0"]
+    assert line("a query", [0.1234], digits=3).split() == ["a", "query", "0.123", "0.123", "0.123"]
 
 
 def test_packages_are_named_without_what_is_inside_them() -> None:
