@@ -96,6 +96,14 @@ def test_every_number_that_is_read_fits_into_a_double(number: str) -> None:
     assert float(value) < float("inf")
 
 
+@given(st.integers(0, 700), st.integers(0, 700), st.sampled_from(["", " ", '"x",', '"' + "7" * 308 + '",']))
+def test_a_number_that_is_too_large_is_found_wherever_it_is(before: int, after: int, other: str) -> None:
+    around = "[" + other + " " * before, "," + "1," * (after // 2) + "0" + " " * (after % 2) + "]"
+    largest = "9" * MOST_DIGITS
+    assert len(parse(largest.join(around))) >= 2
+    assert "too large" in refused(f"{largest}9".join(around))
+
+
 def test_half_a_pair_passes_where_the_other_half_may_follow() -> None:
     assert parse(r'["\ud83d", "\ude00"]', half_pairs=True) == ["\ud83d", "\ude00"]
     assert parse(r'["\ud83d\ude00", "\\ud800"]') == ["\N{GRINNING FACE}", r"\ud800"]

@@ -15,9 +15,8 @@ DEEPEST: Final = 100
 MOST_DIGITS: Final = 308
 
 _LONGEST_NAME: Final = 100
-# From the first digit of a number alone: from each of its digits, the search would take hundreds of times as long.
-_LONG_NUMBER: Final = re.compile(rf"(?<!\d)\d{{{MOST_DIGITS + 1}}}")
-_HALF_A_PAIR: Final = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_DIGITS: Final = "0123456789"
+_ESCAPED_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _STRING: Final = re.compile(r'"[^"]*"')
 
 
@@ -49,7 +48,7 @@ def parse(
     value = _loaded(text, _object_hook(bounds.members_of_one_object, unique_names=unique_names), bounds)
     if is_deeper(value, bounds.levels):
         raise _too_deep(bounds.levels)
-    if not half_pairs and _HALF_A_PAIR.search(text):
+    if not half_pairs and _may_hold_half_a_pair(text):
         _check_text(value)
     return value
 
@@ -91,7 +90,7 @@ def _decoded(document: bytes | str) -> str:
 
 def _loaded(text: str, object_hook: Callable[[list[tuple[str, Any]]], Any] | None, bounds: Bounds) -> Any:
     # A Python function for each integer would double the time, and most documents have no long one.
-    integer = _integer_of_at_most(bounds.digits) if _LONG_NUMBER.search(text) else None
+    integer = _integer_of_at_most(bounds.digits) if _has_long_number(text) else None
     try:
         return json.loads(
             text, parse_constant=_refuse, parse_float=_finite, parse_int=integer, object_pairs_hook=object_hook
@@ -133,6 +132,34 @@ def _separators(text: str) -> int:
     return text.count(",") + text.count("[") + text.count("{")
 
 
+# These two look at every document: with a pattern they would take most of the time that a large one takes.
+
+
+def _has_long_number(text: str) -> bool:
+    """Whether more than `MOST_DIGITS` digits follow each other: one of them is then at a place that is looked at."""
+    for place in range(MOST_DIGITS, len(text), MOST_DIGITS + 1):
+        if "0" <= text[place] <= "9":
+            before, after = text[place - MOST_DIGITS : place], text[place : place + MOST_DIGITS + 1]
+            others = len(before.rstrip(_DIGITS)) + len(after.lstrip(_DIGITS))
+            if len(before) + len(after) - others > MOST_DIGITS:
+                return True
+    return False
+
+
+def _may_hold_half_a_pair(text: str) -> bool:
+    if ("\\ud" in text or "\\uD" in text) and _ESCAPED_HALF.search(text):
+        return True
+    return not (text.isascii() or _is_encodable(text))
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _refuse(constant: str) -> NoReturn:
     raise InvalidJson(f"holds {constant}, which is none in JSON")
 
@@ -162,7 +189,5 @@ def _too_deep(levels: int) -> InvalidJson:
 
 
 def _check_text(value: Any) -> None:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise InvalidJson("holds half of a surrogate pair, which is no text") from None
+    if not _is_encodable(json.dumps(value, ensure_ascii=False)):
+        raise InvalidJson("holds half of a surrogate pair, which is no text")
