@@ -103,6 +103,7 @@ class DataStack(Stack):
             "CACHE_TTL_S": str(self._deployment.cache_ttl_s),
             "LEASE_S": str(self._deployment.lease_s),
             "KEEP_ALIVE_S": str(self._deployment.keep_alive_s),
+            "BEDROCK": "on" if self._deployment.bedrock else "off",
             "ALLOW_PRIVATE_ADDRESSES": str(self._deployment.allow_private_addresses).lower(),
         }
 

@@ -1,5 +1,6 @@
 """What `cdk.json` and `-c` say about this deployment, read once and checked; docs/deployment.md explains each setting."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -68,6 +69,12 @@ class LockMode(StrEnum):
 
 
 FOREVER = "forever"
+_BEDROCK_LISTS = {
+    "bedrockModels": re.compile(
+        r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:[a-z-]+/[a-zA-Z0-9.:/_-]+|[a-z0-9][a-zA-Z0-9.:_-]*"
+    ),
+    "bedrockRegions": re.compile(r"[a-z]{2}(-[a-z]+)+-\d"),
+}
 _LEAST_AUDIT_RETENTION_DAYS = 30
 
 
@@ -80,6 +87,14 @@ class AuditLock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BedrockModels:
+    """What of Amazon Bedrock may be asked: ids of models and profiles, or their ARNs; in these regions, none for its own."""
+
+    models: tuple[str, ...]
+    regions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """One deployment's settings."""
 
@@ -89,6 +104,7 @@ class Deployment:
     architecture: Architecture
     streaming: Streaming
     local_model: LocalModel
+    bedrock: BedrockModels | None
     retention_days: int
     cache_ttl_s: int
     lease_s: int
@@ -115,6 +131,7 @@ class Deployment:
             architecture=_choice(node, "architecture", Architecture),
             streaming=_choice(node, "streaming", Streaming),
             local_model=local_model,
+            bedrock=_bedrock(node),
             retention_days=_whole_number(node, "retentionDays"),
             cache_ttl_s=_whole_number(node, "cacheTtlSeconds"),
             lease_s=_whole_number(node, "leaseSeconds", most=LONGEST_LEASE_S),
@@ -195,6 +212,25 @@ def _whole_number(node: Node, name: str, *, most: int | None = None) -> int:
         return whole_number(name, text, most=most)
     except ValueError as wrong:
         raise WrongSetting(f"{wrong}.") from None
+
+
+def _bedrock(node: Node) -> BedrockModels | None:
+    """None: it may not be asked at all."""
+    models, regions = (_listed(node, name, form) for name, form in _BEDROCK_LISTS.items())
+    if not _is_on(node, "bedrock"):
+        return None
+    if not models:
+        raise WrongSetting("bedrockModels must name the models or inference profiles that bedrock=on lets be asked.")
+    return BedrockModels(models=models, regions=regions)
+
+
+def _listed(node: Node, name: str, form: re.Pattern[str]) -> tuple[str, ...]:
+    """A list with commas, each once. Raises `WrongSetting` for an entry that has not the `form`."""
+    entries = tuple(dict.fromkeys(filter(None, (entry.strip() for entry in _text(node, name).split(",")))))
+    for entry in entries:
+        if not form.fullmatch(entry):
+            raise WrongSetting(f"{name} must be a list of names with commas between them, and {entry!r} is none.")
+    return entries
 
 
 def _audit_lock(node: Node) -> AuditLock | None:

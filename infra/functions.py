@@ -14,6 +14,7 @@ from constructs import Construct
 from llm_gateway.access import Endpoint, Row, Schedule, Worker
 
 from infra.assets import code
+from infra.bedrock import bedrock_statements, bedrock_wildcards
 from infra.data import DataStack
 from infra.deployment import Architecture, Deployment, Streaming
 from infra.grants import acknowledged_wildcards, statements, variables
@@ -69,7 +70,8 @@ class Functions(Construct):
         self._deployment = deployment
         self._data = data
         self._model = model
-        acknowledge(self, {**acknowledged_wildcards(data), **_REASONS})
+        bedrock = bedrock_wildcards(deployment.bedrock) if deployment.bedrock else {}
+        acknowledge(self, {**acknowledged_wildcards(data), **bedrock, **_REASONS})
         self._layers = Layers(self, deployment=deployment)
         self._rollout = _Rollout(self) if deployment.is_prod else None
         self.by_name = {row.name: self._live(row) for row in rows}
@@ -117,6 +119,8 @@ class Functions(Construct):
         granted = [write_logs, *statements(row, self._data)]
         if self._model and asks_providers(row):
             granted += self._model.caller_statements
+        if self._deployment.bedrock and asks_providers(row):
+            granted += bedrock_statements(Stack.of(scope), self._deployment.bedrock)
         if self._deployment.tracing:
             granted.append(_TRACING)
         return iam.Role(

@@ -109,7 +109,9 @@ def variables(row: Row, data: DataStack) -> dict[str, str]:
     if is_public(row):
         return {}
     names = {name for resource in row.reads | row.writes for name in _VARIABLES[resource]}
-    names |= {"RETENTION_DAYS", "ALLOW_PRIVATE_ADDRESSES"}
+    names |= {"RETENTION_DAYS", "ALLOW_PRIVATE_ADDRESSES"} | (
+        {"BEDROCK"} if Resource.PROVIDERS in row.writes else set()
+    )
     if isinstance(row, Endpoint):
         names |= {"KEYS_TABLE", "LIMITS_TABLE", "PEPPER_SECRET_ID"} | ({"KEEP_ALIVE_S"} if row.streams else set())
     return {name: data.variables[name] for name in sorted(names)}

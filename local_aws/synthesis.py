@@ -25,6 +25,9 @@ LOCAL_CONTEXT: Final[Mapping[str, str]] = {
     "dashboards": "off",
     "waf": "off",
     "allowPrivateAddresses": "on",
+    # So that a provider of this kind can be tried at a `base_url`; the emulator has no Bedrock.
+    "bedrock": "on",
+    "bedrockModels": "amazon.nova-micro-v1:0",
 }
 
 

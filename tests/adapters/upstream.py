@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal, Self
 
 from tests.adapters.loopback_server import POLL_S, LoopbackServer
+from tests.adapters.upstream_converse import CONVERSE, check_converse
 from tests.adapters.upstream_rules import Complaint, check_chat_completions, check_messages
 from tests.adapters.upstream_wires import CHAT_COMPLETIONS, MESSAGES, Counts, Said, Wire
 
@@ -73,6 +74,13 @@ class HangUp:
 
 
 Behavior = Answer | Refusal | Raw | HangUp
+
+_WIRES = {
+    "/chat/completions": CHAT_COMPLETIONS,
+    "/messages": MESSAGES,
+    "/converse": CONVERSE,
+    "/converse-stream": CONVERSE,
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,15 +169,23 @@ class _Handler(BaseHTTPRequestHandler):
             path=self.path, headers=headers, body=json.loads(raw), connection=self.client_address[1]
         )
         behavior = self.server.upstream.record(self._request)
-        if not self.path.endswith(("/chat/completions", "/messages")):
+        wire = next((wire for end, wire in _WIRES.items() if self.path.endswith(end)), None)
+        if wire is None:
             self._send(404, b'{"error": {"message": "SECRET-WORDS", "type": "not_found_error"}}')
             return
-        wire = MESSAGES if self.path.endswith("/messages") else CHAT_COMPLETIONS
         try:
-            (check_messages if wire is MESSAGES else check_chat_completions)(self._request.headers, self._request.body)
+            self._check(wire, raw)
         except Complaint as complaint:
             behavior = Refusal(status=complaint.status, type=complaint.type, param=complaint.param, code=complaint.code)
         self._behave(behavior, wire)
+
+    def _check(self, wire: Wire, raw: bytes) -> None:
+        if wire is CONVERSE:
+            check_converse(self.path, self._request.headers, raw)
+        elif wire is MESSAGES:
+            check_messages(self._request.headers, self._request.body)
+        else:
+            check_chat_completions(self._request.headers, self._request.body)
 
     def _behave(self, behavior: Behavior, wire: Wire) -> None:
         match behavior:
@@ -192,14 +208,14 @@ class _Handler(BaseHTTPRequestHandler):
                 self._hang_up()
             case Answer():
                 self._wait(behavior.delay_s)
-                if self._request.body.get("stream"):
+                if self._request.body.get("stream") or self.path.endswith("-stream"):
                     self._stream(behavior, wire)
                 else:
                     whole = wire.whole(behavior.said, behavior.counts)
                     self._send(200, json.dumps(whole).encode())
 
     def _stream(self, answer: Answer, wire: Wire) -> None:
-        self._head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked"})
+        self._head(200, {"content-type": wire.content_type, "transfer-encoding": "chunked"})
         fault, contents = answer.fault, 0
         for event, is_content in wire.events(self._request.body, answer.said, answer.counts):
             if fault and is_content and contents == fault.after:
@@ -229,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self._wait(POLL_S)
                 return True
             case "malformed":
-                self._chunk(b'data: {"half of an ev\n\n')
+                self._chunk(wire.malformed)
                 return True
             case "error":
                 self._chunk(wire.error_event(fault.error))

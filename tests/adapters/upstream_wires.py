@@ -54,6 +54,8 @@ class Wire:
     error: Callable[[str, str | None, str | None], bytes]
     error_event: Callable[[Mapping[str, Any]], bytes]
     keep_alive: bytes
+    content_type: str = "text/event-stream"
+    malformed: bytes = b'data: {"half of an ev\n\n'
 
 
 def _event(data: Any, *, name: str | None = None) -> bytes:

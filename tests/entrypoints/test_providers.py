@@ -38,6 +38,7 @@ WHOLE: dict[str, Any] = {
     "circuit": {"failure_threshold": 5, "cooldown_s": 30},
     "location": None,
     "api": "auto",
+    "region": None,
     "credentials": {"api_key": CREDENTIAL},
 }
 

@@ -14,6 +14,8 @@ DEPLOYMENTS = [
     {"stage": "prod", "waf": "on", "tracing": "on", "alarmEmail": "operator@example.com"},
     {"localModel": "lambda"},
     {"localModel": "fargate", "stage": "prod"},
+    {"bedrock": "on", "bedrockModels": "amazon.nova-lite-v1:0,eu.anthropic.claude-haiku-4-5-20251001-v1:0"},
+    {"bedrock": "on", "bedrockModels": "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc123"},
 ]
 
 

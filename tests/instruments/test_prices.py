@@ -35,7 +35,7 @@ def use(given, output, *, cached=0, write=0, hour=0, reasoning=0):
 
 
 # kind, asked, answered, overrides, usage, then dollars per million: plain, cached, 5-minute write, 1-hour write, output
-GPT, CLAUDE = OPENAI, ANTHROPIC
+GPT, CLAUDE, AWS = OPENAI, ANTHROPIC, ProviderKind.BEDROCK
 MIXED = use(99, 1, cached=9, write=80, hour=30)
 CASES = [
     (GPT, "gpt-4.1-mini", "gpt-4.1-mini-2025-04-14", {}, use(812, 95), ".4 .1 0 0 1.6"),
@@ -53,6 +53,7 @@ CASES = [
     (GPT, "gpt-5.4", "gpt-5.4", {}, use(272_001, 1_000, cached=100_000), "5 .5 0 0 22.5"),
     (GPT, "gpt-5.6-sol", "gpt-5.6-sol", {}, use(9_000, 77, cached=3_000, write=2_000), "4 .4 5 5 20"),
     (GPT, "gpt-6.1-terra", "gpt-6.1-terra", {}, use(600_000, 77, cached=3_000, write=2_000), "2 .1 2.5 2.5 7.5"),
+    (AWS, "amazon.nova-micro-v1:0", "amazon.nova-micro-v1:0", {}, use(1_000, 50), ".035 .00875 0 0 .14"),
     (CLAUDE, "claude-haiku-4-5", "claude-haiku-4-5-20251001", {}, use(1_500, 210), "1 .1 1.25 2 5"),
     (CLAUDE, "claude-haiku-4-5", "claude-haiku-4-5-20251001", {}, use(9_000, 210, cached=8_000), "1 .1 1.25 2 5"),
     (CLAUDE, "claude-haiku-4-5", "claude-haiku-4-5-20251001", {}, use(9_000, 210, write=8_000), "1 .1 1.25 2 5"),

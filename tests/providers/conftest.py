@@ -18,10 +18,13 @@ from llm_gateway.domain.providers import (
 from llm_gateway.instruments.system import SystemClock
 from llm_gateway.ports.providers import Provider
 from llm_gateway.providers.registry import ProviderRegistry
+from llm_gateway.providers.signature import session
 
 from tests.adapters.upstream import ScriptedUpstream
+from tests.adapters.upstream_converse import ACCESS_KEY, SECRET_KEY, TOKEN
 
 API_KEY = "sk-test-1234567890"
+_OPENAI_WIRE = (ProviderKind.OPENAI, ProviderKind.OPENAI_COMPATIBLE, ProviderKind.LLAMA_CPP)
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
@@ -74,12 +77,34 @@ class Subject:
         return self.kind is ProviderKind.ANTHROPIC
 
     @property
+    def speaks_converse(self) -> bool:
+        return self.kind is ProviderKind.BEDROCK
+
+    @property
+    def answering_model(self) -> str:
+        """What an answer says its model is: Bedrock does not say, so it is what was asked."""
+        return "model" if self.speaks_converse else "model-2026-11-01"
+
+    @property
     def body(self) -> dict:
         return self.upstream.requests[-1].body
 
     @property
     def headers(self):
         return self.upstream.requests[-1].headers
+
+
+@pytest.fixture(scope="session", autouse=True)
+def aws_credentials() -> Iterator[None]:
+    """Those of the process, which a session of botocore reads once."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        environment.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+        environment.setenv("AWS_SESSION_TOKEN", TOKEN)
+        environment.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        session.cache_clear()
+        yield
+        session.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +126,7 @@ def upstream(upstream_server: ScriptedUpstream) -> Iterator[ScriptedUpstream]:
 
 
 def subject_of(kind: ProviderKind, upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
-    base_url = upstream.anthropic_base_url if kind is ProviderKind.ANTHROPIC else upstream.openai_base_url
+    base_url = upstream.openai_base_url if kind in _OPENAI_WIRE else upstream.url
 
     def open_adapter(api_key: str | None) -> Provider:
         return registry.open(config(kind, base_url), ProviderCredentials(api_key=api_key) if api_key else None)
@@ -112,6 +137,12 @@ def subject_of(kind: ProviderKind, upstream: ScriptedUpstream, registry: Provide
 @pytest.fixture(params=list(ProviderKind), ids=str)
 def subject(request: pytest.FixtureRequest, upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
     """Each adapter in turn."""
+    return subject_of(request.param, upstream, registry)
+
+
+@pytest.fixture(params=[kind for kind in ProviderKind if not kind.is_of_account], ids=str)
+def keyed(request: pytest.FixtureRequest, upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
+    """Each adapter that is given a key; they all read server-sent events."""
     return subject_of(request.param, upstream, registry)
 
 
@@ -128,3 +159,8 @@ def compatible(upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subjec
 @pytest.fixture
 def anthropic(upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
     return subject_of(ProviderKind.ANTHROPIC, upstream, registry)
+
+
+@pytest.fixture
+def bedrock(upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
+    return subject_of(ProviderKind.BEDROCK, upstream, registry)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from llm_gateway.domain.faults import ProviderFailed, ProviderResponseInvalid
-from llm_gateway.domain.providers import Timeouts
+from llm_gateway.domain.providers import ProviderKind, Timeouts
 from llm_gateway.providers.bounds import MOST_BYTES, AnswerOutOfBounds, unpacked
 
 from tests.adapters.upstream import Raw, Refusal
+from tests.adapters.upstream_converse import CONVERSE
 from tests.adapters.upstream_wires import CHAT_COMPLETIONS, MESSAGES, Said
 from tests.providers.conftest import Subject, asking
 
@@ -20,7 +21,7 @@ PACKED = {"content-encoding": "gzip"}
 
 
 def whole(subject: Subject, said: Said) -> bytes:
-    wire = MESSAGES if subject.speaks_messages else CHAT_COMPLETIONS
+    wire = {ProviderKind.ANTHROPIC: MESSAGES, ProviderKind.BEDROCK: CONVERSE}.get(subject.kind, CHAT_COMPLETIONS)
     return json.dumps(wire.whole(said, None)).encode()
 
 

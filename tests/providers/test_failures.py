@@ -456,18 +456,18 @@ def test_neither_body_nor_key_shows_anywhere(subject: Subject, behavior, caplog:
 
 
 @pytest.mark.parametrize("api_key", ["sk-with-newline\n", " sk-padded", "sk-ключ", "sk-\x00"])
-def test_a_key_that_no_header_can_carry_is_told_without_its_words(subject: Subject, api_key: str) -> None:
+def test_a_key_that_no_header_can_carry_is_told_without_its_words(keyed: Subject, api_key: str) -> None:
     with pytest.raises(ProviderAuthFailed) as caught:
-        subject.open(api_key).complete(asking(), timeouts=TIMEOUTS)
+        keyed.open(api_key).complete(asking(), timeouts=TIMEOUTS)
 
     assert "sk-" not in caught.value.detail
-    assert subject.upstream.requests == []
+    assert keyed.upstream.requests == []
     assert caught.value.__cause__ is None
 
 
-def test_a_wrong_key(subject: Subject) -> None:
+def test_a_wrong_key(keyed: Subject) -> None:
     with pytest.raises(ProviderAuthFailed):
-        subject.open("wrong").complete(asking(), timeouts=TIMEOUTS)
+        keyed.open("wrong").complete(asking(), timeouts=TIMEOUTS)
 
 
 def test_counts_that_make_no_sense_are_estimated(openai: Subject) -> None:

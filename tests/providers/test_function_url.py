@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 from llm_gateway.domain.faults import ProviderAuthFailed
-from llm_gateway.providers import function_url
+from llm_gateway.providers import signature
 from llm_gateway.providers.function_url import signature_for
 
 ADDRESS = "https://abc123.lambda-url.eu-west-1.on.aws/v1"
@@ -16,12 +16,12 @@ ADDRESS = "https://abc123.lambda-url.eu-west-1.on.aws/v1"
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    function_url._session.cache_clear()
+    signature.session.cache_clear()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret access key")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a token")
     yield
-    function_url._session.cache_clear()
+    signature.session.cache_clear()
 
 
 def signed(body: bytes) -> httpx2.Request:

@@ -359,9 +359,10 @@ def test_a_stream_asks_for_its_usage(openai: Subject, anthropic: Subject) -> Non
 def test_json_is_asked_for_in_words_and_where_it_can_be_in_form(subject: Subject) -> None:
     body = sent(subject, asking(system="Be terse.", output=OutputFormat(type="json")))
 
-    told = body["system"][-1]["text"] if subject.speaks_messages else body["messages"][0]["content"]
+    in_words = subject.speaks_messages or subject.speaks_converse
+    told = body["system"][-1]["text"] if in_words else body["messages"][0]["content"]
     assert "JSON" in told
-    assert body.get("response_format") == (None if subject.speaks_messages else {"type": "json_object"})
+    assert body.get("response_format") == (None if in_words else {"type": "json_object"})
     assert "Be terse." in str(body)
 
 

@@ -28,9 +28,9 @@ def test_half_of_a_pair_in_a_whole_answer(subject: Subject) -> None:
         made.arguments.encode()
 
 
-def test_half_of_a_pair_in_a_stream(subject: Subject) -> None:
-    subject.upstream.script(Answer(said=Said(pieces=("Owl ", "HALF", ", \N{OWL}")), sse=escaped))
-    *deltas, answer = subject.provider.stream(asking(), timeouts=TIMEOUTS)
+def test_half_of_a_pair_in_a_stream(keyed: Subject) -> None:
+    keyed.upstream.script(Answer(said=Said(pieces=("Owl ", "HALF", ", \N{OWL}")), sse=escaped))
+    *deltas, answer = keyed.provider.stream(asking(), timeouts=TIMEOUTS)
     assert isinstance(answer, ChatAnswer)
     assert answer.text == "Owl \N{REPLACEMENT CHARACTER}, \N{OWL}"
     assert "".join(delta.text for delta in deltas if isinstance(delta, TextDelta)) == answer.text

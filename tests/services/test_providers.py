@@ -106,6 +106,7 @@ def service(
         clock=clock,
         ids=FakeIds(clock),
         private_addresses_allowed=False,
+        bedrock_allowed=True,
     )
 
 
@@ -388,3 +389,55 @@ def test_a_secret_that_cannot_be_deleted_stops_nothing(
         service.get("local")
     assert "could not be deleted" in caplog.text
     assert OLD.api_key not in caplog.text
+
+
+BEDROCK = replace(
+    DRAFT, kind=ProviderKind.BEDROCK, base_url=None, credentials=None, default_model="amazon.nova-lite-v1:0"
+)
+
+
+def faults(service: ProviderService, draft: ProviderDraft) -> dict[str | None, str]:
+    with pytest.raises(ValidationFailed) as refused:
+        service.create(draft, by=BY)
+    return {error.field: error.message for error in refused.value.errors}
+
+
+def test_bedrock_needs_neither_address_nor_key(service: ProviderService) -> None:
+    made = service.create(replace(BEDROCK, region="eu-central-1"), by=BY)
+    assert (made.region, made.base_url, made.credentials) == ("eu-central-1", None, None)
+
+
+def test_where_the_deployment_does_not_allow_it_bedrock_is_refused_and_told_why(service: ProviderService) -> None:
+    told = faults(replace(service, bedrock_allowed=False), BEDROCK)
+    assert told.keys() == {"kind"}
+    assert "bedrock=on" in told["kind"]
+    with pytest.raises(ProviderNotFound):
+        service.get("local")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"base_url": "https://bedrock-runtime.eu-central-1.amazonaws.com"}, "base_url"),
+        ({"credentials": OLD}, "credentials.api_key"),
+    ],
+)
+def test_bedrock_takes_neither_address_nor_key(service: ProviderService, changes: dict[str, Any], field: str) -> None:
+    assert faults(service, replace(BEDROCK, **changes)).keys() == {field}
+
+
+def test_where_private_addresses_are_allowed_bedrock_may_be_anywhere(service: ProviderService) -> None:
+    service = replace(service, private_addresses_allowed=True)
+    assert service.create(replace(BEDROCK, base_url="http://127.0.0.1:9000"), by=BY).base_url == "http://127.0.0.1:9000"
+
+
+def test_no_other_provider_has_a_region(service: ProviderService) -> None:
+    assert faults(service, replace(DRAFT, region="eu-central-1")).keys() == {"region"}
+
+
+def test_a_provider_that_becomes_bedrock_leaves_its_key_behind(
+    service: ProviderService, credentials: _Credentials
+) -> None:
+    secret = service.create(DRAFT, by=BY).secret or ""
+    moved = service.update("local", BEDROCK, expected=None, by=BY)
+    assert (moved.credentials, credentials.get(secret)) == (None, None)

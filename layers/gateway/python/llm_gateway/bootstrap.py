@@ -121,6 +121,7 @@ class Gateway:
             clock=self.outside.clock,
             ids=self.outside.ids,
             private_addresses_allowed=self.settings.allow_private_addresses,
+            bedrock_allowed=self.settings.allow_bedrock,
         )
 
     @cached_property

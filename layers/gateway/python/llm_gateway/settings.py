@@ -45,6 +45,7 @@ class Settings:
     lease_s: int
     keep_alive_s: int
     allow_private_addresses: bool
+    allow_bedrock: bool
     rank_files: Path
 
     @classmethod
@@ -75,6 +76,7 @@ class Settings:
             lease_s=_whole_number(environment, "LEASE_S", default=60, most=LONGEST_LEASE_S),
             keep_alive_s=_whole_number(environment, "KEEP_ALIVE_S", default=12, most=LONGEST_SILENCE_S),
             allow_private_addresses=environment.get("ALLOW_PRIVATE_ADDRESSES", "") == "true",
+            allow_bedrock=environment.get("BEDROCK", "") == "on",
             rank_files=Path(environment.get("TIKTOKEN_CACHE_DIR", "")),
         )
 

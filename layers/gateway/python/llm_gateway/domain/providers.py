@@ -21,20 +21,27 @@ class ProviderKind(StrEnum):
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
     LLAMA_CPP = "llama_cpp"
+    BEDROCK = "bedrock"
     OPENAI_COMPATIBLE = "openai_compatible"
 
     @property
     def own_base_url(self) -> str | None:
-        """The vendor's public address; None where an operator has to say where the server is."""
+        """The vendor's public address; None where an operator has to say where the server is, or the region does."""
         return _OWN_BASE_URLS.get(self)
 
     @property
     def needs_base_url(self) -> bool:
-        return self.own_base_url is None
+        return self in (ProviderKind.LLAMA_CPP, ProviderKind.OPENAI_COMPATIBLE)
 
     @property
     def needs_credentials(self) -> bool:
         return self in (ProviderKind.OPENAI, ProviderKind.ANTHROPIC)
+
+    @property
+    def is_of_account(self) -> bool:
+        """Whether it is a service of the AWS account, asked by the function's own role: it takes no credentials, and is found
+        by its region."""
+        return self is ProviderKind.BEDROCK
 
 
 _OWN_BASE_URLS: Final = {
@@ -46,7 +53,7 @@ _ENDPOINTS: Final = ("/chat/completions", "/completions", "/responses", "/embedd
 
 
 class Location(StrEnum):
-    """Whether words that are sent to a provider stay in the deployment's account; not said, `llama_cpp` is in the account."""
+    """Whether words that are sent to a provider stay in the deployment's account; not said, `llama_cpp` and `bedrock` do."""
 
     ACCOUNT = "account"
     VENDOR = "vendor"
@@ -181,7 +188,7 @@ class CredentialsNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSpec:
-    """What an operator says of a provider, but for its credentials."""
+    """What an operator says of a provider, but for its credentials. `region` None is the deployment's own."""
 
     name: str
     kind: ProviderKind
@@ -197,6 +204,7 @@ class ProviderSpec:
     circuit: CircuitPolicy
     location: Location | None = None
     api: Api = Api.AUTO
+    region: str | None = None
 
     @property
     def server(self) -> str:

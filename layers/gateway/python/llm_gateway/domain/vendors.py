@@ -3,8 +3,8 @@
 Where a vendor is reached stands in `domain.providers`; its wire is a row of `providers.registry`, which alone knows adapters.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
@@ -26,18 +26,28 @@ class Vendor:
     """`families` are profiles by the prefix of a model's name, `unlisted` is what every other model is taken for.
 
     `price_table` names the vendor in the published prices; None where nothing is published, since another server under a
-    vendor's model name bills as its operator likes.
+    vendor's model name bills as its operator likes. `by_id` knows the profile of a model whose id says more than a prefix.
     """
 
     unlisted: ModelProfile
-    families: Mapping[str, ModelProfile]
+    families: Mapping[str, ModelProfile] = field(default_factory=dict)
+    by_id: Callable[[str], ModelProfile] | None = None
     price_table: str | None = None
     cache_ratios: CacheRatios = AT_FULL_PRICE
 
     def profile(self, model: str) -> ModelProfile:
         """By the longest prefix that has a row."""
+        if self.by_id is not None:
+            return self.by_id(model)
         prefix = max((prefix for prefix in self.families if model.startswith(prefix)), key=len, default=None)
         return self.unlisted if prefix is None else self.families[prefix]
+
+
+def _of_bedrock(model: str) -> ModelProfile:
+    """Imported late: nobody else pays for its table."""
+    from llm_gateway.domain.bedrock_models import bedrock_profile
+
+    return bedrock_profile(model)
 
 
 # https://platform.claude.com/docs/en/about-claude/pricing: the multipliers of every model that has none of its own.
@@ -57,6 +67,7 @@ VENDORS: Final[Mapping[ProviderKind, Vendor]] = {
         price_table="anthropic",
         cache_ratios=_ANTHROPIC_CACHE,
     ),
-    ProviderKind.LLAMA_CPP: Vendor(families={}, unlisted=LOCAL_UNLISTED),
-    ProviderKind.OPENAI_COMPATIBLE: Vendor(families={}, unlisted=COMPATIBLE_UNLISTED),
+    ProviderKind.LLAMA_CPP: Vendor(unlisted=LOCAL_UNLISTED),
+    ProviderKind.OPENAI_COMPATIBLE: Vendor(unlisted=COMPATIBLE_UNLISTED),
+    ProviderKind.BEDROCK: Vendor(by_id=_of_bedrock, unlisted=COMPATIBLE_UNLISTED, price_table="aws"),
 }

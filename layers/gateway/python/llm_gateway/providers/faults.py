@@ -141,8 +141,9 @@ class FaultTable:
     """One vendor's rows: by error code (or a type that is as telling), by the beginning of a message, by HTTP status, by type,
     by exception.
 
-    `status_error` is the SDK's exception for an HTTP status, `read` knows where the vendor's error object keeps what. `secret`
-    is the credential, taken out of what the vendor says. `preceding` is how many messages the adapter put before the client's:
+    `status_error` is the SDK's exception for an HTTP status, `error_in` finds the vendor's error object in such an answer and its
+    JSON body, `read` knows where that keeps what. `secret` is the credential, taken out of what the vendor says. `preceding` is
+    how many messages the adapter put before the client's:
     a vendor counts them too.
     """
 
@@ -152,6 +153,7 @@ class FaultTable:
     exceptions: Mapping[type[Exception], FaultType]
     status_error: type[Exception]
     read: Callable[[Mapping[str, Any]], Failure]
+    error_in: Callable[[Any, object], object] = lambda _, body: error_in(body)
     clock: Clock
     secret: str | None = field(default=None, repr=False)
     preceding: int = 0
@@ -179,7 +181,7 @@ class FaultTable:
             return Failure()
         response = getattr(error, "response")  # noqa: B009 - of the SDK's class, which is not imported here
         body = _json_of(response)
-        told = self._failure(_error_in(body))
+        told = self._failure(self.error_in(response, body))
         wait_s = retry_after_s(response.headers, now=self.clock.now())
         return replace(told, status=response.status_code, retry_after_s=wait_s, is_json=body is not None)
 
@@ -267,7 +269,7 @@ def _json_of(response: Any) -> object:
         return None
 
 
-def _error_in(body: object) -> object:
+def error_in(body: object) -> object:
     """The error that a body tells of. Some servers give a list of one, and some the error's own members."""
     if isinstance(body, list) and body:
         body = body[0]

@@ -12,7 +12,9 @@ _MEANINGS: Final[Mapping[str, FinishReason]] = {
         ("length", "max_tokens", "max_length", "model_length", "model_context_window_exceeded"), FinishReason.LENGTH
     ),
     **dict.fromkeys(("tool_calls", "tool_use", "function_call"), FinishReason.TOOL_CALLS),
-    **dict.fromkeys(("content_filter", "content_filtered", "refusal", "safety"), FinishReason.CONTENT_FILTER),
+    **dict.fromkeys(
+        ("content_filter", "content_filtered", "guardrail_intervened", "refusal", "safety"), FinishReason.CONTENT_FILTER
+    ),
 }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import Final
+from typing import Any, Final
 
 from llm_gateway.domain.faults import ProviderAuthFailed
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, ProviderKind
@@ -17,12 +17,21 @@ from llm_gateway.providers.upstream import Upstream
 
 _MOST_ADAPTERS: Final = 64
 
+
+def _bedrock(**parts: Any) -> Wire:
+    """Imported late: it brings botocore's decoder of streams."""
+    from llm_gateway.providers.bedrock.adapter import Converse
+
+    return Converse(**parts)
+
+
 _WIRES: Final[Mapping[ProviderKind, Callable[..., Wire]]] = {
     ProviderKind.OPENAI: partial(ChatCompletions, dialect=OPENAI),
     ProviderKind.OPENAI_COMPATIBLE: partial(ChatCompletions, dialect=COMPATIBLE),
     # The server in `container-local-model`, or any other that speaks llama.cpp's wire.
     ProviderKind.LLAMA_CPP: partial(ChatCompletions, dialect=COMPATIBLE),
     ProviderKind.ANTHROPIC: AnthropicMessages,
+    ProviderKind.BEDROCK: _bedrock,
 }
 
 
@@ -42,6 +51,7 @@ class ProviderRegistry:
             base_url=config.base_url or config.kind.own_base_url or "",
             private_addresses_allowed=self._private_addresses_allowed,
             api_key=_api_key(config, credentials),
+            region=config.region,
         )
         return self._adapter(config.kind, upstream)
 

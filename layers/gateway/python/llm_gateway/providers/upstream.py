@@ -7,11 +7,15 @@ from llm_gateway.domain.faults import ProviderAuthFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """One provider's address and the credential it asks for; equal ones share a client."""
+    """One provider's address and the credential it asks for; equal ones share a client.
+
+    A service of the AWS account is found by its `region`, None for the process's own, where it has no address.
+    """
 
     base_url: str
     private_addresses_allowed: bool
     api_key: str | None = field(default=None, repr=False)
+    region: str | None = None
 
     def checked_api_key(self) -> str | None:
         """The credential. Raises `ProviderAuthFailed` where no header can carry it.

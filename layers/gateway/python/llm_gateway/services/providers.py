@@ -37,6 +37,10 @@ _BELONGS_ELSEWHERE: Final = (
     "the stored key was given for another kind or address, and is never sent elsewhere: send the key for this one"
 )
 
+_NO_BEDROCK: Final = (
+    "this deployment may not ask Amazon Bedrock: deploy it with bedrock=on, and with bedrockModels for what it may ask"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderBook:
@@ -66,6 +70,7 @@ class ProviderService(ProviderBook):
     clock: Clock
     ids: Ids
     private_addresses_allowed: bool
+    bedrock_allowed: bool
 
     def create(self, draft: ProviderDraft, *, by: "Author") -> ProviderConfig:
         """Raises `ValidationFailed` naming the field, or `AlreadyExists`."""
@@ -109,6 +114,7 @@ class ProviderService(ProviderBook):
 
     def _check(self, draft: ProviderDraft, *, stored: ProviderConfig | None) -> None:
         errors = (
+            *self._faults_in_kind(draft),
             *self._faults_in_address(draft),
             *_faults_in_models(draft.models),
             *_faults_in_api(draft),
@@ -117,6 +123,12 @@ class ProviderService(ProviderBook):
         if errors:
             raise ValidationFailed("; ".join(f"{error.field}: {error.message}" for error in errors), errors=errors)
 
+    def _faults_in_kind(self, draft: ProviderDraft) -> Iterator[FieldError]:
+        if draft.kind is ProviderKind.BEDROCK and not self.bedrock_allowed:
+            yield FieldError("kind", _NO_BEDROCK)
+        if draft.region is not None and not draft.kind.is_of_account:
+            yield FieldError("region", f"a provider of kind {draft.kind} has none: leave it out")
+
     def _faults_in_address(self, draft: ProviderDraft) -> Iterator[FieldError]:
         url = draft.base_url
         if url is None:
@@ -124,13 +136,16 @@ class ProviderService(ProviderBook):
                 yield FieldError("base_url", f"a provider of kind {draft.kind} needs one, such as https://host/v1")
             return
         allowed = self.private_addresses_allowed
+        if draft.kind.is_of_account and not allowed:
+            yield FieldError("base_url", f"a provider of kind {draft.kind} is found by its region: leave it out")
+            return
         fault = fault_in_base_url(url, private_allowed=allowed) or fault_in_path(draft.kind, url)
         if fault:
             yield FieldError("base_url", fault)
 
     def _config(self, draft: ProviderDraft, provider_id: str, *, stored: ProviderConfig | None) -> ProviderConfig:
         now = self.clock.now()
-        note = stored.credentials if stored else None
+        note = stored.credentials if stored and not draft.kind.is_of_account else None
         if draft.credentials is not None:
             secret = f"{provider_id}/{self.ids.ulid()}"
             note = CredentialsNote(hint=hint_of(draft.credentials.api_key), updated_at=now, secret=secret)
@@ -190,7 +205,12 @@ def _faults_in_models(models: tuple[ModelConfig, ...]) -> Iterator[FieldError]:
 
 
 def _faults_in_credentials(draft: ProviderDraft, stored: ProviderConfig | None) -> Iterator[FieldError]:
-    if draft.credentials is not None:
+    if draft.kind.is_of_account:
+        if draft.credentials is not None:
+            yield FieldError(
+                _API_KEY, f"a provider of kind {draft.kind} takes none: the gateway asks it by its own role"
+            )
+    elif draft.credentials is not None:
         if fault := fault_in_api_key(draft.credentials.api_key):
             yield FieldError(_API_KEY, fault)
     elif stored is not None and stored.credentials is not None:

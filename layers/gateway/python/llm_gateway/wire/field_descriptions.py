@@ -22,7 +22,10 @@ _MODEL: Final = {
 _PROVIDER: Final = {
     "id": "The name to ask for it by, of a-z, 0-9 and '-'. Chosen by the client; left out: made from `name`.",
     "name": "The name for people.",
-    "kind": "Which API it speaks. `openai_compatible` is any server with OpenAI's chat API, and needs a `base_url`.",
+    "kind": (
+        "Which API it speaks. `openai_compatible` is any server with OpenAI's chat API, and needs a `base_url`. `bedrock` is "
+        "Amazon Bedrock in the deployment's own account, without credentials, where the deployment allows it."
+    ),
     "base_url": (
         "Its address, as the vendor's SDK takes it: with /v1 for OpenAI's API, without for Anthropic's. Null: the vendor's own. "
         "It is https, or http where the deployment allows private addresses."
@@ -32,6 +35,7 @@ _PROVIDER: Final = {
         "Whether words stay in the deployment's own account (`account`) or go to a vendor. "
         "Null: `account` for `llama_cpp` and `bedrock`, else `vendor`."
     ),
+    "region": "Where Amazon Bedrock is asked, such as `eu-central-1`. Null: in the deployment's own region. For `bedrock` alone.",
     "default_model": "The model that answers where a query names the provider and no model.",
     "models": "The models it offers, beside `default_model`; at most 200.",
     "enabled": "Whether it is asked at all.",

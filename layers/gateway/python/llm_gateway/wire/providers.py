@@ -30,6 +30,7 @@ from llm_gateway.wire.schema import Flag, Incoming, Name, Outgoing, PageOf, Posi
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 UsdPerMtok = Annotated[Decimal, Field(ge=0, max_digits=18)]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=LONGEST_CALL_S)]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", max_length=30)]
 Revision = Annotated[int, Field(strict=True, ge=1)]
 
 
@@ -133,6 +134,7 @@ class ProviderBody(Incoming):
     circuit: Circuit = Circuit()
     location: Location | None = None
     api: Api = Api.AUTO
+    region: Region | None = None
     credentials: Credentials | None = None
 
     def to_draft(self) -> ProviderDraft:
@@ -202,6 +204,7 @@ class ProviderShown(Revised):
     circuit: Circuit
     location: Location | None
     api: Api
+    region: str | None
     credentials: CredentialsShown
 
     @classmethod
