@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from llm_gateway.domain.chat import Usage
-from llm_gateway.domain.money import CacheRatios, Rates, cost_usd, overridden, usd
+from llm_gateway.domain.money import CacheRatios, Rates, cost_usd, overridden, squared, usd
 from llm_gateway.domain.providers import ModelConfig
 
 D = Decimal
@@ -88,3 +88,9 @@ def test_written_money_is_the_same_money(amount):
     text = usd(amount)
     assert Decimal(text) == amount
     assert "E" not in text.upper()
+
+
+def test_a_square_is_exact_to_a_billionth_of_a_dollar() -> None:
+    assert squared(D("0.001")) == D("0.000001")
+    assert squared(D("1e-30")) == 0
+    assert squared(D("123456.000000001")) == D("15241383936.000246912000000001")

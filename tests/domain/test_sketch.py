@@ -69,3 +69,12 @@ def test_what_is_not_above_zero_counts_as_zero() -> None:
 
 def test_a_sketch_stays_small() -> None:
     assert len(sketched(3, 100_000).counts) < 1000
+
+
+def test_what_is_above_a_figure_is_counted_within_the_accuracy() -> None:
+    sketch, values = sketched(4, 5000), figures(4, 5000)
+    for figure in (50, 400, 2000, 30_000):
+        certain = sum(value > figure * (1 + 2 * ACCURACY) for value in values)
+        possible = sum(value > figure for value in values)
+        assert certain <= sketch.above(figure) <= possible
+    assert Sketch().above(1) == 0

@@ -180,3 +180,8 @@ def test_rows_come_in_the_order_of_their_buckets() -> None:
         bucket=Bucket.MONTH,
     )
     assert [row.bucket for row in rows] == sorted(months)
+
+
+def test_costs_are_summed_up_with_their_squares() -> None:
+    [rollup] = rolled_up([record("qry_1", cost="0.1"), record("qry_2", cost="0.3")], start=AT)
+    assert (rollup.sums.known_usd, rollup.sums.known_usd_squares) == (Decimal("0.4"), Decimal("0.1"))

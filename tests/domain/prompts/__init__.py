@@ -1,0 +1,1 @@
+"""Prompts: the rules that hold for them."""

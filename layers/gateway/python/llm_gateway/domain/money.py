@@ -88,6 +88,12 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
     return reduce(_WIDE.add, amounts, Decimal(0))
 
 
+def squared(amount: Decimal) -> Decimal:
+    """The square of `amount`, of which a billionth of a dollar is the last digit that counts."""
+    rounded = round(amount, 9)
+    return _WIDE.multiply(rounded, rounded)
+
+
 def usd(amount: Decimal) -> str:
     """`amount` as the API writes money, digits only: `Decimal("3.120E-4")` is `"0.000312"`, zero is `"0"`."""
     text = f"{amount:f}"

@@ -31,13 +31,18 @@ class Sketch:
         if figure <= 0:
             self.zeros += 1
             return
-        bucket = ceil(log(figure) / _LOG_GAMMA)
+        bucket = _bucket(figure)
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
 
     def merge(self, other: "Sketch") -> None:
         self.zeros += other.zeros
         for bucket, count in other.counts.items():
             self.counts[bucket] = self.counts.get(bucket, 0) + count
+
+    def above(self, figure: float) -> int:
+        """How many figures are above `figure`, which is itself above zero; those too near to be told apart do not count."""
+        nearest = _bucket(figure)
+        return sum(count for bucket, count in self.counts.items() if bucket > nearest)
 
     def quantile(self, share: float) -> float | None:
         """The figure that `share` (0 to 1) of all figures do not exceed; None where there are none."""
@@ -51,3 +56,7 @@ class Sketch:
             if rank < passed:
                 break
         return 2 * _GAMMA**bucket / (_GAMMA + 1)
+
+
+def _bucket(figure: float) -> int:
+    return ceil(log(figure) / _LOG_GAMMA)

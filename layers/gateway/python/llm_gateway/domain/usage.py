@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, assert_never
 
 from llm_gateway.domain.chat import Usage
-from llm_gateway.domain.money import total
+from llm_gateway.domain.money import squared, total
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, PromptUsed, QueryStatus, QuerySummary
 from llm_gateway.domain.sketch import Sketch
 
@@ -146,7 +146,8 @@ def _called(query: QuerySummary) -> list[Attempt]:
 
 @dataclass(slots=True, kw_only=True)
 class Sums:
-    """What queries add up to. `known_usd` is the sum of the costs that are known, `unpriced_requests` counts the others."""
+    """What queries add up to. `known_usd` is the sum of the costs that are known, `known_usd_squares` that of their
+    squares, which tells how much they vary, `unpriced_requests` counts the others."""
 
     requests: int = 0
     errors: int = 0
@@ -158,6 +159,7 @@ class Sums:
     reasoning_tokens: int = 0
     unpriced_requests: int = 0
     known_usd: Decimal = Decimal(0)
+    known_usd_squares: Decimal = Decimal(0)
     latency_ms: Sketch = field(default_factory=Sketch)
 
     @property
@@ -178,6 +180,7 @@ class Sums:
             self.unpriced_requests += 1
         else:
             self.known_usd = total((self.known_usd, record.cost_usd))
+            self.known_usd_squares = total((self.known_usd_squares, squared(record.cost_usd)))
         if record.latency_ms is not None:
             self.latency_ms.add(record.latency_ms)
 
@@ -192,6 +195,7 @@ class Sums:
         self.reasoning_tokens += other.reasoning_tokens
         self.unpriced_requests += other.unpriced_requests
         self.known_usd = total((self.known_usd, other.known_usd))
+        self.known_usd_squares = total((self.known_usd_squares, other.known_usd_squares))
         self.latency_ms.merge(other.latency_ms)
 
 

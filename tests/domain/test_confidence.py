@@ -1,0 +1,92 @@
+"""Bounds that are looked at after every figure: wrong no more often than asked for, and narrow enough to be of use."""
+
+from random import Random
+
+import pytest
+from llm_gateway.domain.confidence import Sample, is_above, lower_share, upper_share
+
+ERROR = 0.05
+RUNS = 200
+
+
+def tossed(draw: Random, share: float, count: int) -> list[bool]:
+    return [draw.random() < share for _ in range(count)]
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+def test_a_bound_that_is_looked_at_100_times_is_hardly_ever_wrong(share: float) -> None:
+    draw, wrong = Random(7), 0  # noqa: S311
+    for _ in range(RUNS):
+        hits = 0
+        for count, hit in enumerate(tossed(draw, share, 500), start=1):
+            hits += hit
+            if count % 5 == 0 and lower_share(hits, count, error=ERROR) > share:
+                wrong += 1
+                break
+    assert wrong <= ERROR * RUNS
+
+
+def test_the_bounds_stand_around_the_share_and_close_in_on_it() -> None:
+    few = lower_share(5, 10, error=0.01), upper_share(5, 10, error=0.01)
+    many = lower_share(500, 1000, error=0.01), upper_share(500, 1000, error=0.01)
+    assert few[0] < many[0] < 0.5 < many[1] < few[1]
+    assert many == pytest.approx((0.44, 0.56), abs=0.02)
+
+
+def test_no_figure_bounds_nothing() -> None:
+    assert (lower_share(0, 0, error=0.01), upper_share(0, 0, error=0.01)) == (0, 1)
+
+
+def test_hits_alone_have_no_upper_bound_and_misses_alone_no_lower_one() -> None:
+    assert upper_share(30, 30, error=0.01) == 1
+    assert lower_share(0, 30, error=0.01) == 0
+    assert lower_share(30, 30, error=0.01) > 0.7
+    assert upper_share(0, 30, error=0.01) < 0.3
+
+
+def test_a_bound_holds_for_means_of_figures_between_zero_and_one() -> None:
+    draw, wrong = Random(8), 0  # noqa: S311
+    for _ in range(RUNS):
+        total = 0.0
+        for count in range(1, 301):
+            total += draw.betavariate(2, 6)
+            if count % 10 == 0:
+                wrong += lower_share(total, count, error=ERROR) > 0.25
+    assert wrong == 0
+
+
+def sample(figures: list[float]) -> Sample:
+    return Sample(count=len(figures), total=sum(figures), squares=sum(figure**2 for figure in figures))
+
+
+def costs(draw: Random, count: int, *, mean: float = 1) -> list[float]:
+    return [mean * draw.lognormvariate(-6, 0.8) for _ in range(count)]
+
+
+def test_a_mean_that_is_as_large_is_hardly_ever_above() -> None:
+    draw, wrong = Random(9), 0  # noqa: S311
+    for _ in range(RUNS):
+        one, other = costs(draw, 1000), costs(draw, 1000)
+        wrong += any(
+            is_above(sample(one[:count]), sample(other[:count]), times=1, error=0.01) for count in range(50, 1000, 25)
+        )
+    assert wrong <= 0.01 * RUNS
+
+
+def test_a_mean_that_is_twice_as_large_is_soon_above() -> None:
+    draw = Random(10)  # noqa: S311
+    one, other = costs(draw, 200, mean=2), costs(draw, 1000)
+    assert is_above(sample(one), sample(other), times=1.2, error=0.001)
+    assert not is_above(sample(one), sample(other), times=2.5, error=0.001)
+
+
+def test_equal_figures_are_told_apart_at_once() -> None:
+    three, one = sample([0.003] * 10), sample([0.001] * 10)
+    assert is_above(three, one, times=2, error=0.001)
+    assert not is_above(three, one, times=3, error=0.001)
+
+
+def test_nothing_is_above_nothing() -> None:
+    nothing, something = sample([]), sample([1, 2])
+    assert not is_above(nothing, something, times=1, error=0.01)
+    assert not is_above(something, nothing, times=1, error=0.01)
