@@ -25,6 +25,7 @@ _TABLES = {
     Resource.AUDIT: ("month", "place"),
     Resource.USAGE: ("period", "place"),
     Resource.PROMPTS: ("collection", "place"),
+    Resource.EVALS: ("collection", "place"),
 }
 KEYS_INDEX = "by_collection"
 # The indexes of queries: what each is by, and what they hold beside keys. Nothing of what was asked or answered is in them, and

@@ -43,6 +43,8 @@ _ACTIONS: Final[dict[Resource, _Actions]] = {
         **_LISTED_TABLE,
         "writes": ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"),
     },
+    # Nobody deletes a run: it expires.
+    Resource.EVALS: {**_LISTED_TABLE, "writes": ("dynamodb:PutItem", "dynamodb:UpdateItem")},
     Resource.AUDIT_ARCHIVE: {"reads": ("s3:ListBucket",), "writes": ("s3:PutObject",)},
     Resource.EVENTS: {"reads": (), "writes": ("events:PutEvents",)},
 }

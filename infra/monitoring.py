@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
-from llm_gateway.access import BUDGET_DETAIL_TYPE, BUDGET_SOURCE, Row
+from llm_gateway.access import BUDGET_DETAIL_TYPE, EVENT_SOURCE, Row
 from llm_gateway.endpoints import WORKERS
 
 from infra.data import DataStack
@@ -70,7 +70,7 @@ class MonitoringStack(Stack):
             "BudgetReached",
             event_bus=data.event_bus,
             description="A key has spent most or all of its budget.",
-            event_pattern=events.EventPattern(source=[BUDGET_SOURCE], detail_type=[BUDGET_DETAIL_TYPE]),
+            event_pattern=events.EventPattern(source=[EVENT_SOURCE], detail_type=[BUDGET_DETAIL_TYPE]),
             targets=[targets.SnsTopic(topic, message=events.RuleTargetInput.from_text(said))],
         )
 

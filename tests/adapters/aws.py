@@ -27,6 +27,7 @@ _KEYS: Final = {
     "audit": ("month", "place"),
     "usage": ("period", "place"),
     "prompts": ("collection", "place"),
+    "evals": ("collection", "place"),
 }
 _LISTED: Final = (
     *("owner", "mode", "status", "attempts", "created_at", "due_at", "started_at", "completed_at", "expires_at"),

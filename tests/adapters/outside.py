@@ -14,9 +14,11 @@ from tests.adapters.answering import AnsweringProviders
 from tests.adapters.audit_archive import InMemoryAuditArchive
 from tests.adapters.audit_log import InMemoryAuditLog
 from tests.adapters.body_store import InMemoryBodyStore
+from tests.adapters.canary_events import RecordingCanaryEvents
 from tests.adapters.credential_store import InMemoryCredentialStore
 from tests.adapters.denial_counters import InMemoryDenialCounters
 from tests.adapters.failed_attempts import InMemoryFailedAttempts
+from tests.adapters.feedback_store import InMemoryFeedbackStore
 from tests.adapters.gates import in_memory_gates
 from tests.adapters.idempotency_store import InMemoryIdempotencyStore
 from tests.adapters.ids import FakeIds
@@ -33,6 +35,7 @@ from tests.adapters.query_index import InMemoryQueryIndex
 from tests.adapters.query_queue import RecordingQueryQueue
 from tests.adapters.query_store import InMemoryQueryStore
 from tests.adapters.rollup_store import InMemoryRollupStore
+from tests.adapters.run_store import InMemoryRunStore
 from tests.adapters.token_counter import WordCounter
 from tests.adapters.travelling_clock import TravellingClock
 from tests.adapters.waits import InMemoryWaits
@@ -51,6 +54,7 @@ class FakeOutside:
     provider_store: InMemoryProviderStore = field(default_factory=InMemoryProviderStore)
     prompt_store: InMemoryPrompts = field(default_factory=InMemoryPrompts)
     credentials: InMemoryCredentialStore = field(default_factory=InMemoryCredentialStore)
+    canary_events: RecordingCanaryEvents = field(default_factory=RecordingCanaryEvents)
     bodies: InMemoryBodyStore = field(default_factory=InMemoryBodyStore)
     queue: RecordingQueryQueue = field(default_factory=RecordingQueryQueue)
     journal: RecordingJournal = field(default_factory=RecordingJournal)
@@ -78,6 +82,14 @@ class FakeOutside:
     @cached_property
     def rollups(self) -> InMemoryRollupStore:
         return InMemoryRollupStore()
+
+    @cached_property
+    def runs(self) -> InMemoryRunStore:
+        return InMemoryRunStore(self.clock)
+
+    @cached_property
+    def feedback(self) -> InMemoryFeedbackStore:
+        return InMemoryFeedbackStore(self.query_store)
 
     @cached_property
     def cache(self) -> InMemoryAnswerCache:

@@ -104,6 +104,7 @@ def deployed(aws: None) -> Iterator[Deployed]:
         "CACHE_TABLE": settings.cache_table,
         "USAGE_TABLE": settings.usage_table,
         "PROMPTS_TABLE": settings.prompts_table,
+        "EVALS_TABLE": settings.evals_table,
         "AUDIT_TABLE": settings.audit_table,
         "AUDIT_BUCKET": settings.audit_bucket,
         "BODIES_BUCKET": settings.bodies_bucket,

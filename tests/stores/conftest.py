@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from llm_gateway.ports.audit import AuditArchive, AuditLog, DenialCounters
+from llm_gateway.ports.evals import FeedbackStore, RunStore
 from llm_gateway.ports.keys import KeyStore, Pepper
 from llm_gateway.ports.prompts import PromptReader, PromptStore
 from llm_gateway.ports.providers import CredentialStore, ProviderStore
@@ -21,6 +22,7 @@ from llm_gateway.stores.bodies import S3BodyStore
 from llm_gateway.stores.cache import DynamoAnswerCache
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.denials import DynamoDenialCounters
+from llm_gateway.stores.feedback import DynamoFeedbackStore
 from llm_gateway.stores.idempotency import DynamoIdempotencyStore
 from llm_gateway.stores.keys import DynamoKeyStore
 from llm_gateway.stores.prompt_reader import DynamoPromptReader
@@ -28,6 +30,7 @@ from llm_gateway.stores.prompts import DynamoPromptStore
 from llm_gateway.stores.providers import DynamoProviderStore
 from llm_gateway.stores.queries import DynamoQueryStore
 from llm_gateway.stores.query_index import DynamoQueryIndex
+from llm_gateway.stores.runs import DynamoRunStore
 from llm_gateway.stores.secrets import SecretsManagerCredentialStore, SecretsManagerPepper
 from llm_gateway.stores.usage import DynamoRollupStore
 from moto import mock_aws
@@ -40,6 +43,7 @@ from tests.adapters.body_store import InMemoryBodyStore
 from tests.adapters.clock import FakeClock
 from tests.adapters.credential_store import InMemoryCredentialStore
 from tests.adapters.denial_counters import InMemoryDenialCounters
+from tests.adapters.feedback_store import InMemoryFeedbackStore
 from tests.adapters.idempotency_store import InMemoryIdempotencyStore
 from tests.adapters.ids import FakeIds
 from tests.adapters.key_store import InMemoryKeyStore
@@ -50,6 +54,7 @@ from tests.adapters.provider_store import InMemoryProviderStore
 from tests.adapters.query_index import InMemoryQueryIndex
 from tests.adapters.query_store import InMemoryQueryStore
 from tests.adapters.rollup_store import InMemoryRollupStore
+from tests.adapters.run_store import InMemoryRunStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,8 @@ class Stores:
     queries: QueryStore
     index: QueryIndex
     rollups: RollupStore
+    runs: RunStore
+    feedback: FeedbackStore
     credentials: CredentialStore
     pepper: Pepper
     bodies: BodyStore
@@ -83,6 +90,8 @@ def stores_in_memory(clock: Clock) -> Stores:
         queries=queries,
         index=InMemoryQueryIndex(queries, clock),
         rollups=InMemoryRollupStore(),
+        runs=InMemoryRunStore(clock),
+        feedback=InMemoryFeedbackStore(queries),
         credentials=InMemoryCredentialStore(),
         pepper=FixedPepper(),
         bodies=InMemoryBodyStore(),
@@ -107,6 +116,14 @@ def stores_on_aws(aws: Aws, settings: Settings, clock: Clock, ids: Ids) -> Store
         index=DynamoQueryIndex(aws=aws, table=settings.queries_table, clock=clock),
         rollups=DynamoRollupStore(
             aws=aws, table=settings.usage_table, retention=timedelta(days=settings.usage_retention_days)
+        ),
+        runs=DynamoRunStore(aws=aws, table=settings.evals_table, clock=clock),
+        feedback=DynamoFeedbackStore(
+            aws=aws,
+            queries=settings.queries_table,
+            sums=settings.evals_table,
+            clock=clock,
+            retention=timedelta(days=settings.usage_retention_days),
         ),
         credentials=SecretsManagerCredentialStore(
             aws=aws, prefix=settings.credentials_prefix, kms_key_id=settings.kms_key_id, clock=clock

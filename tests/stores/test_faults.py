@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -29,7 +30,7 @@ from tests.adapters.clock import FakeClock
 from tests.adapters.ids import FakeIds
 from tests.adapters.ministack import free_port
 from tests.stores.conftest import Stores, stores_on_aws
-from tests.stores.values import NOW, answer, api_key, problem, provider, query, succeeded
+from tests.stores.values import NOW, answer, api_key, case_result, problem, provider, query, succeeded, suite_run
 
 BUDGET_S = 2.5
 
@@ -42,6 +43,7 @@ NAMES = Settings.from_environment(
         "LIMITS_TABLE": "limits",
         "USAGE_TABLE": "usage",
         "PROMPTS_TABLE": "prompts",
+        "EVALS_TABLE": "evals",
         "AUDIT_TABLE": "audit",
         "AUDIT_BUCKET": "audit",
         "PEPPER_SECRET_ID": "pepper",
@@ -60,6 +62,9 @@ ROLLUP = Rollup(start=NOW, group=Group(key="key_1", provider=None, model=None), 
 PROGRESS = Progress(hours=NOW, settled=NOW, days=NOW)
 ANCHOR = Anchor(sequence=1, hash="0" * 64, at=NOW)
 DENIAL = Denial(actor=Actor(address="10.0.0.1"), action="request.unauthenticated")
+
+RUN = suite_run()
+RESULT = case_result(0)
 
 CALLS: dict[str, Callable[[Stores], object]] = {
     "read a key": lambda stores: stores.keys.find("key_1"),
@@ -90,6 +95,17 @@ CALLS: dict[str, Callable[[Stores], object]] = {
     "put sums of usage": lambda stores: stores.rollups.put(Bucket.HOUR, [ROLLUP]),
     "read how far usage is summed up": lambda stores: stores.rollups.progress(),
     "note how far usage is summed up": lambda stores: stores.rollups.note(PROGRESS),
+    "add a run": lambda stores: stores.runs.add(RUN),
+    "read a run": lambda stores: stores.runs.find(RUN.prompt_id, RUN.id),
+    "list runs": lambda stores: stores.runs.page(RUN.prompt_id, limit=1, cursor=None),
+    "read the newest run": lambda stores: stores.runs.newest(RUN.prompt_id, 3),
+    "note a result": lambda stores: stores.runs.note(RUN, RESULT),
+    "read results": lambda stores: stores.runs.results(RUN),
+    "end a run": lambda stores: stores.runs.end(RUN),
+    "hold a run": lambda stores: stores.runs.hold(RUN, holder="me", now=NOW, until=UNTIL),
+    "release a run": lambda stores: stores.runs.release(RUN, holder="me"),
+    "give feedback": lambda stores: stores.feedback.give("qry_1", name="x", score=Decimal(1), comment=None, at=NOW),
+    "read feedback": lambda stores: list(stores.feedback.sums("answer", since=NOW, until=UNTIL)),
     "look an answer up": lambda stores: stores.cache.look_up("k", holder="qry_1", until=UNTIL),
     "peek at an answer": lambda stores: stores.cache.peek("k"),
     "cache an answer": lambda stores: stores.cache.put("k", CACHED),

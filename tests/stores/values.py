@@ -35,6 +35,21 @@ from llm_gateway.domain.prompts.prompts import (
     PromptVersion,
     RolledBack,
 )
+from llm_gateway.domain.prompts.runs import CaseResult, Finding, RunCase, SuiteRun
+from llm_gateway.domain.prompts.suites import (
+    AssertionType,
+    Contains,
+    Equals,
+    HasAtPath,
+    Judged,
+    MatchesRegex,
+    MatchesSchema,
+    MaxCost,
+    MaxLatency,
+    MaxTokens,
+    PromptTest,
+    Similar,
+)
 from llm_gateway.domain.prompts.templates import PromptTemplate, Variable, VariableType
 from llm_gateway.domain.providers import (
     Api,
@@ -291,3 +306,53 @@ def prompt(prompt_id: str = "answer", **changes: Any) -> PromptMetadata:
         suite_hash="e" * 64,
     )
     return replace(metadata, **changes)
+
+
+def suite_run(run_id: str = "run_01J00000000000000000000000", **changes: Any) -> SuiteRun:
+    message = Message(role=MessageRole.USER, content=(TextPart(text="Grüß Gott"),))
+    run = SuiteRun(
+        id=run_id,
+        prompt_id="answer",
+        version=3,
+        tests=(
+            PromptTest(
+                name="greets — höflich",
+                variables={"tone": "formal", "times": [1, 2.5, None, True]},
+                messages=(message,),
+                assertions=(
+                    Equals(value={"a": [1, None, "x"]}, negated=True),
+                    Equals(value="yes"),
+                    Contains(value="ja"),
+                    MatchesRegex(value="^a+$"),
+                    MatchesSchema(value={"type": "object"}),
+                    HasAtPath(path="$.a", value=None, compared=True),
+                    MaxTokens(value=10),
+                    MaxLatency(value=900),
+                    MaxCost(value=Decimal("0.000000000001")),
+                    Similar(value="Hello"),
+                    Judged(rubric="Be kind.", provider="local/smol", threshold=0.25),
+                ),
+            ),
+        ),
+        suite_hash="hash",
+        owner="key_a",
+        mode="async",
+        candidates=("openai/gpt", "local"),
+        repeats=2,
+        is_whole=True,
+        created_at=NOW,
+        expires_at=NOW + timedelta(days=30),
+    )
+    return replace(run, **changes)
+
+
+def case_result(number: int, *, passed: bool = True, **changes: Any) -> CaseResult:
+    result = CaseResult(
+        case=RunCase(number=number, test="greets — höflich", candidate="local", repeat=1),
+        passed=passed,
+        findings=(Finding(type=AssertionType.CONTAINS, passed=passed, detail="it does not contain 'ja'"),),
+        query_id="qry_1",
+        latency_ms=640,
+        cost_usd=Decimal("0.000000000000000000000000000000000001"),
+    )
+    return replace(result, **changes)

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from llm_gateway.domain.prompts.runs import CaseResult, RunCase, RunStatus, SuiteRun, Tally, calls_of
-from llm_gateway.domain.prompts.suites import Contains, Judged, PromptTest, suite_hash
+from llm_gateway.domain.prompts.suites import Contains, Judged, PromptTest
 
 NOW = datetime(2026, 11, 29, 19, 41, tzinfo=UTC)
-SUITE = (
+TESTS = (
     PromptTest(name="greets", assertions=(Contains(value="hello"),)),
     PromptTest(name="is kind", assertions=(Judged(rubric="Is it kind?", provider="local"), Contains(value="you"))),
 )
@@ -18,8 +18,8 @@ def run(*candidates: str, repeats: int = 1) -> SuiteRun:
         id="run_1",
         prompt_id="support",
         version=3,
-        suite=SUITE,
-        suite_hash=suite_hash(SUITE),
+        tests=TESTS,
+        suite_hash="hash",
         owner="key_a",
         mode="sync",
         candidates=candidates,
@@ -48,8 +48,8 @@ def test_without_candidates_the_prompt_says_whom_to_ask() -> None:
 
 
 def test_verdicts_are_calls_too() -> None:
-    assert calls_of(SUITE, candidates=0, repeats=1) == 3
-    assert calls_of(SUITE, candidates=2, repeats=5) == 30
+    assert calls_of(TESTS, candidates=0, repeats=1) == 3
+    assert calls_of(TESTS, candidates=2, repeats=5) == 30
 
 
 def test_a_run_passes_where_everything_passed() -> None:

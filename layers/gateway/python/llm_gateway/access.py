@@ -41,11 +41,13 @@ class Resource(StrEnum):
     EVENTS = "events"
     USAGE = "usage"
     PROMPTS = "prompts"
+    EVALS = "evals"
 
 
-BUDGET_SOURCE: Final = "llm-gateway"
+EVENT_SOURCE: Final = "llm-gateway"
 BUDGET_DETAIL_TYPE: Final = "Budget reached"
-"""By these two the events about budgets are known on the bus."""
+CANARY_DETAIL_TYPE: Final = "Canary rolled back"
+"""By these the gateway's events are known on the bus."""
 
 
 class Area(StrEnum):

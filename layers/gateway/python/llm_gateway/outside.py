@@ -11,6 +11,7 @@ from llm_gateway.settings import Settings
 if TYPE_CHECKING:
     from llm_gateway.domain.routing import Draw
     from llm_gateway.ports.audit import AuditArchive, AuditLog, DenialCounters
+    from llm_gateway.ports.evals import CanaryEvents, FeedbackStore, RunStore
     from llm_gateway.ports.keys import (
         BudgetEvents,
         FailedAttempts,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from llm_gateway.ports.system import Clock, Ids
     from llm_gateway.ports.usage import RollupStore
     from llm_gateway.stores.connection import Aws
+    from llm_gateway.stores.event_bus import EventBus
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,18 @@ class Outside:
     def budget_events(self) -> "BudgetEvents":
         from llm_gateway.stores.budget_events import EventBridgeBudgetEvents
 
-        return EventBridgeBudgetEvents(aws=self.aws, bus=self.settings.event_bus)
+        return EventBridgeBudgetEvents(self._event_bus())
+
+    @cached_property
+    def canary_events(self) -> "CanaryEvents":
+        from llm_gateway.stores.canary_events import EventBridgeCanaryEvents
+
+        return EventBridgeCanaryEvents(self._event_bus())
+
+    def _event_bus(self) -> "EventBus":
+        from llm_gateway.stores.event_bus import EventBus
+
+        return EventBus(aws=self.aws, bus=self.settings.event_bus)
 
     @cached_property
     def failed_attempts(self) -> "FailedAttempts":
@@ -214,6 +227,24 @@ class Outside:
 
         retention = timedelta(days=self.settings.usage_retention_days)
         return DynamoRollupStore(aws=self.aws, table=self.settings.usage_table, retention=retention)
+
+    @cached_property
+    def runs(self) -> "RunStore":
+        from llm_gateway.stores.runs import DynamoRunStore
+
+        return DynamoRunStore(aws=self.aws, table=self.settings.evals_table, clock=self.clock)
+
+    @cached_property
+    def feedback(self) -> "FeedbackStore":
+        from llm_gateway.stores.feedback import DynamoFeedbackStore
+
+        return DynamoFeedbackStore(
+            aws=self.aws,
+            queries=self.settings.queries_table,
+            sums=self.settings.evals_table,
+            clock=self.clock,
+            retention=timedelta(days=self.settings.usage_retention_days),
+        )
 
     @cached_property
     def bodies(self) -> "BodyStore":

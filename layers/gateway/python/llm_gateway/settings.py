@@ -29,6 +29,7 @@ class Settings:
     bodies_bucket: str
     usage_table: str
     prompts_table: str
+    evals_table: str
     audit_table: str
     audit_bucket: str
     queue_url: str
@@ -60,6 +61,7 @@ class Settings:
             bodies_bucket=environment.get("BODIES_BUCKET", ""),
             usage_table=environment.get("USAGE_TABLE", ""),
             prompts_table=environment.get("PROMPTS_TABLE", ""),
+            evals_table=environment.get("EVALS_TABLE", ""),
             audit_table=environment.get("AUDIT_TABLE", ""),
             audit_bucket=environment.get("AUDIT_BUCKET", ""),
             queue_url=environment.get("QUEUE_URL", ""),

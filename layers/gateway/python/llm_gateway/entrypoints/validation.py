@@ -52,7 +52,14 @@ _WORDS: Final = {
     "union_tag_not_found": "is required",
 }
 # What tells a union's members apart is no field: right after an index the role or type, elsewhere a name in brackets.
-_TAGS: Final = frozenset({"user", "assistant", "tool", "system", "developer", "text", "image_url"})
+_TAGS: Final = frozenset(
+    {
+        *("user", "assistant", "tool", "system", "developer"),  # messages
+        *("text", "image_url", "file", "input_audio"),  # their parts
+        *("equals", "contains", "regex", "json_schema", "json_path", "similar", "judge"),  # assertions
+        *("max_tokens", "max_latency_ms", "max_cost_usd"),
+    }
+)
 
 
 def validated(schema: type[S], value: Any) -> S:

@@ -81,6 +81,7 @@ class QueryItem(Item):
     listed_on = UnicodeAttribute(null=True)
     ended_in = UnicodeAttribute(null=True)
     counted = UnicodeAttribute(null=True)
+    feedback = UnicodeAttribute(null=True)
     request = BinaryAttribute(legacy_encoding=False, null=True)
     request_key = UnicodeAttribute(null=True)
     answer = BinaryAttribute(legacy_encoding=False, null=True)
@@ -95,8 +96,8 @@ COUNTED_FOR: Final = timedelta(days=1)
 """For so long at least an erased query is still counted by itself: its hour is summed up long before."""
 
 _KEPT: Final = frozenset({"query_id", "counted", "ended_in", "expires_at"})
-_BODIES: Final = frozenset({"request", "request_key", "answer", "answer_key", "write_id"})
-STANDING: Final = [name for name in QueryItem.get_attributes() if name not in _BODIES]
+_BESIDE: Final = frozenset({"request", "request_key", "answer", "answer_key", "write_id", "feedback"})
+STANDING: Final = [name for name in QueryItem.get_attributes() if name not in _BESIDE]
 """The attributes that `summary_of` reads."""
 
 UNFINISHED: Final = QueryItem.status.is_in(*(each.value for each in QueryStatus if not each.finished))

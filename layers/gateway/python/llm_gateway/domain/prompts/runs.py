@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from llm_gateway.domain.money import total
-from llm_gateway.domain.prompts.suites import AssertionType, PromptTest, Suite
+from llm_gateway.domain.prompts.suites import AssertionType, PromptTest
 
 RUN_PREFIX: Final = "run_"
 MOST_CALLS: Final[dict[str, int]] = {"sync": 20, "async": 1000}
@@ -85,7 +85,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteRun:
-    """A run of `suite` against a version. `owner` is the key that it asks with. A run of `only` some tests lets no label move.
+    """A run of `tests` against a version. `owner` is the key that it asks with. A run of `only` some tests lets no label move.
 
     `tally` is there once it has ended; `problem` says why it failed, if it did.
     """
@@ -93,7 +93,7 @@ class SuiteRun:
     id: str
     prompt_id: str
     version: int
-    suite: Suite
+    tests: tuple[PromptTest, ...]
     suite_hash: str
     owner: str
     mode: Literal["sync", "async"]
@@ -114,14 +114,14 @@ class SuiteRun:
     def cases(self) -> Iterator[RunCase]:
         """All there are, in a fixed order."""
         number = 0
-        for test in self.suite:
+        for test in self.tests:
             for candidate in self.candidates or (None,):
                 for repeat in range(1, self.repeats + 1):
                     yield RunCase(number=number, test=test.name, candidate=candidate, repeat=repeat)
                     number += 1
 
     def test(self, name: str) -> PromptTest:
-        return next(test for test in self.suite if test.name == name)
+        return next(test for test in self.tests if test.name == name)
 
     def finished(self, results: Sequence[CaseResult], *, now: datetime) -> "SuiteRun":
         return replace(self, status=RunStatus.FINISHED, completed_at=now, tally=Tally.of(results))
@@ -130,6 +130,6 @@ class SuiteRun:
         return replace(self, status=RunStatus.FAILED, completed_at=now, tally=Tally.of(results), problem=problem)
 
 
-def calls_of(suite: Suite, *, candidates: int, repeats: int) -> int:
+def calls_of(tests: Sequence[PromptTest], *, candidates: int, repeats: int) -> int:
     """How many calls a run makes at most, those to judges among them."""
-    return sum(1 + test.judges for test in suite) * max(candidates, 1) * repeats
+    return sum(1 + test.judges for test in tests) * max(candidates, 1) * repeats

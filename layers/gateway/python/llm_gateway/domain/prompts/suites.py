@@ -1,7 +1,7 @@
 """Suites: the tests of a prompt, each a case with everything that its answer is held against."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, Literal
@@ -139,26 +139,6 @@ class PromptTest:
         return sum(isinstance(each, Judged) for each in self.assertions)
 
 
-Suite = tuple[PromptTest, ...]
-"""Tests of different names."""
-
-
-def suite_hash(suite: Suite) -> str:
-    """The same for equal suites: a run of one says nothing of another."""
-    return digest([_plain(test) for test in suite])
-
-
-def _plain(test: PromptTest) -> dict[str, Any]:
-    return {
-        "name": test.name,
-        "variables": test.variables,
-        "messages": test.messages,
-        "assertions": [
-            {**_members(each), "value": str(each.value)} if isinstance(each, MaxCost) else _members(each)
-            for each in test.assertions
-        ],
-    }
-
-
-def _members(assertion: Assertion) -> dict[str, Any]:
-    return {each.name: getattr(assertion, each.name) for each in fields(assertion)}
+def suite_hash(suite: Sequence[JsonObject]) -> str:
+    """The same for equal suites, as they were sent: a run of one says nothing of another."""
+    return digest(list(suite))

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as member
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_gateway.domain.chat import JsonObject
@@ -26,16 +27,16 @@ _LONGEST_TOLD: Final = 200
 _ENDLESS: Final = f"refers to itself without end, or has more than {_LONGEST_CHAIN} schemas one within another"
 
 
-def check_schema(schema: JsonObject) -> None:
-    """Raises `ValidationFailed` for a schema by which nothing can be validated, or not within bounds."""
+def check_schema(schema: JsonObject, *, field: str = "output.schema") -> None:
+    """Raises `ValidationFailed` of `field` for a schema by which nothing can be validated, or not within bounds."""
     try:
         _check_size(schema)
         _check_form(schema)
         _Parts().check(schema)
     except RecursionError:
-        raise ValidationFailed.of("output.schema", "is nested too deeply") from None
+        raise ValidationFailed.of(field, "is nested too deeply") from None
     except _Unusable as fault:
-        raise ValidationFailed.of("output.schema", str(fault)) from None
+        raise ValidationFailed.of(field, str(fault)) from None
 
 
 class _Unusable(Exception):
@@ -101,10 +102,10 @@ def _short(text: str) -> str:
 class _Parts:
     """The schemas within a schema; `same_place` leads from each to those that hold of the same value."""
 
-    same_place: dict[int, list[Any]] = field(default_factory=dict)
-    references: list[tuple[Any, str, "Resolver[Any]"]] = field(default_factory=list)
-    keywords: set[str] = field(default_factory=set)
-    sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    same_place: dict[int, list[Any]] = member(default_factory=dict)
+    references: list[tuple[Any, str, "Resolver[Any]"]] = member(default_factory=list)
+    keywords: set[str] = member(default_factory=set)
+    sizes: dict[int, tuple[int, int]] = member(default_factory=dict)
 
     def check(self, schema: JsonObject) -> None:
         """Raises `_Unusable`."""
