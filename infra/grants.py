@@ -165,6 +165,7 @@ def _arns(resource: Resource, data: DataStack) -> list[str]:
         case (
             Resource.PROVIDERS
             | Resource.PROMPTS
+            | Resource.EVALS
             | Resource.QUERIES
             | Resource.LIMITS
             | Resource.CACHE

@@ -8,8 +8,10 @@ from typing import Any, Final, assert_never
 
 from llm_gateway.domain.bedrock_models import cache_lifetime
 from llm_gateway.domain.chat import (
+    AudioPart,
     CacheControl,
     ChatRequest,
+    FilePart,
     ImagePart,
     Message,
     MessageRole,
@@ -166,6 +168,10 @@ def _blocks(message: Message, number: int, model: str) -> Iterator[JsonDict]:
                 yield {"text": part.text}
             case ImagePart():
                 yield {"image": _image(part.url, f"messages[{number}].content[{place}]")}
+            case FilePart():
+                yield {"document": _document(part, number, place)}
+            case AudioPart():
+                raise _unsupported(f"messages[{number}].content[{place}]", "Bedrock's Converse takes no audio")
             case _:
                 assert_never(part)
         yield from _cache_mark(part.cache_control, model)
@@ -186,6 +192,11 @@ def _image(url: str, place: str) -> JsonDict:
     if media_type.lower() not in _IMAGE_FORMATS:
         raise _unsupported(place, "Bedrock takes images as PNG, JPEG, GIF or WebP")
     return {"format": _IMAGE_FORMATS[media_type.lower()], "source": {"bytes": data}}
+
+
+def _document(part: FilePart, number: int, place: int) -> JsonDict:
+    # Each name once in a conversation. The file's own is left out: AWS warns that models may read it as an instruction.
+    return {"format": "pdf", "name": f"document-{number}-{place}", "source": {"bytes": part.data}}
 
 
 def _tool_use(call: ToolCall, place: str) -> JsonDict:

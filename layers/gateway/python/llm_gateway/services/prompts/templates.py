@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from llm_gateway.domain.chat import ImagePart, Message, Part, TextPart
+from llm_gateway.domain.chat import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 from llm_gateway.domain.prompts.templates import PromptTemplate, VariableType
 from llm_gateway.domain.redaction import redacted
 from llm_gateway.errors import FieldError, TemplateInvalid, TemplateVariablesInvalid
@@ -85,6 +85,8 @@ def _part(part: Part, values: Mapping[str, Any], meter: Meter) -> Part:
             if found[1] not in values:
                 raise TemplateFault(f"takes an image's address from {found[1]!r}, which is not given")
             return replace(part, url=values[found[1]])
+        case FilePart() | AudioPart():
+            return part
 
 
 def _text(source: str, values: Mapping[str, Any], meter: Meter) -> str:
