@@ -12,7 +12,7 @@ Said = str | ChatAnswer | Exception
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One call: to whom, with what."""
+    """One call: which provider was asked, and what."""
 
     config: ProviderConfig
     credentials: ProviderCredentials | None

@@ -1,4 +1,4 @@
-"""Provider gates that remember whom they let through and what became of it."""
+"""Provider gates that remember which calls they let through and what became of them."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -53,7 +53,7 @@ def test_an_end_needs_another_admin_that_lasts_as_long_as_it_did() -> None:
             Admins(ends=ends).after(admin(expires_at=NOW + HOUR / 2), now=NOW)
 
 
-def test_whoever_goes_at_once_needs_another_that_is_there_now() -> None:
+def test_an_admin_that_goes_at_once_needs_another_that_is_there_now() -> None:
     admins = Admins(ends={"a": None, "b": NOW + HOUR})
     assert admins.after(admin(**REVOKED), now=NOW).ends == {"b": NOW + HOUR}
 

@@ -1,4 +1,4 @@
-"""Positions: however an answer was cut into events, whoever comes back after any of them gets exactly the rest."""
+"""Positions: however an answer was cut into events, a reader that comes back after any of them gets exactly the rest."""
 
 from collections.abc import Iterable, Sequence
 

@@ -54,7 +54,7 @@ def admin(stack: Stack, http: httpx2.Client) -> Client:
 
 @pytest.fixture
 def client(stack: Stack, http: httpx2.Client) -> Client:
-    """A caller whom nobody else is: its cache and its idempotency keys are its own."""
+    """A caller of its own: its cache and its idempotency keys are its own."""
     return stack.client(http)
 
 

@@ -150,7 +150,7 @@ def granted(row: Row) -> dict[str, bool]:
     found = {}
     for resource in _KEYS:
         found[f"{resource} reads"] = resource in row.reads or (authenticates and resource is Resource.KEYS)
-        # Whoever authenticates may write notes of its own there; the emulator does not look at how keys begin.
+        # A function that authenticates may write notes of its own there; the emulator does not look at how keys begin.
         found[f"{resource} writes"] = resource in row.writes or (authenticates and resource is Resource.LIMITS)
         found[f"{resource} scans"] = False
     for resource in (Resource.BODIES, Resource.CREDENTIALS):

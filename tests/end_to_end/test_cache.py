@@ -1,4 +1,4 @@
-"""Answers that are given again: to whom, when, and what that saves."""
+"""Answers that are given again: which callers get them, when, and what that saves."""
 
 import pytest
 

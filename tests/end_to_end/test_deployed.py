@@ -285,7 +285,7 @@ def test_a_signature_covers_the_path_with_its_stage(deployment: Deployment, admi
 @pytest.mark.usefixtures("first_answers")
 def test_without_a_key_there_is_no_way_in(key: str | None, http: httpx2.Client) -> None:
     stranger = Client(http, key)
-    # Whoever tries the door too often is told to wait.
+    # An address that fails too often is told to wait.
     refusals = {(401, "unauthenticated"), (429, "rate_limited")}
     for row in ENDPOINTS:
         if row.permission is not None:

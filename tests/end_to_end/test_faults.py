@@ -276,7 +276,7 @@ def test_an_accepted_query_outlives_an_outage_of_everything(
     with aws.failing("*", BROKEN):
         time.sleep(2)
     assert [client.ended(query_id)["status"] for query_id in query_ids] == ["succeeded"] * 20
-    # Whoever was at work then kept its answer until it could be stored.
+    # The worker of that time kept its answer until it could be stored.
     assert Counter(provider.asked()).total() == 20
 
 

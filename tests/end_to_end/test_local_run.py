@@ -69,7 +69,7 @@ def started(folder: Path) -> Iterator[Run]:
 
 @contextmanager
 def taken(*ports: int) -> Iterator[None]:
-    """Somebody listens on these ports, whoever it is."""
+    """Some process listens on these ports."""
     with ExitStack() as stack:
         for port in ports:
             with suppress(OSError):

@@ -55,7 +55,7 @@ def test_tool_calls_come_in_pieces_that_join(client: Client, provider: Scripted)
     done = events[-1].data
     assert [call["arguments"] for call in done["output"]["tool_calls"]] == [joined[0], joined[1]]
     assert done["output"]["text"] is None
-    # Whoever lost the second half of the first call's arguments gets just that, and all of the second call.
+    # A reader that lost the second half of the first call's arguments gets just that, and all of the second call.
     last_read = next(event for event in events if event.name == "tool_call" and event.data["arguments"])
     rest = client.resumed(done["id"], last_read.id)
     resumed = "".join(

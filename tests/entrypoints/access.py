@@ -18,7 +18,7 @@ ASKERS: Final = frozenset({ADMIN, EDITOR, CALLER})
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
-    """A row of the matrix. Whoever may is answered with `status`, everybody else with 403.
+    """A row of the matrix. A caller that may is answered with `status`, everybody else with 403.
 
     `own` says that the route is about a query: then `status` is for one's own, and another's is answered as in `anothers`, with
     404 where the role is not there.

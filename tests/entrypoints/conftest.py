@@ -62,7 +62,7 @@ def _lines(sent: dict[str, Any], own: dict[str, Any] | list[tuple[str, Any]]) ->
 
 @dataclass
 class Api:
-    """Calls the API as whom a test says; no response passes that breaks the contract."""
+    """Calls the API as the caller that a test names; no response passes that breaks the contract."""
 
     client: TestClient
     gateway: FakeGateway

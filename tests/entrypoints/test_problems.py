@@ -24,7 +24,7 @@ def _all_below(kind: type[errors.GatewayError]) -> list[type[errors.GatewayError
 
 # What no response has: a query's attempts tell of them.
 _IN_ATTEMPTS_ONLY = {"circuit_open", "provider_disabled", "cancelled"}
-# Not in the contract's table: the answer to whoever waits for a query that somebody cancels.
+# Not in the contract's table: the answer to a caller that waits for a query which another cancels.
 _BEYOND_THE_CONTRACT = {"query_cancelled"}
 
 

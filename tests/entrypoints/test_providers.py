@@ -1,4 +1,4 @@
-"""Providers over HTTP: revisions, slugs, lists, addresses, and what is shown to whom."""
+"""Providers over HTTP: revisions, slugs, lists, addresses, and what each role is shown."""
 
 import json
 from typing import Any

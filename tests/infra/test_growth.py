@@ -96,7 +96,7 @@ def filled(value):
 
 
 @pytest.mark.parametrize("areas", [AREAS, {Area.PUBLIC: AREAS[Area.PUBLIC]}], ids=["all", "public"])
-def test_the_data_give_out_the_same_whoever_uses_them(areas):
+def test_the_data_give_out_the_same_to_every_function(areas):
     outputs = (deployed() if areas is AREAS else synthesized(areas)).data.body["Outputs"].values()
     exports = {
         output["Export"]["Name"].removeprefix("llm-gateway-dev-data:") for output in outputs if "Export" in output

@@ -54,7 +54,7 @@ def test_four_megabytes_without_a_blank_are_counted_in_seconds(counter):
 
 PROSE = (
     "The gateway answers with the provider's own words; it counts what they cost, and writes the sum down. "
-    "Whoever asks again within the hour is answered from the cache, at no cost and without a call."
+    "Those who ask again within the hour are answered from the cache, at no cost and without a call."
 )
 CODE = 'def count(text: str) -> int:\n    return sum(len(piece) for piece in text.split("\\n"))  # 3 of 17\n'
 

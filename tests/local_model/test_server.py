@@ -208,7 +208,7 @@ def test_a_client_that_leaves_stops_its_answer(http, base_url, stream):
     until(lambda: not health(http)["busy"], within_s=3)
 
 
-def test_a_full_queue_is_429_and_whoever_leaves_it_makes_room(http, openai, base_url):
+def test_a_full_queue_is_429_and_a_client_that_leaves_it_makes_room(http, openai, base_url):
     with leaving(base_url, stream=True) as running:
         until(lambda: health(http)["busy"])
         with leaving(base_url, stream=False), leaving(base_url, stream=True):

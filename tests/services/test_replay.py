@@ -1,4 +1,4 @@
-"""Doing once: whoever asks a second time gets the first answer, and what came to nothing may be tried again."""
+"""Doing once: a second request gets the first answer, and what came to nothing may be tried again."""
 
 from datetime import timedelta
 from typing import Any

@@ -81,7 +81,7 @@ def task(deployment: Deployment, endpoint: str, **more: Any) -> dict[str, Any]:
     return {"endpoint": endpoint, "table": deployment.items._table, **plain, **more}
 
 
-def test_a_dollar_is_spent_once_whoever_is_killed(deployment: Deployment, emulator: str) -> None:
+def test_a_dollar_is_spent_once_whichever_process_is_killed(deployment: Deployment, emulator: str) -> None:
     """500 queries of a cent; two of the four processes die while they wait for answers."""
     dollar = account(budget="1")
     met: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Failed authentication by address: so many in a minute, whoever counts them, and then a time to wait that is true."""
+"""Failed authentication by address: so many in a minute, whichever process counts them, and then a time to wait that is true."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

@@ -212,7 +212,7 @@ def test_a_query_counts_in_the_hour_of_its_end(stores: Stores, clock: FakeClock,
     assert late[waits.id].cost_usd == Decimal("1E-33")
 
 
-def test_whoever_ends_it_it_counts_once(stores: Stores, clock: FakeClock, came_in: Any) -> None:
+def test_it_counts_once_however_it_ends(stores: Stores, clock: FakeClock, came_in: Any) -> None:
     cancelled, buried = (came_in(mode="async", status=QueryStatus.QUEUED) for _ in range(2))
     held = came_in(mode="async", status=QueryStatus.QUEUED)
     claimed = stores.queries.claim(held.id, until=clock.now() + timedelta(seconds=60))

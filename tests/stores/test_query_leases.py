@@ -184,7 +184,7 @@ def test_a_query_whose_time_is_up_reads_as_failed_unless_somebody_works_on_it(
     assert (found.status, found.completed_at, found.lease) == (QueryStatus.FAILED, due_at, None)
     assert found.problem is not None
     assert found.problem.code == (fault.code if fault else "deadline_exceeded")
-    # That is how it reads: whoever takes it up next ends it.
+    # That is how it reads: the next worker that takes it up ends it.
     again = claimed(queries, clock)
     assert again.is_overdue(clock.now())
     assert queries.finish(replace(again, status=QueryStatus.FAILED, completed_at=clock.now(), problem=OTHER))

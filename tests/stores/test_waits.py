@@ -1,4 +1,4 @@
-"""Waits of keys: ten at once whoever counts them, and none that outlives its process for long."""
+"""Waits of keys: ten at once, whichever process counts them, and none that outlives its process for long."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Whom a secret lets in, and what is read for one that lets nobody in."""
+"""Which caller a secret lets in, and what is read for one that lets nobody in."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Conformity: what is wrong with a value, in few words and little time, whoever wrote the schema."""
+"""Conformity: what is wrong with a value, in few words and little time, whatever the schema is."""
 
 import time
 from typing import Any

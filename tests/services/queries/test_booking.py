@@ -197,7 +197,7 @@ def gives_all_up(engine: QueryEngine, request: QueryRequest, outcome: Outcome, *
     # What the cache did not take is not waited for either.
     assert leaves_place <= (2 if engine.cache.faults else 1)
     if not known:
-        # Whoever claimed the key says once what becomes of it.
+        # The process that claimed the key says once what becomes of it.
         assert engine.keys.count("complete", "release") == engine.keys.count("claim")
         (kept,) = (query for query in kept_queries(engine) if query.id == engine.journal.written[0].id)
         assert kept.status.finished
@@ -551,7 +551,7 @@ def test_nobody_waits_for_another_for_ever(engine: QueryEngine, timeout_s: float
     outcome = run(engine, asking(timeout_s=timeout_s))
     assert outcome.answer.latency.waiting_ms == pytest.approx(waits_s * 1000, abs=150)
     assert not outcome.answer.cache.hit
-    # Whoever is slow finds the place filled.
+    # A slow process finds the place filled.
     assert isinstance(engine.cache.port.peek(key), CachedAnswer)
 
 

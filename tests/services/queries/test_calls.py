@@ -290,7 +290,7 @@ def test_checking_an_answer_is_given_a_few_seconds(
     assert waited == [pytest.approx(given_s, abs=0.11)]
 
 
-def test_whoever_made_the_mistake_the_place_is_free_again(engine: Engine, progress: Progress) -> None:
+def test_whatever_the_mistake_was_the_place_is_free_again(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a", limits=ProviderLimits(max_concurrent=1), circuit=CircuitPolicy(failure_threshold=1)))
     engine.providers.script("a", KeyError("ours"))
 

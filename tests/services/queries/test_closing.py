@@ -128,7 +128,7 @@ def test_it_ends_and_holds_nothing(step: str, behavior: str, mode: str, fault: E
     engine.gates.withdraw(engine.gates.gates.admit(engine.store.get("a"), tokens=0, timeout_s=1))
     # Nobody waits for an answer that does not come.
     assert not isinstance(engine.cache.port.peek(seat), Pending)
-    # Whoever is told of an end finds it, or is told that it was not kept.
+    # A caller that is told of an end finds it, or is told that it was not kept.
     if end is not None:
         assert end.status is QueryStatus.SUCCEEDED
         assert stored(engine) == [QueryStatus.SUCCEEDED] or NOT_STORED in end.answer.warnings

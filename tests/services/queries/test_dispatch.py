@@ -154,7 +154,7 @@ def test_without_fallbacks_nobody_else_is_called_after_a_failure(engine: Engine)
     assert engine.providers.order == ["b"]
 
 
-def test_fallbacks_follow_whoever_was_chosen(engine: Engine) -> None:
+def test_fallbacks_follow_the_chosen_provider(engine: Engine) -> None:
     engine.add(*(provider(name) for name in "abcd"))
     engine.providers.script("a", failing(ProviderFailed))
     engine.providers.script("d", failing(ProviderFailed))

@@ -1,4 +1,4 @@
-"""What a queued query has reserved stays reserved until it has ended, whoever works on it and whatever fails."""
+"""What a queued query has reserved stays reserved until it has ended, whatever fails and whichever worker goes on."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The journal's promise: each query's end is written down once, by whoever ended it, and every call is counted once."""
+"""The journal's promise: each query's end is written down once, by the process that ended it, and every call is counted once."""
 
 import threading
 from collections.abc import Callable
@@ -69,7 +69,7 @@ def every_call_is_counted_once(engine: QueryEngine) -> None:
     assert len({id(call) for call in engine.journal.calls}) == len(engine.journal.calls)
 
 
-# Whoever ends it
+# Each that may end it
 
 
 def test_a_queued_query_that_is_cancelled(engine: QueryEngine) -> None:

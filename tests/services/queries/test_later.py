@@ -1,4 +1,4 @@
-"""Queries that are asked now and answered later: accepted whole or not at all, read by whom they are for, cancelled, erased."""
+"""Queries that are asked now and answered later: accepted whole or not at all, read by their owners, cancelled, erased."""
 
 import threading
 from dataclasses import replace

@@ -85,7 +85,7 @@ def test_nothing_happens_before_somebody_reads(engine: QueryEngine) -> None:
     assert engine.journal.written == []
 
 
-def test_whoever_answers_is_named(engine: QueryEngine) -> None:
+def test_the_one_that_answers_is_named(engine: QueryEngine) -> None:
     engine.providers.script("a", ProviderFailed("500"))
     opened, *_, query = stream(engine)
     assert (opened.provider, opened.model) == ("b", "b-model")

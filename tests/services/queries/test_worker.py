@@ -610,7 +610,7 @@ def test_a_lost_lease_stops_the_call_and_leaves_the_message(slow: QueryEngine, w
 
 
 def test_a_lost_lease_does_not_lose_an_answer(slow: QueryEngine, waiting: Waiting) -> None:
-    """It was paid for, so it counts from whoever brings it first; the other one's is not journaled."""
+    """It was paid for, so it counts from the worker that brings it first; the other one's is not journaled."""
     query = queued(slow)
     slow.queries.faults["renew"] = AWAY
 

@@ -1,4 +1,4 @@
-"""Reading usage: the same sums whatever is summed up already, for whom they are, page by page."""
+"""Reading usage: the same sums whatever is summed up already, for every role, page by page."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -138,8 +138,8 @@ def test_a_caller_sees_its_own(history: History) -> None:
     history.at(MIDNIGHT + HOUR)
     assert [row.value for row in rows(history, caller=ALICE, by=Grouping.KEY)] == ["key_a"]
     for role in (Role.ADMIN, Role.OPERATOR, Role.AUDITOR):
-        whoever = Caller(key_id="key_c", role=role)
-        assert [row.value for row in rows(history, caller=whoever, by=Grouping.KEY)] == ["key_a", "key_b"]
+        reader = Caller(key_id="key_c", role=role)
+        assert [row.value for row in rows(history, caller=reader, by=Grouping.KEY)] == ["key_a", "key_b"]
     editor = Caller(key_id="key_b", role=Role.PROMPT_EDITOR)
     assert [row.value for row in rows(history, caller=editor, by=Grouping.KEY)] == ["key_b"]
 
