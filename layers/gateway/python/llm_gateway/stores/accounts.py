@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from typing import Final
 
 from llm_gateway.domain import budgets
 from llm_gateway.domain.accounts import (
@@ -45,9 +44,7 @@ from llm_gateway.ports.keys import BudgetEvents
 from llm_gateway.ports.system import Clock
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.items import DynamoItems, Items
-from llm_gateway.stores.sights import Sights, View
-
-TRIES: Final = 8
+from llm_gateway.stores.sights import TRIES, Sights, View
 
 _log = logging.getLogger(__name__)
 
@@ -62,27 +59,25 @@ class StoredKeyAccounts:
         self._items = items
         self._clock = clock
         self._events = events
-        self._sights = Sights(clock)
+        self._sights = Sights(clock, items)
 
     def take(self, account: Account, need: Need) -> Taking:
         places, now_ns = places_of(account), need.now_ns
         seen = unseen(account, now_ns=now_ns)
         view = self._sights.view([place.scope for place in places], now_ns=now_ns, unseen=seen)
-        for _ in range(TRIES):
-            plans = [(place, plan(place, view.items[place.scope], need)) for place in places]
-            choice = view.choose(plans, request_id=need.query_id)
-            if isinstance(choice, Refusal):
-                return self._refused(account, places, view, choice, need)
-            if choice is None:
-                self._learn(view, self._items.read([place.scope for place in places]))
-                continue
-            place, write = choice
-            outcome = self._items.write(place.scope, write)
-            self._learn(view, {place.scope: outcome.item})
-            if outcome.done or has_taken(outcome.item, need):
-                room = room_of(account, places, view.items, now_ns=now_ns)
-                return Taking(taken=taken_from(account, place, outcome.item, need), room=room)
-        raise _too_contended()
+        passed = self._sights.pass_through(
+            view,
+            lambda: [(place, plan(place, view.items[place.scope], need)) for place in places],
+            request_id=need.query_id,
+            has_passed=lambda item: has_taken(item, need),
+        )
+        if passed is None:
+            raise _too_contended()
+        if isinstance(passed, Refusal):
+            return self._refused(account, places, view, passed, need)
+        place, item = passed
+        room = room_of(account, places, view.items, now_ns=now_ns)
+        return Taking(taken=taken_from(account, place, item, need), room=room)
 
     def extend(self, taken: Taken, *, by: Decimal) -> Taking:
         hold, budget = taken.hold, taken.budget
@@ -174,10 +169,6 @@ class StoredKeyAccounts:
 
     def _known(self, taken: Taken) -> Item:
         return self._sights.find(taken.scope) or guess(taken)
-
-    def _learn(self, view: View, items: dict[str, Item]) -> None:
-        view.learn(items)
-        self._sights.remember(items)
 
 
 def _too_contended() -> DependencyUnavailable:

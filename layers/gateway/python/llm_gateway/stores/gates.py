@@ -11,7 +11,7 @@ A write that lets a call pass may be sent again when its answer is lost, and the
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -52,9 +52,8 @@ from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.system import Clock, Ids
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.items import DynamoItems, Items
-from llm_gateway.stores.sights import Sights, View
+from llm_gateway.stores.sights import TRIES, Sights, View
 
-TRIES: Final = 8
 _CALL_ID_LENGTH: Final = 12  # 60 random bits of a ULID: enough among the calls that run at once, and short to keep.
 
 _log = logging.getLogger(__name__)
@@ -70,7 +69,7 @@ class StoredProviderGates:
         self._items = items
         self._clock = clock
         self._ids = ids
-        self._sights = Sights(clock)
+        self._sights = Sights(clock, items)
         self._beside = ThreadPoolExecutor(max_workers=32, thread_name_prefix="metrics")
 
     def admit(self, provider: ProviderConfig, *, tokens: int, timeout_s: float) -> Admission:
@@ -84,21 +83,18 @@ class StoredProviderGates:
         )
         check_size(gates, call)
         view = self._sights.view([gate.scope for gate in gates], now_ns=now_ns, unseen=UNSEEN)
-        for _ in range(TRIES):
-            choice = view.choose(_plans(gates, view, call), request_id=call.id)
-            if isinstance(choice, Refusal):
-                raise fault_of(choice, call)
-            if choice is None:
-                self._learn(view, self._items.read([gate.scope for gate in gates]))
-                continue
-            gate, write = choice
-            if not write.changes:
-                return Admission(call=call, gate=gate, item=view.items[gate.scope])
-            outcome = self._items.write(gate.scope, write)
-            self._learn(view, {gate.scope: outcome.item})
-            if outcome.done or has_admitted(outcome.item, call):
-                return Admission(call=call, gate=gate, item=outcome.item)
-        raise _too_contended(call)
+        passed = self._sights.pass_through(
+            view,
+            lambda: _plans(gates, view, call),
+            request_id=call.id,
+            has_passed=lambda item: has_admitted(item, call),
+        )
+        if passed is None:
+            raise _too_contended(call)
+        if isinstance(passed, Refusal):
+            raise fault_of(passed, call)
+        gate, item = passed
+        return Admission(call=call, gate=gate, item=item)
 
     def settle(self, admission: Admission, result: CallResult) -> None:
         now_ns = to_ns(self._clock.now())
@@ -130,10 +126,6 @@ class StoredProviderGates:
         counters = [_counters(gate, minute) for gate in gates for minute in minutes_of_window(now_ns)]
         items = self._items.read([*(gate.scope for gate in gates), *counters])
         return state_of(gates, items, [items[scope] for scope in counters], now_ns=now_ns)
-
-    def _learn(self, view: View, items: Mapping[str, Item]) -> None:
-        view.learn(items)
-        self._sights.remember(items)
 
     def _carry_out(self, admission: Admission, plan: Callable[[Item], Write]) -> tuple[Item, Item]:
         """Writes to the call's gate what `plan` says for its item, if anything; the item right before and right after."""

@@ -4,7 +4,7 @@ A process remembers items as it last saw them, and writes as if they still were 
 """
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
@@ -12,7 +12,9 @@ from llm_gateway.domain.limits import NS_PER_S, to_ns
 from llm_gateway.domain.passing import Reason, Refusal
 from llm_gateway.domain.writes import Item, Write
 from llm_gateway.ports.system import Clock
+from llm_gateway.stores.items import Items
 
+TRIES: Final = 8
 TRUSTED_NS: Final = NS_PER_S
 """For how long an item is taken to be as it was last seen, where nothing is taken that would have to be counted."""
 _MOST_SEEN: Final = 4096
@@ -68,8 +70,9 @@ class _Sight:
 class Sights:
     """Items as this process last saw them."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, items: Items) -> None:
         self._clock = clock
+        self._items = items
         self._seen: dict[str, _Sight] = {}
 
     def view(self, scopes: Iterable[str], *, now_ns: int, unseen: Item) -> View:
@@ -81,6 +84,35 @@ class Sights:
             recent=frozenset(scope for scope, sight in sights.items() if now_ns - sight.at_ns < TRUSTED_NS),
         )
 
+    def pass_through(
+        self,
+        view: View,
+        plans: Callable[[], Sequence[tuple[S, Write | Refusal]]],
+        *,
+        request_id: str,
+        has_passed: Callable[[Item], bool],
+    ) -> tuple[S, Item] | Refusal | None:
+        """Passes through one of the view's items: which one, and how it is then. None where others were always quicker.
+
+        `plans` are what the items would do as the view has them. `has_passed` tells from an item whether a write had gone through
+        whose answer was lost.
+        """
+        for _ in range(TRIES):
+            choice = view.choose(plans(), request_id=request_id)
+            if isinstance(choice, Refusal):
+                return choice
+            if choice is None:
+                self._learn(view, self._items.read(list(view.items)))
+                continue
+            place, write = choice
+            if not write.changes:
+                return place, view.items[place.scope]
+            outcome = self._items.write(place.scope, write)
+            self._learn(view, {place.scope: outcome.item})
+            if outcome.done or has_passed(outcome.item):
+                return place, outcome.item
+        return None
+
     def find(self, scope: str) -> Item | None:
         sight = self._seen.get(scope)
         return sight.item if sight else None
@@ -90,6 +122,10 @@ class Sights:
         if len(self._seen) > _MOST_SEEN:
             self._seen = {}
         self._seen.update((scope, _Sight(item, at_ns)) for scope, item in items.items())
+
+    def _learn(self, view: View, items: Mapping[str, Item]) -> None:
+        view.learn(items)
+        self.remember(items)
 
 
 def _soonest(refusals: Sequence[Refusal]) -> Refusal:
