@@ -21,12 +21,14 @@ from llm_gateway.domain.idempotency import Replayed
 from llm_gateway.domain.keys import Allowed, BudgetState, KeyLimits
 from llm_gateway.domain.providers import RetryPolicy
 from llm_gateway.domain.queries import Query, QueryProblem, QueryStatus
+from llm_gateway.domain.usage import UsageRecord
 from llm_gateway.errors import (
     BudgetExceeded,
     DependencyUnavailable,
     GatewayError,
     IdempotencyConflict,
     ModelNotAllowed,
+    QueryCancelled,
     RateLimited,
     UnpricedModel,
     ValidationFailed,
@@ -261,6 +263,27 @@ def test_a_cancelled_query_costs_what_was_generated(engine: QueryEngine) -> None
     stood = state(engine)
     assert stood.reserved_usd == 0
     assert 0 < stood.spent_usd < COST
+
+
+@pytest.mark.parametrize("mode", ["sync", "stream"])
+def test_a_query_cancelled_between_two_tries_costs_what_the_first_one_did(mode: Any) -> None:
+    engine: Any = QueryEngine().add(provider("a", retry=RetryPolicy(max_attempts=3)))
+    left: list[bool] = []
+    engine.events.append(lambda: left.append(True))  # While it waits for its next try.
+    engine.providers.script("a", ProviderFailed("500", usage=Usage(input_tokens=30)))
+    asked = engine.asked(question(mode=mode), caller=BOTH, cancelled=lambda: bool(left))
+    with pytest.raises(QueryCancelled):
+        engine.run(asked) if mode == "sync" else list(engine.asking.stream(asked))
+    assert len(engine.providers.called) == 1
+    assert is_settled(engine, spent=Decimal("0.00003"))
+    (ended,) = engine.queries.port.all()
+    counted = UsageRecord.of(ended)
+    assert (ended.status, counted.cost_usd, counted.group.provider) == (
+        QueryStatus.CANCELLED,
+        Decimal("0.00003"),
+        "a",
+    )
+    assert [call.cost_usd for call in engine.journal.calls] == [Decimal("0.00003")]
 
 
 # Absurd figures
