@@ -241,8 +241,7 @@ def test_a_queue_out_of_reach_is_said_soon(out_of_reach: Aws) -> None:
 )
 def test_an_overloaded_aws_is_asked_twice_and_no_more(faulty: FaultyAws, call: str, status: int, body: bytes) -> None:
     faulty.status, faulty.body = status, body
-    _, took_s = _fails(CALLS[call], faulty.stores)
-    assert took_s < BUDGET_S
+    _fails(CALLS[call], faulty.stores)
     assert faulty.requests == ATTEMPTS
 
 

@@ -11,6 +11,9 @@ from llm_gateway.services.output.conformity import faults
 from llm_gateway.services.output.patterns import TooMuchWork
 from llm_gateway.services.output.schemas import check_schema
 
+from tests.adapters.steps import steps
+
+MOST_STEPS = 600_000
 MANY = ["x" * 1_000] * 1_000
 
 
@@ -140,11 +143,9 @@ def test_a_schema_that_takes_too_long_is_given_up(value: Any, schema: dict[str, 
     ],
 )
 def test_what_would_take_for_ever_takes_no_time(value: Any, schema: dict[str, Any]) -> None:
-    since = time.process_time()
+    made = steps(lambda: found(value, schema))
 
-    found(value, schema)
-
-    assert time.process_time() - since < 3
+    assert made < MOST_STEPS, made
 
 
 SCALARS = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0, 1.0, 1.5, "", "a", "ab", "1"])
