@@ -45,10 +45,43 @@ class AttemptOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromptUsed:
+    """The version of a prompt that a query was made from."""
+
+    id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleUsed:
+    """The version of a role that a query's system message has; version 0 is the one that ships with the gateway."""
+
+    id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a query was made from: its words are those that came of it, whatever becomes of the prompt and the roles.
+
+    `wishes` are the parameters that the prompt wishes for, as the API names them: a candidate that cannot take one is asked
+    without it. `cache_ttl_s` and `log_bodies` are the prompt's, None where it has none.
+    """
+
+    prompt: PromptUsed | None = None
+    roles: tuple[RoleUsed, ...] = ()
+    wishes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    cache_ttl_s: int | None = None
+    log_bodies: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueryRequest:
     """What a client asks. `domain.routing` says who is a candidate, by `model`, `provider` and `fallback`.
 
-    `vendor` are members of the body that a candidate is sent, by the kind of provider that they are for.
+    `vendor` are members of the body that a candidate is sent, by the kind of provider that they are for. One that was made from
+    a prompt or from roles has an `origin`.
     """
 
     messages: tuple[Message, ...]
@@ -67,6 +100,7 @@ class QueryRequest:
     timeout_s: float = 25
     on_disconnect: Literal["cancel", "finish"] = "cancel"
     metadata: JsonObject = field(default_factory=dict)
+    origin: Origin | None = None
 
     @property
     def reads_cache(self) -> bool:
@@ -191,14 +225,6 @@ class Figures:
             provider_ms=answer.latency.provider_ms,
             cache_hit=answer.cache.hit,
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptUsed:
-    """The version of a prompt that a query was made from."""
-
-    id: str
-    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

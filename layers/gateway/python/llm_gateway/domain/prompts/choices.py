@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from llm_gateway.domain.chat import OutputFormat
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptChoice:
@@ -30,8 +32,9 @@ class SystemChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoleUsed:
-    """The version of a role that a query's system message has; version 0 is the one that ships with the gateway."""
+class Choices:
+    """What a query says beside its own words. `output` is the form that it asks for, None where it asks for none."""
 
-    id: str
-    version: int
+    prompt: PromptChoice | None = None
+    system: SystemChoice = SystemChoice()
+    output: OutputFormat | None = None

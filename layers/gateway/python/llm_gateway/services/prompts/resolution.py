@@ -1,5 +1,6 @@
 """Resolution: what a query names, found. Labels become versions here, and nowhere else."""
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -54,7 +55,7 @@ class Resolver:
         if base is True or (names and base is None):
             names = {BASE: None, **names}
         # Those that ship are looked at where a role is named: a query that names none does not import them.
-        known = {**self.shipped(), **opening.roles} if names else {}
+        known: Mapping[str, OpenPrompt] = ChainMap({**opening.roles}, self.shipped()) if names else {}  # type: ignore[arg-type]
         sticky_key = choice.sticky_key if choice else None
         return Resolved(
             metadata=opening.prompt.metadata if opening.prompt else None,
