@@ -55,7 +55,7 @@ class InMemoryPrompts(PromptStore, PromptReader):
         self._reach()
         after = from_cursor(cursor, "prompt_id")["prompt_id"] if cursor is not None else ""
         rest = [self._prompts[each] for each in sorted(self._prompts) if each > after]
-        found = [prompt for prompt in rest if _matches(prompt, search)]
+        found = [prompt for prompt in rest if search.matches(prompt)]
         more = to_cursor({"prompt_id": found[limit - 1].id}) if len(found) > limit else None
         return Page(items=tuple(found[:limit]), next_cursor=more)
 
@@ -154,12 +154,3 @@ class InMemoryPrompts(PromptStore, PromptReader):
 
 def _roles(prompt: PromptMetadata) -> set[str]:
     return {name.partition("@")[0] for names in prompt.roles.values() for name in names}
-
-
-def _matches(prompt: PromptMetadata, search: PromptSearch) -> bool:
-    return (
-        search.kind in (None, prompt.kind)
-        and search.category in (None, prompt.category)
-        and (search.tag is None or search.tag in prompt.tags)
-        and (search.name is None or prompt.name.lower().startswith(search.name.lower()))
-    )

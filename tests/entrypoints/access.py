@@ -9,11 +9,12 @@ from llm_gateway.access import Endpoint
 from llm_gateway.domain.keys import Role
 from llm_gateway.endpoints import BASE_PATH, ENDPOINTS
 
-from tests.entrypoints.conftest import PROVIDER, QUESTION
+from tests.entrypoints.conftest import PROMPT, PROVIDER, QUESTION
 
 ADMIN, OPERATOR, EDITOR, CALLER, AUDITOR = Role.ADMIN, Role.OPERATOR, Role.PROMPT_EDITOR, Role.CALLER, Role.AUDITOR
 EVERYBODY: Final = frozenset(Role)
 ASKERS: Final = frozenset({ADMIN, EDITOR, CALLER})
+EDITORS: Final = frozenset({ADMIN, EDITOR})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,16 @@ ACCESS: Final[dict[tuple[str, str], Cells]] = {
     ("PUT", "/providers/{provider_id}"): Cells(may=frozenset({ADMIN, OPERATOR}), body=PROVIDER),
     ("DELETE", "/providers/{provider_id}"): Cells(may=frozenset({ADMIN, OPERATOR}), status=204),
     ("GET", "/providers/{provider_id}/status"): Cells(may=frozenset({ADMIN, OPERATOR, AUDITOR})),
+    ("POST", "/prompts"): Cells(may=EDITORS, status=201, body=PROMPT | {"id": "new"}),
+    ("GET", "/prompts"): Cells(may=ASKERS | {AUDITOR}),
+    ("GET", "/prompts/{prompt_id}"): Cells(may=ASKERS | {AUDITOR}),
+    ("PUT", "/prompts/{prompt_id}"): Cells(may=EDITORS, body=PROMPT),
+    ("DELETE", "/prompts/{prompt_id}"): Cells(may=EDITORS, status=204),
+    ("GET", "/prompts/{prompt_id}/versions"): Cells(may=ASKERS | {AUDITOR}),
+    ("GET", "/prompts/{prompt_id}/versions/{version}"): Cells(may=ASKERS | {AUDITOR}),
+    ("GET", "/prompts/{prompt_id}/versions/{version}/diff/{other}"): Cells(may=ASKERS | {AUDITOR}),
+    ("PUT", "/prompts/{prompt_id}/labels/{label}"): Cells(may=EDITORS, body={"version": 1}),
+    ("DELETE", "/prompts/{prompt_id}/labels/{label}"): Cells(may=EDITORS, status=204),
     ("POST", "/keys"): Cells(may=frozenset({ADMIN}), status=201, body={"name": "A key", "role": "caller"}),
     ("GET", "/keys"): Cells(may=frozenset({ADMIN, AUDITOR})),
     ("GET", "/keys/self"): Cells(may=EVERYBODY),

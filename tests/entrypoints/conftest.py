@@ -20,6 +20,7 @@ from tests.adapters.gateway import FakeGateway
 from tests.entrypoints.contract import check
 
 PROVIDERS = "/api/v1/llm/providers"
+PROMPTS = "/api/v1/llm/prompts"
 QUERY = "/api/v1/llm/query"
 CREDENTIAL = "sk-a-vendors-own-secret-1f3a"
 PROVIDER: dict[str, Any] = {
@@ -30,6 +31,14 @@ PROVIDER: dict[str, Any] = {
     "default_model": "small",
     "retry": {"max_attempts": 1},
     "credentials": {"api_key": CREDENTIAL},
+}
+PROMPT: dict[str, Any] = {
+    "id": "greeting",
+    "name": "Greeting",
+    "template": {
+        "messages": [{"role": "user", "content": "Greet {{ customer }}."}],
+        "variables": {"customer": {"type": "string"}},
+    },
 }
 QUESTION: dict[str, Any] = {"messages": [{"role": "user", "content": "A QUESTION OF NOBODY ELSE'S"}]}
 
@@ -109,6 +118,13 @@ class Api:
         assert response.status_code == 201, response.text
         provider: dict[str, Any] = response.json()
         return provider
+
+    def write(self, **changes: Any) -> dict[str, Any]:
+        """A prompt, written."""
+        response = self.call("POST", PROMPTS, PROMPT | changes)
+        assert response.status_code == 201, response.text
+        prompt: dict[str, Any] = response.json()
+        return prompt
 
     def revoke(self, secret: str) -> None:
         key_id = key_id_of(secret)

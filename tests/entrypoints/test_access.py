@@ -23,7 +23,7 @@ from tests.entrypoints.access import (
     cells_of,
     path_of,
 )
-from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Api
+from tests.entrypoints.conftest import PROMPTS, PROVIDER, PROVIDERS, QUERY, QUESTION, Api
 
 rows = pytest.mark.parametrize("row", GUARDED, ids=lambda row: row.name)
 roles = pytest.mark.parametrize("role", Role)
@@ -31,12 +31,16 @@ roles = pytest.mark.parametrize("role", Role)
 
 @pytest.fixture
 def stocked(api: Api) -> dict[str, str]:
-    """The ids of a provider, of a key, and of a query that a key of its own has asked."""
+    """The ids of a provider, of a key, of a prompt with a label, and of a query that a key of its own has asked."""
     api.register()
+    prompt = api.write()
+    api.call("PUT", f"{PROMPTS}/{prompt['id']}/labels/production", {"version": 1})
+    numbers = {"version": "1", "other": "1", "label": "production"}
     _, somebody = api.gateway.new_key(CALLER)
     asked = api.call("POST", QUERY, QUESTION, role=None, headers={"X-Api-Key": somebody})
     key, _ = api.gateway.new_key(CALLER)
-    return {"provider_id": PROVIDER["id"], "key_id": key.id, "query_id": asked.json()["id"]}
+    ids = {"provider_id": PROVIDER["id"], "key_id": key.id, "prompt_id": prompt["id"], "query_id": asked.json()["id"]}
+    return ids | numbers
 
 
 def test_the_matrix_has_every_endpoint() -> None:

@@ -17,7 +17,7 @@ from llm_gateway.wire.examples import EXAMPLES
 from llm_gateway.wire.field_descriptions import FIELDS
 
 from tests.adapters.gateway import FakeGateway
-from tests.entrypoints.conftest import PROVIDER, PROVIDERS, Api
+from tests.entrypoints.conftest import PROMPTS, PROVIDER, PROVIDERS, Api
 
 MISSION = {
     "ProviderConfig",
@@ -27,6 +27,9 @@ MISSION = {
     "QueryResponse",
     "QueryStatus",
     "QueryMetrics",
+    "PromptTemplate",
+    "PromptVersion",
+    "PromptMetadata",
 }
 
 
@@ -90,7 +93,8 @@ def test_nothing_that_is_sent_has_a_default_member() -> None:
     assert requests()
     seen = set[str]()
     for part in parts_of([*requests(), [operation(row.name).get("parameters", []) for row in ENDPOINTS]], seen):
-        assert "default" not in part, part
+        # A schema says what there is; what its fields are called is no member of it.
+        assert "default" not in part or part in [schema.get("properties") for schema in schemas().values()], part
     assert len(seen) > 10
 
 
@@ -165,12 +169,24 @@ def gateway() -> FakeGateway:
     return FakeGateway(settings=Settings.from_environment({"ALLOW_PRIVATE_ADDRESSES": "true"}))
 
 
+def _write_twice(api: Api) -> None:
+    """The prompt of the examples, with two versions and a label that has been moved."""
+    (first,) = [example for example in EXAMPLES["create_prompt"].values() if example.get("id") == "greeting"]
+    (second,) = EXAMPLES["update_prompt"].values()
+    assert api.call("POST", PROMPTS, first).status_code == 201
+    assert api.call("PUT", f"{PROMPTS}/greeting", second).json()["version"] == 2
+    for version in (1, 2):
+        api.call("PUT", f"{PROMPTS}/greeting/labels/production", {"version": version})
+
+
 @pytest.mark.parametrize(("name", "summary"), [(name, summary) for name in EXAMPLES for summary in EXAMPLES[name]])
 def test_an_example_works_as_it_stands(api: Api, name: str, summary: str) -> None:
     api.gateway.outside.models.script.append(json.dumps({"name": "Ada", "age": 36}))
     api.register(**PROVIDER)
     if name == "update_provider":
         assert api.call("POST", PROVIDERS, EXAMPLES["create_provider"]["A server of one's own"]).status_code == 201
+    if name in ("update_prompt", "move_label"):
+        _write_twice(api)
     (row,) = [row for row in ENDPOINTS if row.name == name]
     filled = {parameter["name"]: parameter.get("example") for parameter in operation(name).get("parameters", [])}
     filled["key_id"] = api.gateway.new_key(Role.CALLER)[0].id  # A key's id comes from its answer, as a query's does.

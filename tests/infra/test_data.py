@@ -16,6 +16,7 @@ TABLES = {
     "Cache": ["cache_key"],
     "Audit": ["month", "place"],
     "Usage": ["period", "place"],
+    "Prompts": ["collection", "place"],
 }
 STATEFUL = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SecretsManager::Secret")
 

@@ -22,6 +22,7 @@ class Permission(StrEnum):
     READ_ALL_USAGE = "read_all_usage"
     MANAGE_PROMPTS = "manage_prompts"
     READ_PROMPTS = "read_prompts"
+    RENDER_PROMPTS = "render_prompts"
 
 
 class Resource(StrEnum):

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from llm_gateway.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llm_gateway.domain.prompts.prompts import OpenPrompt
     from llm_gateway.outside import Outside
     from llm_gateway.services.audit.denials import Denials
     from llm_gateway.services.audit.keeping import AuditKeeper
@@ -17,6 +20,12 @@ if TYPE_CHECKING:
     from llm_gateway.services.keys.failures import Failures
     from llm_gateway.services.keys.last_use import LastUse
     from llm_gateway.services.keys.signatures import Signatures
+    from llm_gateway.services.prompts.administration import PromptService
+    from llm_gateway.services.prompts.checks import PromptChecks
+    from llm_gateway.services.prompts.commits import Commits
+    from llm_gateway.services.prompts.labels import LabelService
+    from llm_gateway.services.prompts.reading import PromptBook
+    from llm_gateway.services.prompts.resolution import Resolver
     from llm_gateway.services.provider_status import StatusService
     from llm_gateway.services.providers import ProviderBook, ProviderService
     from llm_gateway.services.queries.asking import Asker
@@ -122,6 +131,41 @@ class Gateway:
             ids=self.outside.ids,
             private_addresses_allowed=self.settings.allow_private_addresses,
             bedrock_allowed=self.settings.allow_bedrock,
+        )
+
+    @cached_property
+    def prompts(self) -> "PromptBook":
+        from llm_gateway.services.prompts.reading import PromptBook
+
+        return PromptBook(store=self.outside.prompt_store, shipped=_shipped_roles)
+
+    @cached_property
+    def prompt_changes(self) -> "PromptService":
+        from llm_gateway.services.prompts.administration import PromptService
+        from llm_gateway.wire.prompts import as_auditors_see
+
+        return PromptService(
+            store=self.outside.prompt_store,
+            shipped=_shipped_roles,
+            checks=self.prompt_checks,
+            commits=self.prompt_commits,
+            shown=as_auditors_see,
+            clock=self.outside.clock,
+        )
+
+    @cached_property
+    def labels(self) -> "LabelService":
+        from llm_gateway.services.prompts.labels import LabelService, without_runs
+        from llm_gateway.wire.labels import as_auditors_see
+
+        return LabelService(
+            store=self.outside.prompt_store,
+            shipped=_shipped_roles,
+            checks=self.prompt_checks,
+            commits=self.prompt_commits,
+            passes=without_runs,
+            shown=as_auditors_see,
+            clock=self.outside.clock,
         )
 
     @cached_property
@@ -239,6 +283,26 @@ class Gateway:
     # What the use cases share
 
     @cached_property
+    def prompt_checks(self) -> "PromptChecks":
+        from llm_gateway.services.prompts.checks import PromptChecks
+        from llm_gateway.services.prompts.templates import check_template
+
+        return PromptChecks(store=self.outside.prompt_store, shipped=_shipped_roles, check_template=check_template)
+
+    @cached_property
+    def prompt_commits(self) -> "Commits":
+        from llm_gateway.services.prompts.commits import Commits
+
+        outside = self.outside
+        return Commits(log=outside.audit_log, clock=outside.clock, draw=outside.draw)
+
+    @cached_property
+    def resolver(self) -> "Resolver":
+        from llm_gateway.services.prompts.resolution import Resolver
+
+        return Resolver(reader=self.outside.prompt_reader, shipped=_shipped_roles, draw=self.outside.draw)
+
+    @cached_property
     def booking(self) -> "Booking":
         from llm_gateway.services.queries.booking import Booking
 
@@ -325,3 +389,7 @@ class Gateway:
             counter=self.outside.counter,
             clock=self.outside.clock,
         )
+
+
+def _shipped_roles() -> "Mapping[str, OpenPrompt]":
+    return {}

@@ -28,6 +28,7 @@ AUDIT_ARCHIVE: Final = frozenset({R.AUDIT_ARCHIVE})
 # Where it is told how much of a budget is spent.
 EVENTS: Final = frozenset({R.EVENTS})
 USAGE: Final = frozenset({R.USAGE})
+PROMPTS: Final = frozenset({R.PROMPTS})
 # The small fields of all queries: a request that lists or counts queries reads no content.
 QUERY_INDEX: Final = frozenset({R.QUERY_INDEX})
 # Whatever takes an Idempotency-Key looks for the answer of the first time, and keeps its own.
@@ -96,6 +97,25 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
         Endpoint("get_query_status", "GET", "/query/{query_id}/status", P.READ_QUERY_STATUS, waits=True, reads=QUERIES),
         Endpoint("get_query_result", "GET", "/query/{query_id}/result", P.READ_QUERY_CONTENT, waits=True,
                  reads=QUERIES | BODIES),
+    ),
+    Area.PROMPTS: _below(
+        BASE_PATH,
+        Endpoint("create_prompt", "POST", "/prompts", P.MANAGE_PROMPTS, status=201, audit="prompt.created",
+                 reads=REPLAYS | PROMPTS, writes=REPLAYS | PROMPTS | AUDIT),
+        Endpoint("list_prompts", "GET", "/prompts", P.READ_PROMPTS, reads=PROMPTS),
+        Endpoint("get_prompt", "GET", "/prompts/{prompt_id}", P.READ_PROMPTS, reads=PROMPTS),
+        Endpoint("update_prompt", "PUT", "/prompts/{prompt_id}", P.MANAGE_PROMPTS, audit="prompt.updated",
+                 reads=PROMPTS, writes=PROMPTS | AUDIT),
+        Endpoint("delete_prompt", "DELETE", "/prompts/{prompt_id}", P.MANAGE_PROMPTS, status=204, audit="prompt.deleted",
+                 reads=PROMPTS, writes=PROMPTS | AUDIT),
+        Endpoint("list_prompt_versions", "GET", "/prompts/{prompt_id}/versions", P.READ_PROMPTS, reads=PROMPTS),
+        Endpoint("get_prompt_version", "GET", "/prompts/{prompt_id}/versions/{version}", P.READ_PROMPTS, reads=PROMPTS),
+        Endpoint("diff_prompt_versions", "GET", "/prompts/{prompt_id}/versions/{version}/diff/{other}", P.READ_PROMPTS,
+                 reads=PROMPTS),
+        Endpoint("move_label", "PUT", "/prompts/{prompt_id}/labels/{label}", P.MANAGE_PROMPTS, audit="label.moved",
+                 reads=PROMPTS, writes=PROMPTS | AUDIT),
+        Endpoint("delete_label", "DELETE", "/prompts/{prompt_id}/labels/{label}", P.MANAGE_PROMPTS, status=204,
+                 audit="label.deleted", reads=PROMPTS, writes=PROMPTS | AUDIT),
     ),
     Area.USAGE: _below(
         BASE_PATH,

@@ -17,7 +17,9 @@ class Role(StrEnum):
 
 
 _OWN: Final = frozenset({P.READ_OWN_KEY, P.READ_USAGE})
-_ASKING: Final = frozenset({P.READ_PROVIDERS, P.READ_PROMPTS, P.RUN_QUERIES, P.READ_QUERY_STATUS, P.READ_QUERY_CONTENT})
+_ASKING: Final = frozenset(
+    {P.READ_PROVIDERS, P.READ_PROMPTS, P.RENDER_PROMPTS, P.RUN_QUERIES, P.READ_QUERY_STATUS, P.READ_QUERY_CONTENT}
+)
 
 MAY: Final[dict[Role, frozenset[P]]] = {
     Role.ADMIN: frozenset(P),

@@ -30,7 +30,7 @@ from llm_gateway.entrypoints.problems import render_framework_errors
 from llm_gateway.entrypoints.replies import Reply as Reply
 from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.errors import PayloadTooLarge, ValidationFailed
-from llm_gateway.wire.schema import Outgoing, Revised, served_under
+from llm_gateway.wire.schema import Outgoing, Tagged, served_under
 
 # Of the 6 MB that a Lambda may return, with room for status and headers.
 MOST_ANSWER_BYTES: Final = 6 * 1024 * 1024 - 16 * 1024
@@ -153,7 +153,7 @@ def _check_length(content: str, body: Outgoing, asked: Request) -> None:
 
 def _headers(body: Outgoing, status: int, asked: Request) -> dict[str, str]:
     """What a resource says of itself: its revision, and where it is once it was made."""
-    if not isinstance(body, Revised):
+    if not isinstance(body, Tagged):
         return {}
     made = {"Location": address(asked, body.own_path())} if status == HTTPStatus.CREATED else {}
     return {"ETag": body.etag()} | made

@@ -31,6 +31,7 @@ NAMES: Final = {
     "Credentials": "CredentialsInput",
     "CredentialsShown": "Credentials",
     "CutShortShown": "PartialQueryResponse",
+    "GateBody": "LabelGate",
     "Grouping": "UsageGrouping",
     "Health": "ProviderState",
     "Instruction": "SystemMessage",
@@ -41,15 +42,24 @@ NAMES: Final = {
     "KeyPage": "KeyList",
     "KeyPatch": "KeyUpdate",
     "KeyShown": "ApiKey",
+    "LabelBody": "LabelUpdate",
+    "LabelPlaced": "PromptLabel",
+    "LabelShown": "Label",
     "LastErrorShown": "ProviderError",
     "LatencyShown": "QueryMetrics",
     "Limits": "ProviderLimits",
+    "MessageDiffShown": "MessageDiff",
     "Metrics": "ProviderMetrics",
     "Model": "ModelInput",
     "ModelShown": "ModelConfig",
+    "MoveShown": "LabelMove",
     "OutputShown": "QueryOutput",
     "OwnKeyShown": "OwnKey",
     "Parameters": "QueryParameters",
+    "PromptBody": "PromptCreate",
+    "PromptListed": "PromptMetadata",
+    "PromptPage": "PromptList",
+    "PromptShown": "Prompt",
     "ProviderBody": "ProviderCreate",
     "ProviderPage": "ProviderList",
     "ProviderShown": "ProviderConfig",
@@ -64,16 +74,33 @@ NAMES: Final = {
     "ReasoningShown": "Reasoning",
     "Remaining": "RemainingLimits",
     "Retry": "RetryPolicy",
+    "RolledBackShown": "LabelRollback",
+    "SettingShown": "SettingDiff",
     "StatusShown": "QueryStatus",
     "StreamBody": "StreamRequest",
+    "Template-Input": "PromptTemplateInput",
+    "Template-Output": "PromptTemplate",
+    "TemplateImage": "PromptImagePart",
+    "TemplateImageUrl": "PromptImageUrl",
+    "TemplateMessage": "PromptMessage",
+    "TemplateSystem": "PromptSystem",
+    "TemplateText": "PromptTextPart",
+    "TemplateVariable-Input": "PromptVariableInput",
+    "TemplateVariable-Output": "PromptVariable",
     "TimeoutsBody": "ProviderTimeouts",
     "ToolCallShown": "OutputToolCall",
     "UsagePage": "UsageList",
     "UsageRowShown": "UsageRow",
     "UsageShown": "QueryUsage",
+    "VersionDiffShown": "PromptDiff",
+    "VersionPage": "PromptVersionList",
+    "VersionRow": "PromptVersionSummary",
+    "VersionShown": "PromptVersion",
 }
 # What answers 202 while there is no answer, by endpoint.
 _LATER: Final = {"run_query": "QueryAccepted", "get_query_result": "QueryStatus"}
+# What answers 201 where it made something.
+_MADE: Final = frozenset({"move_label"})
 _EVENTS: Final = {
     "query": "QueryEvent",
     "reasoning": "ReasoningEvent",
@@ -187,6 +214,8 @@ def _describe_answers(operation: dict[str, Any], row: Endpoint) -> None:
             "content": {"application/json": {"schema": schema}},
         }
         _only_when_done(answer, schema)
+    if row.name in _MADE:
+        answers["201"] = {**answer, "description": _OK[201]}
     if "default" in answers:
         # FastAPI documents every response under the media type of the first.
         problem = {PROBLEM: answers["default"]["content"].popitem()[1]}

@@ -30,6 +30,14 @@ class PromptSearch:
     tag: str | None = None
     name: str | None = None
 
+    def matches(self, prompt: PromptMetadata) -> bool:
+        return (
+            self.kind in (None, prompt.kind)
+            and self.category in (None, prompt.category)
+            and (self.tag is None or self.tag in prompt.tags)
+            and (self.name is None or prompt.name.casefold().startswith(self.name.casefold()))
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptSave:

@@ -21,7 +21,6 @@ from typing import Final
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
 
-from llm_gateway.domain.prompts.labels import RoleName
 from llm_gateway.domain.prompts.prompts import PromptKind, PromptMetadata, PromptVersion
 from llm_gateway.stores.codec import from_json, pack, to_json, unpack
 from llm_gateway.stores.tables import Item
@@ -82,11 +81,6 @@ def live_of(prompt_id: str) -> str:
 def is_version(item: PromptItem) -> bool:
     """Whether an item of `roles` is a version, and not what is said of a role."""
     return _SEPARATOR in item.place
-
-
-def roles_named_by(prompt: PromptMetadata) -> frozenset[str]:
-    """The ids of the roles that its live versions name."""
-    return frozenset(RoleName.of(name).id for names in prompt.roles.values() for name in names)
 
 
 def packed_metadata(prompt: PromptMetadata) -> bytes:

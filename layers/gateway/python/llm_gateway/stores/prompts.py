@@ -7,7 +7,7 @@ from typing import Any, Final
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 
-from llm_gateway.domain.prompts.prompts import PastPrompt, PromptKind, PromptMetadata, PromptVersion, Suite
+from llm_gateway.domain.prompts.prompts import PastPrompt, PromptKind, PromptMetadata, PromptVersion, Suite, roles_named
 from llm_gateway.errors import AlreadyExists, PromptNotFound, RevisionConflict, ValidationFailed
 from llm_gateway.ports.prompts import PromptSave, PromptSearch, RoleUse
 from llm_gateway.ports.system import Ids, Page
@@ -31,7 +31,6 @@ from llm_gateway.stores.prompt_items import (
     packed_metadata,
     packed_version,
     place_of,
-    roles_named_by,
     version_in,
     versions_of,
 )
@@ -159,8 +158,8 @@ class DynamoPromptStore:
         """The roles that it names are there, and each is told of a new user."""
         for role_id in sorted(save.needs):
             yield self._check(PROMPTS, role_id, self._items.changes.exists(), refused=_no_role(role_id))
-        named_before = roles_named_by(save.before) if save.before else frozenset[str]()
-        for role_id in sorted(roles_named_by(save.metadata) - named_before):
+        named_before = roles_named(save.before) if save.before else frozenset[str]()
+        for role_id in sorted(roles_named(save.metadata) - named_before):
             yield self._put(self._items(USED, role_id, stamp=self._ids.ulid()))
 
     def _deleting(self, prompt: PromptMetadata, unused_since: str | None) -> Iterator[PreparedChange]:
@@ -191,7 +190,7 @@ class DynamoPromptStore:
             category=prompt.category,
             tags=set(prompt.tags) or None,
             folded_name=folded(prompt.name),
-            roles=set(roles_named_by(prompt)) or None,
+            roles=set(roles_named(prompt)) or None,
         )
 
     def _copy(self, kind: PromptKind, version: PromptVersion) -> PromptItem:

@@ -31,6 +31,33 @@ _OPENAI: Final = {
     "credentials": {"api_key": "sk-your-own-key"},
 }
 
+_GREETING: Final = {
+    "name": "Greeting",
+    "description": "Greets a customer by name",
+    "category": "support",
+    "tags": ["tier-1"],
+    "template": {
+        "system": {"text": "You work for {{ company }}. Answer in one sentence."},
+        "messages": [{"role": "user", "content": "Greet {{ customer }} in a {{ tone }} tone."}],
+        "variables": {
+            "company": {"type": "string", "default": "Example Ltd"},
+            "customer": {"type": "string", "max_length": 100},
+            "tone": {"type": "string", "enum": ["formal", "friendly"], "default": "friendly"},
+        },
+    },
+    "defaults": {"parameters": {"temperature": 0, "max_output_tokens": 40}},
+    "commit_message": "First version",
+}
+_PIRATE: Final = {
+    "id": "pirate",
+    "kind": "role",
+    "name": "Pirate",
+    "template": {
+        "system": {"text": "You talk like a pirate of {{ sea }}."},
+        "variables": {"sea": {"type": "string", "default": "the Caribbean"}},
+    },
+}
+
 _TEAM: Final = {
     "name": "Support team",
     "role": "caller",
@@ -62,11 +89,35 @@ EXAMPLES: Final[Mapping[str, Mapping[str, dict[str, Any]]]] = {
             "require_signature": True,
         },
     },
+    "create_prompt": {"A prompt": {"id": "greeting", **_GREETING}, "A role": _PIRATE},
+    "update_prompt": {
+        "Another default": {
+            **_GREETING,
+            "defaults": {"parameters": {"temperature": 0, "max_output_tokens": 60}},
+            "commit_message": "Leave more room",
+        }
+    },
+    "move_label": {
+        "To one version": {"version": 1},
+        "A tenth of the traffic for a new version": {
+            "versions": {"1": 90, "2": 10},
+            "gate": {"max_error_rate": 0.05, "min_requests": 100},
+            "reason": "a trial",
+        },
+        "Back to where it was": {"rollback": True},
+    },
     "update_key": {"Another limit, and no end": {"limits": {"requests_per_minute": 120}, "expires_at": None}},
     "rotate_key": {"Both secrets for an hour": {"overlap_s": 3600}},
 }
 # What parameters of a path are filled with; a query's id comes from its answer.
-PARAMETERS: Final[Mapping[str, str]] = {"provider_id": "local", "code": "rate_limited"}
+PARAMETERS: Final[Mapping[str, str]] = {
+    "provider_id": "local",
+    "code": "rate_limited",
+    "prompt_id": "greeting",
+    "version": "1",
+    "other": "2",
+    "label": "production",
+}
 PARAMETERS_OF: Final[Mapping[str, Mapping[str, str]]] = {
     # Those of a provider that was made after the example above.
     "update_provider": {"provider_id": "ollama"},

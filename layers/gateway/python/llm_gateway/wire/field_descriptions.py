@@ -6,7 +6,7 @@ Defaults and bounds that a schema itself states are added to these words from th
 from collections.abc import Mapping
 from typing import Final
 
-from llm_gateway.wire import audit_descriptions, key_descriptions, usage_descriptions
+from llm_gateway.wire import audit_descriptions, key_descriptions, prompt_descriptions, usage_descriptions
 
 _MODEL: Final = {
     "name": "The model's name, as the vendor's API takes it.",
@@ -202,6 +202,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     **key_descriptions.FIELDS,
     **audit_descriptions.FIELDS,
+    **prompt_descriptions.FIELDS,
     **usage_descriptions.FIELDS,
     # Queries
     "QueryRequest": {
@@ -388,6 +389,14 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "provider_id": "The provider's id.",
     "key_id": "The key's id.",
     "query_id": "The query's id, from its answer.",
+    "prompt_id": "The prompt's id.",
+    "version": "The number of a version.",
+    "other": "The number of the version that it is compared with.",
+    "label": "The label's name, of a-z, 0-9 and '-', and no number alone. `latest` moves by itself.",
+    "kind": "Only prompts, or only roles.",
+    "category": "Only prompts of this category.",
+    "tag": "Only prompts with this tag.",
+    "name": "Only prompts whose names begin with this, in whatever case.",
     "code": "An error's `code`.",
     "limit": "How many items a page has at most.",
     "cursor": "The `next_cursor` of the page before. Left out: the first page.",

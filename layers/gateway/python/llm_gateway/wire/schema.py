@@ -131,21 +131,29 @@ def root_path(context: dict[str, str] | None) -> str:
     return (context or {}).get(_ROOT_PATH, "")
 
 
-class Revised(Outgoing):
-    """A resource that can be changed; `revision` counts its changes and is its `ETag`."""
+class Tagged(Outgoing):
+    """A resource that can be changed, at a path of its own; `revision` counts its changes and is its `ETag`."""
+
+    revision: int
+
+    def own_path(self) -> str:
+        raise NotImplementedError
+
+    def etag(self) -> str:
+        return f'"{self.revision}"'
+
+
+class Revised(Tagged):
+    """One that is a document of a collection."""
 
     collection: ClassVar[str]
 
     id: str
-    revision: int
     created_at: Timestamp
     updated_at: Timestamp
 
     def own_path(self) -> str:
         return f"{self.collection}/{self.id}"
-
-    def etag(self) -> str:
-        return f'"{self.revision}"'
 
     def as_replayed(self) -> Self:
         """The answer as it is stored. A client that repeats the request under its Idempotency-Key gets it again."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from llm_gateway.domain.chat import JsonObject, OutputFormat, Parameters
 from llm_gateway.domain.pii import PiiRule
+from llm_gateway.domain.prompts.labels import RoleName
 from llm_gateway.domain.prompts.templates import PromptTemplate
 
 LATEST: Final = "latest"
@@ -133,6 +134,11 @@ class PromptMetadata:
         return frozenset({self.version}).union(*(label.versions for label in self.labels.values()))
 
 
+def roles_named(prompt: PromptMetadata) -> frozenset[str]:
+    """The ids of the roles that its live versions name."""
+    return frozenset(RoleName.of(name).id for names in prompt.roles.values() for name in names)
+
+
 Suite = tuple[JsonObject, ...]
 """A prompt's tests, as they were sent."""
 
@@ -156,10 +162,10 @@ class PastPrompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptSpec:
-    """What an editor says of a prompt. `tests` None: those that are there stay."""
+    """What an editor says of a prompt. `kind` None: as it is, and a new one is no role."""
 
-    kind: PromptKind = PromptKind.PROMPT
     name: str
+    kind: PromptKind | None = None
     template: PromptTemplate
     defaults: Defaults = Defaults()
     output: OutputFormat = OutputFormat()
@@ -169,11 +175,11 @@ class PromptSpec:
     pii: frozenset[PiiRule] = frozenset()
     cache_ttl_s: int | None = None
     log_bodies: float | None = None
-    tests: Suite | None = None
+    tests: Suite = ()
 
     def said_of_it(self) -> dict[str, Any]:
         """What is no part of a version, by the names that `PromptMetadata` has for it."""
-        names = ("kind", "name", "description", "category", "tags", "pii", "cache_ttl_s", "log_bodies")
+        names = ("name", "description", "category", "tags", "pii", "cache_ttl_s", "log_bodies")
         return {name: getattr(self, name) for name in names}
 
 
