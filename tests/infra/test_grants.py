@@ -18,6 +18,7 @@ WRITE_SECRET = ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", 
 ENTER = ["dynamodb:GetItem", "dynamodb:PutItem"]
 COUNT = ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"]
 ROLL_UP = ["dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchWriteItem"]
+EDIT_PROMPTS = ["dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"]
 CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
 EVERYWHERE = {"Log": WRITE_LOG, "Key": [f"kms:{action}" for action in USE_KEY]}
 AUTHENTICATED = {
@@ -40,6 +41,7 @@ NAMES = {
     **{resource: {f"{resource.upper()}_TABLE"} for resource in ("keys", "providers", "queries", "limits", "cache")},
     "query_index": {"QUERIES_TABLE"},
     "usage": {"USAGE_TABLE", "USAGE_RETENTION_DAYS"},
+    "prompts": {"PROMPTS_TABLE"},
     "audit": {"AUDIT_TABLE", "AUDIT_RETENTION_DAYS"},
     "audit_archive": {"AUDIT_BUCKET"},
     "bodies": {"BODIES_BUCKET"},
@@ -90,6 +92,8 @@ def test_public_functions_may_nothing_but_log(row):
         ("list_queries", {**AUTHENTICATED, "QueryIndex": "dynamodb:Query"}),
         ("get_usage", {**AUTHENTICATED, "QueryIndex": "dynamodb:Query", "Usage": "dynamodb:Query"}),
         ("roll_up_usage", {**EVERYWHERE, "QueryIndex": "dynamodb:Query", "Usage": ROLL_UP}),
+        ("get_prompt", {**AUTHENTICATED, "Prompts": LIST_ITEMS}),
+        ("move_label", {**AUTHENTICATED, "Prompts": [*LIST_ITEMS, *EDIT_PROMPTS], "Audit": ENTER}),
         ("get_query_status", {**AUTHENTICATED, "Queries": READ_ITEMS}),
         (
             "get_query_result",
