@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from llm_gateway.domain.chat import AudioPart, FilePart, ImagePart, Message, Part, TextPart
+from llm_gateway.domain.chat import ImagePart, Message, Part, TextPart
 from llm_gateway.domain.prompts.templates import PromptTemplate, VariableType
 from llm_gateway.domain.redaction import redacted
 from llm_gateway.errors import FieldError, TemplateInvalid, TemplateVariablesInvalid
@@ -75,18 +75,14 @@ def _filled(message: Message, values: Mapping[str, Any], meter: Meter) -> Messag
 
 
 def _part(part: Part, values: Mapping[str, Any], meter: Meter) -> Part:
-    match part:
-        case TextPart():
-            return replace(part, text=_text(part.text, values, meter))
-        case ImagePart():
-            found = _ONE_VARIABLE.fullmatch(part.url)
-            if found is None:
-                return part
-            if found[1] not in values:
-                raise TemplateFault(f"takes an image's address from {found[1]!r}, which is not given")
-            return replace(part, url=values[found[1]])
-        case FilePart() | AudioPart():
-            return part
+    if isinstance(part, TextPart):
+        return replace(part, text=_text(part.text, values, meter))
+    name = _ONE_VARIABLE.fullmatch(part.url) if isinstance(part, ImagePart) else None
+    if name is None or not isinstance(part, ImagePart):
+        return part
+    if name[1] not in values:
+        raise TemplateFault(f"takes an image's address from {name[1]!r}, which is not given")
+    return replace(part, url=values[name[1]])
 
 
 def _text(source: str, values: Mapping[str, Any], meter: Meter) -> str:
