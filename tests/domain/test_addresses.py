@@ -9,6 +9,7 @@ from llm_gateway.domain.addresses import (
     Reach,
     fault_in_base_url,
     fault_in_image_url,
+    is_at,
     may_be_called,
     reach_of,
     server_of,
@@ -362,3 +363,19 @@ def test_an_image_that_nobody_should_load_is_refused(url: str, said: str) -> Non
 def test_a_private_image_is_loaded_where_private_addresses_are_allowed(host: str) -> None:
     assert fault_in_image_url(f"https://{host}/a.png", private_allowed=True) is None
     assert "public" in str(fault_in_image_url(f"https://{host}/a.png", private_allowed=False))
+
+
+@pytest.mark.parametrize(
+    ("url", "own", "same"),
+    [
+        ("http://model.gateway.internal:8080/v1", "http://model.gateway.internal:8080/v1", True),
+        ("http://MODEL.gateway.internal.:8080/", "http://model.gateway.internal:8080/v1", True),
+        ("http://model.gateway.internal:8081/v1", "http://model.gateway.internal:8080/v1", False),
+        ("https://model.gateway.internal:8080/v1", "http://model.gateway.internal:8080/v1", False),
+        ("http://database.gateway.internal:8080/v1", "http://model.gateway.internal:8080/v1", False),
+        ("http://[broken", "http://model.gateway.internal:8080/v1", False),
+        ("https://example.com", "", False),
+    ],
+)
+def test_a_url_is_at_ones_own_server_or_it_is_not(url: str, own: str, same: bool) -> None:
+    assert is_at(url, own) == same

@@ -25,3 +25,24 @@ def test_private_addresses_are_taken(api: Api, url: str) -> None:
 def test_metadata_addresses_never_are(api: Api, url: str) -> None:
     problem = api.refused("POST", PROVIDERS, PROVIDER | {"base_url": url}, status=422, code="validation_failed")
     assert problem["errors"][0]["field"] == "base_url"
+
+
+OWN = "http://model.llm-gateway-prod.internal:8080/v1"
+
+
+class TestOwnModel:
+    """A deployment with a model of its own in a network, and no other private address."""
+
+    @pytest.fixture
+    def gateway(self) -> FakeGateway:
+        return FakeGateway(settings=Settings.from_environment({"LOCAL_MODEL_URL": OWN}))
+
+    def test_its_address_is_taken(self, api: Api) -> None:
+        assert api.register(base_url=OWN, kind="llama_cpp")["base_url"] == OWN
+
+    @pytest.mark.parametrize(
+        "url", ["http://other.llm-gateway-prod.internal:8080/v1", "http://10.0.0.1:8080/v1", OWN.replace("8080", "80")]
+    )
+    def test_no_other_is(self, api: Api, url: str) -> None:
+        problem = api.refused("POST", PROVIDERS, PROVIDER | {"base_url": url}, status=422, code="validation_failed")
+        assert problem["errors"][0]["field"] == "base_url"

@@ -100,8 +100,11 @@ def test_the_key_does_for_alarms_and_budgets_what_an_encrypted_notice_needs():
 def test_bodies_are_private_and_live_as_long_as_queries():
     bucket = bucket_of(deployed(retentionDays="7"), "Bodies")
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
-    assert (rule["ExpirationInDays"], rule["Status"]) == (7, "Enabled")
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    assert {rule["Prefix"]: (rule["ExpirationInDays"], rule["Status"]) for rule in rules} == {
+        "queries/": (7, "Enabled"),
+        "cache/": (7, "Enabled"),
+    }
     # An older version of an erased body would still be there.
     assert "VersioningConfiguration" not in bucket
 
@@ -140,7 +143,18 @@ def test_production_outlives_its_stack():
             assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     for table in data.properties("AWS::DynamoDB::Table"):
         assert table["DeletionProtectionEnabled"] is True
-        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_a_backup_keeps_nothing_that_can_be_erased():
+    """Continuous backups hold every state of the last 35 days."""
+    backed_up = {
+        name
+        for name, table in tables("prod").items()
+        if table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    }
+    assert backed_up == {"Keys", "Providers", "Audit"}
+    for table in tables("dev").values():
+        assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": False}
 
 
 @pytest.mark.parametrize("stage", ["dev", "staging"])
@@ -161,8 +175,8 @@ def test_a_plain_process_learns_what_it_needs_from_the_outputs():
 
     asked = Asked()
     Settings.from_environment(asked)
-    # Where a layer is mounted is not among the data.
-    del asked["TIKTOKEN_CACHE_DIR"]
+    # Where a layer is mounted, and where a model of one's own is, is not among the data.
+    del asked["TIKTOKEN_CACHE_DIR"], asked["LOCAL_MODEL_URL"]
     outputs = {name for name in deployed().data.body["Outputs"] if not name.startswith("Exports")}
     assert {_output(name) for name, default in asked.items() if default == ""} <= outputs
     assert outputs <= {_output(name) for name in asked}

@@ -8,8 +8,16 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 from llm_gateway.domain.faults import ProviderAuthFailed
+from llm_gateway.domain.providers import ProviderCredentials, ProviderKind
+from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers import signature
+from llm_gateway.providers.chat_completions.adapter import ChatCompletions
+from llm_gateway.providers.exchange import WiredProvider
 from llm_gateway.providers.function_url import signature_for
+from llm_gateway.providers.registry import ProviderRegistry
+from llm_gateway.providers.signature import AwsSignature
+
+from tests.providers.conftest import config
 
 ADDRESS = "https://abc123.lambda-url.eu-west-1.on.aws/v1"
 
@@ -24,12 +32,10 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     signature.session.cache_clear()
 
 
-def signed(body: bytes) -> httpx2.Request:
+def signed(body: bytes, *, method: str = "POST", **headers: str) -> httpx2.Request:
     auth = signature_for(ADDRESS)
     assert auth is not None
-    request = httpx2.Request(
-        "POST", f"{ADDRESS}/chat/completions", content=body, headers={"Content-Type": "application/json"}
-    )
+    request = httpx2.Request(method, f"{ADDRESS}/chat/completions", content=body, headers=headers)
     return next(auth.auth_flow(request))
 
 
@@ -40,7 +46,7 @@ def expected_signature(request: httpx2.Request, body: bytes) -> str:
     assert names is not None
     headers = "".join(f"{name}:{request.headers[name].strip()}\n" for name in names[1].split(";"))
     digest = hashlib.sha256(body).hexdigest()
-    canonical = f"POST\n{request.url.path}\n\n{headers}\n{names[1]}\n{digest}"
+    canonical = f"{request.method}\n{request.url.path}\n\n{headers}\n{names[1]}\n{digest}"
     scope = f"{date[:8]}/eu-west-1/lambda/aws4_request"
     to_sign = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     key = b"AWS4a secret access key"
@@ -51,11 +57,47 @@ def expected_signature(request: httpx2.Request, body: bytes) -> str:
 
 @pytest.mark.parametrize("body", [b"{}", '{"text": "größer"}'.encode(), b"x" * 100_000])
 def test_the_signature_is_the_one_that_aws_computes(body: bytes) -> None:
-    request = signed(body)
+    request = signed(body, **{"Content-Type": "application/json"})
     authorization = request.headers["Authorization"]
     assert authorization.startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
     assert authorization.endswith(f"Signature={expected_signature(request, body)}")
     assert request.headers["X-Amz-Security-Token"] == "a token"
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
+def test_no_header_is_signed_that_is_not_sent(method: str) -> None:
+    """AWS refuses a signature over a header that it does not get."""
+    request = signed(b"", method=method)
+    names = re.search(r"SignedHeaders=([^,]+)", request.headers["Authorization"])
+    assert names is not None
+    assert names[1].split(";") == ["host", "x-amz-date", "x-amz-security-token"]
+    assert request.headers["Authorization"].endswith(f"Signature={expected_signature(request, b'')}")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "own", "shown"),
+    [
+        (ADDRESS, ADDRESS, True),
+        (ADDRESS, ADDRESS.removesuffix("/v1"), True),
+        (ADDRESS, "", False),
+        ("https://stranger.lambda-url.eu-west-1.on.aws/v1", ADDRESS, False),
+        (f"{ADDRESS.removesuffix('/v1')}:8443/v1", ADDRESS, False),
+    ],
+)
+def test_a_signature_is_shown_to_the_deployments_own_model_alone(base_url: str, own: str, shown: bool) -> None:
+    registry = ProviderRegistry(clock=SystemClock(), private_addresses_allowed=False, own_model_url=own)
+    provider = registry.open(config(ProviderKind.LLAMA_CPP, base_url), None)
+    assert isinstance(provider, WiredProvider)
+    assert isinstance(provider.wire, ChatCompletions)
+    assert isinstance(provider.wire._client._client._auth, AwsSignature) == shown
+
+
+def test_a_provider_with_a_key_of_its_own_gets_that_and_no_signature() -> None:
+    registry = ProviderRegistry(clock=SystemClock(), private_addresses_allowed=False, own_model_url=ADDRESS)
+    provider = registry.open(config(ProviderKind.LLAMA_CPP, ADDRESS), ProviderCredentials(api_key="sk-1"))
+    assert isinstance(provider, WiredProvider)
+    assert isinstance(provider.wire, ChatCompletions)
+    assert not isinstance(provider.wire._client._client._auth, AwsSignature)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,14 @@ def test_a_name_that_stands_for_a_private_address_is_not_connected_to(
         assert bool(upstream.requests) == allowed
 
 
+def test_the_deployments_own_model_may_have_a_private_address(upstream: ScriptedUpstream) -> None:
+    registry = ProviderRegistry(
+        clock=SystemClock(), private_addresses_allowed=False, own_model_url=upstream.openai_base_url
+    )
+    provider = registry.open(config(ProviderKind.LLAMA_CPP, upstream.openai_base_url), None)
+    assert provider.complete(asking(), timeouts=Timeouts()).text
+
+
 def test_a_name_that_has_come_to_mean_a_metadata_service_is_not_called(
     registry: ProviderRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,6 +131,7 @@ class Gateway:
             ids=self.outside.ids,
             private_addresses_allowed=self.settings.allow_private_addresses,
             bedrock_allowed=self.settings.allow_bedrock,
+            own_model_url=self.settings.local_model_url,
         )
 
     @cached_property

@@ -83,7 +83,11 @@ class Outside:
     def models(self) -> "Providers":
         from llm_gateway.providers.registry import ProviderRegistry
 
-        return ProviderRegistry(clock=self.clock, private_addresses_allowed=self.settings.allow_private_addresses)
+        return ProviderRegistry(
+            clock=self.clock,
+            private_addresses_allowed=self.settings.allow_private_addresses,
+            own_model_url=self.settings.local_model_url,
+        )
 
     @cached_property
     def gates(self) -> "ProviderGates":

@@ -19,6 +19,7 @@ class Settings:
 
     `lease_s` is how long a worker on a query may be silent before another takes it up: at most what SQS can delay a message.
     `keep_alive_s` is how long a stream may be silent: at most what its readers are promised.
+    `local_model_url` is where the deployment's own model is, if it has one: it alone may be private, and is shown signatures.
     """
 
     keys_table: str
@@ -47,6 +48,7 @@ class Settings:
     keep_alive_s: int
     allow_private_addresses: bool
     allow_bedrock: bool
+    local_model_url: str
     rank_files: Path
 
     @classmethod
@@ -79,8 +81,24 @@ class Settings:
             keep_alive_s=_whole_number(environment, "KEEP_ALIVE_S", default=12, most=LONGEST_SILENCE_S),
             allow_private_addresses=environment.get("ALLOW_PRIVATE_ADDRESSES", "") == "true",
             allow_bedrock=environment.get("BEDROCK", "") == "on",
+            local_model_url=environment.get("LOCAL_MODEL_URL", ""),
             rank_files=Path(environment.get("TIKTOKEN_CACHE_DIR", "")),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Which version of which Lambda this process is."""
+
+    function: str
+    version: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Release | None":
+        """None where this is no Lambda."""
+        function = environment.get("AWS_LAMBDA_FUNCTION_NAME")
+        version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
+        return cls(function=function, version=version) if function and version else None
 
 
 def _audit_retention(environment: Mapping[str, str]) -> timedelta | None:

@@ -120,6 +120,11 @@ def server_of(url: str) -> str:
     return f"{parts.scheme}://{(parts.hostname or '').removesuffix('.')}:{parts.port or standard}"
 
 
+def is_at(url: str, own_url: str) -> bool:
+    """Whether `url` leads to the server of `own_url`; nothing does where that is empty."""
+    return bool(own_url) and not isinstance(_parts(url), str) and server_of(url) == server_of(own_url)
+
+
 def _parts(url: str) -> SplitResult | str:
     """The parts of an http address, or what is wrong with it."""
     # Parsers drop or map other characters, each in its own way: what was checked must be what is called.

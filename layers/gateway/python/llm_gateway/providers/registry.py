@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final
 
+from llm_gateway.domain.addresses import is_at
 from llm_gateway.domain.faults import ProviderAuthFailed
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, ProviderKind
 from llm_gateway.domain.vendors import VENDORS
@@ -38,18 +39,22 @@ _WIRES: Final[Mapping[ProviderKind, Callable[..., Wire]]] = {
 class ProviderRegistry:
     """Opens adapters. Equal addresses and credentials share one, and its connections; the least used is forgotten."""
 
-    def __init__(self, *, clock: Clock, private_addresses_allowed: bool) -> None:
+    def __init__(self, *, clock: Clock, private_addresses_allowed: bool, own_model_url: str = "") -> None:
         def adapter(kind: ProviderKind, upstream: Upstream) -> Provider:
             return WiredProvider(wire=_WIRES[kind](upstream=upstream, vendor=VENDORS[kind], clock=clock), clock=clock)
 
         self._private_addresses_allowed = private_addresses_allowed
+        self._own_model_url = own_model_url
         self._adapter = lru_cache(maxsize=_MOST_ADAPTERS)(adapter)
 
     def open(self, config: ProviderConfig, credentials: ProviderCredentials | None) -> Provider:
         """Raises `ProviderAuthFailed` for credentials that were given for another server."""
+        base_url = config.base_url or config.kind.own_base_url or ""
+        own = is_at(base_url, self._own_model_url)
         upstream = Upstream(
-            base_url=config.base_url or config.kind.own_base_url or "",
-            private_addresses_allowed=self._private_addresses_allowed,
+            base_url=base_url,
+            private_addresses_allowed=self._private_addresses_allowed or own,
+            is_own=own,
             api_key=_api_key(config, credentials),
             region=config.region,
         )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AwsSignature(httpx2.Auth):
-    """AWS Signature Version 4 over host, path, type and body."""
+    """AWS Signature Version 4 over host, path, body, and type where one is sent."""
 
     requires_request_body = True
 
@@ -31,7 +31,8 @@ class AwsSignature(httpx2.Auth):
             method=request.method,
             url=str(request.url),
             data=request.content,
-            headers={"Host": request.headers["Host"], "Content-Type": request.headers.get("Content-Type", "")},
+            # AWS refuses a signature over a header that it does not get.
+            headers={name: request.headers[name] for name in ("Host", "Content-Type") if name in request.headers},
         )
         SigV4Auth(credentials, self._service, self._region).add_auth(signed)
         for name in ("Authorization", "X-Amz-Date", "X-Amz-Security-Token"):

@@ -10,10 +10,12 @@ class Upstream:
     """One provider's address and the credential it asks for; equal ones share a client.
 
     A service of the AWS account is found by its `region`, None for the process's own, where it has no address.
+    One that `is_own` is the deployment's own model: as a Lambda it is shown the signature of this process.
     """
 
     base_url: str
     private_addresses_allowed: bool
+    is_own: bool = False
     api_key: str | None = field(default=None, repr=False)
     region: str | None = None
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from llm_gateway.domain.addresses import fault_in_base_url
+from llm_gateway.domain.addresses import fault_in_base_url, is_at
 from llm_gateway.domain.identifiers import is_slug, slug_from
 from llm_gateway.domain.providers import (
     Api,
@@ -71,6 +71,7 @@ class ProviderService(ProviderBook):
     ids: Ids
     private_addresses_allowed: bool
     bedrock_allowed: bool
+    own_model_url: str = ""
 
     def create(self, draft: ProviderDraft, *, by: "Author") -> ProviderConfig:
         """Raises `ValidationFailed` naming the field, or `AlreadyExists`."""
@@ -139,6 +140,7 @@ class ProviderService(ProviderBook):
         if draft.kind.is_of_account and not allowed:
             yield FieldError("base_url", f"a provider of kind {draft.kind} is found by its region: leave it out")
             return
+        allowed = allowed or is_at(url, self.own_model_url)
         fault = fault_in_base_url(url, private_allowed=allowed) or fault_in_path(draft.kind, url)
         if fault:
             yield FieldError("base_url", fault)

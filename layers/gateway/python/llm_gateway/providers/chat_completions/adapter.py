@@ -67,7 +67,7 @@ class ChatCompletions:
         from llm_gateway.providers.function_url import signature_for
         from llm_gateway.providers.transport import http_client
 
-        keyless = self.upstream.api_key is None
+        signed = self.upstream.is_own and self.upstream.api_key is None
         # A key that is not None keeps the SDK from sending the environment's.
         return openai.OpenAI(
             api_key=self.upstream.api_key or "none",
@@ -76,6 +76,6 @@ class ChatCompletions:
             http_client=http_client(
                 owner=self,
                 private_allowed=self.upstream.private_addresses_allowed,
-                auth=signature_for(self.upstream.base_url) if keyless else None,
+                auth=signature_for(self.upstream.base_url) if signed else None,
             ),
         )
