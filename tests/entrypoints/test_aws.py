@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -131,3 +132,45 @@ def test_the_web_adapters_app_reads_its_settings_at_the_start(
     else:
         message = "LEASE_S must be a whole number from 1 to 900, not 'soon'"
         assert told == [{"type": "lifespan.startup.failed", "message": message}]
+
+
+def asked_before(api: Api, wait_s: Any) -> dict[str, Any]:
+    """A query that reached API Gateway so long ago."""
+    asked = event(api, "POST", QUERY, QUESTION | {"timeout_s": 10}, root="/dev")
+    asked["requestContext"]["requestTimeEpoch"] = (
+        wait_s if isinstance(wait_s, str) else int((time.time() - wait_s) * 1000)
+    )
+    return asked
+
+
+@pytest.mark.parametrize("wait_s", [11, 3600])
+def test_the_time_that_a_start_took_is_the_querys_too(api: Api, function: Mangum, wait_s: float) -> None:
+    """API Gateway waits no longer for it: what came later would be paid for and lost."""
+    api.register()
+    answer = function(asked_before(api, wait_s), _CONTEXT)
+    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (504, "deadline_exceeded")
+    assert api.gateway.outside.models.asked == []
+
+
+@pytest.mark.parametrize("wait_s", [0, 5, -3600, "soon"])
+def test_what_came_in_time_is_answered(api: Api, function: Mangum, wait_s: float) -> None:
+    """A clock that is ahead, and what is no time, tell nothing."""
+    api.register()
+    assert function(asked_before(api, wait_s), _CONTEXT)["statusCode"] == 200
+
+
+def test_behind_the_web_adapter_the_start_counts_too(api: Api, adapted: TestClient) -> None:
+    api.register()
+    context = {"path": f"/dev{QUERY}", "resourcePath": QUERY, "requestTimeEpoch": int((time.time() - 11) * 1000)}
+    headers = {"X-Api-Key": api.secret(Role.ADMIN), "x-amzn-request-context": json.dumps(context)}
+    answer = adapted.post(QUERY, json=QUESTION | {"timeout_s": 10}, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_a_query_tells_where_it_can_be_found(api: Api, function: Mangum, root: str) -> None:
+    api.register()
+    answered = function(event(api, "POST", QUERY, QUESTION, root=root), _CONTEXT)
+    query_id = json.loads(answered["body"])["id"]
+    assert answered["headers"]["x-gateway-query-id"] == query_id
+    assert answered["headers"]["location"] == f"{root}{QUERY}/{query_id}/status"

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from llm_gateway.access import METRICS_NAMESPACE, SERVER_ERRORS
+from llm_gateway.domain import faults
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.observe import log_unexpected
 
@@ -67,3 +69,31 @@ def test_an_unexpected_error_leaves_its_type_and_place(lines: Lines) -> None:
     assert line["error_type"] == "ValueError"
     assert "test_observe.py" in line["where"][-1]
     assert "UNSEEN" not in json.dumps(line)
+
+
+def test_what_nobody_foresaw_is_counted_by_the_release_that_did_it(
+    api: Api, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The metric on which a release is taken back, from a request that was answered with 500."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "llm-gateway-prod-run_query")
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
+    api.register()
+    api.gateway.outside.models.script.append(RuntimeError("UNSEEN"))
+    assert api.call("POST", QUERY, QUESTION).status_code == 500
+    (line,) = lines.named("unexpected_error")
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == METRICS_NAMESPACE
+    assert directive["Dimensions"] == [["function", "version"]]
+    assert directive["Metrics"] == [{"Name": SERVER_ERRORS, "Unit": "Count"}]
+    assert (line["function"], line["version"], line[SERVER_ERRORS]) == ("llm-gateway-prod-run_query", "7", 1)
+
+
+def test_what_a_provider_did_is_not_counted_as_the_releases(
+    api: Api, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "llm-gateway-prod-run_query")
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
+    api.register()
+    api.gateway.outside.models.script.append(faults.ProviderFailed("It failed."))
+    assert api.call("POST", QUERY, QUESTION).status_code == 502
+    assert SERVER_ERRORS not in "".join(lines.written)

@@ -82,6 +82,7 @@ def test_a_stream_names_its_query_in_its_head(api: Api) -> None:
     response = _ask(api)
     query_id = _events(response)[0].data["id"]
     assert response.headers["X-Gateway-Query-Id"] == query_id
+    assert response.headers["Location"] == f"{QUERY}/{query_id}/status"
     assert _resume(api, query_id, None).headers["X-Gateway-Query-Id"] == query_id
 
 

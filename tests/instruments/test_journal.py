@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from llm_gateway.access import METRICS_NAMESPACE
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.queries import (
     Attempt,
@@ -21,7 +22,7 @@ from llm_gateway.domain.queries import (
     QueryStatus,
     QuerySummary,
 )
-from llm_gateway.instruments.journal import NAMESPACE, EmbeddedMetricsJournal
+from llm_gateway.instruments.journal import EmbeddedMetricsJournal
 
 from tests.stores.values import answer, problem, query, question
 
@@ -83,7 +84,7 @@ def test_the_line_is_what_cloudwatch_reads_as_metrics(end: str) -> None:
     stamp = document["_aws"]
     assert stamp["Timestamp"] == pytest.approx(time.time() * 1000, abs=60_000)
     (directive,) = stamp["CloudWatchMetrics"]
-    assert directive["Namespace"] == NAMESPACE
+    assert directive["Namespace"] == METRICS_NAMESPACE
     assert directive["Dimensions"] == [[], ["provider"]]
     for dimension in directive["Dimensions"][1]:
         assert isinstance(document[dimension], str)

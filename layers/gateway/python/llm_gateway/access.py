@@ -31,6 +31,7 @@ class Resource(StrEnum):
     KEYS = "keys"
     PROVIDERS = "providers"
     QUERIES = "queries"
+    QUERY_STATE = "query_state"
     QUERY_INDEX = "query_index"
     LIMITS = "limits"
     CACHE = "cache"
@@ -44,6 +45,18 @@ class Resource(StrEnum):
     PROMPTS = "prompts"
     EVALS = "evals"
 
+
+QUERY_BODIES: Final = "queries/"
+CACHED_BODIES: Final = "cache/"
+ENDING_BODIES: Final = (QUERY_BODIES, CACHED_BODIES)
+"""What the names of large bodies begin with. Those in `ENDING_BODIES` are deleted when queries are; any other stays."""
+
+AUDIT_DAYS: Final = "entries/"
+"""What the names of the audit log's exported days begin with."""
+
+METRICS_NAMESPACE: Final = "LlmGateway"
+SERVER_ERRORS: Final = "ServerErrors"
+"""The metric of what nobody foresaw, by `function` and `version`; a release that answers so is taken back."""
 
 EVENT_SOURCE: Final = "llm-gateway"
 BUDGET_DETAIL_TYPE: Final = "Budget reached"
@@ -105,7 +118,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One Lambda that a queue feeds; `queue` names it, `max_concurrency` bounds how many it runs at once."""
+    """One Lambda that a queue feeds; `queue` names it. `max_concurrency` bounds how many each queue of that name runs at once."""
 
     name: str
     queue: str

@@ -25,6 +25,7 @@ from llm_gateway.entrypoints.http import (
     endpoint,
 )
 from llm_gateway.entrypoints.prefix import mount
+from llm_gateway.entrypoints.request_state import ASKED_MS
 from llm_gateway.wire.media_types import PROBLEM
 
 __all__ = [
@@ -74,6 +75,7 @@ class RestApi(APIGateway):
         called = event["requestContext"].get("path") or event["path"]
         depth = _depth(event["resource"], event.get("pathParameters") or {})
         mount(scope, called=called, path=event["path"], depth=depth)
+        scope[ASKED_MS] = event["requestContext"].get("requestTimeEpoch")
         return scope
 
 
@@ -96,6 +98,7 @@ class BehindWebAdapter:
             mount(scope, called=context["path"], path=path, depth=_depth(context["resourcePath"], {}))
             # The other end of this connection is the adapter.
             scope["client"] = (_source_ip(context), 0)
+            scope[ASKED_MS] = context.get("requestTimeEpoch")
         await self.app(scope, receive, send)
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from llm_gateway.domain.keys import Caller
 
 PLACE: Final = "llm_gateway.request"
+ASKED_MS: Final = "llm_gateway.asked_ms"
+"""Where a door leaves in the scope when the request reached the platform, in milliseconds since 1970."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,13 +8,12 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final, TextIO
 
+from llm_gateway.access import METRICS_NAMESPACE
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.faults import ResponseValidationFailed
 from llm_gateway.domain.money import usd
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, Query, QueryAnswer, QueryStatus, QuerySummary
 from llm_gateway.domain.redaction import redacted
-
-NAMESPACE: Final = "LlmGateway"
 
 _BILLED: Final = (AttemptOutcome.OK, AttemptOutcome.CANCELLED)
 
@@ -64,7 +63,7 @@ class EmbeddedMetricsJournal:
 def _measured(message: str, record: dict[str, Any], *, metrics: Iterable[str]) -> dict[str, Any]:
     """`record` as a line whose `metrics` CloudWatch takes."""
     directive = {
-        "Namespace": NAMESPACE,
+        "Namespace": METRICS_NAMESPACE,
         "Dimensions": [[], ["provider"]],
         # Nothing, rather than a zero that would pull the average down.
         "Metrics": [{"Name": name, "Unit": _UNITS[name]} for name in metrics if record[name] is not None],
