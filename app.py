@@ -13,7 +13,7 @@ from infra.data import DataStack
 from infra.deployment import Deployment, LocalModel, WrongSetting
 from infra.local_model import LocalModelStack
 from infra.monitoring import MonitoringStack
-from infra.security import SecurityStack, check
+from infra.security import check
 from infra.table import UndeployableTable, check_table
 from infra.worker import WorkerStack
 
@@ -37,8 +37,6 @@ def add_stacks(app: App, areas: Mapping[Area, Sequence[Endpoint]] = AREAS) -> No
         api.add_stack_dependency(stack)
     WorkerStack(app, deployment=deployment, data=data, model=model)
     MonitoringStack(app, rows=[*endpoints, *WORKERS], deployment=deployment, data=data)
-    if deployment.waf:
-        SecurityStack(app, deployment=deployment, stage_arn=api.stage_arn)
 
 
 if __name__ == "__main__":

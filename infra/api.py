@@ -13,11 +13,17 @@ from infra.deployment import Deployment
 from infra.functions import answers_as_it_goes, live_arn
 from infra.logs import log_of
 from infra.problems import render_as_problems
-from infra.security import acknowledge, managed_policy_finding
+from infra.security import WebAcl, acknowledge, managed_policy_finding
 from infra.table import BUFFERED_LIMIT_S, STREAM_LIMIT_S
 
 # Requests a second over the whole API, and how many may come at once; floods end here, before they cost an invocation.
 _RATE, _BURST = 500, 1000
+# For a method that asks for no key: a flood of it would take the account's concurrency from callers that have one.
+_PUBLIC_RATE, _PUBLIC_BURST = 20, 40
+# Each of them is a method of its own where "ANY" stands for all.
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+# TLS 1.2 at least, with forward secrecy; by default a regional API takes 1.0.
+_TLS = "SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09"
 # Any function tells a caller that there is no such route; this one may touch nothing.
 _FALLBACK = endpoint("get_health")
 _LOGS_FINDING = managed_policy_finding("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
@@ -45,7 +51,7 @@ class ApiStack(Stack):
     def __init__(self, scope: Construct, *, endpoints: Sequence[Endpoint], deployment: Deployment) -> None:
         super().__init__(scope, f"{deployment.prefix}-api", description="LLM gateway: REST API")
         self._deployment = deployment
-        self.api = self._rest_api(deployment)
+        self.api = self._rest_api(deployment, endpoints)
         render_as_problems(self.api)
         self._invoker = self._role(endpoints)
         for row in endpoints:
@@ -55,10 +61,8 @@ class ApiStack(Stack):
         # API Gateway would call an unknown path forbidden, and a known one with another method, too.
         for resource in (self.api.root, self.api.root.add_resource("{proxy+}")):
             resource.add_method("ANY", self._integration(_FALLBACK))
-        self.stage_arn = self.api.deployment_stage.stage_arn
-        # Exported with a web ACL or without, so that it can be switched off: an export in use cannot be removed.
-        self.export_value(self.api.rest_api_id)
-        self.export_value(self.api.deployment_stage.stage_name)
+        if deployment.waf:
+            WebAcl(self, deployment=deployment, stage_arn=self.api.deployment_stage.stage_arn)
         CfnOutput(self, "ApiUrl", value=self.api.url)
 
     def _role(self, endpoints: Sequence[Endpoint]) -> iam.Role:
@@ -92,7 +96,7 @@ class ApiStack(Stack):
             proxy=True,
         )
 
-    def _rest_api(self, deployment: Deployment) -> apigateway.RestApi:
+    def _rest_api(self, deployment: Deployment, endpoints: Sequence[Endpoint]) -> apigateway.RestApi:
         access_log = log_of(self, deployment, "AccessLog")
         api = apigateway.RestApi(
             self,
@@ -106,7 +110,9 @@ class ApiStack(Stack):
                 stage_name=deployment.stage,
                 throttling_rate_limit=_RATE,
                 throttling_burst_limit=_BURST,
-                metrics_enabled=True,
+                # Those by method are paid for one by one, and no alarm needs them.
+                metrics_enabled=False,
+                method_options=dict.fromkeys(_public_methods(endpoints), _PUBLIC_THROTTLE),
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,
                 access_log_destination=apigateway.LogGroupLogDestination(access_log),
@@ -115,7 +121,22 @@ class ApiStack(Stack):
             ),
         )
         acknowledge(api, _reasons(deployment))
+        own = api.node.default_child
+        if not isinstance(own, apigateway.CfnRestApi):
+            raise TypeError("a REST API has its own resource")
+        own.security_policy, own.endpoint_access_mode = _TLS, "BASIC"
         return api
+
+
+_PUBLIC_THROTTLE = apigateway.MethodDeploymentOptions(
+    throttling_rate_limit=_PUBLIC_RATE, throttling_burst_limit=_PUBLIC_BURST
+)
+
+
+def _public_methods(endpoints: Sequence[Endpoint]) -> list[str]:
+    """Path and method of all that asks for no key: the public routes, and what catches every path that is no route."""
+    paths = [row.path for row in endpoints if row.permission is None]
+    return [f"{path}/{method}" for path in (*paths, "/", "/{proxy+}") for method in _METHODS]
 
 
 def _reasons(deployment: Deployment) -> dict[str, str]:
@@ -128,7 +149,7 @@ def _reasons(deployment: Deployment) -> dict[str, str]:
         "AwsSolutions-APIG4": in_function,
         "AwsSolutions-COG4": in_function,
         _LOGS_FINDING: "The role is the account's, for all of its APIs, and AWS asks for this policy.",
-        "AwsSolutions-APIG3": "The security stack adds a web ACL."
+        "AwsSolutions-APIG3": "It has a web ACL."
         if deployment.waf
         else "A web ACL costs money while idle; -c waf=on adds one. The stage throttles in any case.",
     }

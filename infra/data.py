@@ -9,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
-from llm_gateway.access import Resource
+from llm_gateway.access import ENDING_BODIES, Resource
 from llm_gateway.endpoints import WORKERS
 
 from infra.deployment import FOREVER, AuditLock, Deployment
@@ -36,9 +36,14 @@ _LISTED = (
     *("problem", "prompt", "figures"),
 )
 _COUNTED = (*_LISTED, "tags", "counted")
-# SQS counts a message whose worker died as received once it is visible again. AWS advises six times the function's timeout.
-_VISIBILITY_TIMEOUTS = 6
+# How long a message is hidden whose worker died, or never began: a deployment that cannot start costs each try this much. Lambda
+# wants the function's timeout at least; a worker that lives sets the time anew by itself.
+_HIDDEN_FOR = Duration.seconds(2 * max(worker.timeout_s for worker in WORKERS))
 _MAX_RECEIVES = 5
+# The longest that SQS has. A query whose message is gone would be queued for ever.
+_KEPT_FOR = Duration.days(14)
+# Where a backup is wanted. What the others hold ends by itself or can be erased, and must not live on in a backup.
+_BACKED_UP = frozenset({Resource.KEYS, Resource.PROVIDERS, Resource.AUDIT})
 
 
 class DataStack(Stack):
@@ -75,7 +80,7 @@ class DataStack(Stack):
             )
         self.bodies = self._bodies()
         self.archive = self._archive()
-        self.dead_letters = self._queue("DeadLetterQueue", retention_period=Duration.days(14))
+        self.dead_letters = self._queue("DeadLetterQueue")
         self.normal_queue = self._queue("NormalQueue", dead_letters=self.dead_letters)
         self.high_queue = self._queue("HighQueue", dead_letters=self.dead_letters)
         self.pepper = self._pepper()
@@ -141,6 +146,7 @@ class DataStack(Stack):
 
     def _table(self, resource: Resource, hash_key: str, range_key: str | None) -> dynamodb.Table:
         protected = self._deployment.is_prod
+        backed_up = protected and resource in _BACKED_UP
         table = dynamodb.Table(
             self,
             resource.title(),
@@ -151,14 +157,19 @@ class DataStack(Stack):
             encryption_key=self.key,
             time_to_live_attribute="expires_at",
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=protected
+                point_in_time_recovery_enabled=backed_up
             ),
             deletion_protection=protected,
             removal_policy=self._deployment.removal_policy,
         )
-        if not protected:
+        if not backed_up:
             acknowledge(
-                table, {"AwsSolutions-DDB3": "Backups cost money; outside production the data can be made again."}
+                table,
+                {
+                    "AwsSolutions-DDB3": "Its items end by themselves, and one that is erased must not live on in a backup."
+                    if protected
+                    else "Backups cost money; outside production the data can be made again."
+                },
             )
         return table
 
@@ -173,10 +184,8 @@ class DataStack(Stack):
             enforce_ssl=True,
             # Not versioned: a query that is erased must be gone.
             lifecycle_rules=[
-                s3.LifecycleRule(
-                    expiration=Duration.days(self._deployment.retention_days),
-                    abort_incomplete_multipart_upload_after=Duration.days(1),
-                )
+                s3.LifecycleRule(prefix=prefix, expiration=Duration.days(self._deployment.retention_days))
+                for prefix in ENDING_BODIES
             ],
             removal_policy=self._deployment.removal_policy,
         )
@@ -210,18 +219,15 @@ class DataStack(Stack):
         )
         return bucket
 
-    def _queue(
-        self, name: str, *, retention_period: Duration | None = None, dead_letters: sqs.Queue | None = None
-    ) -> sqs.Queue:
-        longest_s = max(worker.timeout_s for worker in WORKERS)
+    def _queue(self, name: str, *, dead_letters: sqs.Queue | None = None) -> sqs.Queue:
         return sqs.Queue(
             self,
             name,
             encryption=sqs.QueueEncryption.KMS,
             encryption_master_key=self.key,
             enforce_ssl=True,
-            visibility_timeout=Duration.seconds(_VISIBILITY_TIMEOUTS * longest_s),
-            retention_period=retention_period,
+            visibility_timeout=_HIDDEN_FOR,
+            retention_period=_KEPT_FOR,
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=_MAX_RECEIVES)
             if dead_letters
             else None,

@@ -76,6 +76,9 @@ _BEDROCK_LISTS = {
     "bedrockRegions": re.compile(r"[a-z]{2}(-[a-z]+)+-\d"),
 }
 _LEAST_AUDIT_RETENTION_DAYS = 30
+# Lambda takes 64 characters; the rest is for the stage and for the names of rows.
+LONGEST_NAME = 24
+_NAME = re.compile(rf"(?=.{{1,{LONGEST_NAME}}}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,14 +126,13 @@ class Deployment:
     @classmethod
     def from_context(cls, node: Node) -> "Deployment":
         """Read the app's context. Raises WrongSetting."""
-        local_model = _choice(node, "localModel", LocalModel)
         return cls(
-            name=_text(node, "name"),
+            name=_name(node),
             stage=_choice(node, "stage", Stage),
             python=_text(node, "python"),
             architecture=_choice(node, "architecture", Architecture),
             streaming=_choice(node, "streaming", Streaming),
-            local_model=local_model,
+            local_model=_choice(node, "localModel", LocalModel),
             bedrock=_bedrock(node),
             retention_days=_whole_number(node, "retentionDays"),
             cache_ttl_s=_whole_number(node, "cacheTtlSeconds"),
@@ -141,8 +143,7 @@ class Deployment:
             audit_lock=_audit_lock(node),
             audit_retention_days=_audit_retention_days(node),
             usage_retention_days=_whole_number(node, "usageRetentionDays"),
-            # A model on Fargate answers on an address of its own network.
-            allow_private_addresses=_is_on(node, "allowPrivateAddresses") or local_model is LocalModel.FARGATE,
+            allow_private_addresses=_is_on(node, "allowPrivateAddresses"),
             waf=_is_on(node, "waf"),
             dashboards=_is_on(node, "dashboards"),
             tracing=_is_on(node, "tracing"),
@@ -193,6 +194,17 @@ def _text(node: Node, name: str) -> str:
     if value is None:
         raise WrongSetting(f"The context has no {name!r}: cdk.json sets it, -c {name}=… changes it.")
     return str(value)
+
+
+def _name(node: Node) -> str:
+    """What functions, queues and hosts may all be called."""
+    name = _text(node, "name")
+    if not _NAME.fullmatch(name):
+        raise WrongSetting(
+            f"name must be lower-case letters and digits, with single hyphens between them, and begin with a letter; "
+            f"{LONGEST_NAME} characters at most; not {name!r}."
+        )
+    return name
 
 
 def _choice(node: Node, name: str, choices: type[_Choice]) -> _Choice:

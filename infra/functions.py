@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
-from llm_gateway.access import Endpoint, Row, Schedule, Worker
+from llm_gateway.access import METRICS_NAMESPACE, SERVER_ERRORS, Endpoint, Resource, Row, Schedule, Worker
 
 from infra.assets import code
 from infra.bedrock import bedrock_statements, bedrock_wildcards
@@ -47,6 +47,7 @@ _REASONS = {
 }
 # The alias that stands for a function's released version in production.
 _ALIAS = "live"
+_ROLLOUT_PERIOD = Duration.minutes(1)
 _CODEDEPLOY_POLICY = "service-role/AWSCodeDeployRoleForLambdaLimited"
 _CODEDEPLOY_FINDING = managed_policy_finding(_CODEDEPLOY_POLICY)
 
@@ -79,7 +80,7 @@ class Functions(Construct):
     def _live(self, row: Row) -> lambda_.IFunction:
         scope = Construct(self, row.name)
         function = self._function(scope, row)
-        return self._rollout.alias(scope, function) if self._rollout else function
+        return self._rollout.alias(scope, function, deployment=self._deployment, row=row) if self._rollout else function
 
     def _function(self, scope: Construct, row: Row) -> lambda_.Function:
         deployment = self._deployment
@@ -99,6 +100,7 @@ class Functions(Construct):
             environment={
                 **variables(row, self._data),
                 **({"TIKTOKEN_CACHE_DIR": TOKENIZERS_MOUNTED_AT} if asks_providers(row) else {}),
+                **({"LOCAL_MODEL_URL": self._model.address} if self._model and _knows_providers(row) else {}),
                 **(_ADAPTER if streams else {}),
             },
             memory_size=row.memory_mb,
@@ -153,27 +155,52 @@ class _Rollout(Construct):
         )
         acknowledge(self._role, {_CODEDEPLOY_FINDING: "AWS's own policy for this one purpose; it follows the service."})
 
-    def alias(self, scope: Construct, function: lambda_.Function) -> lambda_.Alias:
+    def alias(self, scope: Construct, function: lambda_.Function, *, deployment: Deployment, row: Row) -> lambda_.Alias:
         """The alias that callers use and CodeDeploy moves; an error while it moves brings the old code back."""
         alias = lambda_.Alias(scope, "Live", alias_name=_ALIAS, version=function.current_version)
-        errors = alias.metric_errors(period=Duration.minutes(1)).create_alarm(
-            scope,
-            "Errors",
-            alarm_description=f"{scope.node.id} raised an error",
-            threshold=1,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        version, name = function.current_version.version, scope.node.id
+        # Of the new version alone: one that mends what the old one raises must not be held up by it.
+        raised = alias.metric_errors(
+            dimensions_map={
+                "FunctionName": function.function_name,
+                "Resource": f"{function.function_name}:{_ALIAS}",
+                "ExecutedVersion": version,
+            },
+            period=_ROLLOUT_PERIOD,
         )
+        rendered = cloudwatch.Metric(
+            namespace=METRICS_NAMESPACE,
+            metric_name=SERVER_ERRORS,
+            dimensions_map={"function": function_name(deployment, row), "version": version},
+            statistic="Sum",
+            period=_ROLLOUT_PERIOD,
+        )
+        alarms = [
+            _one_is_too_many(scope, "Errors", raised, f"{name} raised an error"),
+            _one_is_too_many(scope, "ServerErrors", rendered, f"{name} answered that something unforeseen happened"),
+        ]
         codedeploy.LambdaDeploymentGroup(
             scope,
             "Deployment",
             application=self._application,
             alias=alias,
             deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_5_MINUTES,
-            alarms=[errors],
+            alarms=alarms,
             role=self._role,
         )
         return alias
+
+
+def _one_is_too_many(scope: Construct, id_: str, metric: cloudwatch.Metric, description: str) -> cloudwatch.Alarm:
+    return metric.create_alarm(
+        scope,
+        id_,
+        alarm_description=description,
+        threshold=1,
+        evaluation_periods=1,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
 
 
 def _description(row: Row) -> str:
@@ -203,6 +230,11 @@ def live_arn(stack: Stack, deployment: Deployment, row: Row) -> str:
         resource_name=f"{name}:{_ALIAS}" if deployment.is_prod else name,
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
+
+
+def _knows_providers(row: Row) -> bool:
+    """Whether the row's function calls providers, or looks at the addresses that they are given."""
+    return Resource.CREDENTIALS in row.reads | row.writes
 
 
 def answers_as_it_goes(deployment: Deployment, row: Row) -> bool:

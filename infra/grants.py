@@ -5,28 +5,35 @@ from typing import Final, assert_never
 
 from aws_cdk import ArnFormat
 from aws_cdk import aws_iam as iam
-from llm_gateway.access import Endpoint, Resource, Row, Schedule, Worker
+from llm_gateway.access import AUDIT_DAYS, Endpoint, Resource, Row, Schedule, Worker
 
 from infra.data import KEYS_INDEX, QUERY_INDEXES, DataStack
 
 _Actions = dict[str, tuple[str, ...]]
-# Named one by one: CDK's own grants add Scan, stream reads and more that no function needs.
-_TABLE: Final[_Actions] = {
-    "reads": ("dynamodb:GetItem",),
-    "writes": ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+# Named one by one: CDK's own grants add Scan, stream reads and more that no function needs. `deletes` takes the place of `writes`
+# where the endpoint's method is DELETE.
+_COLLECTION: Final[_Actions] = {
+    "reads": ("dynamodb:GetItem", "dynamodb:Query"),
+    "writes": ("dynamodb:PutItem",),
+    "deletes": ("dynamodb:DeleteItem",),
 }
-_LISTED_TABLE: Final[_Actions] = {**_TABLE, "reads": ("dynamodb:GetItem", "dynamodb:Query")}
 _ACTIONS: Final[dict[Resource, _Actions]] = {
-    # The index that lists keys has no more than their ids: the keys themselves are read several at once.
-    Resource.KEYS: {**_LISTED_TABLE, "reads": (*_LISTED_TABLE["reads"], "dynamodb:BatchGetItem")},
-    Resource.PROVIDERS: _LISTED_TABLE,
-    Resource.QUERIES: _TABLE,
+    # The index that lists keys has no more than their ids: the keys themselves are read several at once. A revoked key stays.
+    Resource.KEYS: {
+        "reads": (*_COLLECTION["reads"], "dynamodb:BatchGetItem"),
+        "writes": ("dynamodb:PutItem",),
+    },
+    Resource.PROVIDERS: _COLLECTION,
+    Resource.QUERIES: {
+        "reads": ("dynamodb:GetItem",),
+        "writes": ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+    },
+    Resource.QUERY_STATE: {"reads": ("dynamodb:GetItem",), "writes": ("dynamodb:UpdateItem",)},
     Resource.QUERY_INDEX: {"reads": ("dynamodb:Query",), "writes": ()},
     # Several at once, and never but by a condition on what is there.
     Resource.LIMITS: {"reads": ("dynamodb:BatchGetItem",), "writes": ("dynamodb:UpdateItem",)},
-    Resource.CACHE: _TABLE,
-    # Without ListBucket S3 calls a body that is gone forbidden instead of missing.
-    Resource.BODIES: {"reads": ("s3:GetObject", "s3:ListBucket"), "writes": ("s3:PutObject", "s3:DeleteObject")},
+    Resource.CACHE: {"reads": ("dynamodb:GetItem",), "writes": ("dynamodb:UpdateItem", "dynamodb:DeleteItem")},
+    Resource.BODIES: {"reads": ("s3:GetObject",), "writes": ("s3:PutObject", "s3:DeleteObject")},
     Resource.CREDENTIALS: {
         "reads": ("secretsmanager:GetSecretValue",),
         "writes": ("secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret"),
@@ -40,12 +47,12 @@ _ACTIONS: Final[dict[Resource, _Actions]] = {
     Resource.USAGE: {"reads": ("dynamodb:Query",), "writes": ("dynamodb:PutItem", "dynamodb:BatchWriteItem")},
     # A transaction that asks without writing has an action of its own.
     Resource.PROMPTS: {
-        **_LISTED_TABLE,
+        "reads": _COLLECTION["reads"],
         "writes": ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"),
     },
     # Nobody deletes a run: it expires.
-    Resource.EVALS: {**_LISTED_TABLE, "writes": ("dynamodb:PutItem", "dynamodb:UpdateItem")},
-    Resource.AUDIT_ARCHIVE: {"reads": ("s3:ListBucket",), "writes": ("s3:PutObject",)},
+    Resource.EVALS: {"reads": _COLLECTION["reads"], "writes": ("dynamodb:PutItem", "dynamodb:UpdateItem")},
+    Resource.AUDIT_ARCHIVE: {"reads": (), "writes": ("s3:PutObject",)},
     Resource.EVENTS: {"reads": (), "writes": ("events:PutEvents",)},
 }
 # Read access alone: a function that could write a key could give itself any role.
@@ -53,6 +60,7 @@ _AUTHENTICATION = ("dynamodb:GetItem",)
 # What authentication writes about callers: the nonces that they signed with, failures by address, when a key was last used,
 # how often it waits, and what it was denied.
 _NOTES = ("nonce#*", "failed#*", "used#*", "denials#*", "waits#*")
+_LIST = ("s3:ListBucket",)
 _KEY_ACTIONS = (
     "kms:Decrypt",
     "kms:DescribeKey",
@@ -67,6 +75,7 @@ _VARIABLES = {
     Resource.KEYS: ("KEYS_TABLE",),
     Resource.PROVIDERS: ("PROVIDERS_TABLE",),
     Resource.QUERIES: ("QUERIES_TABLE", "LEASE_S"),
+    Resource.QUERY_STATE: ("QUERIES_TABLE", "LEASE_S"),
     Resource.QUERY_INDEX: ("QUERIES_TABLE",),
     Resource.LIMITS: ("LIMITS_TABLE",),
     Resource.CACHE: ("CACHE_TABLE", "CACHE_TTL_S"),
@@ -91,9 +100,11 @@ def statements(row: Row, data: DataStack) -> list[iam.PolicyStatement]:
     if is_public(row):
         return []
     granted = [
-        _allow(_sid(resource), _actions(resource, row), _arns(resource, data))
+        _allow(_sid(resource), actions, _arns(resource, data))
         for resource in sorted(row.reads | row.writes)
+        if (actions := _actions(resource, row))
     ]
+    granted += _listing(row, data)
     match row:
         case Endpoint():
             granted += _authentication(data)
@@ -140,8 +151,22 @@ def _sid(resource: Resource) -> str:
 
 def _actions(resource: Resource, row: Row) -> list[str]:
     read = _ACTIONS[resource]["reads"] if resource in row.reads else ()
-    written = _ACTIONS[resource]["writes"] if resource in row.writes else ()
+    deletes = isinstance(row, Endpoint) and row.method == "DELETE"
+    kinds = ("deletes",) if deletes and "deletes" in _ACTIONS[resource] else ("writes",)
+    written = [action for kind in kinds for action in _ACTIONS[resource][kind]] if resource in row.writes else []
     return list(dict.fromkeys([*read, *written]))
+
+
+def _listing(row: Row, data: DataStack) -> list[iam.PolicyStatement]:
+    """Buckets' own actions. None is granted on objects, nor an object's on a bucket."""
+    listing = []
+    if Resource.BODIES in row.reads:
+        # Nothing lists bodies, but without this S3 calls a body that is gone forbidden instead of missing.
+        listing.append(_allow("BodiesMissing", _LIST, [data.bodies.bucket_arn]))
+    if Resource.AUDIT_ARCHIVE in row.reads:
+        days = {"StringEquals": {"s3:prefix": [AUDIT_DAYS]}}
+        listing.append(_allow("AuditArchiveDays", _LIST, [data.archive.bucket_arn], days))
+    return listing
 
 
 def _arns(resource: Resource, data: DataStack) -> list[str]:
@@ -149,13 +174,15 @@ def _arns(resource: Resource, data: DataStack) -> list[str]:
         case Resource.KEYS:
             table = data.tables[resource].table_arn
             return [table, f"{table}/index/{KEYS_INDEX}"]
+        case Resource.QUERY_STATE:
+            return [data.tables[Resource.QUERIES].table_arn]
         case Resource.QUERY_INDEX:
             table = data.tables[Resource.QUERIES].table_arn
             return [f"{table}/index/{index}" for index in QUERY_INDEXES]
         case Resource.BODIES:
-            return [data.bodies.bucket_arn, data.bodies.arn_for_objects("*")]
+            return [data.bodies.arn_for_objects("*")]
         case Resource.AUDIT_ARCHIVE:
-            return [data.archive.bucket_arn, data.archive.arn_for_objects("*")]
+            return [data.archive.arn_for_objects("*")]
         case Resource.CREDENTIALS:
             return [_secrets(data, data.credentials_prefix)]
         case Resource.QUEUE:

@@ -56,7 +56,7 @@ class ModelFunction(Construct):
             role=role.without_policy_updates(),
             log_group=log,
         )
-        # By name: an ARN that other stacks import could not go when the model is switched to its other form.
+        # By name, as AWS checks it.
         arn = Stack.of(self).format_arn(
             service="lambda", resource="function", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
         )
@@ -117,7 +117,7 @@ class ModelService(Construct):
             ),
             logging=ecs.LogDrivers.aws_logs(stream_prefix="server", log_group=log),
         )
-        ecs.FargateService(
+        service = ecs.FargateService(
             self,
             "Service",
             cluster=cluster,
@@ -128,6 +128,8 @@ class ModelService(Construct):
             security_groups=[security_group],
             cloud_map_options=ecs.CloudMapOptions(name="model", dns_ttl=Duration.seconds(10)),
         )
+        # Its image is pulled through the network's way out, which would otherwise be made beside it.
+        service.node.add_dependency(self.vpc)
         acknowledge(
             task,
             {"AwsSolutions-IAM5[Resource::*]": "Pulling an image starts with an action that takes no resource."},

@@ -19,6 +19,8 @@ from infra.deployment import Deployment
 from infra.functions import function_name
 
 _WINDOW = Duration.minutes(5)
+# A message in flight grows old, too: one query may take 840 s, and twice that if its first worker died.
+_LONG_WAIT_S = 1800
 
 
 class MonitoringStack(Stack):
@@ -36,8 +38,14 @@ class MonitoringStack(Stack):
         dead = data.dead_letters.metric_number_of_messages_received(period=_WINDOW)
         alarms = [
             self._alarm("ServerErrors", self._api("5XXError"), 5, "The API answers with 5xx."),
-            self._alarm("QueriesWait", waiting, 900, "Async queries have waited for more than 15 minutes."),
-            self._alarm("UrgentQueriesWait", urgent, 900, "Async queries of high priority have waited that long."),
+            self._alarm(
+                "Throttles", _of_all_functions("Throttles"), 1, "Lambda refuses to run a function of this account."
+            ),
+            self._alarm("FunctionErrors", _of_all_functions("Errors"), 5, "Functions of this account raise errors."),
+            self._alarm("QueriesWait", waiting, _LONG_WAIT_S, "Async queries have waited for more than half an hour."),
+            self._alarm(
+                "UrgentQueriesWait", urgent, _LONG_WAIT_S, "Async queries of high priority have waited that long."
+            ),
             self._alarm("DeadLetters", dead, 1, "An async query failed for good."),
             *(self._alarm(row.name, self._errors(row), 1, f"{row.name} raises errors.") for row in WORKERS),
         ]
@@ -116,3 +124,8 @@ class MonitoringStack(Stack):
             statistic="Sum",
             period=_WINDOW,
         )
+
+
+def _of_all_functions(metric_name: str) -> cloudwatch.Metric:
+    """Lambda's own sum over the account's functions in this region, the only one that an alarm can have: it takes no search."""
+    return cloudwatch.Metric(namespace="AWS/Lambda", metric_name=metric_name, statistic="Sum", period=_WINDOW)

@@ -1,7 +1,12 @@
-"""What API Gateway answers by itself, before or instead of a function, in the form of every other problem of the API."""
+"""What API Gateway answers by itself, before or instead of a function, in the form of every other problem of the API.
+
+Where the fault is the server's, the status stays API Gateway's own: it counts an answer whose status was changed as the caller's
+error, and then no alarm on server errors would ring. Such a problem has no `status` of its own; its `code` says what happened.
+"""
 
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from aws_cdk import aws_apigateway as apigateway
@@ -16,6 +21,11 @@ class _Said:
     error: type[GatewayError]
     detail: str
     retry_after_s: int | None = None
+
+    @property
+    def by_server(self) -> bool:
+        """Whether the fault is the server's."""
+        return self.error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 # By the gateway response's type. Everything else is one of its two families, which come last.
@@ -45,7 +55,7 @@ def render_as_problems(api: apigateway.RestApi) -> None:
         api.add_gateway_response(
             response_type,
             type=apigateway.ResponseType.of(response_type),
-            status_code=str(said.error.status),
+            status_code=None if said.by_server else str(said.error.status),
             response_headers=headers,
             templates={"application/json": json.dumps(_problem(said))},
         )
@@ -56,7 +66,7 @@ def _problem(said: _Said) -> dict[str, object]:
         # The page that the API itself serves, as an address on the same host.
         "type": f"/$context.stage{problem_type(said.error.code)}",
         "title": said.error.title,
-        "status": said.error.status,
+        **({} if said.by_server else {"status": said.error.status}),
         "detail": said.detail,
         "code": said.error.code,
         "request_id": "$context.requestId",

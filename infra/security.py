@@ -1,6 +1,6 @@
 """Check every stack against the AwsSolutions rules at synth, and stand a rate limit in front of the API where that is wanted."""
 
-from aws_cdk import Acknowledgment, App, Stack, Validations
+from aws_cdk import Acknowledgment, App, Validations
 from aws_cdk import aws_wafv2 as waf
 from cdk_nag import AwsSolutionsChecks
 from constructs import Construct, IConstruct
@@ -27,17 +27,20 @@ def managed_policy_finding(policy: str) -> str:
     return f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{policy}]"
 
 
-class SecurityStack(Stack):
-    """A web ACL whose one rule blocks an address that floods the API; the API answers such requests with 429."""
+class WebAcl(Construct):
+    """A web ACL whose one rule blocks an address that floods the API; the API answers such requests with 429.
+
+    It is in the API's own stack, so that switching it off deletes it, and with it what it costs.
+    """
 
     def __init__(self, scope: Construct, *, deployment: Deployment, stage_arn: str) -> None:
-        super().__init__(scope, f"{deployment.prefix}-security", description="LLM gateway: rate limit by address")
+        super().__init__(scope, "WebAcl")
         visibility = waf.CfnWebACL.VisibilityConfigProperty(
             cloud_watch_metrics_enabled=True, metric_name=f"{deployment.prefix}-floods", sampled_requests_enabled=False
         )
         acl = waf.CfnWebACL(
             self,
-            "WebAcl",
+            "Acl",
             scope="REGIONAL",
             default_action=waf.CfnWebACL.DefaultActionProperty(allow={}),
             visibility_config=visibility,

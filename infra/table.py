@@ -5,9 +5,13 @@ from collections.abc import Iterator, Sequence
 
 from llm_gateway.access import Endpoint, Row
 
+from infra.deployment import LONGEST_NAME, Stage
+
 # Seconds that API Gateway waits for a whole answer, and for the end of a stream; a Lambda runs no longer than that either.
 BUFFERED_LIMIT_S, STREAM_LIMIT_S = 29, 900
 _LAMBDA_LIMIT_S = 900
+_FUNCTION_NAME_LIMIT = 64
+_LONGEST_ROW_NAME = _FUNCTION_NAME_LIMIT - LONGEST_NAME - max(len(f"-{stage}-") for stage in Stage)
 
 
 class UndeployableTable(ValueError):
@@ -17,7 +21,7 @@ class UndeployableTable(ValueError):
 def check_table(rows: Sequence[Row]) -> None:
     """Raises UndeployableTable."""
     endpoints = [row for row in rows if isinstance(row, Endpoint)]
-    found = [*_repeated(rows, endpoints), *_two_variables(endpoints), *_overlong(rows)]
+    found = [*_repeated(rows, endpoints), *_two_variables(endpoints), *_overlong(rows), *_long_names(rows)]
     if found:
         raise UndeployableTable("The endpoint table cannot be deployed:\n" + "\n".join(f"- {fault}" for fault in found))
 
@@ -48,6 +52,12 @@ def _overlong(rows: Sequence[Row]) -> Iterator[str]:
         limit_s = _limit_s(row)
         if not 1 <= row.timeout_s <= limit_s:
             yield f"{row.name} has a timeout of {row.timeout_s} s; from 1 to {limit_s} can be had."
+
+
+def _long_names(rows: Sequence[Row]) -> Iterator[str]:
+    for row in rows:
+        if len(row.name) > _LONGEST_ROW_NAME:
+            yield f"{row.name} has {len(row.name)} characters; a name has {_LONGEST_ROW_NAME} at most."
 
 
 def _limit_s(row: Row) -> int:

@@ -149,14 +149,21 @@ def granted(row: Row) -> dict[str, bool]:
     authenticates = isinstance(row, Endpoint) and row.permission is not None
     found = {}
     for resource in _KEYS:
-        found[f"{resource} reads"] = resource in row.reads or (authenticates and resource is Resource.KEYS)
+        found[f"{resource} reads"] = _within(resource, row.reads) or (authenticates and resource is Resource.KEYS)
         # A function that authenticates may write notes of its own there; the emulator does not look at how keys begin.
-        found[f"{resource} writes"] = resource in row.writes or (authenticates and resource is Resource.LIMITS)
+        writes = _within(resource, row.writes) or (authenticates and resource is Resource.LIMITS)
+        # Of what is deleted nothing need be written.
+        found[f"{resource} writes"] = writes and not (resource is Resource.PROVIDERS and row.name == "delete_provider")
         found[f"{resource} scans"] = False
     for resource in (Resource.BODIES, Resource.CREDENTIALS):
         found[f"{resource} reads"] = resource in row.reads
         found[f"{resource} writes"] = resource in row.writes
     return found | {"pepper reads": authenticates, "queue writes": Resource.QUEUE in row.writes}
+
+
+def _within(resource: Resource, touched: frozenset[Resource]) -> bool:
+    """Whether the table `resource` is among what is `touched`, be it in part."""
+    return resource in touched or (resource is Resource.QUERIES and Resource.QUERY_STATE in touched)
 
 
 def _works(call: Any, **arguments: Any) -> bool:

@@ -15,6 +15,7 @@ from llm_gateway.access import Area, Endpoint
 from llm_gateway.endpoints import AREAS, SCHEDULES, WORKERS
 
 from app import add_stacks
+from tests.infra.lint import check
 
 ROOT = Path(__file__).parents[2]
 Resource = dict[str, Any]
@@ -58,6 +59,13 @@ class Deployed:
 
     templates: dict[str, Template]
     report: dict[str, Any]
+    output: Path
+
+    def images(self, stack: str) -> list[dict[str, Any]]:
+        """How each image that a stack needs is built."""
+        (assets,) = self.output.glob(f"*-{stack}.assets.json")
+        images = json.loads(assets.read_text())["dockerImages"]
+        return [image["source"] for image in images.values()]
 
     def having(self, row: str) -> Template:
         """The stack that has the function of a row."""
@@ -76,8 +84,14 @@ class Deployed:
 
 @cache
 def deployed(**settings: str) -> Deployed:
-    """The templates of a deployment with `cdk.json`'s settings and these; no layer is built for it."""
-    return synthesized(AREAS, **settings)
+    """The templates of a deployment with `cdk.json`'s settings and these; no layer is built for it.
+
+    Raises AssertionError for what cfn-lint finds in them.
+    """
+    deployment = synthesized(AREAS, **settings)
+    for name, template in deployment.templates.items():
+        check(f"{name} with {settings}", template.body)
+    return deployment
 
 
 def synthesized(areas: Mapping[Area, Sequence[Endpoint]], **settings: str) -> Deployed:
@@ -89,7 +103,7 @@ def synthesized(areas: Mapping[Area, Sequence[Endpoint]], **settings: str) -> De
     app = App(context={**context, **settings, "aws:cdk:bundling-stacks": []}, outdir=str(output))
     add_stacks(app, areas)
     app.synth()
-    return Deployed(_templates(output), json.loads((output / "validation-report.json").read_text()))
+    return Deployed(_templates(output), json.loads((output / "validation-report.json").read_text()), output)
 
 
 def _templates(output: Path) -> dict[str, Template]:

@@ -124,10 +124,20 @@ def test_functions_come_and_go_without_the_api():
         assert not deployed().templates[area].body.get("Outputs")
 
 
-def test_the_web_acl_can_be_switched_off():
-    with_acl, without = (deployed(stage="prod", waf=waf).api.body["Outputs"] for waf in ("on", "off"))
-    assert with_acl == without
-    assert [output for output in without.values() if "Export" in output]
+def test_the_web_acl_comes_and_goes_with_one_deployment():
+    """It is among the API's own resources, and nothing else knows of it: no stack stays behind, no export is in the way."""
+    with_acl, without = (deployed(stage="prod", waf=waf) for waf in ("on", "off"))
+    assert with_acl.templates.keys() == without.templates.keys()
+    added = with_acl.api.body["Resources"].keys() - without.api.body["Resources"].keys()
+    assert {with_acl.api.body["Resources"][id_]["Type"].split("::")[1] for id_ in added} == {"WAFv2"}
+    assert not [output for output in with_acl.api.body["Outputs"].values() if "Export" in output]
+
+
+def test_the_api_takes_no_tls_older_than_1_2():
+    (api,) = deployed().api.properties(f"{API}RestApi")
+    assert re.fullmatch(r"SecurityPolicy_TLS13_1_[23]_\w+", api["SecurityPolicy"])
+    # AWS wants it beside such a policy.
+    assert api["EndpointAccessMode"] == "BASIC"
 
 
 def test_streaming_routes_stream_for_a_quarter_of_an_hour():
@@ -157,17 +167,31 @@ def test_what_api_gateway_says_itself_are_the_problems_of_the_api():
         problem, headers = problems[response["ResponseType"]], response["ResponseParameters"]
         error = kinds[problem["code"]](problem["detail"])
         shown = Problem.of(QueryProblem.of(error), query_id=None, request_id="$context.requestId")
-        assert problem == shown.model_dump(context=served_under("/$context.stage"))
+        expected = shown.model_dump(context=served_under("/$context.stage"))
+        if error.status >= 500:
+            # API Gateway's own status stays: it counts an answer whose status was changed as the caller's error.
+            del expected["status"]
+            assert "StatusCode" not in response
+        else:
+            assert response["StatusCode"] == str(error.status)
+        assert problem == expected
         assert headers["gatewayresponse.header.X-Content-Type-Options"] == "'nosniff'"
-        assert problem["status"] == int(response["StatusCode"])
         assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
         assert headers["gatewayresponse.header.X-Request-Id"] == "context.requestId"
-        assert ("gatewayresponse.header.Retry-After" in headers) == (problem["status"] in (429, 503))
+        assert ("gatewayresponse.header.Retry-After" in headers) == (error.status in (429, 503))
 
 
 def test_the_stage_throttles_and_logs_no_secret():
     (stage,) = deployed().api.properties(f"{API}Stage")
-    (everything,) = stage["MethodSettings"]
+    everything, *others = stage["MethodSettings"]
+    assert (everything["ResourcePath"], everything["HttpMethod"]) == ("/*", "*")
+    # Those by method cost money.
+    assert not any(setting.get("MetricsEnabled") for setting in stage["MethodSettings"])
+    public = {row.path for row in ENDPOINTS if row.permission is None} | {"/", "/{proxy+}"}
+    assert {setting["ResourcePath"][1:].replace("~1", "/") or "/" for setting in others} == public
+    assert {setting["HttpMethod"] for setting in others} >= {"GET", "HEAD", "POST"}
+    for setting in others:
+        assert 0 < setting["ThrottlingRateLimit"] < everything["ThrottlingRateLimit"] / 10
     assert everything["ThrottlingRateLimit"] > 0
     assert everything["ThrottlingBurstLimit"] > 0
     assert everything["DataTraceEnabled"] is False

@@ -20,6 +20,7 @@ def read(**changes):
 
 def test_names_begin_with_name_and_stage():
     assert read(name="llm", stage="staging").prefix == "llm-staging"
+    assert read(name="llm-2-of-" + "a" * 15).name
 
 
 def test_figures_may_be_words_as_the_command_line_gives_them():
@@ -44,6 +45,14 @@ def test_nothing_is_reserved_for_waiting_unless_it_is_asked_for():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("name", ""),
+        ("name", "My gateway"),
+        ("name", "Gateway"),
+        ("name", "2nd"),
+        ("name", "gate-"),
+        ("name", "gate--way"),
+        ("name", "gate_way"),
+        ("name", "a" * 25),
         ("stage", "production"),
         ("architecture", "amd64"),
         ("streaming", "on"),

@@ -1,7 +1,10 @@
 """The Lambdas: sized by the table, small, logged for a bounded time, and replaced step by step in production."""
 
 import http.client
+import io
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -12,6 +15,7 @@ from pathlib import Path
 import pytest
 from llm_gateway.access import Resource
 from llm_gateway.endpoints import ENDPOINTS, ROWS, endpoint
+from llm_gateway.entrypoints import observe
 
 from infra.functions import files
 from tests.infra.deployments import ROOT, STACKS, deployed
@@ -106,8 +110,72 @@ def test_in_production_new_code_gets_a_tenth_of_the_calls_first(stack):
         group = groups[alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"]["Ref"]]["Properties"]
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
-        (alarm,) = group["AlarmConfiguration"]["Alarms"]
-        assert alarms[alarm["Name"]["Ref"]]["Properties"]["MetricName"] == "Errors"
+        watched = [alarms[alarm["Name"]["Ref"]]["Properties"] for alarm in group["AlarmConfiguration"]["Alarms"]]
+        version = alias["Properties"]["FunctionVersion"]
+        name = alias["Properties"]["FunctionName"]
+        assert [alarm["MetricName"] for alarm in watched] == ["Errors", "ServerErrors"]
+        for alarm in watched:
+            dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+            # Of the version that comes alone: what the old one does must not hold up the one that mends it.
+            assert dimensions.get("ExecutedVersion", dimensions.get("version")) == version
+            assert alarm["TreatMissingData"] == "notBreaching"
+        assert {each["Name"]: each["Value"] for each in watched[0]["Dimensions"]}["FunctionName"] == name
+
+
+@pytest.mark.parametrize("stack", WITH_FUNCTIONS)
+def test_a_new_version_is_taken_back_for_what_it_answers_too(stack):
+    """Its metric is in the line that the function itself writes of what nobody foresaw."""
+    template = deployed(stage="prod").templates[stack]
+    for row in template.functions():
+        id_, version_id = alarm_of(template, row)
+        line = line_of_something_unforeseen(f"llm-gateway-prod-{row}", version="7")
+        alarm = template.body["Resources"][id_]["Properties"]
+        dimensions = [(each["Name"], each["Value"]) for each in alarm["Dimensions"]]
+        known = [
+            (name, "7" if value == {"Fn::GetAtt": [version_id, "Version"]} else value) for name, value in dimensions
+        ]
+        assert rings(alarm, known, [line])
+        assert not rings(alarm, known, [line_of_something_unforeseen(f"llm-gateway-prod-{row}", version="6")])
+        assert not rings(alarm, known, [])
+
+
+def alarm_of(template, row):
+    """The ids of the row's alarm on what it answers, and of its version."""
+    place = f"Functions{row.replace('_', '')}"
+    (id_,) = [
+        id_
+        for id_ in template.of_type("AWS::CloudWatch::Alarm")
+        if re.fullmatch(f"{place}ServerErrors[0-9A-F]{{8}}", id_)
+    ]
+    (version_id,) = [
+        id_ for id_ in template.of_type("AWS::Lambda::Version") if id_.startswith(f"{place}FunctionCurrentVersion")
+    ]
+    return id_, version_id
+
+
+def line_of_something_unforeseen(function_name, *, version):
+    """The line that a Lambda writes, as CloudWatch gets it."""
+    written = io.StringIO()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_LAMBDA_FUNCTION_NAME", function_name)
+        environment.setenv("AWS_LAMBDA_FUNCTION_VERSION", version)
+        environment.setattr(observe.logger().handlers[0], "stream", written)
+        observe.log_unexpected(RuntimeError())
+    return json.loads(written.getvalue())
+
+
+def rings(alarm, dimensions, lines):
+    """Whether CloudWatch would ring `alarm`, by its arithmetic, where a function writes `lines` within one period."""
+    values = []
+    for line in lines:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        (names,) = directive["Dimensions"]
+        same = directive["Namespace"] == alarm["Namespace"] and [(name, line[name]) for name in names] == dimensions
+        if same and alarm["MetricName"] in {metric["Name"] for metric in directive["Metrics"]}:
+            values.append(line[alarm["MetricName"]])
+    assert (alarm["Statistic"], alarm["EvaluationPeriods"]) == ("Sum", 1)
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    return bool(values) and sum(values) >= alarm["Threshold"]
 
 
 def test_in_production_queues_feed_the_alias():

@@ -11,6 +11,9 @@ READ_ITEMS = "dynamodb:GetItem"
 LIST_ITEMS = ["dynamodb:GetItem", "dynamodb:Query"]
 WRITE_ITEMS = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
 READ_AND_WRITE_ITEMS = [READ_ITEMS, *WRITE_ITEMS]
+READ_AND_CHANGE_ITEMS = [READ_ITEMS, "dynamodb:UpdateItem"]
+HOLD_PLACES = [READ_ITEMS, "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+ADD_ITEMS = "dynamodb:PutItem"
 USE_KEY = ["Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo"]
 WRITE_LOG = ["logs:CreateLogStream", "logs:PutLogEvents"]
 READ_SECRET = "secretsmanager:GetSecretValue"
@@ -33,12 +36,14 @@ ASKING = {
     "Credentials": READ_SECRET,
     "Queries": READ_AND_WRITE_ITEMS,
     "Limits": ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"],
-    "Cache": READ_AND_WRITE_ITEMS,
-    "Bodies": ["s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject"],
+    "Cache": HOLD_PLACES,
+    "Bodies": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+    "BodiesMissing": "s3:ListBucket",
     "Events": "events:PutEvents",
 }
 NAMES = {
     **{resource: {f"{resource.upper()}_TABLE"} for resource in ("keys", "providers", "queries", "limits", "cache")},
+    "query_state": {"QUERIES_TABLE"},
     "query_index": {"QUERIES_TABLE"},
     "usage": {"USAGE_TABLE", "USAGE_RETENTION_DAYS"},
     "prompts": {"PROMPTS_TABLE"},
@@ -81,14 +86,27 @@ def test_public_functions_may_nothing_but_log(row):
     [
         ("list_providers", {**AUTHENTICATED, "Providers": LIST_ITEMS}),
         ("list_keys", {**AUTHENTICATED, "Keys": READ_KEYS, "Limits": "dynamodb:BatchGetItem"}),
-        ("update_key", {**AUTHENTICATED, "Keys": [*READ_KEYS, *WRITE_ITEMS], "Limits": "dynamodb:BatchGetItem"}),
+        ("update_key", {**AUTHENTICATED, "Keys": [*READ_KEYS, ADD_ITEMS], "Limits": "dynamodb:BatchGetItem"}),
         (
             "create_provider",
-            {**AUTHENTICATED, "Providers": [*LIST_ITEMS, *WRITE_ITEMS], "Credentials": WRITE_SECRET, "Audit": ENTER},
+            {
+                **AUTHENTICATED,
+                "Providers": ADD_ITEMS,
+                "Credentials": WRITE_SECRET,
+                "Audit": ENTER,
+                "Cache": HOLD_PLACES,
+            },
+        ),
+        ("update_provider", {**AUTHENTICATED, "Providers": [*LIST_ITEMS, ADD_ITEMS]}),
+        ("delete_provider", {**AUTHENTICATED, "Providers": [*LIST_ITEMS, "dynamodb:DeleteItem"]}),
+        ("cancel_query", {**AUTHENTICATED, "QueryState": READ_AND_CHANGE_ITEMS, "Limits": COUNT}),
+        (
+            "bury_query",
+            {**EVERYWHERE, "QueryState": READ_AND_CHANGE_ITEMS, "Limits": COUNT, "Queue": "sqs:SendMessage"},
         ),
         ("list_audit", {**AUTHENTICATED, "Audit": LIST_ITEMS}),
         ("append_denials", {**EVERYWHERE, "Audit": ENTER, "Limits": COUNT}),
-        ("keep_audit", {**EVERYWHERE, "Audit": LIST_ITEMS, "AuditArchive": ["s3:ListBucket", "s3:PutObject"]}),
+        ("keep_audit", {**EVERYWHERE, "Audit": LIST_ITEMS, "AuditArchive": "s3:PutObject"}),
         ("list_queries", {**AUTHENTICATED, "QueryIndex": "dynamodb:Query"}),
         ("get_usage", {**AUTHENTICATED, "QueryIndex": "dynamodb:Query", "Usage": "dynamodb:Query"}),
         ("roll_up_usage", {**EVERYWHERE, "QueryIndex": "dynamodb:Query", "Usage": ROLL_UP}),
@@ -97,7 +115,7 @@ def test_public_functions_may_nothing_but_log(row):
         ("get_query_status", {**AUTHENTICATED, "Queries": READ_ITEMS}),
         (
             "get_query_result",
-            {**AUTHENTICATED, "Queries": READ_ITEMS, "Bodies": ["s3:GetObject", "s3:ListBucket"]},
+            {**AUTHENTICATED, "Queries": READ_ITEMS, "Bodies": "s3:GetObject", "BodiesMissing": "s3:ListBucket"},
         ),
         ("run_query", {**AUTHENTICATED, **ASKING}),
         ("process_query", {**EVERYWHERE, **ASKING, "Keys": READ_KEYS, "Consumption": CONSUME}),
@@ -106,6 +124,18 @@ def test_public_functions_may_nothing_but_log(row):
 def test_a_function_may_do_what_its_row_says(row, expected):
     may = actions(row)
     assert {sid: may.get(sid) for sid in expected} == expected
+
+
+@pytest.mark.parametrize("row", STACKS)
+def test_buckets_are_listed_and_objects_touched_by_statements_of_their_own(row):
+    for sid, statement in granted(row).items():
+        lists = "s3:ListBucket" in _list(statement["Action"])
+        on_objects = "/*" in json.dumps(statement["Resource"])
+        if lists or any(action.startswith("s3:") for action in _list(statement["Action"])):
+            assert lists != on_objects, sid
+            assert not lists or _list(statement["Action"]) == ["s3:ListBucket"]
+        if sid == "AuditArchiveDays":
+            assert statement["Condition"] == {"StringEquals": {"s3:prefix": ["entries/"]}}
 
 
 def test_nothing_writes_keys_but_what_manages_them():

@@ -7,13 +7,34 @@ from tests.infra.deployments import deployed
 
 def test_what_a_caller_would_notice_rings():
     alarms = {alarm["AlarmName"]: alarm for alarm in deployed().monitoring.properties("AWS::CloudWatch::Alarm")}
-    names = {"ServerErrors", "QueriesWait", "UrgentQueriesWait", "DeadLetters", *(row.name for row in WORKERS)}
+    names = {
+        *("ServerErrors", "Throttles", "FunctionErrors", "QueriesWait", "UrgentQueriesWait", "DeadLetters"),
+        *(row.name for row in WORKERS),
+    }
     assert set(alarms) == {f"llm-gateway-dev-{name}" for name in names}
     for alarm in alarms.values():
         assert alarm["AlarmActions"]
         assert alarm["TreatMissingData"] == "notBreaching"
         # Emulators know no metric math, which a label or an expression would need.
         assert "Metrics" not in alarm
+
+
+def test_a_function_that_lambda_cannot_run_rings():
+    """API Gateway's own count of what failed would not tell a throttled function from a broken one."""
+    alarms = {alarm["AlarmName"]: alarm for alarm in deployed().monitoring.properties("AWS::CloudWatch::Alarm")}
+    for name, metric in (("Throttles", "Throttles"), ("FunctionErrors", "Errors")):
+        alarm = alarms[f"llm-gateway-dev-{name}"]
+        assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("AWS/Lambda", metric, "Sum")
+        # By none: CloudWatch then has the sum over all functions.
+        assert "Dimensions" not in alarm
+
+
+def test_one_slow_query_does_not_ring():
+    """A message grows old while its worker works, and it may work as long as Lambda lets it, twice if its process died."""
+    alarms = {alarm["AlarmName"]: alarm for alarm in deployed().monitoring.properties("AWS::CloudWatch::Alarm")}
+    longest_s = max(row.timeout_s for row in WORKERS)
+    for name in ("QueriesWait", "UrgentQueriesWait"):
+        assert alarms[f"llm-gateway-dev-{name}"]["Threshold"] >= 2 * longest_s
 
 
 def test_no_other_accounts_alarms_are_told_of():

@@ -33,11 +33,11 @@ def test_a_finding_without_a_reason_stops_synth(tmp_path):
 
 
 def test_an_address_that_floods_is_blocked_where_that_is_wanted():
-    security = deployed(stage="prod", waf="on").security
+    security = deployed(stage="prod", waf="on").api
     (acl,) = security.properties("AWS::WAFv2::WebACL")
     (rule,) = acl["Rules"]
     assert rule["Action"] == {"Block": {}}
     assert rule["Statement"]["RateBasedStatement"]["AggregateKeyType"] == "IP"
     (association,) = security.properties("AWS::WAFv2::WebACLAssociation")
     assert "/stages/" in json.dumps(association["ResourceArn"])
-    assert "security" not in deployed().templates
+    assert not deployed().api.of_type("AWS::WAFv2::WebACL")

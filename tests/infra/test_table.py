@@ -32,6 +32,7 @@ def test_the_table_can_be_deployed():
         ([row("a", "/x", timeout_s=30)], "a has a timeout of 30 s; from 1 to 29 can be had."),
         ([row("a", "/x", timeout_s=0)], "a has a timeout of 0 s; from 1 to 29 can be had."),
         ([row("a", "/x", timeout_s=901, streams=True)], "a has a timeout of 901 s; from 1 to 900 can be had."),
+        ([row("a" * 32, "/x")], f"{'a' * 32} has 32 characters; a name has 31 at most."),
         ([Worker("a", "queries", timeout_s=901)], "a has a timeout of 901 s; from 1 to 900 can be had."),
     ],
 )

@@ -18,6 +18,8 @@ P, R = Permission, Resource
 KEYS: Final = frozenset({R.KEYS})
 PROVIDERS: Final = frozenset({R.PROVIDERS})
 QUERIES: Final = frozenset({R.QUERIES})
+# A query that is there already: it is read and changed, but neither made nor removed.
+QUERY_STATE: Final = frozenset({R.QUERY_STATE})
 LIMITS: Final = frozenset({R.LIMITS})
 CACHE: Final = frozenset({R.CACHE})
 BODIES: Final = frozenset({R.BODIES})
@@ -55,7 +57,7 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
     Area.PROVIDERS: _below(
         BASE_PATH,
         Endpoint("create_provider", "POST", "/providers", P.MANAGE_PROVIDERS, status=201, audit="provider.created",
-                 reads=REPLAYS | PROVIDERS, writes=REPLAYS | PROVIDERS | CREDENTIALS | AUDIT),
+                 reads=REPLAYS, writes=REPLAYS | PROVIDERS | CREDENTIALS | AUDIT),
         Endpoint("list_providers", "GET", "/providers", P.READ_PROVIDERS, reads=PROVIDERS),
         Endpoint("get_provider", "GET", "/providers/{provider_id}", P.READ_PROVIDERS, reads=PROVIDERS),
         Endpoint("update_provider", "PUT", "/providers/{provider_id}", P.MANAGE_PROVIDERS, audit="provider.updated",
@@ -90,10 +92,10 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
                  reads=ASKS, writes=ANSWERS | EVENTS),
         Endpoint("resume_query_stream", "GET", "/query/{query_id}/stream", P.READ_QUERY_CONTENT, timeout_s=900, streams=True,
                  waits=True, reads=QUERIES | BODIES),
-        Endpoint("cancel_query", "POST", "/query/{query_id}/cancel", P.RUN_QUERIES, reads=QUERIES | LIMITS,
-                 writes=QUERIES | LIMITS),
+        Endpoint("cancel_query", "POST", "/query/{query_id}/cancel", P.RUN_QUERIES, reads=QUERY_STATE | LIMITS,
+                 writes=QUERY_STATE | LIMITS),
         Endpoint("erase_query", "DELETE", "/query/{query_id}", P.READ_QUERY_CONTENT, status=204,
-                 reads=QUERIES | CACHE | BODIES | LIMITS, writes=QUERIES | CACHE | BODIES | LIMITS),
+                 reads=QUERY_STATE | CACHE | BODIES | LIMITS, writes=QUERY_STATE | CACHE | BODIES | LIMITS),
         Endpoint("get_query_status", "GET", "/query/{query_id}/status", P.READ_QUERY_STATUS, waits=True, reads=QUERIES),
         Endpoint("get_query_result", "GET", "/query/{query_id}/result", P.READ_QUERY_CONTENT, waits=True,
                  reads=QUERIES | BODIES),
@@ -125,10 +127,10 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
 }
 
 WORKERS: Final = (
-    Worker("process_query", "queries", memory_mb=1024, max_concurrency=20, reads=ASKS | KEYS,
+    Worker("process_query", "queries", memory_mb=1024, max_concurrency=10, reads=ASKS | KEYS,
            writes=ANSWERS | QUEUE | EVENTS),
-    Worker("bury_query", "dead_letters", timeout_s=60, reads=QUERIES | LIMITS,
-           writes=QUERIES | QUEUE | LIMITS),
+    Worker("bury_query", "dead_letters", timeout_s=60, reads=QUERY_STATE | LIMITS,
+           writes=QUERY_STATE | QUEUE | LIMITS),
 )
 
 SCHEDULES: Final = (

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from llm_gateway.access import AUDIT_DAYS
 from llm_gateway.domain.audit.chain import Anchor, Kept
 from llm_gateway.domain.audit.entries import instant, number_in, place_of, sequence_of
 from llm_gateway.domain.audit.exhibits import canonical
@@ -18,7 +19,6 @@ from llm_gateway.stores.connection import Aws, error_code, reaching
 
 _HOLDING: Final = "audit anchors"
 _ANCHORS: Final = "anchors/"
-_DAYS: Final = "entries/"
 _LINES: Final = ".jsonl"
 _ANCHOR: Final = re.compile(rf"{_ANCHORS}(?P<at>[\d:.TZ-]+)/(?P<sequence>\d+)-(?P<hash>[0-9a-f]{{64}})\.json", re.ASCII)
 _THE_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,17 +44,17 @@ class S3AuditArchive:
         )
 
     def export(self, day: date, kept: Iterable[Kept]) -> None:
-        self._put(f"{_DAYS}{day.isoformat()}{_LINES}", "".join(f"{_line(one)}\n" for one in kept))
+        self._put(f"{AUDIT_DAYS}{day.isoformat()}{_LINES}", "".join(f"{_line(one)}\n" for one in kept))
 
     def last_exported(self) -> date | None:
         with reaching(_HOLDING):
-            pages = self._aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=_DAYS)
+            pages = self._aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=AUDIT_DAYS)
             keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
-        return date.fromisoformat(max(keys).removeprefix(_DAYS).removesuffix(_LINES)) if keys else None
+        return date.fromisoformat(max(keys).removeprefix(AUDIT_DAYS).removesuffix(_LINES)) if keys else None
 
     def exported(self) -> Iterator[Kept]:
         first: dict[str, Any] = {}
-        for version in self._versions(_DAYS):
+        for version in self._versions(AUDIT_DAYS):
             # Newest first within a name: the last one is how the day was kept first.
             first[version["Key"]] = version["VersionId"]
         last = place_of(_THE_BEGINNING, 0)

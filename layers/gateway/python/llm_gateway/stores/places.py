@@ -14,6 +14,7 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
+from llm_gateway.access import CACHED_BODIES
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.queries import BodyStore
 from llm_gateway.ports.system import Clock
@@ -145,7 +146,7 @@ class Places:
 
     def _document_key(self, key: str, holder: str) -> str:
         """Each holder's own: a late one cannot overwrite what another has filled the place with."""
-        return f"cache/{self._prefix}{key}/{holder}"
+        return f"{CACHED_BODIES}{self._prefix}{key}/{holder}"
 
 
 def _taking(holder: str, *, until: datetime, fingerprint: str | None) -> list[Action]:

@@ -9,6 +9,7 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
+from llm_gateway.access import QUERY_BODIES
 from llm_gateway.domain.queries import (
     Ending,
     Lease,
@@ -223,11 +224,11 @@ class DynamoQueryStore:
 
     def _keep_request(self, query: Query, write_id: str) -> Kept:
         document = to_json(QueryRequest, query.request)
-        return self._documents.keep(document, key=f"queries/{query.id}/request/{write_id}")
+        return self._documents.keep(document, key=f"{QUERY_BODIES}{query.id}/request/{write_id}")
 
     def _keep_answer(self, query: Query, write_id: str) -> Kept:
         document = None if query.answer is None else to_json(QueryAnswer, query.answer)
-        return self._documents.keep(document, key=f"queries/{query.id}/answer/{write_id}")
+        return self._documents.keep(document, key=f"{QUERY_BODIES}{query.id}/answer/{write_id}")
 
 
 def _holder(query: Query) -> str:
