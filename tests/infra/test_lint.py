@@ -1,0 +1,35 @@
+"""Every deployment that the tests synthesize passes cfn-lint: `deployed` sees to it. Here: that it would see what is wrong."""
+
+import json
+
+import pytest
+
+from local_aws.synthesis import LOCAL_CONTEXT
+from tests.infra.deployments import deployed
+from tests.infra.lint import EXPLAINED, check, findings
+
+
+@pytest.mark.parametrize(
+    ("type_", "properties", "rule"),
+    [
+        # Messages would be gone after four days.
+        ("AWS::SQS::Queue", {}, "I3013"),
+        ("AWS::SQS::Queue", {"MessageRetentionPeriod": "a week"}, "E3012"),
+        ("AWS::Lambda::Function", {"Code": {"ZipFile": ""}, "Role": "a role", "Runtime": "python2.7"}, "E2533"),
+        ("AWS::DynamoDB::Table", {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]}, "E3039"),
+    ],
+)
+def test_what_is_wrong_is_found(type_, properties, rule):
+    wrong = {"Resources": {"Wrong": {"Type": type_, "Properties": properties}}}
+    with pytest.raises(AssertionError, match=rule):
+        check("wrong", wrong)
+
+
+def test_the_deployment_of_a_local_aws_passes_too():
+    # This machine's Python may be older than what Lambda still runs.
+    assert deployed(**{**LOCAL_CONTEXT, "python": "3.13"}).templates
+
+
+def test_nothing_is_explained_that_is_not_found():
+    found = {rule for name in ("public", "api") for rule, *_ in findings(json.dumps(deployed().templates[name].body))}
+    assert found == set(EXPLAINED)
