@@ -43,7 +43,7 @@ _MAX_RECEIVES = 5
 # The longest that SQS has. A query whose message is gone would be queued for ever.
 _KEPT_FOR = Duration.days(14)
 # Where a backup is wanted. What the others hold ends by itself or can be erased, and must not live on in a backup.
-_BACKED_UP = frozenset({Resource.KEYS, Resource.PROVIDERS, Resource.AUDIT})
+_BACKED_UP = frozenset({Resource.KEYS, Resource.PROVIDERS, Resource.PROMPTS, Resource.AUDIT})
 
 
 class DataStack(Stack):

@@ -152,7 +152,7 @@ def test_a_backup_keeps_nothing_that_can_be_erased():
         for name, table in tables("prod").items()
         if table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
     }
-    assert backed_up == {"Keys", "Providers", "Audit"}
+    assert backed_up == {"Keys", "Providers", "Prompts", "Audit"}
     for table in tables("dev").values():
         assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": False}
 
