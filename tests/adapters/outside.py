@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from llm_gateway.instruments.segmenter import UnicodeSegmenter
 from llm_gateway.ports.providers import Prices, ProviderGates, Providers, TokenCounter
 from llm_gateway.ports.system import Clock
 from llm_gateway.stores.accounts import StoredKeyAccounts
@@ -62,6 +63,10 @@ class FakeOutside:
     prices: Prices = field(default_factory=FlatPrices)
     counter: TokenCounter = field(default_factory=WordCounter)
     draw: Callable[[], float] = lambda: 0.5
+
+    @cached_property
+    def segmenter(self) -> UnicodeSegmenter:
+        return UnicodeSegmenter()
 
     @cached_property
     def ids(self) -> FakeIds:

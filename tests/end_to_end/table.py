@@ -18,7 +18,15 @@ _FOUND: Final = (
     "list_queries",
     "get_usage",
 )
-_WANTS_A_BODY: Final = ("create_provider", "update_provider", "run_query", "stream_query", "create_key", "update_key")
+_WANTS_A_BODY: Final = (
+    "create_provider",
+    "update_provider",
+    "run_query",
+    "stream_query",
+    "plan_query",
+    "create_key",
+    "update_key",
+)
 # All others look for a resource that does not exist.
 FIRST_STATUSES: Final = {
     **{row.name: 404 for row in ENDPOINTS},

@@ -61,6 +61,7 @@ ACCESS: Final[dict[tuple[str, str], Cells]] = {
     ("GET", "/query"): Cells(may=ASKERS | {AUDITOR}),
     ("GET", "/usage"): Cells(may=EVERYBODY),
     ("POST", "/query"): Cells(may=ASKERS, body=QUESTION),
+    ("POST", "/query/plan"): Cells(may=ASKERS, body=QUESTION),
     ("POST", "/query/stream"): Cells(may=ASKERS, body=QUESTION),
     ("GET", "/query/{query_id}/status"): Cells(may=ASKERS | {AUDITOR}, own=True, anothers={ADMIN: 200, AUDITOR: 200}),
     ("GET", "/query/{query_id}/result"): Cells(may=ASKERS, own=True, anothers={ADMIN: 200}),

@@ -227,7 +227,7 @@ _WRONG: list[tuple[str, dict[str, Any]]] = [
     ("Messages", {"Messages": []}),
     ("messages ", {"messages ": []}),
     ("prompt", {"prompt": {"id": "greeting"}}),
-    ("context", {"context": {}}),
+    ("context.strategy", {"context": {"strategy": "best"}}),
     ("system.roles", {"system": {"text": "x", "roles": []}}),
     ("parameters.max_tokens", {"parameters": {"max_tokens": 5}}),
     ("messages", {"messages": []}),

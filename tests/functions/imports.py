@@ -41,6 +41,7 @@ WATCHED: Final = (
     "pydantic",
     "pynamodb",
     "re2",
+    "semantic_text_splitter",
     "tenacity",
     "tiktoken",
     "uvicorn",

@@ -118,6 +118,7 @@ def test_public_functions_may_nothing_but_log(row):
             {**AUTHENTICATED, "Queries": READ_ITEMS, "Bodies": "s3:GetObject", "BodiesMissing": "s3:ListBucket"},
         ),
         ("run_query", {**AUTHENTICATED, **ASKING}),
+        ("plan_query", {**AUTHENTICATED, "Providers": LIST_ITEMS, "Queries": None, "Credentials": None, "Queue": None}),
         ("process_query", {**EVERYWHERE, **ASKING, "Keys": READ_KEYS, "Consumption": CONSUME}),
     ],
 )
@@ -225,6 +226,7 @@ def test_a_function_knows_the_names_of_what_it_was_granted_and_no_others(row):
         ("stream_query", {"LEASE_S": "60", "KEEP_ALIVE_S": "12"}),
         ("resume_query_stream", {"LEASE_S": "60", "KEEP_ALIVE_S": "12"}),
         ("run_query", {"LEASE_S": "60"}),
+        ("plan_query", {**AUTHENTICATED, "Providers": LIST_ITEMS, "Queries": None, "Credentials": None, "Queue": None}),
         ("process_query", {"LEASE_S": "60"}),
         ("bury_query", {"LEASE_S": "60"}),
         ("list_providers", {}),

@@ -104,6 +104,12 @@ def test_a_document_goes_along_without_its_own_name(bedrock: Subject) -> None:
     assert body["messages"][0]["content"] == [{"text": "What is it?"}, {"document": document}]
 
 
+def test_what_is_steady_of_the_instructions_is_marked_for_the_cache(bedrock: Subject) -> None:
+    body = sent(bedrock, model=CLAUDE, system="Steady. New.", cached_system_chars=8)
+
+    assert body["system"] == [{"text": "Steady. "}, {"cachePoint": {"type": "default"}}, {"text": "New."}]
+
+
 def test_tools_and_their_turns(bedrock: Subject) -> None:
     long_id = "x" * 100
     messages = (

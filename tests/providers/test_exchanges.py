@@ -116,7 +116,7 @@ def check_answer(answer: ChatAnswer, expected: dict[str, Any]) -> None:
 def check_usage(usage: Usage | None, expected: dict[str, Any]) -> None:
     assert usage is not None
     for name in Usage.__dataclass_fields__:
-        wanted, found = expected.get(name, 0), getattr(usage, name)
+        wanted, found = expected.get(name, getattr(Usage(), name)), getattr(usage, name)
         assert wanted[0] <= found <= wanted[1] if isinstance(wanted, list) else found == wanted, name
 
 

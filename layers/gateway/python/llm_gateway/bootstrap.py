@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from llm_gateway.services.audit.denials import Denials
     from llm_gateway.services.audit.keeping import AuditKeeper
     from llm_gateway.services.audit.trail import AuditTrail
+    from llm_gateway.services.context.assembling import Assembler
+    from llm_gateway.services.context.provider_counts import ProviderCounts
     from llm_gateway.services.keys.administration import KeyBook, KeyService
     from llm_gateway.services.keys.authentication import Authentication
     from llm_gateway.services.keys.failures import Failures
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from llm_gateway.services.queries.charge import Charges
     from llm_gateway.services.queries.closing import Closing
     from llm_gateway.services.queries.dispatch import Dispatcher
+    from llm_gateway.services.queries.foretelling import Foreteller
     from llm_gateway.services.queries.listing import Lister
     from llm_gateway.services.queries.planning import Planner
     from llm_gateway.services.queries.reading import Reader
@@ -227,6 +230,13 @@ class Gateway:
         )
 
     @cached_property
+    def foretelling(self) -> "Foreteller":
+        from llm_gateway.services.queries.foretelling import Foreteller
+
+        outside = self.outside
+        return Foreteller(planner=self.planner, counter=outside.counter, prices=outside.prices, clock=outside.clock)
+
+    @cached_property
     def reading(self) -> "Reader":
         from llm_gateway.services.queries.reading import Reader
 
@@ -370,7 +380,21 @@ class Gateway:
             clock=outside.clock,
             draw=outside.draw,
             private_addresses_allowed=self.settings.allow_private_addresses,
+            assembler=lambda: self.assembler,
+            provider_counts=lambda: self.provider_counts,
         )
+
+    @cached_property
+    def assembler(self) -> "Assembler":
+        from llm_gateway.services.context.assembling import Assembler
+
+        return Assembler(segmenter=self.outside.segmenter, counter=self.outside.counter)
+
+    @cached_property
+    def provider_counts(self) -> "ProviderCounts":
+        from llm_gateway.services.context.provider_counts import ProviderCounts
+
+        return ProviderCounts(providers=self.outside.models, credentials=self.outside.credentials)
 
     @cached_property
     def dispatcher(self) -> "Dispatcher":

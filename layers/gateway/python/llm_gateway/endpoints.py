@@ -90,6 +90,7 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
                  writes=ANSWERS | QUEUE | EVENTS),
         Endpoint("stream_query", "POST", "/query/stream", P.RUN_QUERIES, memory_mb=1024, timeout_s=900, streams=True,
                  reads=ASKS, writes=ANSWERS | EVENTS),
+        Endpoint("plan_query", "POST", "/query/plan", P.RUN_QUERIES, memory_mb=1024, reads=PROVIDERS),
         Endpoint("resume_query_stream", "GET", "/query/{query_id}/stream", P.READ_QUERY_CONTENT, timeout_s=900, streams=True,
                  waits=True, reads=QUERIES | BODIES),
         Endpoint("cancel_query", "POST", "/query/{query_id}/cancel", P.RUN_QUERIES, reads=QUERY_STATE | LIMITS,

@@ -11,6 +11,7 @@ from llm_gateway.settings import Settings
 if TYPE_CHECKING:
     from llm_gateway.domain.routing import Draw
     from llm_gateway.ports.audit import AuditArchive, AuditLog, DenialCounters
+    from llm_gateway.ports.context import Segmenter
     from llm_gateway.ports.evals import CanaryEvents, FeedbackStore, RunStore
     from llm_gateway.ports.keys import (
         BudgetEvents,
@@ -78,6 +79,12 @@ class Outside:
         from llm_gateway.instruments.tokens import TiktokenCounter
 
         return TiktokenCounter(self.settings.rank_files)
+
+    @cached_property
+    def segmenter(self) -> "Segmenter":
+        from llm_gateway.instruments.segmenter import UnicodeSegmenter
+
+        return UnicodeSegmenter()
 
     @cached_property
     def models(self) -> "Providers":

@@ -44,10 +44,17 @@ def call_price(
     return CallPrice(upper_usd=upper, most_usd=max(2 * ever, upper))
 
 
+def dearest(request: ChatRequest, profile: ModelProfile, count: Count, cost: Cost) -> Decimal | None:
+    """What the call costs with the longest answer that it may get; None where the model has no price."""
+    longest = request.parameters.max_output_tokens or profile.max_output_tokens or profile.context_window
+    return cost(_usage(request, estimate(request, profile, count).most, longest)) if longest else None
+
+
 def _usage(request: ChatRequest, input_tokens: int, output_tokens: int) -> Usage:
     """The dearest that a provider may count: all of the input is written to a cache for an hour, where that is asked for."""
     parts = (part for message in request.messages for part in message.content)
-    written = input_tokens if any(part.cache_control for part in parts) else 0
+    asks_to_write = request.cached_system_chars or any(part.cache_control for part in parts)
+    written = input_tokens if asks_to_write else 0
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,

@@ -170,7 +170,8 @@ class ChatRequest:
     """What one candidate is asked: everything that affects its output. `system` precedes `messages`.
 
     `without_reasoning` keeps a model from thinking first that would otherwise refuse the request. `vendor` are members of the
-    body that the caller put there for this kind of provider. `by_responses` asks by a vendor's Responses API.
+    body that the caller put there for this kind of provider. `by_responses` asks by a vendor's Responses API. The first
+    `cached_system_chars` of `system` come with other requests too: a provider that caches on request keeps them.
     """
 
     model: str
@@ -183,6 +184,7 @@ class ChatRequest:
     without_reasoning: bool = False
     vendor: JsonObject = field(default_factory=dict)
     by_responses: bool = False
+    cached_system_chars: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from llm_gateway.domain.chat import (
     ToolChoice,
     Usage,
 )
+from llm_gateway.domain.query_context import ContextReport, ContextWish
 from llm_gateway.domain.query_status import QueryStatus as QueryStatus
 from llm_gateway.errors import DeadlineExceeded, GatewayError
 
@@ -86,6 +87,7 @@ class QueryRequest:
 
     messages: tuple[Message, ...]
     system: str | None = None
+    context: ContextWish | None = None
     model: str | None = None
     provider: str | None = None
     fallback: tuple[str, ...] | None = None
@@ -199,6 +201,7 @@ class QueryAnswer:
     attempts: tuple[Attempt, ...]
     latency: Latency
     cache: CacheNote = CacheNote()
+    context: ContextReport | None = None
     warnings: tuple[str, ...] = ()
 
 

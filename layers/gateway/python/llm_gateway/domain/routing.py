@@ -11,6 +11,7 @@ from llm_gateway.domain.faults import told
 from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.domain.providers import ModelConfig, ProviderConfig
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
+from llm_gateway.domain.query_context import ContextReport
 from llm_gateway.errors import GatewayError, NoProviderAvailable, ProviderNotFound, ValidationFailed, listed
 
 Draw = Callable[[], float]
@@ -57,7 +58,7 @@ class Step:
     """A candidate, what it would be asked, and the form its answer must have.
 
     `tokens` are to be reserved under its limit, `key_tokens` under that of the key that asks. `price` is there under a budget,
-    where it is known. One that `streams` answers in pieces, the others whole.
+    where it is known. One that `streams` answers in pieces, the others whole. `context` tells what is sent of a query's context.
     """
 
     candidate: Candidate
@@ -67,6 +68,7 @@ class Step:
     streams: bool = False
     key_tokens: int = 0
     price: CallPrice | None = None
+    context: ContextReport | None = None
 
 
 Plan = tuple[Step | Attempt, ...]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 from string import ascii_letters
 
-from llm_gateway.domain.chat import AudioPart, ChatRequest, FilePart, ImagePart, Part, Usage
+from llm_gateway.domain.chat import AudioPart, ChatRequest, FilePart, ImagePart, Message, Part, Usage
 from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.errors import ContextWindowExceeded, FieldError
 
@@ -113,12 +113,18 @@ def upper_bound(request: ChatRequest, profile: ModelProfile) -> int:
 
 def estimate(request: ChatRequest, profile: ModelProfile, count: Count) -> TokenRange:
     """The input tokens of `request`. Tools and schemas count towards `most` only: vendors rewrite them more tersely."""
-    prose = [_count(text, profile, count) for text in _prose(request)]
-    definitions = [_count(text, profile, count) for text in _definitions(request)]
+    prose = [tokens_of(text, profile, count) for text in _prose(request)]
+    definitions = [tokens_of(text, profile, count) for text in _definitions(request)]
     return TokenRange(
         least=sum(tokens.least for tokens in prose),
         most=sum(tokens.most for tokens in (*prose, *definitions)) + _overhead(request, profile),
     )
+
+
+def message_tokens(message: Message, profile: ModelProfile, count: Count) -> int:
+    """The most that one turn takes of a conversation."""
+    turn = ChatRequest(model="", messages=(message,))
+    return estimate(turn, profile, count).most - _TOKENS_PER_ANSWER
 
 
 def _range(text: str, profile: ModelProfile, count: Count) -> TokenRange:
@@ -126,7 +132,8 @@ def _range(text: str, profile: ModelProfile, count: Count) -> TokenRange:
     return by_bytes(text) if encoding is None else count(text, encoding)
 
 
-def _count(text: str, profile: ModelProfile, count: Count) -> TokenRange:
+def tokens_of(text: str, profile: ModelProfile, count: Count) -> TokenRange:
+    """The tokens of a text, with what the model's tokenizer may make of it beyond the one that is counted with."""
     tokens = _range(text, profile, count)
     reserved = ceil(tokens.most * profile.tokenizer.reserve_percent / 100)
     return TokenRange(least=tokens.least, most=min(reserved, len(_utf8(text))))

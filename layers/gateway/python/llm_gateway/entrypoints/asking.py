@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.domain.streams import Position
+from llm_gateway.domain.terms import Terms
 from llm_gateway.entrypoints.http import Caller, Gateway
 from llm_gateway.entrypoints.idempotency import IdempotencyKey
 from llm_gateway.entrypoints.query_replies import QueryReply as QueryReply
@@ -19,6 +20,9 @@ from llm_gateway.entrypoints.streaming import EventStream as EventStream
 from llm_gateway.entrypoints.streaming import event_stream
 from llm_gateway.ports.system import never
 from llm_gateway.services.queries.asking import Asked
+
+if TYPE_CHECKING:
+    from llm_gateway.services.queries.foretelling import Foretold
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,10 @@ class _Asking:
         items = self.gateway.asking.stream(self._asked(query))
         silence_s, goes_on = self.gateway.settings.keep_alive_s, query.on_disconnect == "finish"
         return event_stream(self.request, items, start=Position(), silence_s=silence_s, goes_on=goes_on)
+
+    def foretell(self, query: QueryRequest) -> "Foretold":
+        """What would be asked of whom."""
+        return self.gateway.foretelling.foretell(query, Terms.of(self.caller))
 
     def _asked(self, query: QueryRequest) -> Asked:
         state = state_of(self.request)

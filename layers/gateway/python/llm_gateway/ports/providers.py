@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Provider(Protocol):
-    """One provider's wire. Both methods raise `ProviderFault`s only, and make exactly one call: retries are the core's."""
+    """One provider's wire. Its methods raise `ProviderFault`s only, and make exactly one call: retries are the core's."""
 
     def complete(self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never) -> ChatAnswer:
         """The whole answer, or a fault; `timeouts.total_s` bounds the call.
@@ -37,6 +37,10 @@ class Provider(Protocol):
         self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Cancelled = never
     ) -> Generator[Delta | ChatAnswer, None, None]:
         """Deltas as they come, then the whole answer once. Closing the generator ends the provider's work."""
+        ...
+
+    def count_tokens(self, request: ChatRequest, *, timeouts: Timeouts) -> int | None:
+        """The input tokens of `request` as the provider counts them; None where it counts for nobody. Makes one call."""
         ...
 
 

@@ -34,6 +34,10 @@ class Wire(Protocol):
         """Sends the request, and gives what comes back piece by piece. Leaving it closes the connection."""
         ...
 
+    def count_tokens(self, request: ChatRequest, *, timeout: "httpx2.Timeout") -> int | None:
+        """The input tokens of `request`, by a call of its own; None where the API has none for that."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class WiredProvider:
@@ -55,6 +59,12 @@ class WiredProvider:
         """Closing the generator closes the connection, which ends the provider's work."""
         deadline = Deadline.of_stream(timeouts, self.clock, cancelled)
         yield from self._exchange(request, timeouts, deadline, streamed=True)
+
+    def count_tokens(self, request: ChatRequest, *, timeouts: Timeouts) -> int | None:
+        faults = self.wire.faults(request)
+        deadline = Deadline.of_whole_answer(timeouts, self.clock)
+        with faults.raised(deadline=deadline), deadline.enforced():
+            return self.wire.count_tokens(request, timeout=_http_timeout(timeouts, deadline))
 
     def _exchange(
         self, request: ChatRequest, timeouts: Timeouts, deadline: Deadline, *, streamed: bool

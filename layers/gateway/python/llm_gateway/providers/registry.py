@@ -12,7 +12,7 @@ from llm_gateway.ports.providers import Provider
 from llm_gateway.ports.system import Clock
 from llm_gateway.providers.anthropic_messages.adapter import AnthropicMessages
 from llm_gateway.providers.chat_completions.adapter import ChatCompletions
-from llm_gateway.providers.chat_completions.request import COMPATIBLE, OPENAI
+from llm_gateway.providers.chat_completions.request import COMPATIBLE, LLAMA_CPP, OPENAI
 from llm_gateway.providers.exchange import Wire, WiredProvider
 from llm_gateway.providers.upstream import Upstream
 
@@ -30,7 +30,7 @@ _WIRES: Final[Mapping[ProviderKind, Callable[..., Wire]]] = {
     ProviderKind.OPENAI: partial(ChatCompletions, dialect=OPENAI),
     ProviderKind.OPENAI_COMPATIBLE: partial(ChatCompletions, dialect=COMPATIBLE),
     # The server in `container-local-model`, or any other that speaks llama.cpp's wire.
-    ProviderKind.LLAMA_CPP: partial(ChatCompletions, dialect=COMPATIBLE),
+    ProviderKind.LLAMA_CPP: partial(ChatCompletions, dialect=LLAMA_CPP),
     ProviderKind.ANTHROPIC: AnthropicMessages,
     ProviderKind.BEDROCK: _bedrock,
 }

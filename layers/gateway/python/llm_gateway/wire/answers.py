@@ -8,6 +8,7 @@ from pydantic.json_schema import SkipJsonSchema
 from llm_gateway.domain.chat import FinishReason
 from llm_gateway.domain.queries import Query, QueryAnswer, QueryProblem, QueryStatus
 from llm_gateway.wire.attempts import AttemptShown
+from llm_gateway.wire.context import ContextShown
 from llm_gateway.wire.problems import Problem
 from llm_gateway.wire.query_status import StatusShown
 from llm_gateway.wire.schema import Outgoing, Timestamp, Usd
@@ -90,7 +91,7 @@ class AnswerShown(Outgoing):
     cache: CacheShown
     attempts: list[AttemptShown]
     prompt: SkipJsonSchema[None] = None
-    context: SkipJsonSchema[None] = None
+    context: ContextShown | None = None
     latency_ms: LatencyShown
     warnings: list[str]
     metadata: dict[str, Any]
@@ -111,6 +112,7 @@ class AnswerShown(Outgoing):
             cost_usd=answer.cost_usd,
             cache=answer.cache,
             attempts=answer.attempts,
+            context=ContextShown.of(answer.context) if answer.context else None,
             latency_ms=LatencyShown(
                 total=latency.total_ms,
                 provider=latency.provider_ms,

@@ -14,6 +14,22 @@ _FACTS: Final = {
     "required": ["name", "age"],
     "additionalProperties": False,
 }
+_ASKED_OF_TEXTS: Final = [{"role": "user", "content": "How long may I wait with sending it back?"}]
+_TEXTS: Final = {
+    "items": [
+        {
+            "id": "returns",
+            "text": "What you send back within 30 days is refunded.",
+            "source": "https://shop.example/returns",
+        },
+        {
+            "id": "shipping",
+            "text": "Parcels leave our house on every working day.",
+            "source": "https://shop.example/shipping",
+        },
+    ],
+    "max_tokens": 200,
+}
 _OLLAMA: Final = {
     "name": "Ollama",
     "kind": "openai_compatible",
@@ -75,9 +91,11 @@ EXAMPLES: Final[Mapping[str, Mapping[str, dict[str, Any]]]] = {
             "messages": [{"role": "user", "content": "Ada is 36 years old. Who is that, and how old?"}],
             "output": {"type": "json_schema", "schema": _FACTS},
         },
+        "With texts to read": {**_QUESTION, "messages": _ASKED_OF_TEXTS, "context": _TEXTS},
         "To be fetched later": {**_QUESTION, "mode": "async"},
     },
     "stream_query": {"A question": _QUESTION},
+    "plan_query": {"With texts to read": {**_QUESTION, "messages": _ASKED_OF_TEXTS, "context": _TEXTS}},
     "create_provider": {"A server of one's own": {"id": "ollama", **_OLLAMA}, "OpenAI, not enabled yet": _OPENAI},
     "update_provider": {"Another model": {**_OLLAMA, "default_model": "llama3.1"}},
     "create_key": {

@@ -6,7 +6,13 @@ Defaults and bounds that a schema itself states are added to these words from th
 from collections.abc import Mapping
 from typing import Final
 
-from llm_gateway.wire import audit_descriptions, key_descriptions, prompt_descriptions, usage_descriptions
+from llm_gateway.wire import (
+    audit_descriptions,
+    context_descriptions,
+    key_descriptions,
+    prompt_descriptions,
+    usage_descriptions,
+)
 
 _MODEL: Final = {
     "name": "The model's name, as the vendor's API takes it.",
@@ -64,6 +70,7 @@ _STANDING: Final = {
 _ASKING: Final = {
     "messages": "The conversation, 1 to 2,000 messages in OpenAI's chat shape.",
     "system": "Instructions that come before the conversation.",
+    "context": "Texts for the model to read, which are cut to what fits. Null: none.",
     "model": (
         "The model to ask. `provider/model` names both. A bare name is asked of every provider that lists it. "
         "Null: the provider's `default_model`."
@@ -106,6 +113,7 @@ _ANSWER: Final = {
     "cost_usd": "What all attempts cost together, a decimal text in US dollars; null where the price is not known.",
     "cache": "Whether it came from the gateway's cache.",
     "attempts": "Every call to a provider, and those that were skipped, in their order.",
+    "context": "What was sent of the query's context; null where it has none.",
     "latency_ms": "Where the time went.",
     "warnings": "What a client should know: what was left out, or who answered instead.",
     "metadata": "The query's own.",
@@ -204,6 +212,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     **audit_descriptions.FIELDS,
     **prompt_descriptions.FIELDS,
     **usage_descriptions.FIELDS,
+    **context_descriptions.FIELDS,
     # Queries
     "QueryRequest": {
         **_ASKING,

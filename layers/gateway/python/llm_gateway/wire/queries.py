@@ -9,6 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from llm_gateway.domain import chat
 from llm_gateway.domain.queries import QueryRequest
+from llm_gateway.wire.context import ContextBody
 from llm_gateway.wire.messages import AudioPart, ChosenTool, FilePart, Message, OutputFormat, Tool, ToolChoice
 from llm_gateway.wire.schema import Incoming, PositiveInt, wrong
 
@@ -140,7 +141,7 @@ class QueryBase(Incoming):
     prompt: SkipJsonSchema[Annotated[Any, _not_yet("send the whole conversation as messages")]] = None
     messages: Annotated[list[Message], Field(min_length=1, max_length=2000), AfterValidator(_few_files)]
     system: System | None = None
-    context: SkipJsonSchema[Annotated[Any, _not_yet("put what the model is to know into messages")]] = None
+    context: ContextBody | None = None
     model: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_with_a_model)] | None = None
     provider: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     fallback: Annotated[list[Fallback], Field(max_length=20)] | None = None
@@ -174,6 +175,7 @@ class QueryBase(Incoming):
         return QueryRequest(
             messages=tuple(message.to_domain() for message in self.messages),
             system=self.system.text if self.system else None,
+            context=self.context.to_domain() if self.context else None,
             model=self.model,
             provider=self.provider,
             fallback=None if self.fallback is None else tuple(self.fallback),

@@ -11,7 +11,8 @@ from llm_gateway.domain.vendors import Vendor
 from llm_gateway.ports.system import Clock
 from llm_gateway.providers.anthropic_messages.answer import EventJoiner
 from llm_gateway.providers.anthropic_messages.faults import fault_table
-from llm_gateway.providers.anthropic_messages.request import request_arguments, request_headers
+from llm_gateway.providers.anthropic_messages.request import countable_arguments, request_arguments, request_headers
+from llm_gateway.providers.counting import counted
 from llm_gateway.providers.faults import FaultTable
 from llm_gateway.providers.sse import Event, events
 from llm_gateway.providers.upstream import Upstream
@@ -48,6 +49,12 @@ class AnthropicMessages:
         create = self._client.messages.with_streaming_response.create
         with create(**arguments, extra_headers=self._headers(request), timeout=timeout) as response:
             yield events(response.http_response.iter_bytes())
+
+    def count_tokens(self, request: ChatRequest, *, timeout: "httpx2.Timeout") -> int | None:
+        count = self._client.messages.with_streaming_response.count_tokens
+        arguments = countable_arguments(request)
+        with count(**arguments, extra_headers=self._headers(request), timeout=timeout) as response:
+            return counted(events(response.http_response.iter_bytes()), name="input_tokens")
 
     def _headers(self, request: ChatRequest) -> dict[str, Any]:
         from anthropic import Omit

@@ -33,6 +33,7 @@ _ACTORS: Final = {
 }
 # Later versions of the API refuse sampling parameters, for every model.
 _SAMPLING_VERSION: Final = "2023-06-01"
+_COUNTABLE: Final = ("model", "system", "messages", "tools", "tool_choice", "output_config")
 # What others call it.
 _MEDIA_TYPES: Final = {"image/jpg": "image/jpeg"}
 _NOT_IN_AN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
@@ -57,6 +58,12 @@ def request_arguments(request: ChatRequest) -> JsonDict:
         "extra_body": _sampling(request),
     }
     return {name: value for name, value in arguments.items() if value}
+
+
+def countable_arguments(request: ChatRequest) -> JsonDict:
+    """Arguments for the SDK's `messages.count_tokens`: those of a request that its tokens come from."""
+    arguments = request_arguments(request)
+    return {name: arguments[name] for name in _COUNTABLE if name in arguments}
 
 
 def request_headers(request: ChatRequest) -> dict[str, str]:
@@ -91,8 +98,7 @@ def _sampling(request: ChatRequest) -> JsonDict:
 
 
 def _system(request: ChatRequest, *, native_schema: bool) -> Iterator[JsonDict]:
-    if request.system:
-        yield {"type": "text", "text": request.system}
+    yield from _system_text(request.system or "", request.cached_system_chars)
     if _has_turns(request.messages):
         for number, message in enumerate(request.messages):
             if message.role in _INSTRUCTING:
@@ -101,6 +107,13 @@ def _system(request: ChatRequest, *, native_schema: bool) -> Iterator[JsonDict]:
         yield {"type": "text", "text": wish_for_json()}
     if request.output.type == "json_schema" and not native_schema:
         yield {"type": "text", "text": wish_for_json(request.output.schema)}
+
+
+def _system_text(text: str, cached_chars: int) -> Iterator[JsonDict]:
+    if steady := text[:cached_chars]:
+        yield {"type": "text", "text": steady, **_cache_mark(CacheControl())}
+    if rest := text[cached_chars:]:
+        yield {"type": "text", "text": rest}
 
 
 def _has_turns(messages: Iterable[Message]) -> bool:

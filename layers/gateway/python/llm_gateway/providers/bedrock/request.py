@@ -102,8 +102,7 @@ def _unsupported(field: str, reason: str) -> UnsupportedParameter:
 
 
 def _system(request: ChatRequest, *, in_words: bool) -> Iterator[JsonDict]:
-    if request.system:
-        yield {"text": request.system}
+    yield from _system_text(request.system or "", request.cached_system_chars, request.model)
     if _has_turns(request.messages):
         for number, message in enumerate(request.messages):
             if message.role in _INSTRUCTING:
@@ -112,6 +111,14 @@ def _system(request: ChatRequest, *, in_words: bool) -> Iterator[JsonDict]:
         yield {"text": wish_for_json()}
     if request.output.type == "json_schema" and in_words:
         yield {"text": wish_for_json(request.output.schema)}
+
+
+def _system_text(text: str, cached_chars: int, model: str) -> Iterator[JsonDict]:
+    if steady := text[:cached_chars]:
+        yield {"text": steady}
+        yield from _cache_mark(CacheControl(), model)
+    if rest := text[cached_chars:]:
+        yield {"text": rest}
 
 
 def _has_turns(messages: Iterable[Message]) -> bool:

@@ -12,6 +12,7 @@ from llm_gateway.ports.system import Clock
 from llm_gateway.providers.chat_completions.answer import ChunkJoiner
 from llm_gateway.providers.chat_completions.faults import fault_table
 from llm_gateway.providers.chat_completions.request import Dialect, messages_before, request_body
+from llm_gateway.providers.counting import counted
 from llm_gateway.providers.faults import FaultTable
 from llm_gateway.providers.sse import Event, events
 from llm_gateway.providers.upstream import Upstream
@@ -46,6 +47,17 @@ class ChatCompletions:
         create = self._client.chat.completions.with_streaming_response.create
         with create(**arguments, extra_headers=self._headers(), timeout=timeout) as response:
             yield events(response.http_response.iter_bytes())
+
+    def count_tokens(self, request: ChatRequest, *, timeout: "httpx2.Timeout") -> int | None:
+        if not self.dialect.tokenizes:
+            return None
+        import httpx2
+
+        arguments = request_body(request, dialect=self.dialect)
+        body = {name: arguments[name] for name in ("model", "messages")}
+        options: Any = {"headers": self._headers(), "timeout": timeout}
+        answer = self._client.post("/tokenize", cast_to=httpx2.Response, body=body, options=options)
+        return counted(events([answer.content]), name="count")
 
     def _headers(self) -> dict[str, Any]:
         from openai import Omit

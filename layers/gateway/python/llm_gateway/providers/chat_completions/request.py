@@ -29,15 +29,17 @@ _UNNAMED: Final = "document.pdf"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """In what the servers of this wire differ."""
+    """In what the servers of this wire differ. One that `tokenizes` counts the tokens of messages at `/tokenize`."""
 
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"]
     developer_role: Literal["developer", "system"]
+    tokenizes: bool = False
 
 
 # OpenAI's newer models refuse `max_tokens`; other servers do not know what came after it.
 OPENAI: Final = Dialect(max_tokens_field="max_completion_tokens", developer_role="developer")
 COMPATIBLE: Final = Dialect(max_tokens_field="max_tokens", developer_role="system")
+LLAMA_CPP: Final = Dialect(max_tokens_field="max_tokens", developer_role="system", tokenizes=True)
 
 
 def request_body(request: ChatRequest, *, dialect: Dialect) -> JsonDict:

@@ -88,7 +88,7 @@ class Calls:
             progress.attempts.append(step.candidate.skipped(fault))
             raise
         progress.calls += 1
-        progress.candidate = step.candidate
+        progress.candidate, progress.context = step.candidate, step.context
         return Admitted(
             candidate=step.candidate,
             gates=self.gates,

@@ -1,9 +1,10 @@
 """Planning: which candidates to ask, in what order, and what to send each. Candidates that cannot take the query are left out."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.addresses import fault_in_image_url
 from llm_gateway.domain.call_prices import CallPrice, call_price
@@ -33,6 +34,10 @@ from llm_gateway.services.output.schemas import check_schema
 from llm_gateway.services.output.structured import in_words
 from llm_gateway.services.queries.verdict import nobody_fits
 
+if TYPE_CHECKING:
+    from llm_gateway.services.context.assembling import Assembler, Prepared
+    from llm_gateway.services.context.provider_counts import ProviderCounts
+
 _PASSED_OVER: Final = (UnsupportedParameter, ContextWindowExceeded, ModelNotAllowed, UnpricedModel, ProviderDisabled)
 
 
@@ -45,10 +50,15 @@ class Planner:
     prices: Prices
     clock: Clock
     private_addresses_allowed: bool
+    # Only a query with a context needs them, and imports them.
+    assembler: "Callable[[], Assembler]"
+    provider_counts: "Callable[[], ProviderCounts]"
     draw: Draw = random.random
 
-    def plan(self, request: QueryRequest, terms: Terms = FREE) -> Plan:
-        """At least one step. Raises what `candidates` does; `UnsupportedParameter` where the named candidate, or everyone,
+    def plan(self, request: QueryRequest, terms: Terms = FREE, *, asks_to_count: bool = True) -> Plan:
+        """At least one step. A context that is to be counted by its provider is so for the first step, where it `asks_to_count`.
+
+        Raises what `candidates` does; `UnsupportedParameter` where the named candidate, or everyone,
         cannot take the request; `ContextWindowExceeded` where it fits nobody; `ModelNotAllowed` where the `terms` of the key
         that asks leave out the named candidate, or everyone; `UnpricedModel` where nobody has a price and its budget wants one;
         `NoProviderAvailable` where everyone is disabled.
@@ -59,9 +69,11 @@ class Planner:
             _check_images(request.messages)
         plan: list[Step | Attempt] = []
         unfit: list[GatewayError] = []
+        context = self.assembler().prepare(request, request.context) if request.context else None
         for candidate in self._candidates(request):
+            counts = asks_to_count and len(plan) == len(unfit)
             try:
-                plan.append(self._step(request, candidate, terms))
+                plan.append(self._step(request, candidate, terms, context, asks_to_count=counts))
             except _PASSED_OVER as error:
                 if candidate.named and isinstance(error, UnsupportedParameter | ModelNotAllowed):
                     raise
@@ -79,7 +91,15 @@ class Planner:
             # The book may be seconds old: another process may have accepted the query for a provider that was just registered.
             return candidates(request, self.providers.all(fresh=True), draw=self.draw)
 
-    def _step(self, request: QueryRequest, candidate: Candidate, terms: Terms) -> Step:
+    def _step(
+        self,
+        request: QueryRequest,
+        candidate: Candidate,
+        terms: Terms,
+        context: "Prepared | None",
+        *,
+        asks_to_count: bool,
+    ) -> Step:
         """Raises `ModelNotAllowed`, `ProviderDisabled`, `UnsupportedParameter`, `ContextWindowExceeded` and `UnpricedModel`."""
         provider, profile = candidate.provider, candidate.profile
         if not terms.allows(provider.id, candidate.model):
@@ -87,10 +107,20 @@ class Planner:
         if not provider.enabled:
             raise ProviderDisabled("The provider is disabled.")
         chat, output_tokens = adapted(_chat(request, candidate), profile)
+        told = None
+        if context is not None:
+            exactly = self.provider_counts().of(candidate) if asks_to_count and context.wish.exact else None
+            fitted = context.fit(chat, profile, output_tokens=output_tokens, exactly=exactly)
+            chat, told = fitted.chat, fitted.report
         per_minute = provider.limits.tokens_per_minute
         tokens = reservation(chat, profile, self.counter.count, output_tokens=output_tokens, per_minute=per_minute)
         step = Step(
-            candidate=candidate, chat=chat, output=request.output, tokens=tokens, streams=request.mode == "stream"
+            candidate=candidate,
+            chat=chat,
+            output=request.output,
+            tokens=tokens,
+            streams=request.mode == "stream",
+            context=told,
         )
         limit, budget = terms.limits.tokens_per_minute, terms.budget
         if limit is None and budget is None:

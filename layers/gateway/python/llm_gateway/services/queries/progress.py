@@ -10,6 +10,7 @@ from llm_gateway.domain.gates import Admission
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import Timeouts
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryProblem
+from llm_gateway.domain.query_context import ContextReport
 from llm_gateway.domain.routing import Candidate, Step
 from llm_gateway.errors import DeadlineExceeded, GatewayError
 from llm_gateway.ports.providers import ProviderGates
@@ -128,7 +129,8 @@ class Progress:
     """What a query has met so far. Dispatch and its calls write it; everybody else reads.
 
     `charge` is what it takes of its key's limits and budget. `earlier` are the calls of a queued query's tries before this one.
-    `failed` are candidates, by provider and model, whose circuit has counted this query as failed. `candidate` was called last.
+    `failed` are candidates, by provider and model, whose circuit has counted this query as failed. `candidate` was called last,
+    with that `context` where the query has one.
     `broken_off` is the call whose answer was cut short, by the caller or on its way. `unsettled` is the call that was answered:
     the gate is told of its end beside the storing of the answer.
     """
@@ -141,6 +143,7 @@ class Progress:
     failed: set[tuple[str, str]] = field(default_factory=set)
     calls: int = 0
     candidate: Candidate | None = None
+    context: ContextReport | None = None
     provider_s: float = 0
     waiting_s: float = 0
     broken_off: Admitted | None = None

@@ -107,7 +107,8 @@ class States:
                 cost_usd=total_usd(attempts),
                 attempts=attempts,
                 latency=self.latency(progress),
-                warnings=tuple(_stood_in(progress.attempts)),
+                context=progress.context,
+                warnings=(*_stood_in(progress.attempts), *(progress.context.warnings if progress.context else ())),
             ),
         )
 
@@ -165,6 +166,7 @@ class States:
             cost_usd=total_usd(progress.all_attempts),
             attempts=progress.all_attempts,
             latency=self.latency(progress),
+            context=progress.context,
         )
 
     def _ended(

@@ -1,0 +1,16 @@
+"""POST /api/v1/llm/query/plan: see what a query would be sent to whom."""
+
+from llm_gateway.entrypoints.asking import Asking
+from llm_gateway.entrypoints.aws import endpoint, lambda_handler
+from llm_gateway.wire.queries import QueryBody
+from llm_gateway.wire.query_plan import QueryPlanShown
+
+
+@endpoint
+def plan_query(body: QueryBody, asking: Asking) -> QueryPlanShown:
+    """Tells who would be asked in which order, for how many tokens and how much money, and what of the context would be sent.
+    Nobody is asked, and neither limits nor budgets are used."""
+    return QueryPlanShown.of(asking.foretell(body.to_domain()))
+
+
+handler = lambda_handler(plan_query)

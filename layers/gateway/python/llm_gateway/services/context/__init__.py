@@ -1,0 +1,1 @@
+"""Context: what a query hands over, assembled for each candidate's window."""
