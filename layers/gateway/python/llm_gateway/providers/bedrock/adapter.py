@@ -61,8 +61,8 @@ class Converse:
             framed = response.headers.get("content-type", "").startswith(CONTENT_TYPE)
             yield (records if framed else events)(response.iter_bytes())
 
-    def count_tokens(self, request: ChatRequest, *, timeout: "httpx2.Timeout") -> int | None:  # noqa: ARG002: the port's names.
-        # Bedrock counts by an action of its own, which the function's role does not have.
+    def count_tokens(self, request: ChatRequest, *, timeout: "httpx2.Timeout") -> int | None:  # noqa: ARG002
+        # The port's names. Bedrock counts by an action of its own, which the function's role does not have.
         return None
 
     @cached_property
