@@ -1,5 +1,5 @@
-"""`python -m bench`: prints cold starts, warm calls, a hundred queries at once, what a key's account costs, and hostile bodies;
-judges nothing."""
+"""`python -m bench`: prints cold starts, warm calls, a hundred queries at once, what a key's account costs, hostile bodies, and
+what contexts take; judges nothing."""
 
 import argparse
 import signal
@@ -11,11 +11,12 @@ from typing import Final
 
 from llm_gateway.endpoints import ROWS
 
-from bench import cold, concurrent, warm
+from bench import cold, concurrent, contexts, recall, warm
 from bench.built import BARE, Built, build
 from bench.figures import HEADER, line, percentile
 from bench.load import Load
 from bench.told import told_by
+from layers.tokenizers import build as tokenizers
 from local_aws.synthesis import LOCAL_CONTEXT
 from workshop.steps import Failure
 
@@ -30,6 +31,7 @@ def main() -> int:
     parser.add_argument("--cold", action="store_true", help="measure cold starts alone")
     parser.add_argument("--account", action="store_true", help="measure a key's limits and budget alone")
     parser.add_argument("--hostile", action="store_true", help="measure hostile bodies alone")
+    parser.add_argument("--context", action="store_true", help="measure contexts alone: what is found, time and memory")
     parser.add_argument("functions", nargs="*", help="functions to start cold; all unless named")
     arguments = parser.parse_args()
     # Ended from outside, it still ends what it started.
@@ -37,6 +39,9 @@ def main() -> int:
     every = [row.name for row in ROWS]
     if unknown := set(arguments.functions).difference(every):
         parser.error(f"no such function: {', '.join(sorted(unknown))} (there are {', '.join(every)})")
+    if arguments.context:
+        _contexts(runs=arguments.runs)
+        return 0
     names = arguments.functions or every
     with tempfile.TemporaryDirectory(prefix="llm-gateway-bench-") as folder:
         try:
@@ -50,6 +55,7 @@ def main() -> int:
             _warm(built, Path(folder), calls=arguments.calls)
             _concurrent(Path(folder))
             _among_doubles(account=True, hostile=True)
+            _contexts(runs=arguments.runs)
         except Failure as failure:
             print(f"\n{failure}", file=sys.stderr)
             return 1
@@ -131,6 +137,29 @@ def _concurrent(scratch: Path) -> None:
         # The emulator starts a process for each call at the same time, one after the other.
         _show("API Gateway and Lambdas, 100 at once", concurrent.burst(api, rounds=1))
         _show("the same, once they have started", concurrent.burst(api, rounds=1))
+
+
+def _contexts(*, runs: int) -> None:
+    found = recall.retrieval_set()
+    print(
+        f"\nContexts: how often the passage that answers is among the first {recall.FOUND_AMONG}"
+        f" ({len(found.questions)} questions, {len(found.passages)} passages)\n"
+    )
+    print(f"{'':<14}{'all':>8}" + "".join(f"{language:>8}" for language in recall.LANGUAGES))
+    for strategy in recall.STRATEGIES:
+        shares = [recall.recall(strategy, found, language=language) for language in (None, *recall.LANGUAGES)]
+        print(f"{strategy:<14}" + "".join(f"{share:8.3f}" for share in shares))
+    rank_files = tokenizers.build() / Path(tokenizers.MOUNTED_AT).name
+    print(f"\nRanked and assembled for 8,000 tokens, {runs} times, nothing in memory\n\n{HEADER}")
+    for name, count, length in (
+        ("1,000 items of 2 KB", 1_000, 2_000),
+        ("2,000 items of 2 KB", 2_000, 2_000),
+        ("4 items of 1 MB", 4, 1_000_000),
+    ):
+        items = contexts.made_up(count, length=length)
+        figures_ms = contexts.times_ms(items, max_tokens=8_000, rank_files=rank_files, runs=runs)
+        memory = contexts.memory_of_text(items, max_tokens=8_000, rank_files=rank_files)
+        print(f"{line(name, figures_ms)}   {memory:.1f} times the text in memory", flush=True)
 
 
 def _show(name: str, measured: Load) -> None:

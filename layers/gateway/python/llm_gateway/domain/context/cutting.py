@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from llm_gateway.domain.context.scripts import SENTENCE_ENDS, is_within_word
+from llm_gateway.domain.context.scripts import SENTENCE_ENDS, is_within_character, is_within_word
 
 Pieces = Callable[[str, int], Sequence[str]]
 """A text in pieces of at most so many characters, each up to the highest border there is."""
@@ -28,7 +28,7 @@ def head(text: str, room: int, measure: Measure, pieces: Pieces, *, spare: int) 
         if end and is_within_word(text, end + len(piece)):
             break
         end += len(piece)
-    return text[: _out_of_word(text, end)]
+    return text[: _out_of_character(text, _out_of_word(text, end))]
 
 
 def tail(text: str, room: int, measure: Measure, pieces: Pieces, *, spare: int) -> str:
@@ -37,7 +37,7 @@ def tail(text: str, room: int, measure: Measure, pieces: Pieces, *, spare: int) 
     if most in (0, len(text)):
         return text[len(text) - most :]
     first, enough = len(text) - most, len(text) - most + most * spare // room
-    borders = [at for at in _borders(text, pieces) if at >= first]
+    borders = [at for at in _borders(text, pieces) if at >= first and not is_within_character(text, at)]
     between_words = [at for at in borders if _parts_words(text, at)]
     begins = (at for at in between_words if at <= enough and text[:at].rstrip(" \t")[-1:] in _ENDS)
     return text[next(begins, between_words[0]) :]
@@ -80,6 +80,13 @@ def _out_of_word(text: str, end: int) -> int:
     while stop - start < _LONGEST_WORD and is_within_word(text, stop):
         stop += 1
     return end if stop - start >= _LONGEST_WORD else start
+
+
+def _out_of_character(text: str, end: int) -> int:
+    # Where hardly anything fits, the pieces are smaller than characters.
+    while is_within_character(text, end):
+        end -= 1
+    return end
 
 
 def _begin_of_word(text: str, at: int) -> int:

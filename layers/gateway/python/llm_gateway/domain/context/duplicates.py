@@ -69,11 +69,10 @@ def are_same(one: str, other: str) -> bool:
 
 def _signs(text: str) -> list[str]:
     """What a near-identical text probably has too: the longest sentences, and of a short text the longest words."""
-    sentences = dict.fromkeys(part.strip() for part in text.translate(_ENDS).split("\n"))
-    signs = sorted(sentences, key=len)[-_SIGNS:]
+    signs = sorted(dict.fromkeys(text.translate(_ENDS).split("\n")), key=len)[-_SIGNS:]
     if len(text) <= _SHORT:
         signs += sorted(dict.fromkeys(folded(text).split()), key=len)[-_SIGNS:]
-    return [sign for sign in signs if sign]
+    return [sign for sign in map(str.strip, signs) if sign] or [sign for sign in (text.strip(),) if sign]
 
 
 def _numbers(text: str) -> str:

@@ -44,12 +44,15 @@ class Block:
 def tag_of(items: Sequence[ContextItem]) -> str:
     """Letters and digits that stand in no item. They depend on the pinned items where there are any, else on all."""
     pinned = [item for item in items if item.pinned]
-    seed = json.dumps([[item.id, item.source, item.text] for item in pinned or items])
-    for turn in range(1_000_000):
-        tag = b32encode(sha256(f"{turn}:{seed}".encode()).digest())[:_TAG_LENGTH].decode().lower()
+    drawn = sha256()
+    for item in pinned or items:
+        drawn.update(json.dumps([item.id, item.source, len(item.text)]).encode())
+        drawn.update(item.text.encode("utf-8", "surrogatepass"))
+    while True:
+        tag = b32encode(drawn.digest())[:_TAG_LENGTH].decode().lower()
         if not any(tag in part.casefold() for item in items for part in (item.id, item.source or "", item.text)):
             return tag
-    raise AssertionError("no text has every tag")
+        drawn.update(tag.encode())
 
 
 def preamble(tag: str) -> str:

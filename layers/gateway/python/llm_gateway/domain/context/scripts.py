@@ -14,6 +14,11 @@ _UNSPACED: Final = (
 SENTENCE_ENDS: Final = ".!?\u2026\u0964\u3002\uff01\uff1f"
 """With what sentences end, from the full stop to the danda and the ideographic full stop."""
 
+_JOINER: Final = "\u200d"
+# The joiner itself, and the skin tones.
+_JOINING: Final = frozenset({_JOINER, *map(chr, range(0x1F3FB, 0x1F400))})
+# Two letters of these are a flag.
+_FLAGS: Final = frozenset(map(chr, range(0x1F1E6, 0x1F200)))
 _RUN: Final = re.compile(f"([{_UNSPACED}]+)|[^ {_UNSPACED}]+")
 _IS_UNSPACED: Final = re.compile(f"[{_UNSPACED}]")
 _ASCII_SIGNS: Final = bytes(byte for byte in range(128) if not chr(byte).isalnum())
@@ -58,3 +63,18 @@ def is_within_word(text: str, at: int) -> bool:
     if not (is_letter(before) and is_letter(after)):
         return False
     return not (_IS_UNSPACED.match(before) or _IS_UNSPACED.match(after))
+
+
+def is_within_character(text: str, at: int) -> bool:
+    """Whether a cut before `text[at]` would part what people see as one character."""
+    if not 0 < at < len(text):
+        return False
+    before, after = text[at - 1], text[at]
+    if before == _JOINER or after in _JOINING or category(after)[0] == "M" or before + after == "\r\n":
+        return True
+    if before not in _FLAGS or after not in _FLAGS:
+        return False
+    begin = at
+    while begin and text[begin - 1] in _FLAGS:
+        begin -= 1
+    return (at - begin) % 2 == 1

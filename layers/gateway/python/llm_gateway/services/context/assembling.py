@@ -137,7 +137,7 @@ class Prepared:
     @cached_property
     def _digest(self) -> bytes:
         wish, question = self.wish, self.question if self.wish.strategy == "relevance" else ""
-        parts = ((item.id, item.text, item.source, item.pinned) for item in wish.items)
+        parts = (part for item in wish.items for part in (item.id, item.text, item.source, item.pinned))
         return digest_of((wish.strategy, wish.ranking, question, *parts))
 
     def _most(self, chat: ChatRequest, profile: ModelProfile) -> int:

@@ -42,7 +42,8 @@ def digest_of(parts: Iterable[object]) -> bytes:
     """A hash over the parts, each told apart from its neighbours."""
     digest = sha256()
     for part in parts:
-        text = repr(part).encode()
+        # A text is told apart from what is written like it: "None" from None.
+        text = b'"' + part.encode("utf-8", "surrogatepass") if isinstance(part, str) else repr(part).encode()
         digest.update(len(text).to_bytes(8))
         digest.update(text)
     return digest.digest()
