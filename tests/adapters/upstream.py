@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 from tests.adapters.loopback_server import POLL_S, LoopbackServer
 from tests.adapters.upstream_converse import CONVERSE, check_converse
+from tests.adapters.upstream_embeddings import EMBEDDINGS, TITAN, check_embeddings, check_titan
 from tests.adapters.upstream_rules import Complaint, check_chat_completions, check_messages
 from tests.adapters.upstream_wires import CHAT_COMPLETIONS, MESSAGES, Counts, Said, Wire
 
@@ -80,6 +81,8 @@ _WIRES = {
     "/messages": MESSAGES,
     "/converse": CONVERSE,
     "/converse-stream": CONVERSE,
+    "/embeddings": EMBEDDINGS,
+    "/invoke": TITAN,
 }
 
 
@@ -180,7 +183,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._behave(behavior, wire)
 
     def _check(self, wire: Wire, raw: bytes) -> None:
-        if wire is CONVERSE:
+        if wire is EMBEDDINGS:
+            check_embeddings(self._request.headers, self._request.body)
+        elif wire is TITAN:
+            check_titan(self.path, self._request.headers, raw)
+        elif wire is CONVERSE:
             check_converse(self.path, self._request.headers, raw)
         elif wire is MESSAGES:
             check_messages(self._request.headers, self._request.body)
@@ -211,7 +218,8 @@ class _Handler(BaseHTTPRequestHandler):
                 if self._request.body.get("stream") or self.path.endswith("-stream"):
                     self._stream(behavior, wire)
                 else:
-                    whole = wire.whole(behavior.said, behavior.counts)
+                    told = wire.answering
+                    whole = told(self._request.body) if told else wire.whole(behavior.said, behavior.counts)
                     self._send(200, json.dumps(whole).encode())
 
     def _stream(self, answer: Answer, wire: Wire) -> None:

@@ -139,7 +139,7 @@ def _service() -> ServiceModel:
 
 def check_converse(path: str, headers: Mapping[str, str], raw: bytes) -> None:
     """Raises `Complaint` for a request that is not signed as AWS asks, or that botocore's model of the API does not know."""
-    _check_signature(path, headers, raw)
+    check_signature(path, headers, raw)
     operation = _service().operation_model("ConverseStream" if path.endswith("-stream") else "Converse")
     shape = operation.input_shape
     body = {**_with_blobs(json.loads(raw), shape), "modelId": "model"}
@@ -163,7 +163,7 @@ def _with_blobs(value: Any, shape: Shape) -> Any:
             return value
 
 
-def _check_signature(path: str, headers: Mapping[str, str], raw: bytes) -> None:
+def check_signature(path: str, headers: Mapping[str, str], raw: bytes) -> None:
     found = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
     if found is None:
         raise Complaint(403, type="MissingAuthenticationTokenException")

@@ -47,7 +47,9 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
-    """`events` says of each whether it carries content, thoughts included, or only surrounds it."""
+    """`events` says of each whether it carries content, thoughts included, or only surrounds it. `answering` makes the answer
+    of what was asked, where it is no conversation.
+    """
 
     whole: Callable[[Said, Counts | None], JsonDict]
     events: Callable[[JsonDict, Said, Counts | None], Iterator[tuple[bytes, bool]]]
@@ -55,6 +57,7 @@ class Wire:
     error_event: Callable[[Mapping[str, Any]], bytes]
     keep_alive: bytes
     content_type: str = "text/event-stream"
+    answering: Callable[[JsonDict], JsonDict] | None = None
     malformed: bytes = b'data: {"half of an ev\n\n'
 
 

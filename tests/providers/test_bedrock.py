@@ -148,6 +148,11 @@ def test_tools_and_their_turns(bedrock: Subject) -> None:
     assert told["content"][-1] == {"text": "So?"}
 
 
+def test_vendors_own_switches_are_members_of_the_body(bedrock: Subject) -> None:
+    guardrail = {"guardrailIdentifier": "abc", "guardrailVersion": "1"}
+    assert sent(bedrock, vendor={"guardrailConfig": guardrail})["guardrailConfig"] == guardrail
+
+
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [("auto", None), ("required", {"any": {}}), (NamedTool(name="weather"), {"tool": {"name": "weather"}})],
@@ -179,6 +184,7 @@ ANSWERED = Message(role=MessageRole.TOOL, tool_call_id="1", content=(TextPart(te
             {"messages": (Message(role=MessageRole.SYSTEM, content=(ImagePart(url=PIXEL),)), user(TextPart(text="x")))},
             "messages[0].content",
         ),
+        ({"messages": (user(AudioPart(data="", format="wav")),)}, "messages[0].content[0]"),  # type: ignore[arg-type]
         ({"messages": (user(TextPart(text=" ")),)}, "messages"),
         ({"messages": (said(MessageRole.USER, "x"), CALLED, ANSWERED)}, "tools"),
         (

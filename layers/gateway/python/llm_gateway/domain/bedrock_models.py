@@ -31,6 +31,7 @@ _TEXT: Final = frozenset(
 )
 _TOOLS: Final = _TEXT | {Capability.TOOLS}
 _SEEING: Final = _TOOLS | {Capability.IMAGES}
+_READING: Final = _SEEING | {Capability.FILES}
 _SCHEMA: Final = _TOOLS | {Capability.JSON_SCHEMA}
 # What reasons takes sampling parameters no more than it does at its vendor's.
 _REASONING: Final = frozenset(
@@ -46,10 +47,10 @@ def _model(window: int | None, output: int | None, can: frozenset[Capability], *
 
 _FAMILIES: Final[Mapping[str, ModelProfile]] = {
     "amazon.nova-micro": _model(128_000, 10_000, _TOOLS),
-    "amazon.nova-lite": _model(300_000, 10_000, _SEEING, image=2_600),
-    "amazon.nova-pro": _model(300_000, 10_000, _SEEING, image=2_600),
-    "amazon.nova-premier": _model(1_000_000, None, _SEEING, image=2_600),
-    "amazon.nova-2-lite": _model(1_000_000, 65_535, _SEEING, image=2_600),
+    "amazon.nova-lite": _model(300_000, 10_000, _READING, image=2_600),
+    "amazon.nova-pro": _model(300_000, 10_000, _READING, image=2_600),
+    "amazon.nova-premier": _model(1_000_000, None, _READING, image=2_600),
+    "amazon.nova-2-lite": _model(1_000_000, 65_535, _READING, image=2_600),
     "amazon.titan-text": _model(None, None, _TEXT),
     "ai21.jamba-1-5": _model(256_000, 4_096, _TOOLS),
     "cohere.command-r": _model(128_000, 4_096, _TOOLS),
@@ -83,7 +84,7 @@ _FAMILIES: Final[Mapping[str, ModelProfile]] = {
     "zai.glm": _model(None, None, _SCHEMA),
 }
 # A model, an import or a profile of the account's own: Bedrock is asked, which knows it.
-_UNLISTED: Final = _model(None, None, _SEEING, image=4_784)
+_UNLISTED: Final = _model(None, None, _READING, image=4_784)
 
 # Who takes a mark that says "cache up to here"; others cache of their own accord or not at all, and refuse it.
 _CACHES: Final = (
@@ -102,7 +103,12 @@ _CLAUDE: Final = "anthropic."
 
 def bare(model: str) -> str:
     """The model that an id, a profile or the ARN of either stands for: `us.amazon.nova-lite-v1:0` is `amazon.nova-lite`."""
-    return _VERSION.sub("", _PLACES.sub("", _ARN.sub("", model)))
+    return _VERSION.sub("", placeless(model))
+
+
+def placeless(model: str) -> str:
+    """The same with its version."""
+    return _PLACES.sub("", _ARN.sub("", model))
 
 
 def bedrock_profile(model: str) -> ModelProfile:
@@ -122,7 +128,9 @@ def cache_lifetime(model: str, wanted: Literal["5m", "1h"]) -> Literal["5m", "1h
 
 
 def _claude(name: str) -> ModelProfile:
-    return _longest(name, ANTHROPIC_FAMILIES) or ANTHROPIC_UNLISTED
+    profile = _longest(name, ANTHROPIC_FAMILIES) or ANTHROPIC_UNLISTED
+    # How a wish for deep thought is told through Converse differs from model to model, so none is offered.
+    return replace(profile, capabilities=profile.capabilities - {Capability.REASONING})
 
 
 def _longest(name: str, families: Mapping[str, ModelProfile]) -> ModelProfile | None:

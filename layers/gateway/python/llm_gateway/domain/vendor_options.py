@@ -1,6 +1,7 @@
 """A vendor's own switches, which a caller may put into the body that a candidate is sent: which names are taken.
 
-Sources: the request types of openai 3.54 and anthropic 2.12, and the vendors' API references of November 2026.
+Sources: the request types of openai 3.54 and anthropic 2.12, botocore's description of
+Converse, and the vendors' API references of November 2026.
 """
 
 from collections.abc import Iterator, Mapping
@@ -57,11 +58,22 @@ _ANTHROPIC: Final[Mapping[str, str]] = {
     **dict.fromkeys(("context_management", "diagnostics"), _STATELESS),
 }
 
+_BEDROCK: Final[Mapping[str, str]] = {
+    "modelId": "it is model",
+    "messages": "it is messages",
+    "system": "it is system.text",
+    "inferenceConfig": "its members are parameters",
+    "toolConfig": "it is tools and tool_choice",
+    "outputConfig": "it is output",
+    **dict.fromkeys(("serviceTier", "performanceConfig"), "what it costs then is not known"),
+}
+
 TAKEN: Final[Mapping[ProviderKind, Mapping[str, str]]] = {
     ProviderKind.OPENAI: _OPENAI,
     ProviderKind.OPENAI_COMPATIBLE: _OPENAI,
     ProviderKind.LLAMA_CPP: _OPENAI,
     ProviderKind.ANTHROPIC: _ANTHROPIC,
+    ProviderKind.BEDROCK: _BEDROCK,
 }
 """The names that are not the caller's, by kind of provider, and why or where they belong."""
 

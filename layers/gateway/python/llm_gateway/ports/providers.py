@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, Usage
+    from llm_gateway.domain.embeddings import EmbeddingRequest, Embeddings
     from llm_gateway.domain.gates import Admission
     from llm_gateway.domain.health import GateState
     from llm_gateway.domain.metrics import CallResult
@@ -41,6 +42,10 @@ class Provider(Protocol):
 
     def count_tokens(self, request: ChatRequest, *, timeouts: Timeouts) -> int | None:
         """The input tokens of `request` as the provider counts them; None where it counts for nobody. Makes one call."""
+        ...
+
+    def embed(self, request: EmbeddingRequest, *, timeouts: Timeouts, cancelled: Cancelled = never) -> Embeddings:
+        """A vector for each text. Raises `UnsupportedParameter` where the vendor has no embeddings."""
         ...
 
 

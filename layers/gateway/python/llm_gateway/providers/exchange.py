@@ -18,6 +18,9 @@ from llm_gateway.providers.writing import Joiner
 if TYPE_CHECKING:
     import httpx2
 
+    from llm_gateway.domain.embeddings import EmbeddingRequest, Embeddings
+    from llm_gateway.providers.embedding import EmbeddingWire
+
 _LEFTOVER_S: Final = 0.05
 
 
@@ -36,6 +39,10 @@ class Wire(Protocol):
 
     def count_tokens(self, request: ChatRequest, *, timeout: "httpx2.Timeout") -> int | None:
         """The input tokens of `request`, by a call of its own; None where the API has none for that."""
+        ...
+
+    def embeddings(self) -> "EmbeddingWire":
+        """How this API is asked for embeddings. Raises `UnsupportedParameter` where it has none."""
         ...
 
 
@@ -65,6 +72,13 @@ class WiredProvider:
         deadline = Deadline.of_whole_answer(timeouts, self.clock)
         with faults.raised(deadline=deadline), deadline.enforced():
             return self.wire.count_tokens(request, timeout=_http_timeout(timeouts, deadline))
+
+    def embed(self, request: "EmbeddingRequest", *, timeouts: Timeouts, cancelled: Cancelled = never) -> "Embeddings":
+        from llm_gateway.providers.embedding import embedded
+
+        return embedded(
+            self.wire.embeddings(), request, Deadline.of_whole_answer(timeouts, self.clock, cancelled), timeouts
+        )
 
     def _exchange(
         self, request: ChatRequest, timeouts: Timeouts, deadline: Deadline, *, streamed: bool

@@ -4,10 +4,11 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from llm_gateway.domain.chat import ChatRequest
 from llm_gateway.domain.vendors import Vendor
+from llm_gateway.errors import FieldError, UnsupportedParameter
 from llm_gateway.ports.system import Clock
 from llm_gateway.providers.anthropic_messages.answer import EventJoiner
 from llm_gateway.providers.anthropic_messages.faults import fault_table
@@ -55,6 +56,12 @@ class AnthropicMessages:
         arguments = countable_arguments(request)
         with count(**arguments, extra_headers=self._headers(request), timeout=timeout) as response:
             return counted(events(response.http_response.iter_bytes()), name="input_tokens")
+
+    def embeddings(self) -> NoReturn:
+        raise UnsupportedParameter(
+            "Anthropic has no embeddings: ask another provider.",
+            errors=[FieldError("model", "its provider has no embeddings: ask another one")],
+        )
 
     def _headers(self, request: ChatRequest) -> dict[str, Any]:
         from anthropic import Omit

@@ -27,6 +27,8 @@ from llm_gateway.providers.upstream import Upstream
 if TYPE_CHECKING:
     import httpx2
 
+    from llm_gateway.providers.bedrock.embeddings import TitanEmbeddings
+
 _HOST: Final = "https://bedrock-runtime.{region}.amazonaws.com"
 _OK: Final = 200
 
@@ -50,16 +52,29 @@ class Converse:
         self, request: ChatRequest, *, streamed: bool, timeout: "httpx2.Timeout"
     ) -> Generator[Iterator[Event], None, None]:
         body = json.dumps(request_body(request), ensure_ascii=False, allow_nan=False, default=dict).encode()
+        operation = "converse-stream" if streamed else "converse"
+        with self._sent(request.model, operation, body, timeout) as response:
+            framed = response.headers.get("content-type", "").startswith(CONTENT_TYPE)
+            yield (records if framed else events)(response.iter_bytes())
+
+    def embeddings(self) -> "TitanEmbeddings":
+        from llm_gateway.providers.bedrock.embeddings import TitanEmbeddings
+
+        return TitanEmbeddings(send=self._sent, faults=self._faults)
+
+    @contextmanager
+    def _sent(
+        self, model: str, operation: str, body: bytes, timeout: "httpx2.Timeout"
+    ) -> Generator["httpx2.Response", None, None]:
+        """The response once it is a 200. Raises `BedrockError`."""
         # An ARN has colons and slashes, which are the id's and not the path's.
-        path = f"/model/{quote(request.model, safe='')}/{'converse-stream' if streamed else 'converse'}"
+        address = f"{self._address}/model/{quote(model, safe='')}/{operation}"
         headers = {"Content-Type": "application/json"}
-        sent = self._client.stream("POST", self._address + path, content=body, headers=headers, timeout=timeout)
-        with sent as response:
+        with self._client.stream("POST", address, content=body, headers=headers, timeout=timeout) as response:
             if response.status_code != _OK:
                 response.read()
                 raise BedrockError(response)
-            framed = response.headers.get("content-type", "").startswith(CONTENT_TYPE)
-            yield (records if framed else events)(response.iter_bytes())
+            yield response
 
     def count_tokens(self, request: ChatRequest, *, timeout: "httpx2.Timeout") -> int | None:  # noqa: ARG002
         # The port's names. Bedrock counts by an action of its own, which the function's role does not have.

@@ -54,7 +54,7 @@ def request_body(request: ChatRequest) -> JsonDict:
         "toolConfig": _tools(request),
         "outputConfig": {"textFormat": _text_format(native)} if native is not None else None,
     }
-    return {name: value for name, value in body.items() if value}
+    return {**request.vendor, **{name: value for name, value in body.items() if value}}
 
 
 def _inference(request: ChatRequest) -> JsonDict:
@@ -83,8 +83,8 @@ def _refuse_unsupported(request: ChatRequest) -> None:
         if message.name is not None and message.role is not MessageRole.TOOL:
             raise _unsupported(f"messages[{number}].name", "Bedrock has no names for participants")
         images = [part for part in message.content if isinstance(part, ImagePart)]
-        if images and message.role in _INSTRUCTING:
-            raise _unsupported(f"messages[{number}].content", "Bedrock takes no image in the system prompt")
+        if message.role in _INSTRUCTING and not all(isinstance(part, TextPart) for part in message.content):
+            raise _unsupported(f"messages[{number}].content", "Bedrock takes nothing but text in the system prompt")
         if any(image.detail in ("low", "high") for image in images):
             raise _unsupported(f"messages[{number}].content", "Bedrock takes no detail of an image")
     if _has_tool_turns(request) and (not request.tools or request.tool_choice == "none"):

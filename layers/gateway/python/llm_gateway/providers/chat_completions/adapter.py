@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import httpx2
     import openai
 
+    from llm_gateway.providers.chat_completions.embeddings import CompletionsEmbeddings
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChatCompletions:
@@ -58,6 +60,16 @@ class ChatCompletions:
         options: Any = {"headers": self._headers(), "timeout": timeout}
         answer = self._client.post("/tokenize", cast_to=httpx2.Response, body=body, options=options)
         return counted(events([answer.content]), name="count")
+
+    def embeddings(self) -> "CompletionsEmbeddings":
+        from llm_gateway.providers.chat_completions.embeddings import CompletionsEmbeddings
+
+        return CompletionsEmbeddings(
+            client=self._client,
+            headers=self._headers(),
+            faults=self._faults,
+            encoding=self.dialect.embeddings_encoding,
+        )
 
     def _headers(self) -> dict[str, Any]:
         from openai import Omit

@@ -1,7 +1,7 @@
 """A request in the words of the Chat Completions API."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, assert_never
 
 from llm_gateway.domain.chat import (
@@ -33,13 +33,16 @@ class Dialect:
 
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"]
     developer_role: Literal["developer", "system"]
+    embeddings_encoding: Literal["base64", "float"]
     tokenizes: bool = False
 
 
 # OpenAI's newer models refuse `max_tokens`; other servers do not know what came after it.
-OPENAI: Final = Dialect(max_tokens_field="max_completion_tokens", developer_role="developer")
-COMPATIBLE: Final = Dialect(max_tokens_field="max_tokens", developer_role="system")
-LLAMA_CPP: Final = Dialect(max_tokens_field="max_tokens", developer_role="system", tokenizes=True)
+OPENAI: Final = Dialect(
+    max_tokens_field="max_completion_tokens", developer_role="developer", embeddings_encoding="base64"
+)
+COMPATIBLE: Final = Dialect(max_tokens_field="max_tokens", developer_role="system", embeddings_encoding="float")
+LLAMA_CPP: Final = replace(COMPATIBLE, tokenizes=True)
 
 
 def request_body(request: ChatRequest, *, dialect: Dialect) -> JsonDict:

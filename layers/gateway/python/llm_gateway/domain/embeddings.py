@@ -1,0 +1,56 @@
+"""Embeddings: texts that become vectors, in calls no larger than a vendor takes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from llm_gateway.domain.chat import Usage
+
+Vector = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingRequest:
+    """What one call asks. `dimensions` shortens the vectors where a model can do that; None is the model's own length."""
+
+    model: str
+    texts: tuple[str, ...]
+    dimensions: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embeddings:
+    """A vector for each text, in the order of the texts, all of one length. `model` is the name that the provider gave."""
+
+    vectors: tuple[Vector, ...]
+    model: str
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingProfile:
+    """What one call to a model may hold. None: not known, so not checked."""
+
+    most_texts: int
+    most_tokens: int | None = None
+    most_tokens_a_text: int | None = None
+    can_shorten: bool = True
+
+
+def batches(
+    texts: Sequence[str], tokens: Sequence[int], profile: EmbeddingProfile
+) -> Iterator[tuple[tuple[str, ...], int]]:
+    """`texts` in calls that such a model takes, in their order, each with the sum of its `tokens`.
+
+    A text that alone is more than a call may hold is a call of its own, for the vendor to judge.
+    """
+    batch: list[str] = []
+    held = 0
+    for text, size in zip(texts, tokens, strict=True):
+        is_over = profile.most_tokens is not None and held + size > profile.most_tokens
+        if batch and (is_over or len(batch) >= profile.most_texts):
+            yield tuple(batch), held
+            batch, held = [], 0
+        batch.append(text)
+        held += size
+    if batch:
+        yield tuple(batch), held
