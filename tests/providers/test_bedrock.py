@@ -1,6 +1,7 @@
 """Bedrock's own: what Converse is sent, how its failures are named, how its streams are framed, and by which role it is asked."""
 
 import json
+from contextlib import closing
 from dataclasses import replace
 
 import botocore.config
@@ -462,25 +463,29 @@ def test_a_message_of_no_length_does_not_go_round_for_ever(bedrock: Subject) -> 
 
 def test_the_script_speaks_as_bedrock_does(upstream: ScriptedUpstream) -> None:
     """botocore's own client, which knows the API, reads what the scripted server writes."""
-    client = Session().create_client(
-        "bedrock-runtime", endpoint_url=upstream.url, config=botocore.config.Config(retries={"total_max_attempts": 1})
-    )
+    once = botocore.config.Config(retries={"total_max_attempts": 1})
+    client = Session().create_client("bedrock-runtime", endpoint_url=upstream.url, config=once)
     question = {"modelId": CLAUDE, "messages": [{"role": "user", "content": [{"text": "Hi."}]}]}
-    upstream.script(
-        Answer(), Answer(said=Said(calls=(SaidCall(name="weather"),), finish="tool_calls")), Refusal(status=429)
-    )
+    broken = StreamFault(kind="error", error={"type": "throttlingException", "message": "x"})
+    refusal = Refusal(status=429, headers={"x-amzn-errortype": "ThrottlingException"})
+    calls = Said(calls=(SaidCall(name="weather"),), finish="tool_calls")
+    upstream.script(Answer(), Answer(said=calls), refusal, Answer(fault=broken))
 
-    whole = client.converse(**question)
-    events = list(client.converse_stream(**question)["stream"])
+    with closing(client):
+        whole = client.converse(**question)
+        with closing(client.converse_stream(**question)["stream"]) as stream:
+            events = list(stream)
+        with pytest.raises(client.exceptions.ThrottlingException):
+            client.converse(**question)
+        with (
+            closing(client.converse_stream(**question)["stream"]) as stream,
+            pytest.raises(botocore.exceptions.EventStreamError, match="throttlingException"),
+        ):
+            list(stream)
 
     assert whole["output"]["message"]["content"] == [{"text": "Hello there."}]
     assert [next(iter(one)) for one in events][:2] == ["messageStart", "contentBlockDelta"]
     assert events[-1]["metadata"]["usage"]["inputTokens"] == 20
-    upstream.script(Answer(fault=StreamFault(kind="error", error={"type": "throttlingException", "message": "x"})))
-    with pytest.raises(client.exceptions.ClientError):
-        client.converse(**question)
-    with pytest.raises(botocore.exceptions.EventStreamError, match="throttlingException"):
-        list(client.converse_stream(**question)["stream"])
 
 
 def _registry() -> ProviderRegistry:
