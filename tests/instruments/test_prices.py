@@ -53,6 +53,8 @@ CASES = [
     (GPT, "gpt-5.4", "gpt-5.4", {}, use(272_001, 1_000, cached=100_000), "5 .5 0 0 22.5"),
     (GPT, "gpt-5.6-sol", "gpt-5.6-sol", {}, use(9_000, 77, cached=3_000, write=2_000), "4 .4 5 5 20"),
     (GPT, "gpt-6.1-terra", "gpt-6.1-terra", {}, use(600_000, 77, cached=3_000, write=2_000), "2 .1 2.5 2.5 7.5"),
+    (GPT, "text-embedding-3-small", "text-embedding-3-small", {}, use(900, 0), ".02 0 0 0 0"),
+    (AWS, "amazon.titan-embed-text-v2:0", "amazon.titan-embed-text-v2:0", {}, use(900, 0), ".02 0 0 0 0"),
     (AWS, "amazon.nova-micro-v1:0", "amazon.nova-micro-v1:0", {}, use(1_000, 50), ".035 .00875 0 0 .14"),
     (CLAUDE, "claude-haiku-4-5", "claude-haiku-4-5-20251001", {}, use(1_500, 210), "1 .1 1.25 2 5"),
     (CLAUDE, "claude-haiku-4-5", "claude-haiku-4-5-20251001", {}, use(9_000, 210, cached=8_000), "1 .1 1.25 2 5"),
@@ -104,6 +106,12 @@ def test_an_unknown_price_is_none_and_never_zero(kind, asked):
     assert cost(kind, asked, use(100, 100)) is None
     assert cost(kind, asked, Usage()) is None
     assert cost(kind, asked, use(100, 100), input="1") is None
+
+
+def test_what_writes_nothing_needs_no_price_for_it():
+    assert cost(OPENAI, "own-embedder", use(1_000_000, 0), input="0.5") == Decimal("0.5")
+    assert cost(OPENAI, "own-embedder", use(1_000_000, 1), input="0.5") is None
+    assert cost(OPENAI, "own-embedder", Usage(), input="0.5") is None
 
 
 def test_the_asked_name_prices_an_answer_without_a_known_one():

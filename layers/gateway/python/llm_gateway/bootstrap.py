@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from llm_gateway.domain.prompts.prompts import OpenPrompt
     from llm_gateway.outside import Outside
+    from llm_gateway.ports.embeddings import Embedder
     from llm_gateway.services.audit.denials import Denials
     from llm_gateway.services.audit.keeping import AuditKeeper
     from llm_gateway.services.audit.trail import AuditTrail
@@ -402,6 +403,29 @@ class Gateway:
 
         outside = self.outside
         return Dispatcher(calls=self.calls, credentials=outside.credentials, clock=outside.clock, draw=outside.draw)
+
+    @cached_property
+    def embeddings(self) -> "Embedder":
+        from llm_gateway.services.embeddings.asking import EmbeddingService
+        from llm_gateway.services.embeddings.calls import EmbeddingCalls
+        from llm_gateway.services.embeddings.planning import EmbeddingPlanner
+
+        outside = self.outside
+        return EmbeddingService(
+            planner=EmbeddingPlanner(
+                providers=outside.provider_store, prices=outside.prices, clock=outside.clock, draw=outside.draw
+            ),
+            calls=EmbeddingCalls(
+                providers=outside.models,
+                credentials=outside.credentials,
+                gates=outside.gates,
+                prices=outside.prices,
+                clock=outside.clock,
+                draw=outside.draw,
+            ),
+            accounts=lambda: outside.key_accounts,
+            clock=outside.clock,
+        )
 
     @cached_property
     def calls(self) -> "Calls":

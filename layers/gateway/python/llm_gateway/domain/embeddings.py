@@ -1,9 +1,13 @@
 """Embeddings: texts that become vectors, in calls no larger than a vendor takes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
+from llm_gateway.domain.accounts import Room
 from llm_gateway.domain.chat import Usage
+from llm_gateway.domain.queries import Attempt
+from llm_gateway.domain.terms import FREE, Terms
 
 Vector = tuple[float, ...]
 
@@ -54,3 +58,37 @@ def batches(
         held += size
     if batch:
         yield tuple(batch), held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingQuery:
+    """What a caller asks: the vectors of `texts` by `model`, at the named `provider` or at any that lists the model.
+
+    `model` may be `provider/model`. It counts against the limits and the budget of the key `owner` under its `terms`, as the
+    query `id`; `ends_s`, a time of the monotonic clock, is when an answer is of no use any more, `timeout_s` the limit behind it.
+    `tell_room` is told what the key's limit of requests leaves, where it has one.
+    """
+
+    id: str
+    owner: str
+    texts: tuple[str, ...]
+    model: str
+    provider: str | None = None
+    dimensions: int | None = None
+    terms: Terms = FREE
+    ends_s: float
+    timeout_s: float
+    cancelled: Callable[[], bool] = lambda: False
+    tell_room: Callable[[Room], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """A vector for each text, in their order. `cost_usd` is None where a call of it has no known price."""
+
+    vectors: tuple[Vector, ...]
+    provider: str
+    model: str
+    usage: Usage
+    cost_usd: Decimal | None
+    attempts: tuple[Attempt, ...]

@@ -24,6 +24,8 @@ from llm_gateway.domain.chat import ChatAnswer, Usage
 from llm_gateway.errors import GatewayError
 
 LONGEST_DETAIL: Final = 700
+_FIRST_BACKOFF_S: Final = 0.25
+_LONGEST_BACKOFF_S: Final = 8
 
 
 def told(error: GatewayError) -> str:
@@ -58,6 +60,12 @@ class ProviderFault(GatewayError):
         self.complete = complete
         self.provider_message = provider_message
         self.upstream_status = upstream_status
+
+    def wait_s(self, tries: int, draw: float) -> float:
+        """How long to wait before the call is tried again, after so many `tries`: exponential with full jitter, by a `draw` from
+        [0, 1). The time that the provider asks for is the floor."""
+        backoff_s = min(_FIRST_BACKOFF_S * 2.0 ** (tries - 1), _LONGEST_BACKOFF_S) * draw
+        return max(self.retry_after_s or 0, backoff_s)
 
 
 class ProviderUnreachable(ProviderFault):

@@ -1,5 +1,6 @@
 """Prices by `genai-prices`, a table inside a package: pinned, so that a price changes by a reviewed update and not overnight."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ class PublishedPrices:
         self, kind: ProviderKind, model: ModelConfig, *, answered_model: str, usage: Usage, at: datetime
     ) -> Decimal | None:
         """What `usage` costs, or None. The provider's own name for what answered is looked up first: it names the snapshot."""
+        if usage.input_tokens and not usage.output_tokens and model.output_usd_per_mtok is None:
+            # What writes nothing, as embeddings do, needs no price for it.
+            model = replace(model, output_usd_per_mtok=Decimal(0))
         published = None if _overrides_all(model) else _published(kind, (answered_model, model.name), usage, at)
         rates = overridden(model, published=published, ratios=VENDORS[kind].cache_ratios)
         return None if rates is None else cost_usd(usage, rates)
@@ -48,6 +52,8 @@ def _published(kind: ProviderKind, names: tuple[str, ...], usage: Usage, at: dat
             continue
         prices = found.get_prices(at)
         plain, output = _at_tier(prices.input_mtok, usage), _at_tier(prices.output_mtok, usage)
+        if usage.input_tokens and not usage.output_tokens:
+            output = output or Decimal(0)
         if plain is None or output is None:
             continue
         write = _first(_at_tier(prices.cache_write_mtok, usage), plain)

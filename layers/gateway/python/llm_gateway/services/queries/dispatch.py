@@ -37,8 +37,6 @@ _KEPT_PART: Final = 0.1
 _MOST_KEPT_S: Final = 5
 _SHORT_WAIT_S: Final = 2
 _LOOK_EVERY_S: Final = 0.25
-_FIRST_BACKOFF_S: Final = 0.25
-_LONGEST_BACKOFF_S: Final = 8
 # These say nothing about the next candidate; other errors are the query's own.
 _OF_ONE_CANDIDATE: Final = (ProviderFault, DependencyUnavailable, UnsupportedParameter, ContextWindowExceeded)
 
@@ -111,7 +109,7 @@ class Dispatcher:
             try:
                 return self._call(step, progress, kept_s=kept_s)
             except ProviderFault as fault:
-                wait_s = self._wait_s(fault, tries)
+                wait_s = fault.wait_s(tries, self.draw())
                 is_last = not fault.retryable or tries >= most_tries or progress.calls >= MOST_CALLS
                 if is_last or not self._is_worth_waiting(wait_s, progress, others):
                     if before is not None and isinstance(fault, CircuitOpen):
@@ -136,11 +134,6 @@ class Dispatcher:
     def _credentials(self, config: ProviderConfig, *, fresh: bool = False) -> ProviderCredentials | None:
         note, secret = config.credentials, config.secret
         return self.credentials.get(secret, changed_at=note.updated_at, fresh=fresh) if note and secret else None
-
-    def _wait_s(self, fault: ProviderFault, tries: int) -> float:
-        """Exponential with full jitter; the time that the provider asks for is the floor."""
-        backoff_s = min(_FIRST_BACKOFF_S * 2.0 ** (tries - 1), _LONGEST_BACKOFF_S) * self.draw()
-        return max(fault.retry_after_s or 0, backoff_s)
 
     def _wait(self, duration_s: float, progress: Progress) -> None:
         """Raises `CallCancelled` soon after the query is cancelled."""
