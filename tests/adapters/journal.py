@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from llm_gateway.domain.prompts.canary_news import CanaryNews
 from llm_gateway.domain.queries import Attempt, Query, QuerySummary
 from llm_gateway.ports.queries import Journal
 
@@ -11,11 +12,15 @@ class RecordingJournal(Journal):
 
     def __init__(self) -> None:
         self.written: list[QuerySummary] = []
+        self.canaries: list[CanaryNews] = []
         self.lines: list[tuple[str, str, tuple[Attempt, ...]]] = []
 
     def ended(self, query: QuerySummary, *, calls: Sequence[Attempt] = ()) -> None:
         self.written.append(query)
         self.lines.append(("ended", query.id, tuple(calls)))
+
+    def rolled_back(self, news: CanaryNews) -> None:
+        self.canaries.append(news)
 
     def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:
         self.lines.append(("spent", query.id, tuple(calls)))

@@ -59,6 +59,10 @@ class InMemoryPrompts(PromptStore, PromptReader):
         more = to_cursor({"prompt_id": found[limit - 1].id}) if len(found) > limit else None
         return Page(items=tuple(found[:limit]), next_cursor=more)
 
+    def watched(self) -> Sequence[PromptMetadata]:
+        self._reach()
+        return tuple(prompt for _, prompt in sorted(self._prompts.items()) if prompt.is_watched)
+
     def version(self, prompt_id: str, number: int) -> PromptVersion | None:
         self._reach()
         return self._versions.get(prompt_id, {}).get(number)

@@ -67,6 +67,13 @@ ACCESS: Final[dict[tuple[str, str], Cells]] = {
     ("GET", "/query/{query_id}/result"): Cells(may=ASKERS, own=True, anothers={ADMIN: 200}),
     ("GET", "/query/{query_id}/stream"): Cells(may=ASKERS, own=True, anothers={ADMIN: 200}),
     ("POST", "/query/{query_id}/cancel"): Cells(may=ASKERS, own=True, anothers={ADMIN: 200}),
+    ("POST", "/query/{query_id}/feedback"): Cells(
+        may=ASKERS, status=204, body={"score": 1}, own=True, anothers={ADMIN: 204}
+    ),
+    ("POST", "/prompts/{prompt_id}/tests"): Cells(may=EDITORS, body={}),
+    ("GET", "/prompts/{prompt_id}/tests"): Cells(may=EDITORS),
+    ("GET", "/prompts/{prompt_id}/tests/{run_id}"): Cells(may=EDITORS),
+    ("GET", "/prompts/{prompt_id}/performance"): Cells(may=frozenset({ADMIN, EDITOR, AUDITOR})),
     ("DELETE", "/query/{query_id}"): Cells(may=ASKERS, status=204, own=True, anothers={ADMIN: 204}),
 }
 GUARDED: Final = [row for row in ENDPOINTS if row.permission is not None]

@@ -17,7 +17,7 @@ from llm_gateway.wire.examples import EXAMPLES
 from llm_gateway.wire.field_descriptions import FIELDS
 
 from tests.adapters.gateway import FakeGateway
-from tests.entrypoints.conftest import PROMPTS, PROVIDER, PROVIDERS, Api
+from tests.entrypoints.conftest import PROMPTS, PROVIDER, PROVIDERS, QUERY, QUESTION, Api
 
 MISSION = {
     "ProviderConfig",
@@ -30,6 +30,7 @@ MISSION = {
     "PromptTemplate",
     "PromptVersion",
     "PromptMetadata",
+    "PromptPerformance",
 }
 
 
@@ -183,13 +184,15 @@ def _write_twice(api: Api) -> None:
 def test_an_example_works_as_it_stands(api: Api, name: str, summary: str) -> None:
     api.gateway.outside.models.script.append(json.dumps({"name": "Ada", "age": 36}))
     api.register(**PROVIDER)
+    asked = api.call("POST", QUERY, QUESTION).json()["id"] if name == "give_feedback" else None
     if name == "update_provider":
         assert api.call("POST", PROVIDERS, EXAMPLES["create_provider"]["A server of one's own"]).status_code == 201
-    if name in ("update_prompt", "move_label"):
+    if name in ("update_prompt", "move_label", "run_prompt_tests"):
         _write_twice(api)
     (row,) = [row for row in ENDPOINTS if row.name == name]
     filled = {parameter["name"]: parameter.get("example") for parameter in operation(name).get("parameters", [])}
     filled["key_id"] = api.gateway.new_key(Role.CALLER)[0].id  # A key's id comes from its answer, as a query's does.
+    filled["query_id"] = asked
     path = re.sub(r"\{(\w+)\}", lambda found: str(filled[found[1]]), row.path)
     response = api.call(row.method, path, EXAMPLES[name][summary])
     assert response.status_code in (row.status, 202), response.text

@@ -9,6 +9,7 @@ from llm_gateway.domain.identifiers import QUERY_PREFIX
 from llm_gateway.domain.queries import Figures, QueryStatus
 from llm_gateway.services.usage.reading import UsageReader
 from llm_gateway.services.usage.rolling import UsageRoller
+from llm_gateway.services.usage.spans import SpanReader
 
 from tests.adapters.clock import FakeClock
 from tests.adapters.ids import FakeIds
@@ -34,13 +35,14 @@ class History:
         self.index = Watched(InMemoryQueryIndex(self.store, self.clock))
         self.rollups = Watched(InMemoryRollupStore())
         self.roller = UsageRoller(index=self.index, rollups=self.rollups, clock=self.clock)
-        self.reader = UsageReader(
+        self.spans = SpanReader(
             index=self.index,
             rollups=self.rollups,
             clock=self.clock,
             kept=self.kept,
             rollups_kept=timedelta(days=400),
         )
+        self.reader = UsageReader(spans=self.spans, clock=self.clock)
 
     def at(self, moment: datetime) -> None:
         self.clock.advance((moment - self.clock.now()).total_seconds())

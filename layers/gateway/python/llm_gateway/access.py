@@ -23,6 +23,8 @@ class Permission(StrEnum):
     MANAGE_PROMPTS = "manage_prompts"
     READ_PROMPTS = "read_prompts"
     RENDER_PROMPTS = "render_prompts"
+    TEST_PROMPTS = "test_prompts"
+    READ_PERFORMANCE = "read_performance"
 
 
 class Resource(StrEnum):

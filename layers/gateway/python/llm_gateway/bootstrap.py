@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from llm_gateway.services.audit.trail import AuditTrail
     from llm_gateway.services.context.assembling import Assembler
     from llm_gateway.services.context.provider_counts import ProviderCounts
+    from llm_gateway.services.evals.canaries import CanaryWatch
+    from llm_gateway.services.evals.cases import CaseAsker
+    from llm_gateway.services.evals.feedback import FeedbackService
+    from llm_gateway.services.evals.performance import PerformanceReader
+    from llm_gateway.services.evals.running import RunService
+    from llm_gateway.services.evals.worker import RunWorker
     from llm_gateway.services.keys.administration import KeyBook, KeyService
     from llm_gateway.services.keys.authentication import Authentication
     from llm_gateway.services.keys.failures import Failures
@@ -47,6 +53,7 @@ if TYPE_CHECKING:
     from llm_gateway.services.replay import Claims, Replay
     from llm_gateway.services.usage.reading import UsageReader
     from llm_gateway.services.usage.rolling import UsageRoller
+    from llm_gateway.services.usage.spans import SpanReader
 
 
 def gateway_of(settings: Settings) -> "Gateway":
@@ -160,7 +167,8 @@ class Gateway:
 
     @cached_property
     def labels(self) -> "LabelService":
-        from llm_gateway.services.prompts.labels import LabelService, without_runs
+        from llm_gateway.services.evals.gate import QualityGate
+        from llm_gateway.services.prompts.labels import LabelService
         from llm_gateway.wire.labels import as_auditors_see
 
         return LabelService(
@@ -168,7 +176,7 @@ class Gateway:
             shipped=_shipped_roles,
             checks=self.prompt_checks,
             commits=self.prompt_commits,
-            passes=without_runs,
+            passes=QualityGate(self.outside.runs).check,
             shown=as_auditors_see,
             clock=self.outside.clock,
         )
@@ -260,13 +268,73 @@ class Gateway:
     def usage(self) -> "UsageReader":
         from llm_gateway.services.usage.reading import UsageReader
 
-        return UsageReader(
-            index=self.outside.query_index,
-            rollups=self.outside.rollups,
-            clock=self.outside.clock,
-            kept=timedelta(days=self.settings.retention_days),
-            rollups_kept=timedelta(days=self.settings.usage_retention_days),
+        return UsageReader(spans=self.spans, clock=self.outside.clock)
+
+    @cached_property
+    def runs(self) -> "RunService":
+        from llm_gateway.services.evals.running import RunService
+        from llm_gateway.wire.suites import parsed_suite
+
+        outside = self.outside
+        return RunService(
+            prompts=self.prompts,
+            runs=outside.runs,
+            queue=outside.queue,
+            cases=self.cases,
+            parse=parsed_suite,
+            clock=outside.clock,
+            ids=outside.ids,
+            retention=timedelta(days=self.settings.retention_days),
         )
+
+    @cached_property
+    def run_worker(self) -> "RunWorker":
+        from llm_gateway.services.evals.worker import RunWorker
+
+        outside = self.outside
+        return RunWorker(
+            runs=outside.runs,
+            keys=outside.key_store,
+            queue=outside.queue,
+            cases=self.cases,
+            clock=outside.clock,
+            ids=outside.ids,
+            lease=timedelta(seconds=self.settings.lease_s),
+        )
+
+    @cached_property
+    def canaries(self) -> "CanaryWatch":
+        from llm_gateway.services.evals.canaries import CanaryWatch
+
+        outside = self.outside
+        return CanaryWatch(
+            prompts=outside.prompt_store,
+            labels=self.labels,
+            spans=self.spans,
+            feedback=outside.feedback,
+            events=outside.canary_events,
+            journal=outside.journal,
+            clock=outside.clock,
+        )
+
+    @cached_property
+    def performance(self) -> "PerformanceReader":
+        from llm_gateway.services.evals.performance import PerformanceReader
+
+        outside = self.outside
+        return PerformanceReader(
+            prompts=self.prompts,
+            spans=self.spans,
+            feedback=outside.feedback,
+            runs=outside.runs,
+            clock=outside.clock,
+        )
+
+    @cached_property
+    def feedback(self) -> "FeedbackService":
+        from llm_gateway.services.evals.feedback import FeedbackService
+
+        return FeedbackService(reader=self.reading, store=self.outside.feedback, clock=self.outside.clock)
 
     @cached_property
     def usage_roller(self) -> "UsageRoller":
@@ -337,6 +405,28 @@ class Gateway:
             journal=self.outside.journal,
             clock=self.outside.clock,
             accounts=lambda: self.outside.key_accounts,
+        )
+
+    @cached_property
+    def cases(self) -> "CaseAsker":
+        from llm_gateway.services.evals.assertions import Checker
+        from llm_gateway.services.evals.cases import CaseAsker
+        from llm_gateway.services.evals.judging import Judge
+
+        clock = self.outside.clock
+        judge = Judge(asker=self.asking, clock=clock)
+        return CaseAsker(asker=self.asking, judge=judge, checker=Checker(clock=clock), clock=clock)
+
+    @cached_property
+    def spans(self) -> "SpanReader":
+        from llm_gateway.services.usage.spans import SpanReader
+
+        return SpanReader(
+            index=self.outside.query_index,
+            rollups=self.outside.rollups,
+            clock=self.outside.clock,
+            kept=timedelta(days=self.settings.retention_days),
+            rollups_kept=timedelta(days=self.settings.usage_retention_days),
         )
 
     @cached_property

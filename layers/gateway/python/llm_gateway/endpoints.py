@@ -31,6 +31,8 @@ AUDIT_ARCHIVE: Final = frozenset({R.AUDIT_ARCHIVE})
 EVENTS: Final = frozenset({R.EVENTS})
 USAGE: Final = frozenset({R.USAGE})
 PROMPTS: Final = frozenset({R.PROMPTS})
+# Runs of tests, and feedback.
+EVALS: Final = frozenset({R.EVALS})
 # The small fields of all queries: a request that lists or counts queries reads no content.
 QUERY_INDEX: Final = frozenset({R.QUERY_INDEX})
 # Whatever takes an Idempotency-Key looks for the answer of the first time, and keeps its own.
@@ -100,6 +102,8 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
         Endpoint("get_query_status", "GET", "/query/{query_id}/status", P.READ_QUERY_STATUS, waits=True, reads=QUERIES),
         Endpoint("get_query_result", "GET", "/query/{query_id}/result", P.READ_QUERY_CONTENT, waits=True,
                  reads=QUERIES | BODIES),
+        Endpoint("give_feedback", "POST", "/query/{query_id}/feedback", P.RUN_QUERIES, status=204, reads=QUERIES,
+                 writes=QUERIES | EVALS),
     ),
     Area.PROMPTS: _below(
         BASE_PATH,
@@ -116,9 +120,15 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
         Endpoint("diff_prompt_versions", "GET", "/prompts/{prompt_id}/versions/{version}/diff/{other}", P.READ_PROMPTS,
                  reads=PROMPTS),
         Endpoint("move_label", "PUT", "/prompts/{prompt_id}/labels/{label}", P.MANAGE_PROMPTS, audit="label.moved",
-                 reads=PROMPTS, writes=PROMPTS | AUDIT),
+                 reads=PROMPTS | EVALS, writes=PROMPTS | AUDIT),
         Endpoint("delete_label", "DELETE", "/prompts/{prompt_id}/labels/{label}", P.MANAGE_PROMPTS, status=204,
                  audit="label.deleted", reads=PROMPTS, writes=PROMPTS | AUDIT),
+        Endpoint("run_prompt_tests", "POST", "/prompts/{prompt_id}/tests", P.TEST_PROMPTS, memory_mb=1024,
+                 reads=ASKS | PROMPTS | EVALS, writes=ANSWERS | EVALS | QUEUE | EVENTS),
+        Endpoint("list_prompt_tests", "GET", "/prompts/{prompt_id}/tests", P.TEST_PROMPTS, reads=PROMPTS | EVALS),
+        Endpoint("get_prompt_test", "GET", "/prompts/{prompt_id}/tests/{run_id}", P.TEST_PROMPTS, reads=PROMPTS | EVALS),
+        Endpoint("get_prompt_performance", "GET", "/prompts/{prompt_id}/performance", P.READ_PERFORMANCE, memory_mb=1024,
+                 reads=PROMPTS | EVALS | QUERY_INDEX | USAGE),
     ),
     Area.USAGE: _below(
         BASE_PATH,
@@ -128,14 +138,16 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
 }
 
 WORKERS: Final = (
-    Worker("process_query", "queries", memory_mb=1024, max_concurrency=10, reads=ASKS | KEYS,
-           writes=ANSWERS | QUEUE | EVENTS),
-    Worker("bury_query", "dead_letters", timeout_s=60, reads=QUERY_STATE | LIMITS,
-           writes=QUERY_STATE | QUEUE | LIMITS),
+    Worker("process_query", "queries", memory_mb=1024, max_concurrency=10, reads=ASKS | KEYS | PROMPTS | EVALS,
+           writes=ANSWERS | QUEUE | EVENTS | EVALS),
+    Worker("bury_query", "dead_letters", timeout_s=60, reads=QUERY_STATE | LIMITS | EVALS,
+           writes=QUERY_STATE | QUEUE | LIMITS | EVALS),
 )
 
 SCHEDULES: Final = (
     Schedule("append_denials", 1, reads=LIMITS, writes=LIMITS | AUDIT),
+    Schedule("judge_canaries", 1, memory_mb=1024, reads=PROMPTS | EVALS | QUERY_INDEX | USAGE,
+             writes=PROMPTS | AUDIT | EVENTS),
     Schedule("roll_up_usage", 5, memory_mb=1024, reads=QUERY_INDEX | USAGE, writes=USAGE),
     Schedule("keep_audit", 60, reads=AUDIT | AUDIT_ARCHIVE, writes=AUDIT_ARCHIVE),
 )

@@ -8,7 +8,7 @@
     │   ├── ModelNotAllowed
     ├── NotFound                         404
     │   ├── RouteNotFound  ErrorPageNotFound  ProviderNotFound  QueryNotFound  KeyNotFound
-    │   ├── PromptNotFound  PromptVersionNotFound  LabelNotFound
+    │   ├── PromptNotFound  PromptVersionNotFound  LabelNotFound  RunNotFound
     ├── MethodNotAllowed                 405
     ├── Conflict                         409
     │   ├── AlreadyExists  IdempotencyConflict  QueryInProgress  QueryCancelled  LastAdmin
@@ -183,6 +183,13 @@ class LabelNotFound(NotFound):
 
     def __init__(self, prompt_id: str, label: str) -> None:
         super().__init__(f"The prompt {prompt_id!r} has no label {label!r}.")
+
+
+class RunNotFound(NotFound):
+    code = "test_run_not_found"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"The prompt has no test run {run_id!r}.")
 
 
 class MethodNotAllowed(GatewayError):

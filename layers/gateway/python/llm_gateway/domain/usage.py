@@ -18,6 +18,9 @@ from llm_gateway.domain.sketch import Sketch
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 
+TEST_TAG: Final = "llm-gateway:test"
+"""Queries of a prompt's tests count under this tag, and are no part of the prompt's performance."""
+
 _INVALID: Final = "response_validation_failed"
 _BILLED: Final = (AttemptOutcome.OK, AttemptOutcome.CANCELLED)
 
@@ -78,6 +81,10 @@ class Group:
             case Grouping.TAG:
                 return tuple(dict.fromkeys(self.tags)) or (None,)
         assert_never(grouping)
+
+
+def is_of_tests(group: Group) -> bool:
+    return TEST_TAG in group.tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

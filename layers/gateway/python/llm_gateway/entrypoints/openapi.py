@@ -27,7 +27,9 @@ NAMES: Final = {
     "Bucket": "UsageBucket",
     "BudgetShown": "BudgetState",
     "CacheShown": "CacheResult",
+    "CaseShown": "TestResult",
     "Circuit": "CircuitPolicy",
+    "Contains": "ContainsAssertion",
     "Credentials": "CredentialsInput",
     "ContextBody": "ContextInput",
     "ContextItemBody": "ContextItemInput",
@@ -35,11 +37,17 @@ NAMES: Final = {
     "ContextShown": "ContextResult",
     "CredentialsShown": "Credentials",
     "CutShortShown": "PartialQueryResponse",
+    "Equals": "EqualsAssertion",
+    "FeedbackBody": "Feedback",
+    "FeedbackSumShown": "FeedbackSum",
+    "FindingShown": "AssertionResult",
     "GateBody": "LabelGate",
     "Grouping": "UsageGrouping",
+    "HasAtPath": "JsonPathAssertion",
     "Health": "ProviderState",
     "HistoryBody": "HistoryInput",
     "Instruction": "SystemMessage",
+    "Judged": "JudgeAssertion",
     "KeyBody": "KeyCreate",
     "KeyBudget": "KeyBudgetInput",
     "KeyBudgetPatch": "KeyBudgetUpdate",
@@ -53,6 +61,11 @@ NAMES: Final = {
     "LastErrorShown": "ProviderError",
     "LatencyShown": "QueryMetrics",
     "Limits": "ProviderLimits",
+    "MatchesRegex": "RegexAssertion",
+    "MatchesSchema": "JsonSchemaAssertion",
+    "MaxCost": "MaxCostAssertion",
+    "MaxLatency": "MaxLatencyAssertion",
+    "MaxTokens": "MaxTokensAssertion",
     "MessageDiffShown": "MessageDiff",
     "Metrics": "ProviderMetrics",
     "Model": "ModelInput",
@@ -61,16 +74,19 @@ NAMES: Final = {
     "OutputShown": "QueryOutput",
     "OwnKeyShown": "OwnKey",
     "Parameters": "QueryParameters",
+    "PercentilesShown": "LatencyPercentiles",
+    "PerformancePage": "PromptPerformanceList",
+    "PerformanceShown": "PromptPerformance",
     "PromptBody": "PromptCreate",
     "PromptListed": "PromptMetadata",
     "PromptPage": "PromptList",
     "PromptShown": "Prompt",
     "PlannedCandidateShown": "PlannedCandidate",
+    "PromptUsedShown": "PromptUsed",
     "ProviderBody": "ProviderCreate",
     "ProviderPage": "ProviderList",
     "ProviderShown": "ProviderConfig",
     "QueryBody": "QueryRequest",
-    "PromptUsedShown": "PromptUsed",
     "QueryListed": "ListedQuery",
     "QueryPage": "QueryList",
     "QueryPlanShown": "QueryPlan",
@@ -82,7 +98,12 @@ NAMES: Final = {
     "Remaining": "RemainingLimits",
     "Retry": "RetryPolicy",
     "RolledBackShown": "LabelRollback",
+    "RunBody": "TestRunCreate",
+    "RunListed": "ListedTestRun",
+    "RunPage": "TestRunList",
+    "RunShown": "TestRun",
     "SettingShown": "SettingDiff",
+    "Similar": "SimilarAssertion",
     "StatusShown": "QueryStatus",
     "StreamBody": "StreamRequest",
     "Template-Input": "PromptTemplateInput",
@@ -106,7 +127,7 @@ NAMES: Final = {
     "VersionShown": "PromptVersion",
 }
 # What answers 202 while there is no answer, by endpoint.
-_LATER: Final = {"run_query": "QueryAccepted", "get_query_result": "QueryStatus"}
+_LATER: Final = {"run_query": "QueryAccepted", "get_query_result": "QueryStatus", "run_prompt_tests": "TestRun"}
 # What answers 201 where it made something.
 _MADE: Final = frozenset({"move_label"})
 _EVENTS: Final = {
@@ -208,7 +229,7 @@ def _describe_parameter(parameter: dict[str, Any], row: Endpoint) -> None:
 def _describe_answers(operation: dict[str, Any], row: Endpoint) -> None:
     answers = operation["responses"]
     answer = answers[str(row.status)]
-    answer["description"] = _OK[row.status]
+    answer["description"] = "Noted" if (row.method, row.status) == ("POST", 204) else _OK[row.status]
     for content in answer.get("content", {}).values():
         content["schema"].pop("title", None)
     if row.streams:

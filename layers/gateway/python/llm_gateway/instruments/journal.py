@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from llm_gateway.access import METRICS_NAMESPACE
 from llm_gateway.domain.chat import Usage
@@ -14,6 +14,9 @@ from llm_gateway.domain.faults import ResponseValidationFailed
 from llm_gateway.domain.money import usd
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, Query, QueryAnswer, QueryStatus, QuerySummary
 from llm_gateway.domain.redaction import redacted
+
+if TYPE_CHECKING:
+    from llm_gateway.domain.prompts.canary_news import CanaryNews
 
 _BILLED: Final = (AttemptOutcome.OK, AttemptOutcome.CANCELLED)
 
@@ -27,7 +30,9 @@ _UNITS: Final = {
     "OverheadMs": "Milliseconds",
     "ProviderMs": "Milliseconds",
     "CostUsd": "None",
+    "CanariesRolledBack": "Count",
 }
+_OF_QUERIES: Final = [name for name in _UNITS if name != "CanariesRolledBack"]
 _SPENT: Final = ("UnpricedCalls", "InputTokens", "OutputTokens", "CostUsd")
 
 
@@ -38,11 +43,22 @@ class EmbeddedMetricsJournal:
         self._stream = stream
 
     def ended(self, query: QuerySummary, *, calls: Sequence[Attempt] = ()) -> None:
-        self._write(_measured("query", _record(query, calls), metrics=_UNITS))
+        self._write(_measured("query", _record(query, calls), metrics=_OF_QUERIES))
         if query.logs_bodies and isinstance(query, Query):
             from llm_gateway.instruments.words import bodies_line
 
             self._write(bodies_line(query))
+
+    def rolled_back(self, news: "CanaryNews") -> None:
+        record = {
+            "prompt": news.prompt_id,
+            "label": news.label,
+            "version": news.version,
+            "heaviest": news.heaviest,
+            "reason": news.reason,
+            "CanariesRolledBack": 1,
+        }
+        self._write(_measured("canary_rolled_back", record, metrics=["CanariesRolledBack"], by="prompt"))
 
     def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:
         record = _record(query, calls)
@@ -60,11 +76,11 @@ class EmbeddedMetricsJournal:
             stream.flush()
 
 
-def _measured(message: str, record: dict[str, Any], *, metrics: Iterable[str]) -> dict[str, Any]:
-    """`record` as a line whose `metrics` CloudWatch takes."""
+def _measured(message: str, record: dict[str, Any], *, metrics: Iterable[str], by: str = "provider") -> dict[str, Any]:
+    """`record` as a line whose `metrics` CloudWatch takes, as a whole and `by` one of its members."""
     directive = {
         "Namespace": METRICS_NAMESPACE,
-        "Dimensions": [[], ["provider"]],
+        "Dimensions": [[], [by]],
         # Nothing, rather than a zero that would pull the average down.
         "Metrics": [{"Name": name, "Unit": _UNITS[name]} for name in metrics if record[name] is not None],
     }

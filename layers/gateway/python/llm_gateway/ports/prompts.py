@@ -83,6 +83,10 @@ class PromptStore(Protocol):
         """Prompts by id. Raises `MalformedRequest` for a cursor that is not one of this list's."""
         ...
 
+    def watched(self) -> Sequence[PromptMetadata]:
+        """Those with a label whose versions may lose their weights by themselves. One small read where there are none."""
+        ...
+
     def version(self, prompt_id: str, number: int) -> PromptVersion | None:
         """Deleted prompts' versions stay."""
         ...

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from llm_gateway.domain.caching import CachedAnswer, Pending
+    from llm_gateway.domain.prompts.canary_news import CanaryNews
     from llm_gateway.domain.queries import Attempt, Ending, Query, QueryProblem, QueryStatus, QuerySummary
     from llm_gateway.domain.usage import UsageRecord
     from llm_gateway.ports.system import Page
@@ -202,6 +203,11 @@ class Delivery:
     queue_arn: str
     count: int
 
+    @property
+    def is_of_a_run(self) -> bool:
+        """Whether it stands for a run of a prompt's tests, and not for a query."""
+        return self.query_id.startswith("run_")
+
 
 class QueryQueue(Protocol):
     """The queue that feeds the workers, at least once each; it carries ids alone, bodies are in the store."""
@@ -223,6 +229,10 @@ class Journal(Protocol):
 
         The words are in it only where the query is given whole. Never raises.
         """
+        ...
+
+    def rolled_back(self, news: CanaryNews) -> None:
+        """Writes down that a prompt's version lost its weight by itself. Never raises."""
         ...
 
     def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:

@@ -8,6 +8,7 @@
     roles               analyst#000000000003   a live version of a role, in the place of `live#…`
     suites              answer                 the tests of a prompt
     past                answer                 what is remembered of a deleted prompt
+    watched             answer                 a mark, while one of its labels is watched
     used                analyst                a stamp, new whenever another prompt may have begun to name this role
 
 A query knows a prompt's id and neither its version nor the roles in it, and has one round trip for all of them. So what is live
@@ -29,6 +30,7 @@ PROMPTS: Final = "prompts"
 ROLES: Final = "roles"
 SUITES: Final = "suites"
 PAST: Final = "past"
+WATCHED: Final = "watched"
 USED: Final = "used"
 HOLDING: Final = "prompts"
 _DIGITS: Final = 12

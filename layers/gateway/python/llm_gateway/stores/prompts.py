@@ -23,6 +23,7 @@ from llm_gateway.stores.prompt_items import (
     ROLES,
     SUITES,
     USED,
+    WATCHED,
     PromptItem,
     folded,
     live_place,
@@ -80,6 +81,12 @@ class DynamoPromptStore:
             )
         more = to_cursor({"prompt_id": found[limit - 1].place}) if len(found) > limit else None
         return Page(items=tuple(map(metadata_in, found[:limit])), next_cursor=more)
+
+    def watched(self) -> Sequence[PromptMetadata]:
+        with reaching(HOLDING):
+            ids = [item.place for item in self._items.query(WATCHED, consistent_read=True)]
+        found = (self.find(prompt_id) for prompt_id in ids)
+        return tuple(prompt for prompt in found if prompt is not None and prompt.is_watched)
 
     def version(self, prompt_id: str, number: int) -> PromptVersion | None:
         item = self._get(versions_of(prompt_id), place_of(number)) if _may_be_id(prompt_id) else None
@@ -152,6 +159,8 @@ class DynamoPromptStore:
         )
         if save.suite is not None:
             yield self._put(self._items(SUITES, prompt.id, packed=pack(json.dumps(save.suite).encode())))
+        if prompt.is_watched is not (before is not None and before.is_watched):
+            yield self._put(self._items(WATCHED, prompt.id)) if prompt.is_watched else self._delete(WATCHED, prompt.id)
         yield from self._naming(save)
 
     def _naming(self, save: PromptSave) -> Iterator[PreparedChange]:
@@ -173,6 +182,8 @@ class DynamoPromptStore:
         )
         yield self._put(self._items(PAST, prompt.id, packed=pack(to_json(PastPrompt, past))))
         yield self._delete(SUITES, prompt.id)
+        if prompt.is_watched:
+            yield self._delete(WATCHED, prompt.id)
         yield from (self._delete(*live_place(prompt.kind, prompt.id, number)) for number in sorted(prompt.live))
         if prompt.kind is PromptKind.ROLE:
             yield self._delete(ROLES, prompt.id)

@@ -62,6 +62,13 @@ _GREETING: Final = {
         },
     },
     "defaults": {"parameters": {"temperature": 0, "max_output_tokens": 40}},
+    "tests": [
+        {
+            "name": "says a little",
+            "variables": {"customer": "Ada"},
+            "assert": [{"type": "max_tokens", "value": 40}, {"type": "regex", "value": "^\\s*$", "not": True}],
+        }
+    ],
     "commit_message": "First version",
 }
 _PIRATE: Final = {
@@ -125,6 +132,14 @@ EXAMPLES: Final[Mapping[str, Mapping[str, dict[str, Any]]]] = {
         "Back to where it was": {"rollback": True},
     },
     "update_key": {"Another limit, and no end": {"limits": {"requests_per_minute": 120}, "expires_at": None}},
+    "run_prompt_tests": {
+        "At once": {"label": "latest"},
+        "Of one candidate, three times, later": {"version": 1, "candidates": ["local"], "repeat": 3, "mode": "async"},
+    },
+    "give_feedback": {
+        "A good answer": {"score": 1},
+        "One aspect of it": {"name": "tone", "score": 0.4, "comment": "Too stiff."},
+    },
     "rotate_key": {"Both secrets for an hour": {"overlap_s": 3600}},
 }
 # What parameters of a path are filled with; a query's id comes from its answer.

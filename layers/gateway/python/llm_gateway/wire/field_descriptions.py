@@ -9,6 +9,7 @@ from typing import Final
 from llm_gateway.wire import (
     audit_descriptions,
     context_descriptions,
+    eval_descriptions,
     key_descriptions,
     prompt_descriptions,
     usage_descriptions,
@@ -213,6 +214,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     **prompt_descriptions.FIELDS,
     **usage_descriptions.FIELDS,
     **context_descriptions.FIELDS,
+    **eval_descriptions.FIELDS,
     # Queries
     "QueryRequest": {
         **_ASKING,
@@ -399,6 +401,7 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "key_id": "The key's id.",
     "query_id": "The query's id, from its answer.",
     "prompt_id": "The prompt's id.",
+    "run_id": "The run's id, from its answer.",
     "version": "The number of a version.",
     "other": "The number of the version that it is compared with.",
     "label": "The label's name, of a-z, 0-9 and '-', and no number alone. `latest` moves by itself.",

@@ -22,8 +22,8 @@ from llm_gateway.wire.messages import JsonSchema, OutputFormat
 from llm_gateway.wire.prompt_templates import Template
 from llm_gateway.wire.queries import Parameters
 from llm_gateway.wire.schema import Incoming, Name, Outgoing, PageOf, PositiveInt, Revised, Slug, Timestamp
+from llm_gateway.wire.suites import Tests
 
-MOST_TESTS: Final = 100
 _LONGEST_TTL_S: Final = 30 * 24 * 3600
 
 
@@ -43,7 +43,6 @@ def _printable(text: str) -> str:
 Word = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
 Tags = Annotated[list[Word], Field(fail_fast=True, max_length=20), AfterValidator(_each_once)]
 PiiRules = Annotated[list[PiiRule], Field(fail_fast=True, max_length=len(PiiRule)), AfterValidator(_each_once)]
-Tests = Annotated[list[Annotated[dict[str, Any], Field(max_length=20)]], Field(fail_fast=True, max_length=MOST_TESTS)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Model = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -100,7 +99,7 @@ class PromptBody(Incoming):
             template=self.template.to_domain(),
             defaults=(self.defaults or PromptDefaults()).to_domain(),
             output=(self.output or OutputFormat()).to_domain(),
-            tests=tuple(self.tests),
+            tests=tuple(test.as_sent() for test in self.tests),
             pii=frozenset(self.pii),
             cache_ttl_s=self.cache_ttl_s,
             log_bodies=self.log_bodies,

@@ -33,6 +33,11 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def whole_seconds(moment: datetime) -> str:
+    """`2026-11-22T18:00:00Z`: the start of a bucket."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 
 

@@ -1,19 +1,15 @@
 """Usage over HTTP."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import PlainSerializer, SerializerFunctionWrapHandler, model_serializer
 
 from llm_gateway.domain.usage import Grouping, UsageRow
 from llm_gateway.ports.system import Page
-from llm_gateway.wire.schema import Outgoing, PageOf, Usd
+from llm_gateway.wire.schema import Outgoing, PageOf, Usd, whole_seconds
 
 _OPTIONAL: Final = frozenset({*Grouping, "bucket"})
-
-
-def _whole_seconds(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 class UsageRowShown(Outgoing):
@@ -25,7 +21,7 @@ class UsageRowShown(Outgoing):
     model: str | None = None
     prompt: str | None = None
     tag: str | None = None
-    bucket: Annotated[datetime, PlainSerializer(_whole_seconds, return_type=str)] | None = None
+    bucket: Annotated[datetime, PlainSerializer(whole_seconds, return_type=str)] | None = None
     requests: int
     errors: int
     cache_hits: int

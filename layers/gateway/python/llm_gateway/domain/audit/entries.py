@@ -41,6 +41,9 @@ class Actor:
 COMMAND_LINE: Final = Actor(address="command-line")
 """Somebody with AWS credentials of the account, at a shell."""
 
+GATEWAY: Final = Actor(address="gateway")
+"""The gateway itself, by the clock."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:

@@ -63,6 +63,12 @@ class Gate:
     min_feedback: float | None = None
     min_requests: int = 50
 
+    @property
+    def has_bounds(self) -> bool:
+        """Whether it asks anything of a version that is in use."""
+        rates = (self.max_error_rate, self.max_validation_failure_rate, self.min_feedback)
+        return any(each is not None for each in (*rates, self.max_p95_ms, self.max_cost_ratio))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelMove:
@@ -99,6 +105,16 @@ class Label:
         """The one version it names; None while it has several."""
         return next(iter(self.versions)) if len(self.versions) == 1 else None
 
+    @property
+    def weighted_since(self) -> datetime | None:
+        """Since when it leads where it does."""
+        return self.history[0].at if self.history else None
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether one of its versions may lose its weight by itself."""
+        return len(self.versions) > 1 and self.gate is not None and self.gate.has_bounds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptMetadata:
@@ -127,6 +143,11 @@ class PromptMetadata:
     changes: int = 1
     roles: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     suite_hash: str | None = None
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether one of its labels is."""
+        return any(label.is_watched for label in self.labels.values())
 
     @property
     def live(self) -> frozenset[int]:

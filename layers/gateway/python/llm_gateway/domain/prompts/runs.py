@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from llm_gateway.domain.money import total
+from llm_gateway.domain.prompts.prompts import PromptKind
 from llm_gateway.domain.prompts.suites import AssertionType, PromptTest
 
 RUN_PREFIX: Final = "run_"
@@ -93,6 +94,7 @@ class SuiteRun:
     id: str
     prompt_id: str
     version: int
+    kind: PromptKind = PromptKind.PROMPT
     tests: tuple[PromptTest, ...]
     suite_hash: str
     owner: str

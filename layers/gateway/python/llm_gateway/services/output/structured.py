@@ -86,12 +86,12 @@ def in_words(request: ChatRequest) -> ChatRequest:
 
 def _parsed(text: str) -> Any:
     try:
-        return parse(_json_in(text))
+        return parse(json_in(text))
     except InvalidJson as fault:
         raise InvalidOutput(f"it {fault}") from None
 
 
-def _json_in(text: str) -> str:
+def json_in(text: str) -> str:
     """Models without a JSON mode like to wrap it as a code block, and some servers leave the model's thoughts before it."""
     text = text.strip()
     thoughts, end, rest = text.partition("</think>")

@@ -48,5 +48,6 @@ class Commits:
 
 
 def name_of(author: "Author") -> str:
-    """What versions and labels call the one who made them: a key's id, or whoever has credentials of the account."""
-    return author.actor.key_id or _COMMAND_LINE
+    """What versions and labels call the one who made them: a key's id, the gateway itself, or the command line of somebody with
+    credentials of the account."""
+    return author.actor.name or _COMMAND_LINE

@@ -19,7 +19,6 @@ from llm_gateway.errors import (
     LabelNotFound,
     PromptNotFound,
     PromptVersionNotFound,
-    QualityGateFailed,
     RevisionConflict,
     ValidationFailed,
 )
@@ -185,13 +184,6 @@ class LabelService:
         if found is None:
             raise PromptVersionNotFound(prompt_id, number)
         return found
-
-
-def without_runs(prompt: PromptMetadata, gate: Gate, versions: frozenset[int]) -> None:
-    """The quality gate where no suite has ever been run: nothing has passed one."""
-    if gate.tests:
-        named = ", ".join(map(str, sorted(versions)))
-        raise QualityGateFailed.of("gate.tests", f"no run of the suite of {prompt.id!r} has passed for version {named}")
 
 
 def _with_labels(prompt: PromptMetadata, labels: Mapping[str, Label], *opened: PromptVersion) -> PromptMetadata:
