@@ -10,7 +10,7 @@ from llm_gateway.wire.query_plan import QueryPlanShown
 def plan_query(body: QueryBody, asking: Asking) -> QueryPlanShown:
     """Tells who would be asked in which order, for how many tokens and how much money, and what of the context would be sent.
     Nobody is asked, and neither limits nor budgets are used."""
-    return QueryPlanShown.of(asking.foretell(body.to_domain()))
+    return QueryPlanShown.of(asking.foretell(body.to_domain(), body.choices()))
 
 
 handler = lambda_handler(plan_query)

@@ -8,7 +8,7 @@ from llm_gateway.wire.queries import QueryBody
 @endpoint
 def run_query(body: QueryBody, asking: Asking) -> QueryReply:
     """Asks the providers in their order until one answers; with `mode: "async"`, accepts and answers later."""
-    return asking.run(body.to_domain())
+    return asking.run(body.to_domain(), body.choices())
 
 
 handler = lambda_handler(run_query)

@@ -8,7 +8,7 @@ from llm_gateway.wire.queries import StreamBody
 @endpoint
 def stream_query(body: StreamBody, asking: Asking) -> EventStream:
     """Server-sent events: `query`, then `delta` and `tool_call`, then `done` or `error`."""
-    return asking.stream(body.to_domain())
+    return asking.stream(body.to_domain(), body.choices())
 
 
 app, handler = app_and_handler(stream_query)

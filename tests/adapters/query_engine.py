@@ -156,7 +156,7 @@ class QueryEngine(Engine):
 
     def seat_of(self, request: QueryRequest, *, caller: Caller = ALICE) -> str:
         """The key of the request's seat in the cache."""
-        return cache_key(first_step(self.planner.plan(request)), owner=caller.key_id)
+        return cache_key(first_step(self.planner.plan(request)), request, owner=caller.key_id)
 
     def delivery(self, query_id: str, *, count: int = 1) -> Delivery:
         return Delivery(query_id=query_id, receipt=f"receipt-{count}", queue_arn=QUEUE_ARN, count=count)

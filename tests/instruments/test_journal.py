@@ -136,6 +136,7 @@ def test_an_answer_in_all_its_figures() -> None:
         "mode": "sync",
         "status": "succeeded",
         "error_code": None,
+        "prompt": None,
         "provider": "openai",
         "model": "gpt-4.1-mini-2025-04-14",
         "finish_reason": "stop",

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from llm_gateway.services.provider_status import StatusService
     from llm_gateway.services.providers import ProviderBook, ProviderService
     from llm_gateway.services.queries.asking import Asker
+    from llm_gateway.services.queries.assembly import Assembly
     from llm_gateway.services.queries.booking import Booking
     from llm_gateway.services.queries.cache import Caching
     from llm_gateway.services.queries.calls import Calls
@@ -229,6 +230,7 @@ class Gateway:
         return Asker(
             store=self.outside.query_store,
             queue=self.outside.queue,
+            assembly=lambda: self.assembly,
             planner=self.planner,
             charges=self.charges,
             booking=self.booking,
@@ -243,7 +245,13 @@ class Gateway:
         from llm_gateway.services.queries.foretelling import Foreteller
 
         outside = self.outside
-        return Foreteller(planner=self.planner, counter=outside.counter, prices=outside.prices, clock=outside.clock)
+        return Foreteller(
+            planner=self.planner,
+            assembly=lambda: self.assembly,
+            counter=outside.counter,
+            prices=outside.prices,
+            clock=outside.clock,
+        )
 
     @cached_property
     def reading(self) -> "Reader":
@@ -488,6 +496,12 @@ class Gateway:
         return ProviderCounts(providers=self.outside.models, credentials=self.outside.credentials)
 
     @cached_property
+    def assembly(self) -> "Assembly":
+        from llm_gateway.services.queries.assembly import Assembly
+
+        return Assembly(resolver=self.resolver, providers=self.outside.provider_store)
+
+    @cached_property
     def dispatcher(self) -> "Dispatcher":
         from llm_gateway.services.queries.dispatch import Dispatcher
 
@@ -531,4 +545,6 @@ class Gateway:
 
 
 def _shipped_roles() -> "Mapping[str, OpenPrompt]":
-    return {}
+    from llm_gateway.services.prompts.shipped import ShippedRoles
+
+    return ShippedRoles()

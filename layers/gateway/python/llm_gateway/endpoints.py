@@ -17,6 +17,7 @@ P, R = Permission, Resource
 # What a row touches is a union of these.
 KEYS: Final = frozenset({R.KEYS})
 PROVIDERS: Final = frozenset({R.PROVIDERS})
+PROMPTS: Final = frozenset({R.PROMPTS})
 QUERIES: Final = frozenset({R.QUERIES})
 # A query that is there already: it is read and changed, but neither made nor removed.
 QUERY_STATE: Final = frozenset({R.QUERY_STATE})
@@ -30,7 +31,6 @@ AUDIT_ARCHIVE: Final = frozenset({R.AUDIT_ARCHIVE})
 # Where it is told how much of a budget is spent.
 EVENTS: Final = frozenset({R.EVENTS})
 USAGE: Final = frozenset({R.USAGE})
-PROMPTS: Final = frozenset({R.PROMPTS})
 # Runs of tests, and feedback.
 EVALS: Final = frozenset({R.EVALS})
 # The small fields of all queries: a request that lists or counts queries reads no content.
@@ -88,11 +88,11 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
     Area.QUERIES: _below(
         BASE_PATH,
         Endpoint("list_queries", "GET", "/query", P.READ_QUERY_STATUS, reads=QUERY_INDEX),
-        Endpoint("run_query", "POST", "/query", P.RUN_QUERIES, memory_mb=1024, reads=ASKS,
+        Endpoint("run_query", "POST", "/query", P.RUN_QUERIES, memory_mb=1024, reads=ASKS | PROMPTS,
                  writes=ANSWERS | QUEUE | EVENTS),
         Endpoint("stream_query", "POST", "/query/stream", P.RUN_QUERIES, memory_mb=1024, timeout_s=900, streams=True,
-                 reads=ASKS, writes=ANSWERS | EVENTS),
-        Endpoint("plan_query", "POST", "/query/plan", P.RUN_QUERIES, memory_mb=1024, reads=PROVIDERS),
+                 reads=ASKS | PROMPTS, writes=ANSWERS | EVENTS),
+        Endpoint("plan_query", "POST", "/query/plan", P.RUN_QUERIES, memory_mb=1024, reads=PROVIDERS | PROMPTS),
         Endpoint("resume_query_stream", "GET", "/query/{query_id}/stream", P.READ_QUERY_CONTENT, timeout_s=900, streams=True,
                  waits=True, reads=QUERIES | BODIES),
         Endpoint("cancel_query", "POST", "/query/{query_id}/cancel", P.RUN_QUERIES, reads=QUERY_STATE | LIMITS,

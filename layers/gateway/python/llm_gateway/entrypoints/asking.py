@@ -22,6 +22,7 @@ from llm_gateway.ports.system import never
 from llm_gateway.services.queries.asking import Asked
 
 if TYPE_CHECKING:
+    from llm_gateway.domain.prompts.choices import Choices
     from llm_gateway.services.queries.foretelling import Foretold
 
 
@@ -32,28 +33,29 @@ class _Asking:
     gateway: Gateway
     idempotency: Idempotency | None
 
-    def run(self, query: QueryRequest) -> QueryReply:
+    def run(self, query: QueryRequest, choices: "Choices | None" = None) -> QueryReply:
         """The answer, or for an asynchronous query the promise of one."""
         asking = self.gateway.asking
         run = asking.accept if query.mode == "async" else asking.run
-        return reply_to(self.request, run(self._asked(query)))
+        return reply_to(self.request, run(self._asked(query, choices)))
 
-    def stream(self, query: QueryRequest) -> EventStream:
+    def stream(self, query: QueryRequest, choices: "Choices | None" = None) -> EventStream:
         """The answer as it comes."""
-        items = self.gateway.asking.stream(self._asked(query))
+        items = self.gateway.asking.stream(self._asked(query, choices))
         silence_s, goes_on = self.gateway.settings.keep_alive_s, query.on_disconnect == "finish"
         return event_stream(self.request, items, start=Position(), silence_s=silence_s, goes_on=goes_on)
 
-    def foretell(self, query: QueryRequest) -> "Foretold":
+    def foretell(self, query: QueryRequest, choices: "Choices | None" = None) -> "Foretold":
         """What would be asked of whom."""
-        return self.gateway.foretelling.foretell(query, Terms.of(self.caller))
+        return self.gateway.foretelling.foretell(query, Terms.of(self.caller), choices)
 
-    def _asked(self, query: QueryRequest) -> Asked:
+    def _asked(self, query: QueryRequest, choices: "Choices | None") -> Asked:
         state = state_of(self.request)
         return Asked(
             request=query,
             caller=self.caller,
             received_s=state.received_s,
+            choices=choices,
             idempotency=self.idempotency,
             cancelled=never if query.on_disconnect == "finish" else state.left.is_set,
             tell_id=partial(setattr, state, "query_id"),

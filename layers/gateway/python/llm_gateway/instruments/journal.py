@@ -104,6 +104,7 @@ def _record(query: QuerySummary, calls: Sequence[Attempt]) -> dict[str, Any]:
         "mode": query.mode,
         "status": query.status,
         "error_code": problem.code if problem else None,
+        "prompt": f"{query.prompt.id}@{query.prompt.version}" if query.prompt else None,
         "provider": _provider(answer, attempts),
         "model": answer.model if answer else None,
         "finish_reason": answer.finish_reason if answer else None,

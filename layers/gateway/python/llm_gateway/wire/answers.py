@@ -3,14 +3,13 @@
 from typing import Annotated, Any
 
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
 from llm_gateway.domain.chat import FinishReason
 from llm_gateway.domain.queries import Query, QueryAnswer, QueryProblem, QueryStatus
 from llm_gateway.wire.attempts import AttemptShown
 from llm_gateway.wire.context import ContextShown
 from llm_gateway.wire.problems import Problem
-from llm_gateway.wire.query_status import StatusShown
+from llm_gateway.wire.query_status import PromptUsedShown, RoleUsedShown, StatusShown
 from llm_gateway.wire.schema import Outgoing, Timestamp, Usd
 
 
@@ -90,7 +89,8 @@ class AnswerShown(Outgoing):
     cost_usd: Usd | None
     cache: CacheShown
     attempts: list[AttemptShown]
-    prompt: SkipJsonSchema[None] = None
+    prompt: PromptUsedShown | None
+    roles: list[RoleUsedShown]
     context: ContextShown | None = None
     latency_ms: LatencyShown
     warnings: list[str]
@@ -112,6 +112,8 @@ class AnswerShown(Outgoing):
             cost_usd=answer.cost_usd,
             cache=answer.cache,
             attempts=answer.attempts,
+            prompt=query.prompt,
+            roles=query.request.origin.roles if query.request.origin else (),
             context=ContextShown.of(answer.context) if answer.context else None,
             latency_ms=LatencyShown(
                 total=latency.total_ms,

@@ -69,7 +69,10 @@ _STANDING: Final = {
     "error": "Why it failed; null where it did not.",
 }
 _ASKING: Final = {
-    "messages": "The conversation, 1 to 2,000 messages in OpenAI's chat shape.",
+    "prompt": "The prompt that the query is made from. Null: none, and messages are required.",
+    "messages": (
+        "The conversation, 1 to 2,000 messages in OpenAI's chat shape. With a prompt they follow its own, and may be left out."
+    ),
     "system": "Instructions that come before the conversation.",
     "context": "Texts for the model to read, which are cut to what fits. Null: none.",
     "model": (
@@ -114,6 +117,8 @@ _ANSWER: Final = {
     "cost_usd": "What all attempts cost together, a decimal text in US dollars; null where the price is not known.",
     "cache": "Whether it came from the gateway's cache.",
     "attempts": "Every call to a provider, and those that were skipped, in their order.",
+    "prompt": "The version of the prompt that the query was made from; null where it was made from none.",
+    "roles": "The versions of the roles in its system message, in their order.",
     "context": "What was sent of the query's context; null where it has none.",
     "latency_ms": "Where the time went.",
     "warnings": "What a client should know: what was left out, or who answered instead.",
@@ -230,7 +235,24 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
             "and stores it, so that the stream can be resumed."
         ),
     },
-    "System": {"text": "The instructions."},
+    "PromptChoice": {
+        "id": "The prompt's id.",
+        "version": "The number of a version. Null: the label says.",
+        "label": "A label that names a version. Null: `production` if it is set, else `latest`.",
+        "sticky_key": (
+            "Any text: the same one always leads to the same version of a label with weights. Null: each query draws anew."
+        ),
+        "variables": "What fills the prompt's template, by the names of its variables. Empty by default.",
+    },
+    "System": {
+        "text": "The query's own instructions, which come last. Null: none.",
+        "roles": "Roles, as `id`, `id@version` or `id@label`, in the order in which they come; at most 20. Empty by default.",
+        "variables": "What fills the roles, by the names of their variables. Empty by default.",
+        "base": (
+            "Whether the role `base` comes before the others. Null: where another role is named. True brings it without one, "
+            "false leaves it out."
+        ),
+    },
     "QueryParameters": {
         "temperature": "How freely the model chooses its words. Null: the provider's own default.",
         "max_output_tokens": "How many tokens the answer may have at most. Null: what the model can.",

@@ -2,16 +2,18 @@
 
 import json
 from dataclasses import replace
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from llm_gateway.domain import chat
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.wire.context import ContextBody
 from llm_gateway.wire.messages import AudioPart, ChosenTool, FilePart, Message, OutputFormat, Tool, ToolChoice
-from llm_gateway.wire.schema import Incoming, PositiveInt, wrong
+from llm_gateway.wire.schema import Flag, Incoming, PositiveInt, Slug, wrong
+
+if TYPE_CHECKING:
+    from llm_gateway.domain.prompts.choices import Choices, PromptChoice
 
 LONGEST_SYNC_S = 28
 LONGEST_S = 840
@@ -66,6 +68,8 @@ def _with_a_model(name: str) -> str:
     return name
 
 
+RoleName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}(@[a-z0-9][a-z0-9-]{0,62})?$")]
+Variables = Annotated[dict[str, Any], Field(max_length=100)]
 Number = Annotated[float, Field(strict=True)]
 Fallback = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_with_a_model)]
 Timeout = Annotated[Number, Field(ge=1, le=LONGEST_S)]
@@ -91,11 +95,40 @@ _OPENAIS: Final = {
 }
 
 
-class System(Incoming):
-    """Instructions that precede the conversation."""
+class Prompt(Incoming):
+    """The prompt that the query is made from, and what fills it."""
 
-    text: str
-    roles: SkipJsonSchema[Annotated[Any, _not_yet("write the instructions as text")]] = None
+    id: Slug
+    version: PositiveInt | None = None
+    label: Slug | None = None
+    sticky_key: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    variables: Variables = {}
+
+    @model_validator(mode="after")
+    def _names_one_version(self) -> "Prompt":
+        if self.version is not None and self.label is not None:
+            raise wrong("label", "goes without version: name one of the two")
+        return self
+
+    def to_domain(self) -> "PromptChoice":
+        from llm_gateway.domain.prompts.choices import PromptChoice
+
+        return PromptChoice(
+            id=self.id,
+            version=self.version,
+            label=self.label,
+            sticky_key=self.sticky_key,
+            variables=self.variables,
+        )
+
+
+class System(Incoming):
+    """Instructions that precede the conversation: roles, and a text of the query's own."""
+
+    text: str | None = None
+    roles: Annotated[list[RoleName], Field(max_length=20)] = []
+    variables: Variables = {}
+    base: Flag | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -138,8 +171,8 @@ class QueryBase(Incoming):
 
     elsewhere = _OPENAIS
 
-    prompt: SkipJsonSchema[Annotated[Any, _not_yet("send the whole conversation as messages")]] = None
-    messages: Annotated[list[Message], Field(min_length=1, max_length=2000), AfterValidator(_few_files)]
+    prompt: Prompt | None = None
+    messages: Annotated[list[Message], Field(min_length=1, max_length=2000), AfterValidator(_few_files)] = []
     system: System | None = None
     context: ContextBody | None = None
     model: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_with_a_model)] | None = None
@@ -164,6 +197,30 @@ class QueryBase(Incoming):
         if isinstance(choice, ChosenTool) and choice.function.name not in {tool.function.name for tool in tools}:
             raise ValueError(f"names {choice.function.name!r}, which is none of tools")
         return choice
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.prompt is None and not self.messages:
+            raise wrong("messages", "is required, unless a prompt is named")
+        return self
+
+    def choices(self) -> "Choices | None":
+        """The prompt and the roles; None where the query names neither, and is asked as it stands."""
+        system = self.system
+        if self.prompt is None and not (system and (system.roles or system.variables or system.base)):
+            return None
+        from llm_gateway.domain.prompts.choices import Choices, SystemChoice
+
+        asked = SystemChoice()
+        if system is not None:
+            asked = SystemChoice(
+                roles=tuple(system.roles), variables=system.variables, text=system.text, base=system.base
+            )
+        return Choices(
+            prompt=self.prompt.to_domain() if self.prompt else None,
+            system=asked,
+            output=self.output.to_domain() if "output" in self.model_fields_set else None,
+        )
 
     def _asked(
         self,

@@ -3,15 +3,8 @@
 from llm_gateway.domain.queries import PromptUsed, QuerySummary
 from llm_gateway.domain.usage import cost_of, group_of
 from llm_gateway.ports.system import Page
-from llm_gateway.wire.query_status import StatusShown
-from llm_gateway.wire.schema import Outgoing, PageOf, Usd
-
-
-class PromptUsedShown(Outgoing):
-    """The version of a prompt that a query was made from."""
-
-    id: str
-    version: int
+from llm_gateway.wire.query_status import PromptUsedShown, StatusShown
+from llm_gateway.wire.schema import PageOf, Usd
 
 
 class QueryListed(StatusShown):

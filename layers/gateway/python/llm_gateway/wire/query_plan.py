@@ -2,10 +2,9 @@
 
 from typing import Literal
 
-from pydantic.json_schema import SkipJsonSchema
-
 from llm_gateway.services.queries.foretelling import Foretold
 from llm_gateway.wire.context import ContextShown
+from llm_gateway.wire.query_status import PromptUsedShown, RoleUsedShown
 from llm_gateway.wire.schema import Outgoing, Usd
 
 
@@ -36,8 +35,8 @@ class QueryPlanShown(Outgoing):
     """What a query would be sent to whom. Nobody was asked."""
 
     candidates: list[PlannedCandidateShown]
-    prompt: SkipJsonSchema[None] = None
-    roles: SkipJsonSchema[list[None]] = []
+    prompt: PromptUsedShown | None
+    roles: list[RoleUsedShown]
     system: str | None
     context: ContextShown | None
     warnings: list[str]
@@ -46,6 +45,8 @@ class QueryPlanShown(Outgoing):
     def of(cls, foretold: Foretold) -> "QueryPlanShown":
         return cls(
             candidates=foretold.candidates,
+            prompt=foretold.origin.prompt,
+            roles=foretold.origin.roles,
             system=foretold.system,
             context=ContextShown.of(foretold.context) if foretold.context else None,
             warnings=list(foretold.warnings),

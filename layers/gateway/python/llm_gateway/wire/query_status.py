@@ -34,6 +34,20 @@ class StatusShown(Outgoing):
         )
 
 
+class PromptUsedShown(Outgoing):
+    """The version of a prompt that a query was made from."""
+
+    id: str
+    version: int
+
+
+class RoleUsedShown(Outgoing):
+    """The version of a role that the query's system message has; version 0 is the one that ships with the gateway."""
+
+    id: str
+    version: int
+
+
 class AcceptedShown(Outgoing):
     """A query that was taken on; where to ask for its end."""
 

@@ -29,6 +29,10 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "items": "Some of the queries, newest first.",
         "next_cursor": "Asks for the next page. Null: there is none. A page may be short and still have a next one.",
     },
+    "RoleUsed": {
+        "id": "The role's id.",
+        "version": "The number of its version; 0 is the one that ships with the gateway.",
+    },
     "PromptUsed": {"id": "The prompt's id.", "version": "The number of its version."},
 }
 LISTED: Final[Mapping[str, str]] = {

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from llm_gateway.domain.chat import ChatAnswer
 from llm_gateway.domain.faults import CallCancelled
@@ -27,6 +28,10 @@ from llm_gateway.services.queries.progress import Deadline, Pieces
 from llm_gateway.services.queries.reading import Stream, StreamItem, retell
 from llm_gateway.services.queries.states import States
 
+if TYPE_CHECKING:
+    from llm_gateway.domain.prompts.choices import Choices
+    from llm_gateway.services.queries.assembly import Assembly
+
 
 def _nobody(_: str | None) -> None:
     """Ignores the query's id, for a caller that does not ask for it."""
@@ -36,6 +41,8 @@ def _nobody(_: str | None) -> None:
 class Asked:
     """What a caller asks, since when (a time of the monotonic clock) it has been waiting, and whether it still does.
 
+    `choices` are there where a prompt or roles have to be put into the request first.
+
     `tell_id` is told which query the request has become: before it is answered, and None where it is refused after all.
     `tell_room` is told what the limit of its key leaves, where it has one, before anybody is asked.
     """
@@ -43,6 +50,7 @@ class Asked:
     request: QueryRequest
     caller: Caller
     received_s: float
+    choices: "Choices | None" = None
     idempotency: Idempotency | None = None
     cancelled: Cancelled = never
     tell_id: Callable[[str | None], None] = _nobody
@@ -62,6 +70,7 @@ class Asker:
 
     store: QueryStore
     queue: QueryQueue
+    assembly: Callable[[], "Assembly"]
     planner: Planner
     charges: Charges
     booking: Booking
@@ -72,7 +81,8 @@ class Asker:
 
     def run(self, asked: Asked) -> Query | Replayed[Query]:
         """Asks and waits. A query that cannot be planned is refused and leaves no trace; one that then fails is stored, and
-        its error carries its id. Raises what `Planner.plan`, `Booking.open` and `Dispatcher.ask` raise."""
+        its error carries its id. Raises what `Assembly.assemble`, `Planner.plan`, `Booking.open` and `Dispatcher.ask` raise."""
+        asked = self._assembled(asked, asked.choices) if asked.choices else asked
         terms = Terms.of(asked.caller)
         plan = self.planner.plan(asked.request, terms)
         booked = self._open(asked, terms, plan, stored=False)
@@ -92,6 +102,7 @@ class Asker:
 
         Raises as `run` does, once something came too. Closing the generator stops the provider's work.
         """
+        asked = self._assembled(asked, asked.choices) if asked.choices else asked
         terms = Terms.of(asked.caller)
         plan = self.planner.plan(asked.request, terms)
         booked = self._open(asked, terms, plan, stored=True)
@@ -109,6 +120,7 @@ class Asker:
 
     def accept(self, asked: Asked) -> Query | Replayed[Query]:
         """Stores the query and hands it to the workers; then it is not lost any more. Raises as `run` does, but for answers."""
+        asked = self._assembled(asked, asked.choices) if asked.choices else asked
         terms = Terms.of(asked.caller)
         plan = self.planner.plan(asked.request, terms)
         query = self.states.new(asked.request, asked.caller, status=QueryStatus.QUEUED, idempotency=asked.idempotency)
@@ -128,10 +140,14 @@ class Asker:
         self.booking.complete(booked)
         return query
 
+    def _assembled(self, asked: Asked, choices: "Choices") -> Asked:
+        """With the words of the prompt and the roles, which are the query's own from here on."""
+        return replace(asked, request=self.assembly().assemble(asked.request, choices), choices=None)
+
     def _open(self, asked: Asked, terms: Terms, plan: Plan, *, stored: bool) -> Booked | Query | Replayed[Query]:
         """Books the query in; or else the query as it ended, with an answer from the cache, or as it is replayed."""
         first, key = first_step(plan), asked.idempotency
-        keys = {cache_key(first, owner=asked.caller.key_id)} if asked.request.writes_cache else ()
+        keys = {cache_key(first, asked.request, owner=asked.caller.key_id)} if asked.request.writes_cache else ()
         query = self.states.new(
             asked.request, asked.caller, status=QueryStatus.RUNNING, idempotency=key, cache_keys=frozenset(keys)
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.chat import FinishReason
-from llm_gateway.domain.queries import Query, QueryAnswer, QueryStatus, QuerySummary, lifetime
+from llm_gateway.domain.queries import Query, QueryAnswer, QueryRequest, QueryStatus, QuerySummary, lifetime
 from llm_gateway.domain.strict_json import digest
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.queries import AnswerCache
@@ -25,10 +25,14 @@ _LONGEST_WAIT_S: Final = 15
 _LOOK_EVERY_S: Final = 0.1
 
 
-def cache_key(step: "Step", *, owner: str) -> str:
-    """A hash over all that affects the answer, and over whose it is: answers are never shared between API keys."""
-    provider = step.candidate.provider
-    return digest([owner, provider.id, provider.kind, provider.base_url, step.chat, step.output])
+def cache_key(step: "Step", request: QueryRequest, *, owner: str) -> str:
+    """A hash over all that affects the answer, and over whose it is: answers are never shared between API keys.
+
+    The versions of a prompt and of roles count too, where the request was made from any.
+    """
+    provider, origin = step.candidate.provider, request.origin
+    made_from = (origin.prompt, origin.roles) if origin else ()
+    return digest([owner, provider.id, provider.kind, provider.base_url, step.chat, step.output, *made_from])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,11 +128,15 @@ class Caching:
         for key in query.cache_keys:
             self.cache.delete(key, query_id=query.id)
 
+    def _ttl(self, request: QueryRequest) -> timedelta:
+        own_s = request.origin.cache_ttl_s if request.origin else None
+        return self.ttl if own_s is None else timedelta(seconds=own_s)
+
     def _kept(self, query: Query, named: "Candidate") -> CachedAnswer | None:
         if query.status is not QueryStatus.SUCCEEDED or not query.answer or not _is_cacheable(query.answer, named):
             return None
         now = self.clock.now()
-        expires_at = min(now + self.ttl, query.expires_at)
+        expires_at = min(now + self._ttl(query.request), query.expires_at)
         return CachedAnswer(answer=query.answer, query_id=query.id, cached_at=now, expires_at=expires_at)
 
 

@@ -1,15 +1,15 @@
 """Foretelling: what a query would be sent to whom, for how many tokens and how much money, without a call to anybody."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from llm_gateway.domain.call_prices import call_price, dearest
 from llm_gateway.domain.capabilities import output_reserve
 from llm_gateway.domain.chat import OutputFormat, Usage
 from llm_gateway.domain.context.history import question_at
-from llm_gateway.domain.queries import Attempt, QueryRequest
+from llm_gateway.domain.queries import Attempt, Origin, QueryRequest
 from llm_gateway.domain.query_context import ContextReport
 from llm_gateway.domain.routing import Step, first_step
 from llm_gateway.domain.terms import Terms
@@ -17,6 +17,10 @@ from llm_gateway.domain.tokens import estimate, message_tokens, tokens_of
 from llm_gateway.ports.providers import Prices, TokenCounter
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.planning import Planner
+
+if TYPE_CHECKING:
+    from llm_gateway.domain.prompts.choices import Choices
+    from llm_gateway.services.queries.assembly import Assembly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,7 @@ class Foretold:
     """The candidates in their order; `system` and `context` are as the first one that is ready would be sent them."""
 
     candidates: tuple[CandidateForetold, ...]
+    origin: Origin
     system: str | None
     context: ContextReport | None
     warnings: tuple[str, ...]
@@ -59,17 +64,23 @@ class Foreteller:
     """Plans queries that are not asked."""
 
     planner: Planner
+    assembly: Callable[[], "Assembly"]
     counter: TokenCounter
     prices: Prices
     clock: Clock
 
-    def foretell(self, request: QueryRequest, terms: Terms) -> Foretold:
-        """Raises what `Planner.plan` does: such a query would be refused."""
+    def foretell(self, request: QueryRequest, terms: Terms, choices: "Choices | None" = None) -> Foretold:
+        """Raises what `Assembly.assemble` and `Planner.plan` do: such a query would be refused."""
+        request = self.assembly().assemble(request, choices) if choices else request
         plan = self.planner.plan(request, terms, asks_to_count=False)
         first = first_step(plan)
         told = tuple(self._ready(place) if isinstance(place, Step) else _skipped(place) for place in plan)
         return Foretold(
-            candidates=told, system=first.chat.system, context=first.context, warnings=tuple(_warnings(request, first))
+            candidates=told,
+            origin=request.origin or Origin(),
+            system=first.chat.system,
+            context=first.context,
+            warnings=tuple(_warnings(request, first)),
         )
 
     def _ready(self, step: Step) -> CandidateForetold:
@@ -110,6 +121,8 @@ def _skipped(attempt: Attempt) -> CandidateForetold:
 
 
 def _warnings(request: QueryRequest, first: Step) -> Iterator[str]:
+    if request.origin:
+        yield from request.origin.warnings
     if first.context:
         yield from first.context.warnings
     if request.context and request.context.exact:

@@ -106,7 +106,10 @@ class Planner:
             raise ModelNotAllowed(f"The key may not ask {provider.id!r} for {candidate.model.name!r}.")
         if not provider.enabled:
             raise ProviderDisabled("The provider is disabled.")
-        chat, output_tokens = adapted(_chat(request, candidate), profile)
+        chat = _chat(request, candidate)
+        if request.origin is not None and request.origin.wishes:
+            chat, candidate = _with_wishes(chat, candidate, request.origin.wishes)
+        chat, output_tokens = adapted(chat, profile)
         told = None
         if context is not None:
             exactly = self.provider_counts().of(candidate) if asks_to_count and context.wish.exact else None
@@ -163,6 +166,14 @@ def _check_images(messages: tuple[Message, ...]) -> None:
                 fault = fault_in_image_url(part.url, private_allowed=False)
                 if fault:
                     raise ValidationFailed.of(f"messages[{index}].content[{place}].image_url.url", fault)
+
+
+def _with_wishes(chat: ChatRequest, candidate: Candidate, wishes: tuple[str, ...]) -> tuple[ChatRequest, Candidate]:
+    """`chat` without what its prompt wishes for and `candidate` cannot take, which then tells of it."""
+    from llm_gateway.services.queries.wishes import within_reach
+
+    chat, left_out = within_reach(chat, wishes, candidate.profile)
+    return chat, replace(candidate, left_out=left_out) if left_out else candidate
 
 
 def _chat(request: QueryRequest, candidate: Candidate) -> ChatRequest:

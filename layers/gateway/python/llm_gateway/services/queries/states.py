@@ -80,7 +80,8 @@ class States:
             lease=Lease(holder=self.ids.ulid(), until=now + self.lease) if running else None,
             cache_keys=cache_keys,
             idempotency_scope=idempotency.scope if idempotency else None,
-            logs_bodies=is_sampled(query_id, share=caller.log_bodies),
+            logs_bodies=is_sampled(query_id, share=_logged_share(request, caller)),
+            prompt=request.origin.prompt if request.origin else None,
             terms=None if running else _kept_terms(caller),
             tags=caller.tags,
         )
@@ -108,7 +109,11 @@ class States:
                 attempts=attempts,
                 latency=self.latency(progress),
                 context=progress.context,
-                warnings=(*_stood_in(progress.attempts), *(progress.context.warnings if progress.context else ())),
+                warnings=(
+                    *_of_origin(query.request, progress),
+                    *_stood_in(progress.attempts),
+                    *(progress.context.warnings if progress.context else ()),
+                ),
             ),
         )
 
@@ -201,6 +206,22 @@ def _stood_in(attempts: Sequence[Attempt]) -> Iterator[str]:
         yield (
             f"{last.provider}/{last.model} answered, since {first.provider}/{first.model} did not ({first.error_code})."
         )
+
+
+def _of_origin(request: QueryRequest, progress: Progress) -> Iterator[str]:
+    """The warnings of what the query was made from, and of the wishes that the candidate could not take."""
+    if request.origin is None:
+        return
+    yield from request.origin.warnings
+    candidate = progress.answering
+    for wish in candidate.left_out:
+        yield f"The prompt's {wish} was left out: {candidate.provider.id}/{candidate.model.name} cannot take it."
+
+
+def _logged_share(request: QueryRequest, caller: Caller) -> float:
+    """The prompt's, where it has one, else the key's."""
+    own = request.origin.log_bodies if request.origin else None
+    return caller.log_bodies if own is None else own
 
 
 def _kept_terms(caller: Caller) -> Terms | None:

@@ -153,7 +153,7 @@ class Worker:
         first = first_step(plan)
         booked.progress.charge = self.charges.of(query, terms, plan)
         if query.request.writes_cache:
-            query = replace(query, cache_keys=frozenset({cache_key(first, owner=query.owner)}))
+            query = replace(query, cache_keys=frozenset({cache_key(first, query.request, owner=query.owner)}))
             booked.seat = self.caching.seat(query, first)
         try:
             cached = self._look_up(booked)
