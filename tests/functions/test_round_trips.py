@@ -279,6 +279,70 @@ def test_the_providers_book_costs_one_round_where_it_is_not_fresh(deployment: De
     assert deployment.ask().before == [{"keys"}, {"limits"}]
 
 
+PROMPT: dict[str, Any] = {
+    "id": "greeting",
+    "name": "Greeting",
+    "template": {
+        "system": {"roles": ["pirate"], "text": "You greet people."},
+        "messages": [{"role": "user", "content": "Greet {{ name }}."}],
+        "variables": {"name": {"type": "string"}},
+    },
+}
+PIRATE: dict[str, Any] = {
+    "id": "pirate",
+    "kind": "role",
+    "name": "Pirate",
+    "template": {"system": {"text": "Talk like a pirate."}},
+}
+MADE = {"prompt": {"id": "greeting", "variables": {"name": "Ada"}}}
+
+
+@pytest.fixture(scope="module")
+def greeting(deployment: Deployment) -> None:
+    for prompt in (PIRATE, PROMPT):
+        response = deployment.client.post("/api/v1/llm/prompts", json=prompt, headers=deployment.headers)
+        assert response.status_code == 201, response.text
+
+
+def _forget_prompts(deployment: Deployment) -> None:
+    """As a process that was just started."""
+    vars(deployment.gateway.outside).pop("prompt_reader", None)
+    for name in ("resolver", "assembly", "asking"):
+        vars(deployment.gateway).pop(name, None)
+
+
+@pytest.mark.usefixtures("whose", "greeting")
+@pytest.mark.parametrize("path", [QUERY, f"{QUERY}/stream"], ids=["sync", "stream"])
+@pytest.mark.parametrize("made", [MADE, MADE | {"system": {"roles": ["coder"]}}], ids=["prompt", "roles"])
+def test_a_prompt_that_is_at_hand_costs_no_call(
+    warm: Callable[..., Measured], deployment: Deployment, path: str, made: dict[str, Any]
+) -> None:
+    for prompt_id in ("greeting", None):
+        deployment.gateway.outside.prompt_reader.open(prompt_id, roles=True)
+    measured = warm(path, **made)
+    assert measured.before == [{"keys"}, {"limits"} | ({"queries"} if path != QUERY else set())]
+    assert measured.after == [{"queries", "limits"}]
+    assert "prompts" not in {call.table for call in deployment.line.calls}
+
+
+@pytest.mark.usefixtures("greeting")
+@pytest.mark.parametrize("choice", [{}, {"version": 1}, {"label": "latest"}], ids=["neither", "version", "label"])
+def test_a_cold_prompt_is_read_beside_the_providers_book(deployment: Deployment, choice: dict[str, Any]) -> None:
+    _forget_prompts(deployment)
+    deployment.gateway.outside.provider_store._snapshot = None  # type: ignore[attr-defined]
+    measured = deployment.ask(prompt=MADE["prompt"] | choice)
+    assert measured.before == [{"keys"}, {"providers", "prompts"}, {"limits"}]
+    assert measured.after == [{"queries", "limits"}]
+
+
+@pytest.mark.usefixtures("greeting")
+def test_a_worker_reads_no_prompt(deployment: Deployment) -> None:
+    measured = deployment.work(**MADE)
+    _forget_prompts(deployment)
+    assert measured.before == [{"queries"}, {"keys"}, {"limits"}]
+    assert measured.response.json()["prompt"] == {"id": "greeting", "version": 1}
+
+
 @pytest.mark.usefixtures("whose")
 def test_an_answer_from_the_cache_takes_three_rounds(warm: Callable[..., Measured]) -> None:
     text = {"system": {"text": new_key()}}
