@@ -18,7 +18,7 @@ from infra.bedrock import bedrock_statements, bedrock_wildcards
 from infra.data import DataStack
 from infra.deployment import Architecture, Deployment, Streaming
 from infra.grants import acknowledged_wildcards, statements, variables
-from infra.layers import TOKENIZERS_MOUNTED_AT, Layers, asks_providers
+from infra.layers import TOKENIZERS_MOUNTED_AT, Layers, asks_providers, counts_tokens
 from infra.local_model import ModelFunction, ModelService
 from infra.logs import log_of
 from infra.security import acknowledge, managed_policy_finding
@@ -99,7 +99,7 @@ class Functions(Construct):
             layers=[*self._layers.of(row), *([self._web_adapter] if streams else [])],
             environment={
                 **variables(row, self._data),
-                **({"TIKTOKEN_CACHE_DIR": TOKENIZERS_MOUNTED_AT} if asks_providers(row) else {}),
+                **({"TIKTOKEN_CACHE_DIR": TOKENIZERS_MOUNTED_AT} if counts_tokens(row) else {}),
                 **({"LOCAL_MODEL_URL": self._model.address} if self._model and _knows_providers(row) else {}),
                 **(_ADAPTER if streams else {}),
             },

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
-from llm_gateway.access import Resource, Row
+from llm_gateway.access import Endpoint, Permission, Resource, Row
 
 from infra.assets import code
 from infra.deployment import Deployment
@@ -17,7 +17,7 @@ from layers.gateway.build import build as build_gateway
 from layers.tokenizers.build import MOUNTED_AT as TOKENIZERS_MOUNTED_AT
 from layers.tokenizers.build import build as build_tokenizers
 
-__all__ = ["TOKENIZERS_MOUNTED_AT", "Layers", "asks_providers"]
+__all__ = ["TOKENIZERS_MOUNTED_AT", "Layers", "asks_providers", "counts_tokens"]
 
 # Lambda's own limit is 250; what is loaded in a cold start should stay far below it.
 _LIMIT_MB = 150
@@ -45,9 +45,9 @@ class Layers(Construct):
         return self._layer("Tokenizers", _build_tokenizers)
 
     def of(self, row: Row) -> list[lambda_.LayerVersion]:
-        """The layers of the row's function: tokens are counted only before a provider is asked."""
+        """The layers of the row's function."""
         layers = [self._dependencies, self._gateway]
-        return [*layers, self._tokenizers] if asks_providers(row) else layers
+        return [*layers, self._tokenizers] if counts_tokens(row) else layers
 
     def _layer(self, name: str, build: Callable[[], Path]) -> lambda_.LayerVersion:
         def measured() -> Path:
@@ -77,3 +77,9 @@ def _told_size_mb(name: str, directory: Path) -> float:
 def asks_providers(row: Row) -> bool:
     """Whether the row's function calls providers, which is what credentials are read for."""
     return Resource.CREDENTIALS in row.reads
+
+
+def counts_tokens(row: Row) -> bool:
+    """Whether the row's function has a use for tokenizers: before a provider is asked, and where a prompt is only filled."""
+    renders = isinstance(row, Endpoint) and row.permission is Permission.RENDER_PROMPTS
+    return renders or asks_providers(row)

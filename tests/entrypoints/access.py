@@ -48,6 +48,7 @@ ACCESS: Final[dict[tuple[str, str], Cells]] = {
     ("GET", "/prompts/{prompt_id}/versions"): Cells(may=ASKERS | {AUDITOR}),
     ("GET", "/prompts/{prompt_id}/versions/{version}"): Cells(may=ASKERS | {AUDITOR}),
     ("GET", "/prompts/{prompt_id}/versions/{version}/diff/{other}"): Cells(may=ASKERS | {AUDITOR}),
+    ("POST", "/prompts/{prompt_id}/render"): Cells(may=ASKERS, body={"variables": {"customer": "Ada"}}),
     ("PUT", "/prompts/{prompt_id}/labels/{label}"): Cells(may=EDITORS, body={"version": 1}),
     ("DELETE", "/prompts/{prompt_id}/labels/{label}"): Cells(may=EDITORS, status=204),
     ("POST", "/keys"): Cells(may=frozenset({ADMIN}), status=201, body={"name": "A key", "role": "caller"}),

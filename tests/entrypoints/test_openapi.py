@@ -182,7 +182,7 @@ def test_an_example_works_as_it_stands(api: Api, name: str, summary: str) -> Non
     asked = api.call("POST", QUERY, QUESTION).json()["id"] if name == "give_feedback" else None
     if name == "update_provider":
         assert api.call("POST", PROVIDERS, EXAMPLES["create_provider"]["A server of one's own"]).status_code == 201
-    if name in ("update_prompt", "move_label", "run_prompt_tests"):
+    if name in ("update_prompt", "move_label", "render_prompt", "run_prompt_tests"):
         _write_twice(api)
     (row,) = [row for row in ENDPOINTS if row.name == name]
     filled = {parameter["name"]: parameter.get("example") for parameter in operation(name).get("parameters", [])}

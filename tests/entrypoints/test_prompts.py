@@ -51,6 +51,7 @@ WHOLE: dict[str, Any] = {
     "log_bodies": 0.5,
     "commit_message": "first version",
 }
+TEST: dict[str, Any] = {"name": "greets", "assert": [{"type": "contains", "value": "hello", "not": True}]}
 ROLE: dict[str, Any] = {
     "id": "pirate",
     "kind": "role",
@@ -66,6 +67,9 @@ def saying(text: str, **changes: Any) -> dict[str, Any]:
 
 def naming(*roles: str) -> dict[str, Any]:
     return {"system": {"roles": list(roles), "text": "Be brief."}}
+
+
+SHIPPED = {"analyst", "assistant", "base", "coder", "extractor", "reviewer", "summarizer", "support", "translator"}
 
 
 def deeds_in(api: Api) -> list[Deed]:
@@ -125,7 +129,7 @@ def test_other_content_is_the_next_version_and_equal_content_none(api: Api) -> N
     api.write()
     second = api.call("PUT", ONE, saying("Hello", commit_message="Shorter"))
     assert (second.json()["version"], second.json()["revision"], second.headers["ETag"]) == (2, 2, '"2"')
-    renamed = api.call("PUT", ONE, saying("Hello", description="Greets", tests=[{"name": "t"}])).json()
+    renamed = api.call("PUT", ONE, saying("Hello", description="Greets", tests=[TEST])).json()
     assert (renamed["version"], renamed["revision"], renamed["description"]) == (2, 3, "Greets")
     assert renamed["commit_message"] == "Shorter"
     for number, changes in enumerate(
@@ -176,7 +180,7 @@ def test_a_deleted_prompt_is_gone_and_its_versions_can_be_read(api: Api) -> None
     api.refused("DELETE", ONE, status=404, code="prompt_not_found")
     api.refused("GET", ONE, status=404, code="prompt_not_found")
     api.refused("PUT", ONE, saying("Hello"), status=404, code="prompt_not_found")
-    assert api.call("GET", PROMPTS).json()["items"] == []
+    assert api.call("GET", f"{PROMPTS}?kind=prompt").json()["items"] == []
     version = api.call("GET", f"{ONE}/versions/1").json()
     assert (version["version"], version["labels"]) == (1, [])
     api.refused("GET", f"{ONE}/versions/3", status=404, code="prompt_version_not_found")
@@ -196,7 +200,7 @@ def test_a_prompt_made_again_counts_on(api: Api) -> None:
 
 
 def test_a_version_is_shown_whole_and_in_a_list(api: Api) -> None:
-    first = api.write(tests=[{"name": "t"}])
+    first = api.write(tests=[TEST])
     api.call("PUT", ONE, saying("Hello", commit_message="Shorter"))
     api.call("PUT", f"{ONE}/labels/production", {"versions": {"1": 1, "2": 3}})
     page = api.call("GET", f"{ONE}/versions?limit=1").json()
@@ -247,15 +251,14 @@ def test_what_differs_between_two_versions(api: Api) -> None:
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ("", ["alpha", "beta", "pirate"]),
-        ("?kind=role", ["pirate"]),
+        ("", ["alpha", "analyst", "assistant", "base", "beta"]),
+        ("?kind=role&name=p", ["pirate"]),
         ("?kind=prompt", ["alpha", "beta"]),
         ("?category=money", ["beta"]),
         ("?tag=mail", ["alpha", "beta"]),
         ("?tag=mail&category=money", ["beta"]),
         ("?name=be", ["beta"]),
         ("?name=eta", []),
-        ("?limit=2", ["alpha", "beta"]),
     ],
 )
 def test_prompts_are_found_by_what_is_said_of_them(api: Api, query: str, found: list[str]) -> None:
@@ -263,11 +266,30 @@ def test_prompts_are_found_by_what_is_said_of_them(api: Api, query: str, found: 
     api.write(id="alpha", name="Alpha", tags=["mail", "new"])
     api.call("POST", PROMPTS, ROLE)
     page = api.call("GET", f"{PROMPTS}{query}").json()
-    assert [each["id"] for each in page["items"]] == found
+    assert [each["id"] for each in page["items"]][:5] == found
     assert all("template" not in each for each in page["items"])
-    if page["next_cursor"]:
-        rest = api.call("GET", f"{PROMPTS}?cursor={page['next_cursor']}").json()["items"]
-        assert [each["id"] for each in rest] == ["pirate"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_shipped_roles_have_their_place_in_the_list(api: Api, limit: int) -> None:
+    api.write(id="zeta")
+    api.write(id="beta", name="Beta")
+    api.call("POST", PROMPTS, ROLE)
+    api.call("POST", PROMPTS, ROLE | {"id": "coder", "name": "Coder", "category": "mine"})
+    ids, built_in, cursor = [], set(), ""
+    while True:
+        page = api.call("GET", f"{PROMPTS}?limit={limit}{cursor}").json()
+        assert len(page["items"]) <= limit
+        ids += [each["id"] for each in page["items"]]
+        built_in |= {each["id"] for each in page["items"] if each["built_in"]}
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert ids == sorted([*SHIPPED, "beta", "pirate", "zeta"])
+    assert built_in == SHIPPED - {"coder"}
+    found = api.call("GET", f"{PROMPTS}?name=coder&kind=role").json()["items"]
+    assert [(each["id"], each["built_in"]) for each in found] == [("coder", False)]
+    assert [each["id"] for each in api.call("GET", f"{PROMPTS}?category=mine").json()["items"]] == ["coder"]
 
 
 @pytest.mark.parametrize("query", ["?kind=tool", "?category=", "?name=", "?tags=mail", "?limit=0"])
@@ -408,7 +430,7 @@ def test_what_is_no_prompt_is_refused_and_changes_nothing(
     if field is not None:
         assert problem["errors"][0]["field"] == field, problem["errors"]
     assert len(problem["errors"]) <= 100
-    assert api.call("GET", PROMPTS).json()["items"] == []
+    assert api.call("GET", f"{PROMPTS}?kind=prompt").json()["items"] == []
     assert deeds_in(api) == []
 
 
@@ -465,3 +487,36 @@ def test_a_caller_reads_and_changes_nothing(api: Api) -> None:
     api.write()
     assert api.call("GET", ONE, role=Role.CALLER).json()["template"]["messages"]
     api.refused("PUT", ONE, saying("Hello"), role=Role.CALLER, status=403, code="forbidden")
+
+
+def test_a_shipped_role_is_read_and_not_changed(api: Api) -> None:
+    role = api.call("GET", f"{PROMPTS}/analyst").json()
+    assert (role["built_in"], role["version"], role["kind"], role["labels"]) == (True, 0, "role", {})
+    assert role["tests"]
+    version = api.call("GET", f"{PROMPTS}/analyst/versions/0").json()
+    assert (version["template"], version["tests"], version["labels"]) == (role["template"], role["tests"], ["latest"])
+    assert [row["version"] for row in api.call("GET", f"{PROMPTS}/analyst/versions").json()["items"]] == [0]
+    api.refused("GET", f"{PROMPTS}/analyst/versions/1", status=404, code="prompt_version_not_found")
+    api.refused("DELETE", f"{PROMPTS}/analyst", status=409, code="prompt_in_use")
+    api.refused("PUT", f"{PROMPTS}/analyst", ROLE | {"id": "analyst"}, status=422, code="validation_failed")
+    labelled = f"{PROMPTS}/analyst/labels/production"
+    api.refused("PUT", labelled, {"version": 0}, status=422, code="validation_failed")
+    api.refused("PUT", labelled, {"version": 1}, status=422, code="validation_failed")
+
+
+def test_a_role_takes_the_place_of_a_shipped_one_and_gives_it_back(api: Api) -> None:
+    shipped = api.call("GET", f"{PROMPTS}/analyst").json()
+    own = api.call("POST", PROMPTS, ROLE | {"id": "analyst"}).json()
+    assert (own["version"], own["built_in"]) == (1, False)
+    assert api.call("GET", f"{PROMPTS}/analyst").json() == own
+    assert api.call("DELETE", f"{PROMPTS}/analyst").status_code == 204
+    assert api.call("GET", f"{PROMPTS}/analyst").json() == shipped
+    assert api.call("GET", f"{PROMPTS}/analyst/versions/0").json()["template"] == shipped["template"]
+
+
+def test_instructions_against_the_output_are_a_finding(api: Api) -> None:
+    template = {"system": {"text": "Answer in Markdown."}, "messages": [{"role": "user", "content": "Hi"}]}
+    found = api.write(template=template, output={"type": "json"})["warnings"]
+    assert len(found) == 1
+    assert "template.system.text" in found[0]
+    assert api.call("GET", ONE).json()["warnings"] == []

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from llm_gateway.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from llm_gateway.domain.prompts.prompts import OpenPrompt
+    from llm_gateway.domain.prompts.prompts import Suite
     from llm_gateway.outside import Outside
     from llm_gateway.ports.embeddings import Embedder
     from llm_gateway.services.audit.denials import Denials
@@ -34,7 +32,9 @@ if TYPE_CHECKING:
     from llm_gateway.services.prompts.commits import Commits
     from llm_gateway.services.prompts.labels import LabelService
     from llm_gateway.services.prompts.reading import PromptBook
+    from llm_gateway.services.prompts.rendering import Renderer
     from llm_gateway.services.prompts.resolution import Resolver
+    from llm_gateway.services.prompts.shipped import ShippedRoles
     from llm_gateway.services.provider_status import StatusService
     from llm_gateway.services.providers import ProviderBook, ProviderService
     from llm_gateway.services.queries.asking import Asker
@@ -62,6 +62,18 @@ def gateway_of(settings: Settings) -> "Gateway":
     from llm_gateway.outside import Outside
 
     return Gateway(settings, Outside(settings))
+
+
+def _shipped_roles() -> "ShippedRoles":
+    from llm_gateway.services.prompts.shipped import ShippedRoles
+
+    return ShippedRoles()
+
+
+def _shipped_suite(role_id: str) -> "Suite":
+    from llm_gateway.services.prompts.shipped import suite_of
+
+    return suite_of(role_id)
 
 
 @dataclass(frozen=True)
@@ -150,7 +162,7 @@ class Gateway:
     def prompts(self) -> "PromptBook":
         from llm_gateway.services.prompts.reading import PromptBook
 
-        return PromptBook(store=self.outside.prompt_store, shipped=_shipped_roles)
+        return PromptBook(store=self.outside.prompt_store, shipped=_shipped_roles, shipped_suite=_shipped_suite)
 
     @cached_property
     def prompt_changes(self) -> "PromptService":
@@ -160,11 +172,18 @@ class Gateway:
         return PromptService(
             store=self.outside.prompt_store,
             shipped=_shipped_roles,
+            shipped_suite=_shipped_suite,
             checks=self.prompt_checks,
             commits=self.prompt_commits,
             shown=as_auditors_see,
             clock=self.outside.clock,
         )
+
+    @cached_property
+    def renderer(self) -> "Renderer":
+        from llm_gateway.services.prompts.rendering import Renderer
+
+        return Renderer(book=self.prompts, resolver=self.resolver, counter=self.outside.counter)
 
     @cached_property
     def labels(self) -> "LabelService":
@@ -373,9 +392,8 @@ class Gateway:
     @cached_property
     def prompt_checks(self) -> "PromptChecks":
         from llm_gateway.services.prompts.checks import PromptChecks
-        from llm_gateway.services.prompts.templates import check_template
 
-        return PromptChecks(store=self.outside.prompt_store, shipped=_shipped_roles, check_template=check_template)
+        return PromptChecks(store=self.outside.prompt_store, shipped=_shipped_roles)
 
     @cached_property
     def prompt_commits(self) -> "Commits":
@@ -383,12 +401,6 @@ class Gateway:
 
         outside = self.outside
         return Commits(log=outside.audit_log, clock=outside.clock, draw=outside.draw)
-
-    @cached_property
-    def resolver(self) -> "Resolver":
-        from llm_gateway.services.prompts.resolution import Resolver
-
-        return Resolver(reader=self.outside.prompt_reader, shipped=_shipped_roles, draw=self.outside.draw)
 
     @cached_property
     def booking(self) -> "Booking":
@@ -502,6 +514,12 @@ class Gateway:
         return Assembly(resolver=self.resolver, providers=self.outside.provider_store)
 
     @cached_property
+    def resolver(self) -> "Resolver":
+        from llm_gateway.services.prompts.resolution import Resolver
+
+        return Resolver(reader=self.outside.prompt_reader, shipped=_shipped_roles, draw=self.outside.draw)
+
+    @cached_property
     def dispatcher(self) -> "Dispatcher":
         from llm_gateway.services.queries.dispatch import Dispatcher
 
@@ -542,9 +560,3 @@ class Gateway:
             counter=self.outside.counter,
             clock=self.outside.clock,
         )
-
-
-def _shipped_roles() -> "Mapping[str, OpenPrompt]":
-    from llm_gateway.services.prompts.shipped import ShippedRoles
-
-    return ShippedRoles()

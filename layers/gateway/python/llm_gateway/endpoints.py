@@ -119,6 +119,7 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
         Endpoint("get_prompt_version", "GET", "/prompts/{prompt_id}/versions/{version}", P.READ_PROMPTS, reads=PROMPTS),
         Endpoint("diff_prompt_versions", "GET", "/prompts/{prompt_id}/versions/{version}/diff/{other}", P.READ_PROMPTS,
                  reads=PROMPTS),
+        Endpoint("render_prompt", "POST", "/prompts/{prompt_id}/render", P.RENDER_PROMPTS, memory_mb=1024, reads=PROMPTS),
         Endpoint("move_label", "PUT", "/prompts/{prompt_id}/labels/{label}", P.MANAGE_PROMPTS, audit="label.moved",
                  reads=PROMPTS | EVALS, writes=PROMPTS | AUDIT),
         Endpoint("delete_label", "DELETE", "/prompts/{prompt_id}/labels/{label}", P.MANAGE_PROMPTS, status=204,

@@ -122,6 +122,13 @@ EXAMPLES: Final[Mapping[str, Mapping[str, dict[str, Any]]]] = {
             "commit_message": "Leave more room",
         }
     },
+    "render_prompt": {
+        "As a query would": {"variables": {"customer": "Ada"}},
+        "With a role": {
+            "variables": {"customer": "Ada", "tone": "formal"},
+            "system": {"roles": ["assistant"], "text": "Mention the weather."},
+        },
+    },
     "move_label": {
         "To one version": {"version": 1},
         "A tenth of the traffic for a new version": {

@@ -99,7 +99,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
             _IGNORED,
         ),
     },
-    "Prompt": {
+    "PromptConfig": {
         **_LISTED,
         **_CONTENT,
         "tests": "Its test cases, each with what its answer has to be.",
@@ -164,6 +164,30 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "path": "Where it is, such as `defaults.parameters.temperature`.",
         "from": "What it was; null: not set.",
         "to": "What it is; null: not set.",
+    },
+    "RenderRequest": {
+        "version": "The version to fill.",
+        "label": "The label that names it. With neither of the two: `production` if it is set, else the newest version.",
+        "variables": "What fills the places, by name; of a role what fills its own. Empty by default.",
+        "system": "What a query would say of its system message. Null: nothing.",
+    },
+    "RenderSystem": {
+        "roles": "Roles that come after the prompt's own; at most 20. Empty by default.",
+        "variables": "What fills the roles' places, by name. Empty by default.",
+        "text": "The query's own instructions, which come last. Null: none.",
+        "base": "Whether the base role comes along. Null: where another role is named.",
+    },
+    "RenderedPrompt": {
+        "version": "The version that was filled.",
+        "messages": "The messages, filled.",
+        "system": "The whole system message; null where there is none.",
+        "parts": "What the system message is put together of, in its order.",
+        "tokens": "About how many tokens it takes, by OpenAI's newer tokenizer: at least as many as that one counts.",
+        "warnings": "What an editor should look at.",
+    },
+    "SystemPart": {
+        "source": "Where it comes from: `base`, `role:analyst@2`, `prompt` or `query`.",
+        "text": "What it says.",
     },
     "LabelGate": _GATE,
     "LabelUpdate": {

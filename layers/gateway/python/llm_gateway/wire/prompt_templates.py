@@ -173,28 +173,28 @@ class Template(Incoming):
     def of(cls, template: templates.PromptTemplate) -> "Template":
         return cls(
             system=TemplateSystem(roles=list(template.roles), text=template.system_text),
-            messages=[_message(message) for message in template.messages],
+            messages=[message_of(message) for message in template.messages],
             variables={name: TemplateVariable.of(variable) for name, variable in template.variables.items()},
         )
 
 
-def _message(message: chat.Message) -> TemplateMessage:
+def message_of(message: chat.Message) -> TemplateMessage:
+    """The message as it is shown. It is not checked again: what was filled in may be longer than a template."""
     match message.content:
         case (chat.TextPart(text=text, cache_control=None),):
             content: Any = text
         case parts:
             content = [_part(part) for part in parts]
-    return TemplateMessage.model_validate({"role": message.role.value, "content": content, "name": message.name})
+    role: Any = message.role.value
+    return TemplateMessage.model_construct(role=role, content=content, name=message.name)
 
 
-def _part(part: chat.Part) -> dict[str, Any]:
+def _part(part: chat.Part) -> TemplateText | TemplateImage:
+    cached = CacheControl(type="ephemeral", ttl=part.cache_control.ttl) if part.cache_control else None
     match part:
         case chat.TextPart():
-            shown: dict[str, Any] = {"type": "text", "text": part.text}
+            return TemplateText.model_construct(type="text", text=part.text, cache_control=cached)
         case chat.ImagePart():
-            shown = {"type": "image_url", "image_url": {"url": part.url, "detail": part.detail}}
-        case _:
-            raise ValueError(f"templates have no part like {type(part).__name__}")
-    return shown | {
-        "cache_control": {"type": "ephemeral", "ttl": part.cache_control.ttl} if part.cache_control else None
-    }
+            url = TemplateImageUrl.model_construct(url=part.url, detail=part.detail)
+            return TemplateImage.model_construct(type="image_url", image_url=url, cache_control=cached)
+    raise ValueError(f"templates have no part like {type(part).__name__}")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from llm_gateway.domain.chat import OutputFormat
+from llm_gateway.domain.chat import MessageRole
 from llm_gateway.domain.prompts.labels import RoleName
 from llm_gateway.domain.prompts.prompts import (
     LATEST,
@@ -19,6 +19,8 @@ from llm_gateway.domain.prompts.versions import MOST_BYTES, size_of
 from llm_gateway.errors import FieldError, ValidationFailed
 from llm_gateway.ports.prompts import PromptStore
 from llm_gateway.services.output.schemas import check_schema
+from llm_gateway.services.prompts.contradictions import contradictions
+from llm_gateway.services.prompts.templates import check_template
 
 MOST_ROLES: Final = 40
 """That the live versions of one prompt may name together: a transaction looks at each of them."""
@@ -28,19 +30,17 @@ _ROLES: Final = "template.system.roles"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptChecks:
-    """`check_template` raises `TemplateInvalid`; `findings` are what an editor should look at, and no errors."""
+    """`shipped` are the roles that come with the gateway, by id."""
 
     store: PromptStore
     shipped: Callable[[], Mapping[str, OpenPrompt]]
-    check_template: Callable[[PromptTemplate], None]
-    findings: Callable[[PromptTemplate, OutputFormat], tuple[str, ...]] = lambda _, __: ()
 
     def check(self, draft: PromptDraft, kind: PromptKind) -> tuple[str, ...]:
-        """The findings. Raises `TemplateInvalid`, or `ValidationFailed` naming each field."""
+        """What an editor should look at, and no error. Raises `TemplateInvalid`, or `ValidationFailed` naming each field."""
         errors = [*_faults_in_shape(draft.template, kind)]
         if errors:
             raise _failed(errors)
-        self.check_template(draft.template)
+        check_template(draft.template)
         errors = [*self._faults_in_roles(draft.template.roles)]
         if errors:
             raise _failed(errors)
@@ -49,7 +49,7 @@ class PromptChecks:
         if size_of(draft.template, draft.defaults, draft.output) > MOST_BYTES:
             message = f"a version is at most {MOST_BYTES // 1024} KiB as JSON, with its defaults and its output"
             raise ValidationFailed.of("template", message)
-        return self.findings(draft.template, draft.output)
+        return tuple(contradictions([*_texts(draft.template)], draft.output))
 
     def newly_named(self, before: PromptMetadata | None, after: PromptMetadata) -> frozenset[str]:
         """The stored roles that `after` names and `before` did not: they have to stay until it is written.
@@ -102,6 +102,15 @@ def _faults_in_shape(template: PromptTemplate, kind: PromptKind) -> Iterator[Fie
         yield FieldError(_ROLES, "must be empty: a role names no others")
     if not template.system_text:
         yield FieldError("template.system.text", "is required of a role")
+
+
+def _texts(template: PromptTemplate) -> Iterator[tuple[str, str]]:
+    """Its instructions, each with the field that it is in."""
+    if template.system_text:
+        yield "template.system.text", template.system_text
+    for index, message in enumerate(template.messages):
+        if message.role is not MessageRole.ASSISTANT:
+            yield f"template.messages[{index}].content", message.text
 
 
 def _failed(errors: list[FieldError]) -> ValidationFailed:

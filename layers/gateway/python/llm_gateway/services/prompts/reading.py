@@ -37,10 +37,14 @@ class VersionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptBook:
-    """`shipped` are the roles that come with the gateway, by id: a stored one takes the place of its namesake."""
+    """`shipped` are the roles that come with the gateway, by id: a stored one takes the place of its namesake.
+
+    `shipped_suite` are the tests of one of them.
+    """
 
     store: PromptStore
     shipped: Callable[[], Mapping[str, OpenPrompt]]
+    shipped_suite: Callable[[str], Suite] = lambda _: ()
 
     def get(self, prompt_id: str) -> PromptView:
         """Raises `PromptNotFound`."""
@@ -51,6 +55,11 @@ class PromptBook:
             version = beside.start(lambda: self._version(prompt_id, metadata.version))
             tests = beside.start(lambda: self.store.suite(prompt_id))
         return PromptView(metadata=metadata, version=version.result, tests=tests.result)
+
+    def kind_of(self, prompt_id: str) -> PromptKind:
+        """Raises `PromptNotFound`."""
+        stored = self.store.find(prompt_id)
+        return stored.kind if stored else self._shipped(prompt_id).metadata.kind
 
     def page(self, search: PromptSearch, *, limit: int, cursor: str | None) -> Page[PromptMetadata]:
         """Prompts by id, shipped roles among them. Raises `MalformedRequest` for a cursor of another list."""
@@ -104,7 +113,8 @@ class PromptBook:
         found = self.shipped().get(prompt_id)
         if found is None:
             raise PromptNotFound(prompt_id)
-        return PromptView(metadata=found.metadata, version=found.versions[found.metadata.version])
+        version = found.versions[found.metadata.version]
+        return PromptView(metadata=found.metadata, version=version, tests=self.shipped_suite(prompt_id))
 
     def _shipped_version(self, prompt_id: str, number: int) -> VersionView:
         if prompt_id not in self.shipped() and self.store.past(prompt_id) is not None:
@@ -112,7 +122,7 @@ class PromptBook:
         view = self._shipped(prompt_id)
         if number != view.version.number:
             raise PromptVersionNotFound(prompt_id, number)
-        return VersionView(version=view.version, labels=_labels(view.metadata, number))
+        return VersionView(version=view.version, labels=_labels(view.metadata, number), tests=view.tests)
 
     def _shipped_ones(
         self, search: PromptSearch, *, after: str, last: str | None, stored: Set[str]
