@@ -15,8 +15,8 @@ from typing import Any, Literal, Self
 from tests.adapters.loopback_server import POLL_S, LoopbackServer
 from tests.adapters.upstream_converse import CONVERSE, check_converse
 from tests.adapters.upstream_embeddings import EMBEDDINGS, TITAN, check_embeddings, check_titan
-from tests.adapters.upstream_rules import Complaint, check_chat_completions, check_messages
-from tests.adapters.upstream_wires import CHAT_COMPLETIONS, MESSAGES, Counts, Said, Wire
+from tests.adapters.upstream_rules import Complaint, check_chat_completions, check_messages, check_responses
+from tests.adapters.upstream_wires import CHAT_COMPLETIONS, MESSAGES, RESPONSES, Counts, Said, Wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,7 @@ Behavior = Answer | Refusal | Raw | HangUp
 
 _WIRES = {
     "/chat/completions": CHAT_COMPLETIONS,
+    "/responses": RESPONSES,
     "/messages": MESSAGES,
     "/converse": CONVERSE,
     "/converse-stream": CONVERSE,
@@ -191,6 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
             check_converse(self.path, self._request.headers, raw)
         elif wire is MESSAGES:
             check_messages(self._request.headers, self._request.body)
+        elif wire is RESPONSES:
+            check_responses(self._request.headers, self._request.body)
         else:
             check_chat_completions(self._request.headers, self._request.body)
 

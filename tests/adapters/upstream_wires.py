@@ -19,13 +19,20 @@ class SaidCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What the model says, in its pieces; `finish` is a finish reason of Chat Completions."""
+    """What the model says, in its pieces; `finish` is a finish reason of Chat Completions.
+
+    `secrets` are thoughts that nobody but the vendor can read, each before what it says or calls.
+    """
 
     pieces: tuple[str, ...] = ("Hello", " there", ".")
     thoughts: tuple[str, ...] = ()
     calls: tuple[SaidCall, ...] = ()
     finish: str = "stop"
     refusal: str | None = None
+    secrets: tuple[str, ...] = ()
+    annotations: tuple[Mapping[str, Any], ...] = ()
+    logprobs: tuple[Mapping[str, Any], ...] = ()
+    tier: str | None = None
     model: str = "model-2026-11-01"
 
     @property
@@ -88,7 +95,8 @@ def _completion(said: Said, counts: Counts | None) -> JsonDict:
         {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": "".join(call.arguments)}}
         for call in said.calls
     ]
-    message: JsonDict = {"role": "assistant", "content": said.text or None, "refusal": said.refusal, "annotations": []}
+    message: JsonDict = {"role": "assistant", "content": said.text or None, "refusal": said.refusal}
+    message["annotations"] = list(said.annotations)
     if calls:
         message["tool_calls"] = calls
     return {
@@ -96,9 +104,21 @@ def _completion(said: Said, counts: Counts | None) -> JsonDict:
         "object": "chat.completion",
         "created": 1_795_000_000,
         "model": said.model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": said.finish}],
+        "choices": [{"index": 0, "message": message, "logprobs": _logprobs(said), "finish_reason": said.finish}],
         "usage": _completion_usage(counts) if counts else None,
+        "service_tier": said.tier or "default",
     }
+
+
+def _logprobs(said: Said) -> JsonDict | None:
+    return {"content": list(said.logprobs), "refusal": None} if said.logprobs else None
+
+
+def _call_chunks(said: Said) -> Iterator[JsonDict]:
+    for index, call in enumerate(said.calls):
+        yield {"index": index, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}
+        for piece in call.arguments:
+            yield {"index": index, "function": {"arguments": piece}}
 
 
 def _chunks(request: JsonDict, said: Said, counts: Counts | None) -> Iterator[tuple[bytes, bool]]:
@@ -106,21 +126,22 @@ def _chunks(request: JsonDict, said: Said, counts: Counts | None) -> Iterator[tu
         head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_795_000_000, "model": said.model}
         return _event({**head, "choices": list(choices), **more})
 
-    def delta(fields: JsonDict, *, finish: str | None = None) -> bytes:
-        return chunk({"index": 0, "delta": fields, "logprobs": None, "finish_reason": finish})
+    def delta(fields: JsonDict, *, finish: str | None = None, logprobs: JsonDict | None = None) -> bytes:
+        return chunk({"index": 0, "delta": fields, "logprobs": logprobs, "finish_reason": finish})
 
     yield delta({"role": "assistant", "content": None if said.calls else "", "refusal": None}), False
     for thought in said.thoughts:
         yield delta({"reasoning_content": thought}), True
-    for piece in said.pieces:
-        yield delta({"content": piece}), True
+    for number, piece in enumerate(said.pieces):
+        yield delta({"content": piece}, logprobs=_logprobs(said) if number == 0 else None), True
+    if said.annotations:
+        yield delta({"annotations": list(said.annotations)}), False
     if said.refusal:
         yield delta({"refusal": said.refusal}), True
-    for index, call in enumerate(said.calls):
-        head = {"index": index, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}
-        yield delta({"tool_calls": [head]}), True
-        for piece in call.arguments:
-            yield delta({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}), True
+    for pieces in _call_chunks(said):
+        yield delta({"tool_calls": [pieces]}), True
+    if said.tier:
+        yield chunk({"index": 0, "delta": {}, "finish_reason": None}, service_tier=said.tier), False
     yield delta({}, finish=said.finish), False
     if counts and (request.get("stream_options") or {}).get("include_usage"):
         yield chunk(usage=_completion_usage(counts)), False
@@ -145,7 +166,7 @@ CHAT_COMPLETIONS = Wire(
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
 
 
-def _message_usage(counts: Counts) -> JsonDict:
+def _message_usage(counts: Counts, tier: str | None = None) -> JsonDict:
     return {
         "input_tokens": counts.input - counts.cached - counts.cache_write,
         "cache_creation_input_tokens": counts.cache_write,
@@ -156,18 +177,23 @@ def _message_usage(counts: Counts) -> JsonDict:
         },
         "output_tokens": counts.output,
         "output_tokens_details": {"thinking_tokens": counts.reasoning},
-        "service_tier": "standard",
+        "service_tier": tier or "standard",
     }
 
 
 def _message(said: Said, counts: Counts | None) -> JsonDict:
     text = said.text + (said.refusal or "")
-    blocks: list[JsonDict] = [{"type": "thinking", "thinking": thought, "signature": "x"} for thought in said.thoughts]
-    blocks += [{"type": "text", "text": text}] if text else []
-    blocks += [
-        {"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads("".join(call.arguments) or "{}")}
-        for call in said.calls
-    ]
+    blocks: list[JsonDict] = []
+    if said.thoughts:
+        blocks.append({"type": "thinking", "thinking": "".join(said.thoughts), "signature": "sig-1"})
+    first, others = said.secrets[:1], said.secrets[1:]
+    blocks += [{"type": "redacted_thinking", "data": secret} for secret in first]
+    citations = {"citations": list(said.annotations)} if said.annotations else {}
+    blocks += [{"type": "text", "text": text, **citations}] if text else []
+    for number, call in enumerate(said.calls):
+        blocks += [{"type": "redacted_thinking", "data": secret} for secret in others[number : number + 1]]
+        arguments = json.loads("".join(call.arguments) or "{}")
+        blocks.append({"type": "tool_use", "id": call.id, "name": call.name, "input": arguments})
     return {
         "id": "msg_1",
         "type": "message",
@@ -176,7 +202,7 @@ def _message(said: Said, counts: Counts | None) -> JsonDict:
         "content": blocks,
         "stop_reason": _STOP_REASONS.get(said.finish, said.finish),
         "stop_sequence": None,
-        "usage": _message_usage(counts) if counts else None,
+        "usage": _message_usage(counts, said.tier) if counts else None,
     }
 
 
@@ -193,10 +219,17 @@ def _message_events(_: JsonDict, said: Said, counts: Counts | None) -> Iterator[
     blocks: list[tuple[JsonDict, list[JsonDict]]] = []
     if said.thoughts:
         thoughts = [{"type": "thinking_delta", "thinking": thought} for thought in said.thoughts]
-        blocks.append(({"type": "thinking", "thinking": "", "signature": ""}, thoughts))
+        signature = [{"type": "signature_delta", "signature": piece} for piece in ("sig", "-1")]
+        blocks.append(({"type": "thinking", "thinking": "", "signature": ""}, thoughts + signature))
+    first, others = said.secrets[:1], said.secrets[1:]
+    blocks += [({"type": "redacted_thinking", "data": secret}, []) for secret in first]
     if pieces := [*said.pieces, *([said.refusal] if said.refusal else [])]:
-        blocks.append(({"type": "text", "text": ""}, [{"type": "text_delta", "text": piece} for piece in pieces]))
-    for call in said.calls:
+        cited = [{"type": "citations_delta", "citation": dict(each)} for each in said.annotations]
+        blocks.append(
+            ({"type": "text", "text": ""}, [{"type": "text_delta", "text": piece} for piece in pieces] + cited)
+        )
+    for number, call in enumerate(said.calls):
+        blocks += [({"type": "redacted_thinking", "data": secret}, []) for secret in others[number : number + 1]]
         fragments = [{"type": "input_json_delta", "partial_json": piece} for piece in ("", *call.arguments)]
         blocks.append(({"type": "tool_use", "id": call.id, "name": call.name, "input": {}}, fragments))
     for index, (block, deltas) in enumerate(blocks):
@@ -225,3 +258,117 @@ MESSAGES = Wire(
     error_event=lambda error: _event({"type": "error", "error": dict(error)}, name="error"),
     keep_alive=b'event: ping\ndata: {"type": "ping"}\n\n',
 )
+
+
+# --- Responses
+
+
+def _response_usage(counts: Counts) -> JsonDict:
+    return {
+        "input_tokens": counts.input,
+        "input_tokens_details": {"cached_tokens": counts.cached, "cache_write_tokens": counts.cache_write},
+        "output_tokens": counts.output,
+        "output_tokens_details": {"reasoning_tokens": counts.reasoning},
+        "total_tokens": counts.input + counts.output,
+    }
+
+
+def _thought(number: int, secret: str | None, summary: tuple[str, ...] = ()) -> JsonDict:
+    parts = [{"type": "summary_text", "text": "".join(summary)}] if summary else []
+    return {"type": "reasoning", "id": f"rs_{number}", "summary": parts, "encrypted_content": secret}
+
+
+def _response_items(said: Said) -> Iterator[JsonDict]:
+    first, others = said.secrets[:1], said.secrets[1:]
+    if said.thoughts or first:
+        yield _thought(0, first[0] if first else None, said.thoughts)
+    if said.pieces or said.refusal or not (said.calls or said.secrets):
+        parts: list[JsonDict] = []
+        if said.pieces:
+            text = {"type": "output_text", "text": said.text, "annotations": list(said.annotations)}
+            parts.append({**text, "logprobs": list(said.logprobs)})
+        if said.refusal:
+            parts.append({"type": "refusal", "refusal": said.refusal})
+        yield {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": parts}
+    for number, call in enumerate(said.calls):
+        if others[number : number + 1]:
+            yield _thought(number + 1, others[number])
+        item = {"type": "function_call", "id": f"fc_{number}", "call_id": call.id, "name": call.name}
+        yield {**item, "arguments": "".join(call.arguments) or "{}", "status": "completed"}
+
+
+_INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
+
+
+def _response(said: Said, counts: Counts | None) -> JsonDict:
+    reason = _INCOMPLETE.get(said.finish)
+    finished = said.finish in ("stop", "tool_calls")
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1_795_000_000,
+        "status": "completed" if finished else "incomplete",
+        "error": None,
+        "incomplete_details": None if finished else {"reason": reason or said.finish},
+        "model": said.model,
+        "output": list(_response_items(said)),
+        "usage": _response_usage(counts) if counts else None,
+        "service_tier": said.tier or "default",
+        "store": False,
+    }
+
+
+def _pieces_of_item(item: JsonDict, said: Said) -> Iterator[tuple[str, JsonDict]]:
+    match item["type"]:
+        case "reasoning" if item["summary"]:
+            yield "reasoning_summary_part.added", {"summary_index": 0}
+            for piece in said.thoughts:
+                yield "reasoning_summary_text.delta", {"summary_index": 0, "delta": piece}
+        case "message":
+            for number, piece in enumerate(said.pieces):
+                told = list(said.logprobs) if number == 0 else []
+                yield "output_text.delta", {"content_index": 0, "delta": piece, "logprobs": told}
+            if said.refusal:
+                yield "refusal.delta", {"content_index": 1, "delta": said.refusal}
+        case "function_call":
+            call = next(each for each in said.calls if each.id == item["call_id"])
+            for piece in call.arguments:
+                yield "function_call_arguments.delta", {"delta": piece}
+            yield "function_call_arguments.done", {"arguments": item["arguments"]}
+
+
+def _response_events(_: JsonDict, said: Said, counts: Counts | None) -> Iterator[tuple[bytes, bool]]:
+    number = iter(range(1_000_000))
+
+    def event(kind: str, **fields: Any) -> bytes:
+        return _event({"type": kind, "sequence_number": next(number), **fields}, name=kind)
+
+    whole = _response(said, counts)
+    begun = {**whole, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
+    yield event("response.created", response=begun), False
+    yield event("response.in_progress", response=begun), False
+    for place, item in enumerate(whole["output"]):
+        head = {**item, **{name: [] for name in ("content", "summary") if name in item}, "status": "in_progress"}
+        if item["type"] == "function_call":
+            head["arguments"] = ""
+        yield event("response.output_item.added", output_index=place, item=head), item["type"] != "message"
+        for kind, fields in _pieces_of_item(item, said):
+            told = event(f"response.{kind}", output_index=place, item_id=item["id"], **fields)
+            yield told, kind.endswith(".delta")
+        yield event("response.output_item.done", output_index=place, item=item), False
+    yield event("response.of_tomorrow", output_index=0, delta=[1]), False
+    yield event(f"response.{whole['status']}", response=whole), False
+
+
+RESPONSES = Wire(
+    whole=_response,
+    events=_response_events,
+    error=_completion_error,
+    error_event=lambda error: _event({"type": "error", "sequence_number": 9, **_flat(error)}, name="error"),
+    keep_alive=b": keep-alive\n\n",
+)
+
+
+def _flat(error: Mapping[str, Any]) -> JsonDict:
+    """This API tells an error's kind as its code."""
+    return {"code": error.get("code") or error.get("type"), "message": error.get("message"), "param": None}

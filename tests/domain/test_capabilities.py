@@ -1,11 +1,22 @@
 """What models can take: rows, families, overrides, and the fields that a request names in vain."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
-from llm_gateway.domain.capabilities import capabilities_of, output_limit, output_reserve, unsupported
+from llm_gateway.domain.capabilities import (
+    adapted,
+    capabilities_of,
+    efforts_of,
+    output_limit,
+    output_reserve,
+    unsupported,
+)
 from llm_gateway.domain.chat import (
+    EFFORTS,
+    AudioPart,
     ChatRequest,
+    FilePart,
     ImagePart,
     Message,
     MessageRole,
@@ -16,9 +27,10 @@ from llm_gateway.domain.chat import (
     Tool,
     ToolCall,
 )
-from llm_gateway.domain.providers import Capability, ModelConfig, ProviderKind
+from llm_gateway.domain.providers import Api, Capability, ModelConfig, ProviderKind
 from llm_gateway.domain.tokens import fits
 from llm_gateway.domain.vendors import VENDORS
+from llm_gateway.errors import UnsupportedParameter
 
 OPENAI, ANTHROPIC = ProviderKind.OPENAI, ProviderKind.ANTHROPIC
 LLAMA_CPP, COMPATIBLE = ProviderKind.LLAMA_CPP, ProviderKind.OPENAI_COMPATIBLE
@@ -120,9 +132,9 @@ EVERYTHING = asking(
     [
         (OPENAI, "gpt-4.1", ()),
         (OPENAI, "gpt-4o-2024-05-13", ("output.schema",)),
-        (OPENAI, "gpt-5-mini", ("parameters.temperature", "parameters.top_p", "parameters.stop")),
-        (OPENAI, "o3", ("parameters.temperature", "parameters.top_p", "parameters.stop")),
-        (OPENAI, "gpt-6-sol", ("parameters.temperature", "parameters.top_p", "parameters.stop", "tools")),
+        (OPENAI, "gpt-5-mini", ("parameters.temperature", "parameters.top_p", "parameters.stop", "parameters.seed")),
+        (OPENAI, "o3", ("parameters.temperature", "parameters.top_p", "parameters.stop", "parameters.seed")),
+        (OPENAI, "gpt-6-sol", ("parameters.temperature", "parameters.top_p", "parameters.stop", "parameters.seed")),
         (OPENAI, "my-deployment", ()),
         (ANTHROPIC, "claude-3-7-sonnet-latest", ("parameters.seed", "output.schema")),
         (ANTHROPIC, "claude-sonnet-4-5", ("parameters.top_p", "parameters.seed")),
@@ -229,3 +241,112 @@ def test_a_reservation_is_what_is_sent_or_a_usual_answer():
     assert output_reserve(Parameters(), profile(OPENAI, "gpt-4o")) == 4_096
     assert output_reserve(Parameters(), profile(LLAMA_CPP, "m", max_output_tokens=256)) == 256
     assert output_reserve(Parameters(), profile(ANTHROPIC, "claude-opus-5-5")) == 16_384
+
+
+def test_a_level_that_a_model_lacks_names_those_it_has():
+    asked = asking(parameters=Parameters(reasoning_effort="minimal"))
+    with pytest.raises(UnsupportedParameter) as caught:
+        adapted(asked, profile(OPENAI, "gpt-5.6-sol"))
+    assert [error.field for error in caught.value.errors] == ["parameters.reasoning_effort"]
+    assert "has these levels: none, low, medium, high, xhigh, max" in caught.value.detail
+    with pytest.raises(UnsupportedParameter, match="has no levels of reasoning"):
+        adapted(asked, profile(OPENAI, "gpt-4.1"))
+    assert unsupported(asked, profile(OPENAI, "gpt-5-mini")) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "levels"),
+    [
+        (OPENAI, "gpt-6-astra", ("low", "medium", "high", "xhigh", "max")),
+        (OPENAI, "gpt-6-luna", ("none", "low", "medium", "high", "xhigh", "max")),
+        (OPENAI, "gpt-5.2-pro-2025-12-11", ("medium", "high", "xhigh")),
+        (OPENAI, "o4-mini-2025-04-16", ("low", "medium", "high")),
+        (OPENAI, "gpt-4o", ()),
+        (OPENAI, "gpt-5-chat-latest", ()),
+        (OPENAI, "o1-mini", ()),
+        (ANTHROPIC, "claude-opus-4-5-20251101", ("none", "low", "medium", "high")),
+        (ANTHROPIC, "claude-sonnet-4-6", ("none", "low", "medium", "high", "max")),
+        (ANTHROPIC, "claude-opus-5-5", ("low", "medium", "high", "xhigh", "max")),
+        (ANTHROPIC, "claude-mythos-preview", ("low", "medium", "high", "max")),
+        (ANTHROPIC, "claude-3-5-haiku-latest", ()),
+        (LLAMA_CPP, "smollm2", ()),
+        (COMPATIBLE, "any", EFFORTS),
+    ],
+)
+def test_each_model_has_levels_of_its_own(kind, name, levels):
+    assert efforts_of(profile(kind, name)) == levels
+
+
+def test_with_an_effort_claude_thinks_freely():
+    forced = asking(tools=(Tool(name="look"),), tool_choice="required")
+    sampled = Parameters(temperature=0.5)
+    sonnet = profile(ANTHROPIC, "claude-sonnet-4-5")
+    for parameters, fields in (
+        (Parameters(reasoning_effort="low"), ("tool_choice",)),
+        (Parameters(reasoning_effort="none"), ()),
+    ):
+        assert unsupported(replace(forced, parameters=parameters), sonnet) == fields
+    assert unsupported(asking(parameters=replace(sampled, reasoning_effort="low")), sonnet) == (
+        "parameters.temperature",
+    )
+    assert unsupported(asking(parameters=replace(sampled, reasoning_effort="none")), sonnet) == ()
+    prefilled = asking(HELLO, Message(role=MessageRole.ASSISTANT, content=(TextPart(text="{"),)))
+    assert unsupported(replace(prefilled, parameters=Parameters(reasoning_effort="low")), sonnet) == ("messages[1]",)
+    with pytest.raises(UnsupportedParameter, match="together with reasoning_effort"):
+        adapted(asking(parameters=replace(sampled, reasoning_effort="low")), sonnet)
+
+
+def test_a_budget_to_think_with_leaves_room_for_the_answer():
+    short = asking(parameters=Parameters(reasoning_effort="low", max_output_tokens=2_047))
+    with pytest.raises(UnsupportedParameter, match="max_output_tokens of at least 2048"):
+        adapted(short, profile(ANTHROPIC, "claude-sonnet-4-5"))
+    assert unsupported(short, profile(ANTHROPIC, "claude-opus-4-6")) == ()
+
+
+def test_a_deeper_thought_gets_more_room():
+    claude, gpt = profile(ANTHROPIC, "claude-haiku-4-5"), profile(OPENAI, "gpt-5.6-sol")
+    assert output_limit(Parameters(reasoning_effort="none"), claude) == 4_096
+    assert output_limit(Parameters(reasoning_effort="low"), claude) == 8_192
+    assert output_limit(Parameters(reasoning_effort="high"), claude) == 32_768
+    assert output_limit(Parameters(reasoning_effort="high", max_output_tokens=5_000), claude) == 5_000
+    assert output_limit(Parameters(reasoning_effort="max"), gpt) is None
+    assert output_reserve(Parameters(reasoning_effort="max"), gpt) == 128_000
+
+
+def test_sampling_goes_with_no_reasoning_at_all():
+    sampled = Parameters(temperature=0.5, top_p=0.9, logprobs=3)
+    gpt = profile(OPENAI, "gpt-5.6-sol")
+    fields = ("parameters.temperature", "parameters.top_p", "parameters.logprobs")
+    assert unsupported(asking(parameters=sampled), gpt) == fields
+    assert unsupported(asking(parameters=replace(sampled, reasoning_effort="none")), gpt) == ()
+
+
+def test_openais_two_apis_take_different_things():
+    model = ModelConfig(name="gpt-5.6-sol")
+    usual, chat = capabilities_of(OPENAI, model), capabilities_of(OPENAI, model, Api.CHAT_COMPLETIONS)
+    assert (usual.api, usual.thoughts, chat.api, chat.thoughts) == (Api.RESPONSES, "openai", Api.CHAT_COMPLETIONS, None)
+    asked = asking(tools=(Tool(name="look"),), parameters=Parameters(reasoning_effort="high"))
+    assert unsupported(asked, usual) == ()
+    with pytest.raises(UnsupportedParameter, match="ask it by the Responses API"):
+        adapted(asked, chat)
+    plain, _ = adapted(asking(tools=(Tool(name="look"),)), chat)
+    assert plain.without_reasoning
+    astra = capabilities_of(OPENAI, ModelConfig(name="gpt-6-astra"), Api.CHAT_COMPLETIONS)
+    assert unsupported(asking(tools=(Tool(name="look"),)), astra) == ("tools",)
+    gpt_4 = capabilities_of(OPENAI, ModelConfig(name="gpt-4.1"), Api.RESPONSES)
+    assert unsupported(asking(parameters=Parameters(stop=("x",), seed=1)), gpt_4) == (
+        "parameters.stop",
+        "parameters.seed",
+    )
+
+
+def test_documents_and_recordings_are_for_those_that_take_them():
+    document = Message(role=MessageRole.USER, content=(FilePart(data="JVBERi0="), AudioPart(data="SUQz", format="mp3")))
+    for kind, name, fields in (
+        (OPENAI, "gpt-4.1", ("messages[0].content[1]",)),
+        (OPENAI, "gpt-audio-mini", ("messages[0].content[0]",)),
+        (OPENAI, "o3-mini", ("messages[0].content[0]", "messages[0].content[1]")),
+        (ANTHROPIC, "claude-sonnet-5-5", ("messages[0].content[1]",)),
+        (COMPATIBLE, "any", ()),
+    ):
+        assert unsupported(asking(document), profile(kind, name)) == fields, name

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from llm_gateway.domain.chat import ChatRequest, Message, MessageRole, Parameters, TextPart
@@ -23,6 +24,7 @@ from llm_gateway.providers.signature import session
 from tests.adapters.upstream import ScriptedUpstream
 from tests.adapters.upstream_converse import ACCESS_KEY, SECRET_KEY, TOKEN
 
+RESPONSES = "responses"
 API_KEY = "sk-test-1234567890"
 _OPENAI_WIRE = (ProviderKind.OPENAI, ProviderKind.OPENAI_COMPATIBLE, ProviderKind.LLAMA_CPP)
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -67,6 +69,7 @@ class Subject:
     kind: ProviderKind
     upstream: ScriptedUpstream
     open: Callable[[str | None], Provider]
+    by_responses: bool = False
 
     @property
     def provider(self) -> Provider:
@@ -125,19 +128,48 @@ def upstream(upstream_server: ScriptedUpstream) -> Iterator[ScriptedUpstream]:
     upstream_server.reset()
 
 
-def subject_of(kind: ProviderKind, upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
+@dataclass(frozen=True, eq=False)
+class AskedByResponses:
+    """A provider whose every request is made by its vendor's Responses API."""
+
+    provider: Provider
+
+    @property
+    def wire(self) -> Any:
+        return self.provider.wire
+
+    def complete(self, request: ChatRequest, **how: Any) -> Any:
+        return self.provider.complete(replace(request, by_responses=True), **how)
+
+    def stream(self, request: ChatRequest, **how: Any) -> Any:
+        return self.provider.stream(replace(request, by_responses=True), **how)
+
+
+def subject_of(
+    kind: ProviderKind, upstream: ScriptedUpstream, registry: ProviderRegistry, *, by_responses: bool = False
+) -> Subject:
+    asked: dict[int, AskedByResponses] = {}
     base_url = upstream.openai_base_url if kind in _OPENAI_WIRE else upstream.url
 
     def open_adapter(api_key: str | None) -> Provider:
-        return registry.open(config(kind, base_url), ProviderCredentials(api_key=api_key) if api_key else None)
+        opened = registry.open(config(kind, base_url), ProviderCredentials(api_key=api_key) if api_key else None)
+        return asked.setdefault(id(opened), AskedByResponses(opened)) if by_responses else opened
 
-    return Subject(kind, upstream, open_adapter)
+    return Subject(kind, upstream, open_adapter, by_responses=by_responses)
 
 
-@pytest.fixture(params=list(ProviderKind), ids=str)
+@pytest.fixture(params=[*ProviderKind, RESPONSES], ids=str)
 def subject(request: pytest.FixtureRequest, upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
-    """Each adapter in turn."""
-    return subject_of(request.param, upstream, registry)
+    """Each wire in turn, and each kind of provider."""
+    by_responses = request.param == RESPONSES
+    return subject_of(
+        ProviderKind.OPENAI if by_responses else request.param, upstream, registry, by_responses=by_responses
+    )
+
+
+@pytest.fixture
+def responses(upstream: ScriptedUpstream, registry: ProviderRegistry) -> Subject:
+    return subject_of(ProviderKind.OPENAI, upstream, registry, by_responses=True)
 
 
 @pytest.fixture(params=[kind for kind in ProviderKind if not kind.is_of_account], ids=str)

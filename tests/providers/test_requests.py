@@ -306,7 +306,7 @@ def test_parameters_in_chat_completions(compatible: Subject) -> None:
     ],
 )
 def test_the_most_tokens(subject: Subject, kind: ProviderKind, field: str) -> None:
-    if subject.kind is kind:
+    if subject.kind is kind and not subject.by_responses:
         assert sent(subject, asking(parameters=Parameters(max_output_tokens=9)))[field] == 9
         default = {"max_tokens": 4096} if kind is ProviderKind.ANTHROPIC else {}
         body = sent(subject, asking(parameters=Parameters()))
@@ -359,10 +359,14 @@ def test_a_stream_asks_for_its_usage(openai: Subject, anthropic: Subject) -> Non
 def test_json_is_asked_for_in_words_and_where_it_can_be_in_form(subject: Subject) -> None:
     body = sent(subject, asking(system="Be terse.", output=OutputFormat(type="json")))
 
-    in_words = subject.speaks_messages or subject.speaks_converse
-    told = body["system"][-1]["text"] if in_words else body["messages"][0]["content"]
+    if subject.by_responses:
+        told, form = body["input"][0]["content"], body["text"]["format"]
+    elif subject.speaks_messages or subject.speaks_converse:
+        told, form = body["system"][-1]["text"], {"type": "json_object"}
+    else:
+        told, form = body["messages"][0]["content"], body["response_format"]
     assert "JSON" in told
-    assert body.get("response_format") == (None if in_words else {"type": "json_object"})
+    assert form == {"type": "json_object"}
     assert "Be terse." in str(body)
 
 

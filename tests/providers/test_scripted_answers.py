@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from llm_gateway.domain.chat import ChatAnswer, ChatRequest, TextDelta, Usage
+from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Parameters, ReasoningDelta, TextDelta, ToolCallDelta, Usage
 from llm_gateway.domain.faults import ProviderFault
 from llm_gateway.domain.providers import ProviderKind, Timeouts
 from llm_gateway.errors import ContextWindowExceeded, GatewayError, UnsupportedParameter
@@ -20,16 +20,23 @@ from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers.exchange import Wire, WiredProvider
 from llm_gateway.providers.registry import ProviderRegistry
 from llm_gateway.providers.sse import Event, events
+from llm_gateway.stores.codec import to_json
 
 from tests.adapters.upstream import Raw, Refusal, ScriptedUpstream
-from tests.adapters.upstream_wires import CHAT_COMPLETIONS, MESSAGES, Counts, Said, SaidCall
+from tests.adapters.upstream_wires import CHAT_COMPLETIONS, MESSAGES, RESPONSES, Counts, Said, SaidCall
 from tests.providers.conftest import asking, config, subject_of
 
 IN_PROCESS = 5_000
 OVER_HTTP = 300
-KINDS = (ProviderKind.OPENAI_COMPATIBLE, ProviderKind.ANTHROPIC)
+WIRES = (
+    (ProviderKind.OPENAI_COMPATIBLE, CHAT_COMPLETIONS),
+    (ProviderKind.ANTHROPIC, MESSAGES),
+    (ProviderKind.OPENAI, RESPONSES),
+)
+KINDS = tuple(kind for kind, _ in WIRES)
 TIMEOUTS = Timeouts(connect_s=5, first_token_s=10, total_s=20)
 COUNTED = Usage(input_tokens=20, output_tokens=7)
+TIERED = Usage(input_tokens=20, output_tokens=7, service_tier="flex")
 SAID = (
     Said(),
     Said(thoughts=("hm",), pieces=("Grüße", " \N{OWL}")),
@@ -40,6 +47,11 @@ SAID = (
     ),
     Said(pieces=("Look:",), calls=(SaidCall(name="look", arguments=()),), finish="tool_calls"),
     Said(finish="length"),
+    Said(thoughts=("I", " see"), secrets=("gAAA", "gBBB"), calls=(SaidCall(name="look"),), finish="tool_calls"),
+    Said(
+        annotations=({"type": "url_citation", "url": "https://example.org"},), logprobs=({"token": "a"},), tier="flex"
+    ),
+    Said(pieces=("No", "."), refusal="I will not."),
 )
 MISSING = object()
 VALUES: tuple[Callable[[Random], Any], ...] = (
@@ -75,8 +87,7 @@ class Script:
 
 def script(number: int) -> Script:
     draw = Random(number)  # noqa: S311
-    kind = draw.choice(KINDS)
-    wire = MESSAGES if kind is ProviderKind.ANTHROPIC else CHAT_COMPLETIONS
+    kind, wire = draw.choice(WIRES)
     said, streamed = draw.choice(SAID), draw.random() < 0.6
     parts = [json.loads(data) for data in stream_of(wire, said)] if streamed else [wire.whole(said, Counts())]
     touched: set[str] = set()
@@ -87,7 +98,7 @@ def script(number: int) -> Script:
     if draw.random() < 0.1:
         del parts[draw.randrange(len(parts))]
         touched.add("an event")
-    done = [b"data: [DONE]\n\n"] if kind is not ProviderKind.ANTHROPIC else []
+    done = [b"data: [DONE]\n\n"] if wire is CHAT_COMPLETIONS else []
     return Script(kind, b"".join([*(b"data: " + dumped(part) + b"\n\n" for part in parts), *done]), frozenset(touched))
 
 
@@ -112,6 +123,13 @@ def mutate(value: Any, draw: Random) -> set[str]:
                 "finish_reason",
                 "content",
                 "type",
+                "status",
+                "output",
+                "incomplete_details",
+                "input_transformations",
+                "summary",
+                "annotations",
+                "logprobs",
             ]
         if not places:
             return way
@@ -169,7 +187,8 @@ def test_always_an_answer_or_a_fault_and_its_bill(wires: dict[ProviderKind, Wire
 def test_so_it_is_over_http(upstream: ScriptedUpstream, registry: ProviderRegistry) -> None:
     for number in range(IN_PROCESS, IN_PROCESS + OVER_HTTP):
         made = script(number)
-        provider = subject_of(made.kind, upstream, registry).provider
+        by_responses = made.kind is ProviderKind.OPENAI
+        provider = subject_of(made.kind, upstream, registry, by_responses=by_responses).provider
         upstream.otherwise = Raw(body=made.body, content_type="text/event-stream")
         check_all(number, made, provider)
 
@@ -194,12 +213,15 @@ def test_errors_over_http_too(upstream: ScriptedUpstream, registry: ProviderRegi
 def check_all(number: int, made: Script, provider) -> None:
     deltas: list = []
     whole = None
+    asked = asking(
+        by_responses=made.kind is ProviderKind.OPENAI, parameters=Parameters(reasoning_effort="high", logprobs=1)
+    )
     try:
-        whole = provider.complete(asking(), timeouts=TIMEOUTS)
+        whole = provider.complete(asked, timeouts=TIMEOUTS)
     except GatewayError as fault:
         check_fault(number, made, fault, deltas)
     try:
-        deltas.extend(provider.stream(asking(), timeouts=TIMEOUTS))
+        deltas.extend(provider.stream(asked, timeouts=TIMEOUTS))
     except GatewayError as fault:
         check_fault(number, made, fault, deltas)
         assert whole is None, number
@@ -216,7 +238,7 @@ def check_fault(number: int, made: Script, fault: GatewayError, deltas: list) ->
     if deltas and isinstance(fault, ProviderFault):
         assert usage is not None, f"{number}: what was generated is billed"
     if made.body.startswith(b"{") and is_counted(made) and isinstance(fault, ProviderFault):
-        assert usage == COUNTED, f"{number}: what was counted is billed"
+        assert usage in (COUNTED, TIERED), f"{number}: what was counted is billed"
     check_usage(number, usage)
 
 
@@ -224,11 +246,17 @@ def check_answer(number: int, made: Script, answer: ChatAnswer, deltas: list) ->
     assert isinstance(answer, ChatAnswer), number
     check_usage(number, answer.usage)
     if is_counted(made):
-        assert answer.usage == COUNTED, number
+        assert answer.usage in (COUNTED, TIERED), number
     text = "".join(delta.text for delta in deltas if isinstance(delta, TextDelta))
     assert text == (answer.text or ""), number
+    thought = "".join(delta.text for delta in deltas if isinstance(delta, ReasoningDelta))
+    assert thought == ((answer.reasoning and answer.reasoning.text) or ""), number
+    items = answer.reasoning.items if answer.reasoning else ()
+    assert all(0 <= item.after <= len(answer.tool_calls) + 1 for item in items), number
+    json.dumps([dict(item.item) for item in items], ensure_ascii=False).encode()
+    to_json(ChatAnswer, answer)
     for index, call in enumerate(answer.tool_calls):
-        pieces = [delta for delta in deltas if not isinstance(delta, TextDelta) and delta.index == index]
+        pieces = [delta for delta in deltas if isinstance(delta, ToolCallDelta) and delta.index == index]
         assert "".join(piece.arguments for piece in pieces) == call.arguments, number
         assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", call.name), number
     ids = [call.id for call in answer.tool_calls]
@@ -247,7 +275,7 @@ def check_usage(number: int, usage: Usage | None) -> None:
 
 def is_counted(made: Script) -> bool:
     """Whether nothing was changed that could change the bill, or that makes another thing than an answer of it."""
-    spoilt = {"usage", "error", "type", "object"}
+    spoilt = {"usage", "error", "type", "object", "service_tier", "status", "response"}
     if not made.body.startswith(b"{"):
         spoilt |= {"message", "choices", "an event", "delta"}
     return not made.touched & spoilt and b"9" * 400 not in made.body and b"1" + b"0" * 300 not in made.body

@@ -1,7 +1,7 @@
 """Which schemas OpenAI's strict mode takes."""
 
 import pytest
-from llm_gateway.providers.chat_completions.strict_schema import fits_strict_mode
+from llm_gateway.providers.strict_schema import fits_strict_mode
 
 CITY = {
     "type": "object",

@@ -49,7 +49,10 @@ def test_what_the_model_thought_is_shown_so_that_it_can_be_sent_back() -> None:
     output = Output(text="x", reasoning=reasoning, annotations=({"type": "url_citation"},), logprobs=({"token": "x"},))
     shown = _json(AnswerShown.of(succeeded(query()), replace(answer(), output=output)))["output"]
     assert isinstance(shown, dict)
-    assert shown["reasoning"] == {"text": "It thought.", "items": [{"vendor": "anthropic", "item": thought}]}
+    assert shown["reasoning"] == {
+        "text": "It thought.",
+        "items": [{"vendor": "anthropic", "item": thought, "after": 0}],
+    }
     assert (shown["annotations"], shown["logprobs"]) == ([{"type": "url_citation"}], [{"token": "x"}])
     turn = AssistantMessage.model_validate({"role": "assistant", "content": "x", "reasoning": shown["reasoning"]})
     assert turn.to_domain().reasoning == reasoning.items

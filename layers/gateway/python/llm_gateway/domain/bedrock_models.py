@@ -128,9 +128,10 @@ def cache_lifetime(model: str, wanted: Literal["5m", "1h"]) -> Literal["5m", "1h
 
 
 def _claude(name: str) -> ModelProfile:
+    """Converse has no word for an effort, and no thought of a model goes back through it yet."""
     profile = _longest(name, ANTHROPIC_FAMILIES) or ANTHROPIC_UNLISTED
-    # How a wish for deep thought is told through Converse differs from model to model, so none is offered.
-    return replace(profile, capabilities=profile.capabilities - {Capability.REASONING})
+    able = profile.capabilities - {Capability.REASONING}
+    return replace(profile, capabilities=able, thinking=None, thoughts=None)
 
 
 def _longest(name: str, families: Mapping[str, ModelProfile]) -> ModelProfile | None:

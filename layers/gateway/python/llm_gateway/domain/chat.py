@@ -82,10 +82,14 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReasoningItem:
-    """A piece of a model's thought as `vendor` wrote it, for that vendor alone to read: it goes back exactly as it came."""
+    """A piece of a model's thought as `vendor` wrote it, for that vendor alone to read: it goes back exactly as it came.
+
+    `after` is its place in the turn: 0 before the text, 1 after it, n + 1 after the n-th tool call.
+    """
 
     vendor: str
     item: JsonObject
+    after: int = 0
 
 
 REASONING_TYPES: Final[Mapping[str, frozenset[str]]] = {
@@ -218,7 +222,8 @@ class ChatAnswer:
     """A whole answer. `text` is None when only tools were called; `model` is the name that the provider gave.
 
     `json` is the parsed text of an answer that was asked for as JSON, once it is found to have the asked form.
-    `annotations` (citations) and `logprobs` are in the provider's own words; None where it gave none.
+    `annotations` (citations) and `logprobs` are in the provider's own words; None where it gave none. `warnings` tell what
+    the provider, or the way to it, left out of the request.
     """
 
     text: str | None
@@ -230,6 +235,7 @@ class ChatAnswer:
     reasoning: Reasoning | None = None
     annotations: tuple[JsonObject, ...] | None = None
     logprobs: tuple[JsonObject, ...] | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

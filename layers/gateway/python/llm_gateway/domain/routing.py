@@ -58,7 +58,8 @@ class Step:
     """A candidate, what it would be asked, and the form its answer must have.
 
     `tokens` are to be reserved under its limit, `key_tokens` under that of the key that asks. `price` is there under a budget,
-    where it is known. One that `streams` answers in pieces, the others whole. `context` tells what is sent of a query's context.
+    where it is known. One that `streams` answers in pieces, the others whole. `context` tells what is sent of a query's context,
+    `warnings` what of the query is left out.
     """
 
     candidate: Candidate
@@ -69,6 +70,7 @@ class Step:
     key_tokens: int = 0
     price: CallPrice | None = None
     context: ContextReport | None = None
+    warnings: tuple[str, ...] = ()
 
 
 Plan = tuple[Step | Attempt, ...]
@@ -149,7 +151,9 @@ def _in_order(providers: Iterable[ProviderConfig], draw: Draw) -> list[ProviderC
 
 def _candidate(provider: ProviderConfig, model_name: str | None, *, named: bool = False) -> Candidate:
     model = provider.model(model_name or provider.default_model)
-    return Candidate(provider=provider, model=model, profile=capabilities_of(provider.kind, model), named=named)
+    return Candidate(
+        provider=provider, model=model, profile=capabilities_of(provider.kind, model, provider.api), named=named
+    )
 
 
 def _known(provider_id: str, book: Book) -> ProviderConfig:

@@ -1,5 +1,6 @@
 """What a call is billed: the provider's own counts as far as they can be believed, and an estimate for the rest."""
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
@@ -12,8 +13,16 @@ from llm_gateway.providers import untrusted
 # A count of input may be this many times the estimate, and this much more: vendors add prompts and search results of their own.
 _GENEROUS: Final = 16
 _UNSEEN_INPUT: Final = 100_000
+_TIER: Final = re.compile(r"[a-z][a-z0-9_. -]{0,39}")
+# How a call is served that costs what the price table says.
+_USUAL_TIERS: Final = ("default", "standard", "auto", "standard_only")
 # More than twice what any model writes today, thoughts included.
 _MOST_OUTPUT: Final = 300_000
+
+
+def tier_billed(told: list[str]) -> str | None:
+    """The tier that changes the price, None for the usual one."""
+    return told[-1] if told and told[-1] not in _USUAL_TIERS else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +37,7 @@ class Bill:
     request: ChatRequest
     profile: ModelProfile
     counts: dict[str, int] = field(default_factory=dict)
+    tiers: list[str] = field(default_factory=list)
 
     def note(self, **counts: object) -> None:
         """Notes each value that is a count, and within reason."""
@@ -35,6 +45,11 @@ class Bill:
             number = untrusted.count(value)
             if number is not None and self._is_reasonable(name, number):
                 self.counts[name] = max(number, self.counts.get(name, 0))
+
+    def serve(self, tier: object) -> None:
+        """Notes how the provider says that it served the call, where that may change the price; the last word counts."""
+        if isinstance(tier, str) and _TIER.fullmatch(tier):
+            self.tiers.append(tier)
 
     def whole(self, generated: str) -> Usage:
         """The usage of an answer that came to its end. A count that was not told is estimated, which marks the whole."""
@@ -85,11 +100,14 @@ class Bill:
             cache_write_tokens=written,
             cache_write_1h_tokens=part("cache_write_1h", written),
             reasoning_tokens=part("reasoning", made),
+            audio_input_tokens=part("audio_input", given - written),
+            audio_output_tokens=part("audio_output", made),
+            service_tier=tier_billed(self.tiers),
         )
 
     def _is_reasonable(self, name: str, number: int) -> bool:
         most_output = max(_MOST_OUTPUT, 2 * (self.profile.max_output_tokens or 0))
-        if name in ("output", "reasoning"):
+        if name in ("output", "reasoning", "audio_output"):
             return number <= most_output
         most = _UNSEEN_INPUT + (most_output if name == "total" else 0)
         # Tokens are estimated only where the count is large enough to be doubted.

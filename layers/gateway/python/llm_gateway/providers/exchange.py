@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _LEFTOVER_S: Final = 0.05
 
 
-class Wire(Protocol):
-    """How one API is spoken: what is sent, how failures are told, and how an answer is put together."""
+class ChatWire(Protocol):
+    """How one API is asked in a chat: what is sent, how failures are told, and how an answer is put together."""
 
     def faults(self, request: ChatRequest) -> FaultTable: ...
 
@@ -36,6 +36,10 @@ class Wire(Protocol):
     ) -> AbstractContextManager[Iterator[Event]]:
         """Sends the request, and gives what comes back piece by piece. Leaving it closes the connection."""
         ...
+
+
+class Wire(ChatWire, Protocol):
+    """All that a provider is asked for."""
 
     def count_tokens(self, request: ChatRequest, *, timeout: "httpx2.Timeout") -> int | None:
         """The input tokens of `request`, by a call of its own; None where the API has none for that."""

@@ -84,13 +84,24 @@ _FIELDS: Final[Mapping[str, str]] = {
     "stop": "parameters.stop",
     "max_tokens": "parameters.max_output_tokens",
     "max_completion_tokens": "parameters.max_output_tokens",
+    "max_output_tokens": "parameters.max_output_tokens",
+    "reasoning_effort": "parameters.reasoning_effort",
+    "reasoning": "parameters.reasoning_effort",
+    "reasoning.effort": "parameters.reasoning_effort",
+    "reasoning.summary": "parameters.reasoning_effort",
+    "logprobs": "parameters.logprobs",
+    "top_logprobs": "parameters.logprobs",
     "tools": "tools",
     "tool_choice": "tool_choice",
     "response_format": "output",
+    "text.format": "output",
+    "text": "output",
+    "instructions": "system",
+    "input": "messages",
 }
-# OpenAI writes `messages[0].name`, others `messages.0.name`.
+# OpenAI writes `messages[0].name` or `input[0].content`, others `messages.0.name`.
 _MESSAGE: Final = re.compile(
-    r"messages(?:\.?\[(\d{1,5})\]|\.(\d{1,5}))(?:\.(name|role|content|tool_calls))?(?:[.\[].*)?"
+    r"(?:messages|input)(?:\.?\[(\d{1,5})\]|\.(\d{1,5}))(?:\.(name|role|content|tool_calls))?(?:[.\[].*)?"
 )
 # What Python says of a request that no JSON text can carry, or no header.
 _UNSENDABLE: Final = (UnicodeError, RecursionError, OverflowError, ValueError)
@@ -143,8 +154,8 @@ class FaultTable:
 
     `status_error` is the SDK's exception for an HTTP status, `error_in` finds the vendor's error object in such an answer and its
     JSON body, `read` knows where that keeps what. `secret` is the credential, taken out of what the vendor says. `preceding` is
-    how many messages the adapter put before the client's:
-    a vendor counts them too.
+    how many messages the adapter put before the client's: a vendor counts them too. Where a message may be several things to a
+    vendor, `places` says which message each of them is of.
     """
 
     codes: Mapping[str, FaultType]
@@ -157,6 +168,7 @@ class FaultTable:
     clock: Clock
     secret: str | None = field(default=None, repr=False)
     preceding: int = 0
+    places: tuple[int, ...] | None = None
 
     def of_event(self, error: object) -> GatewayError:
         """The fault that an error object tells of, which came after a 200; it may be a text alone."""
@@ -213,8 +225,13 @@ class FaultTable:
         found = _MESSAGE.fullmatch(param)
         if found is None:
             return _FIELDS.get(param)
-        number = int(found[1] or found[2]) - self.preceding
-        part = f".{found[3]}" if found[3] else ""
+        number, part = int(found[1] or found[2]), f".{found[3]}" if found[3] else ""
+        if self.places is None:
+            number -= self.preceding
+        elif number < len(self.places):
+            number = self.places[number]
+        else:
+            return "messages"
         return "system" if number < 0 else f"messages[{number}]{part}"
 
     def _row_of(self, error: BaseException | None) -> FaultType | None:

@@ -1,20 +1,31 @@
 """The `Providers` port: which wire a kind of provider speaks, one row each; `domain.vendors` has its models and prices."""
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
+from typing import TYPE_CHECKING, Any, Final
 
 from llm_gateway.domain.addresses import is_at
+from llm_gateway.domain.chat import ChatRequest
 from llm_gateway.domain.faults import ProviderAuthFailed
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, ProviderKind
-from llm_gateway.domain.vendors import VENDORS
+from llm_gateway.domain.vendors import VENDORS, Vendor
 from llm_gateway.ports.providers import Provider
 from llm_gateway.ports.system import Clock
 from llm_gateway.providers.anthropic_messages.adapter import AnthropicMessages
 from llm_gateway.providers.chat_completions.adapter import ChatCompletions
 from llm_gateway.providers.chat_completions.request import COMPATIBLE, LLAMA_CPP, OPENAI
-from llm_gateway.providers.exchange import Wire, WiredProvider
+from llm_gateway.providers.exchange import ChatWire, Wire, WiredProvider
+from llm_gateway.providers.faults import FaultTable
+from llm_gateway.providers.sse import Event
 from llm_gateway.providers.upstream import Upstream
+from llm_gateway.providers.writing import Joiner
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from llm_gateway.providers.embedding import EmbeddingWire
 
 _MOST_ADAPTERS: Final = 64
 
@@ -26,8 +37,47 @@ def _bedrock(**parts: Any) -> Wire:
     return Converse(**parts)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _OpenAI:
+    """A `Wire` that is one or the other of OpenAI's, as the request says. The second is imported where one asks by it."""
+
+    upstream: Upstream
+    vendor: Vendor
+    clock: Clock
+
+    def faults(self, request: ChatRequest) -> FaultTable:
+        return self._spoken(request).faults(request)
+
+    def joiner(self, request: ChatRequest, faults: FaultTable) -> Joiner:
+        return self._spoken(request).joiner(request, faults)
+
+    def opened(
+        self, request: ChatRequest, *, streamed: bool, timeout: "httpx2.Timeout"
+    ) -> AbstractContextManager[Iterator[Event]]:
+        return self._spoken(request).opened(request, streamed=streamed, timeout=timeout)
+
+    def count_tokens(self, request: ChatRequest, *, timeout: "httpx2.Timeout") -> int | None:
+        return self._chat_completions.count_tokens(request, timeout=timeout)
+
+    def embeddings(self) -> "EmbeddingWire":
+        return self._chat_completions.embeddings()
+
+    def _spoken(self, request: ChatRequest) -> ChatWire:
+        return self._responses if request.by_responses else self._chat_completions
+
+    @cached_property
+    def _chat_completions(self) -> Wire:
+        return ChatCompletions(upstream=self.upstream, vendor=self.vendor, clock=self.clock, dialect=OPENAI)
+
+    @cached_property
+    def _responses(self) -> ChatWire:
+        from llm_gateway.providers.responses.adapter import Responses
+
+        return Responses(upstream=self.upstream, vendor=self.vendor, clock=self.clock)
+
+
 _WIRES: Final[Mapping[ProviderKind, Callable[..., Wire]]] = {
-    ProviderKind.OPENAI: partial(ChatCompletions, dialect=OPENAI),
+    ProviderKind.OPENAI: _OpenAI,
     ProviderKind.OPENAI_COMPATIBLE: partial(ChatCompletions, dialect=COMPATIBLE),
     # The server in `container-local-model`, or any other that speaks llama.cpp's wire.
     ProviderKind.LLAMA_CPP: partial(ChatCompletions, dialect=LLAMA_CPP),

@@ -119,10 +119,13 @@ class ToolCalls:
             raise ProviderResponseInvalid("The provider continued a tool call that it had not begun.")
         return self._extend(call, None, arguments)
 
-    def settle(self, place: int | None) -> list[ToolCallDelta]:
-        """No more pieces of the call at `place` come: what it was begun with holds."""
+    def settle(self, place: int | None, *, whole: str = "") -> list[ToolCallDelta]:
+        """No more pieces of the call at `place` come: what it was begun with holds, or the `whole` where nothing came."""
         call = self._by_place.get(place) if place is not None else None
-        return self._settle(call) if call else []
+        if call is None:
+            return []
+        call.preset = whole or call.preset
+        return self._settle(call)
 
     def end(self) -> list[ToolCallDelta]:
         """No more pieces come at all. Raises `ProviderResponseInvalid` for a call that was never named."""

@@ -108,6 +108,25 @@ def clean(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if _HALF_A_PAIR.search(text) else text
 
 
+def tidy(value: Any) -> Any:
+    """A JSON value that stores and wires take, to be kept as it is."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(name): tidy(inner) for name, inner in value.items()}
+    return [tidy(inner) for inner in value] if isinstance(value, list) else value
+
+
+def tolerated(value: object) -> list[dict[str, Any]]:
+    """The objects of a list that help, and spoil nothing where they are broken."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def member(value: object, name: str) -> object:
+    """A member of an object, None where there is neither."""
+    return value.get(name) if isinstance(value, dict) else None
+
+
 def _redacted(text: str) -> str:
     from llm_gateway.domain.redaction import redacted
 

@@ -2,17 +2,29 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, TextDelta, Usage
+from llm_gateway.domain.chat import (
+    ChatAnswer,
+    ChatRequest,
+    Delta,
+    Reasoning,
+    ReasoningDelta,
+    ReasoningItem,
+    TextDelta,
+    Usage,
+)
 from llm_gateway.domain.faults import ProviderResponseInvalid
 from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.providers import untrusted
 from llm_gateway.providers.billing import Bill
+from llm_gateway.providers.bounds import MOST_ANNOTATIONS, MOST_THOUGHTS
 from llm_gateway.providers.faults import FaultTable
 from llm_gateway.providers.finish_reasons import finish_reason
 from llm_gateway.providers.sse import Event
 from llm_gateway.providers.tool_calls import Growing, ToolCalls
+
+_BETWEEN_THOUGHTS: Final = "\n\n"
 
 
 @dataclass(kw_only=True)
@@ -30,6 +42,11 @@ class Joiner(ABC):
     closed: bool = False
     reason: object = None
     text: Growing = field(default_factory=Growing)
+    thought: Growing = field(default_factory=Growing)
+    items: list[ReasoningItem] = field(default_factory=list)
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+    logprobs: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     model: str | None = None
     calls: ToolCalls = field(init=False)
     bill: Bill = field(init=False)
@@ -62,8 +79,8 @@ class Joiner(ABC):
         """What is left to be handed on when nothing more comes. Raises where the answer is not whole."""
         if not self.whole:
             raise ProviderResponseInvalid("The provider ended its answer before it was whole.")
-        rest = self.text.end()
-        return [*([TextDelta(text=rest)] if rest else []), *self.calls.end()]
+        thought, rest = self.thought.end(), self.text.end()
+        return [*self._shown(thought), *([TextDelta(text=rest)] if rest else []), *self.calls.end()]
 
     def answer(self) -> ChatAnswer:
         """The whole answer, after `end`. Raises `ProviderResponseInvalid` for a reason that the gateway does not know."""
@@ -74,6 +91,10 @@ class Joiner(ABC):
             model=self.model or self.request.model,
             usage=self.bill.whole(self._generated()),
             tool_calls=self.calls.whole(),
+            reasoning=self._reasoning(),
+            annotations=tuple(self.annotations) or None,
+            logprobs=tuple(self.logprobs) or None,
+            warnings=tuple(self.warnings),
         )
 
     def filter(self) -> None:
@@ -91,8 +112,48 @@ class Joiner(ABC):
         ready = self.text.add(piece)
         return [TextDelta(text=ready)] if ready else []
 
+    def add_thought(self, piece: str) -> list[Delta]:
+        """A piece of what the model tells of its thought: it is shown to those who set an effort."""
+        self.generating = self.generating or bool(piece)
+        return self._shown(self.thought.add(piece))
+
+    def part_thoughts(self) -> list[Delta]:
+        """Another part of the summary begins."""
+        return self._shown(self.thought.add(_BETWEEN_THOUGHTS)) if self.thought.pieces else []
+
+    def keep_thought(self, vendor: str, item: object) -> None:
+        """Keeps an item to be sent back, with its place among what was said before it."""
+        if len(self.items) >= MOST_THOUGHTS:
+            raise ProviderResponseInvalid(f"The provider's answer has more than {MOST_THOUGHTS} pieces of reasoning.")
+        said = len(self.calls.calls) + 1 if self.calls or self.text.pieces else 0
+        self.items.append(ReasoningItem(vendor=vendor, item=untrusted.tidy(item), after=said))
+
+    def annotate(self, annotations: object) -> None:
+        room = MOST_ANNOTATIONS - len(self.annotations)
+        self.annotations += (untrusted.tidy(each) for each in untrusted.tolerated(annotations)[:room])
+
+    def tell_probabilities(self, logprobs: object) -> None:
+        """They count where they are asked for, and some servers send them unasked."""
+        if self.request.parameters.logprobs is not None:
+            self.logprobs += (untrusted.tidy(each) for each in untrusted.tolerated(logprobs))
+
+    def warn(self, warning: str) -> None:
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
     def name_model(self, name: object) -> None:
         self.model = self.model or untrusted.model_name(name, asked=self.request.model)
 
     def _generated(self) -> str:
-        return str(self.text) + self.calls.generated()
+        return str(self.thought) + str(self.text) + self.calls.generated()
+
+    def _shown(self, thought: str) -> list[Delta]:
+        return [ReasoningDelta(text=thought)] if thought and self._shows_thoughts else []
+
+    @property
+    def _shows_thoughts(self) -> bool:
+        return self.request.parameters.reasoning_effort not in (None, "none")
+
+    def _reasoning(self) -> Reasoning | None:
+        text = str(self.thought) if self._shows_thoughts else ""
+        return Reasoning(text=text or None, items=tuple(self.items)) if text or self.items else None

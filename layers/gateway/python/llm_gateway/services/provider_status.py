@@ -48,7 +48,7 @@ class StatusService:
         """Why the call failed, where one was made: the gate does not note what may be its caller's fault, and here nothing is."""
         model = config.model(config.default_model)
         once = replace(config, retry=RetryPolicy(max_attempts=1))
-        candidate = Candidate(provider=once, model=model, profile=capabilities_of(config.kind, model))
+        candidate = Candidate(provider=once, model=model, profile=capabilities_of(config.kind, model, config.api))
         chat = ChatRequest(model=model.name, messages=_PROBE, parameters=Parameters(max_output_tokens=_PROBE_TOKENS))
         step = Step(candidate=candidate, chat=chat, output=OutputFormat(), tokens=_PROBE_TOKENS * 2)
         now_s = self.clock.monotonic_s()

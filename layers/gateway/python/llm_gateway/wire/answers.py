@@ -26,6 +26,7 @@ class ReasoningItemShown(Outgoing):
 
     vendor: str
     item: dict[str, Any]
+    after: int
 
 
 class ReasoningShown(Outgoing):

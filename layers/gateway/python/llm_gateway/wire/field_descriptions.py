@@ -281,7 +281,11 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "items": "The pieces as the answer had them, in their order; at most 256. Those of another vendor are left out.",
         "text": "Accepted, and not sent.",
     },
-    "ReasoningItemInput": {"vendor": "Whose it is.", "item": "As the vendor gave it; at most 100 members."},
+    "ReasoningItemInput": {
+        "vendor": "Whose it is.",
+        "item": "As the vendor gave it; at most 100 members.",
+        "after": "Its place in the turn, as the answer told it.",
+    },
     "ToolMessage": {**_MESSAGE, "tool_call_id": "Which call this answers.", "content": "What the tool answered."},
     "TextPart": {
         "type": "Always `text`.",
@@ -346,7 +350,11 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "text": "A summary, where an effort was set and the vendor made one.",
         "items": "The thought itself: to be sent back as it is, on the assistant's turn.",
     },
-    "ReasoningItem": {"vendor": "Whose models can read it.", "item": "As the vendor gave it."},
+    "ReasoningItem": {
+        "vendor": "Whose models can read it.",
+        "item": "As the vendor gave it.",
+        "after": "Its place in the turn: 0 before the text, 1 after it, n + 1 after the n-th tool call.",
+    },
     "OutputToolCall": {
         "id": "What the tool's answer must refer to.",
         "name": "The function's name.",

@@ -212,6 +212,7 @@ class ReasoningItem(Incoming):
 
     vendor: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
     item: Annotated[dict[str, Any], Field(max_length=100)]
+    after: Annotated[int, Field(strict=True, ge=0, le=MOST_CALLS + 1)] = 0
 
     @model_validator(mode="after")
     def _is_a_thought(self) -> "ReasoningItem":
@@ -221,7 +222,7 @@ class ReasoningItem(Incoming):
         return self
 
     def to_domain(self) -> chat.ReasoningItem:
-        return chat.ReasoningItem(vendor=self.vendor, item=self.item)
+        return chat.ReasoningItem(vendor=self.vendor, item=self.item, after=self.after)
 
 
 class Reasoning(Incoming):

@@ -44,7 +44,7 @@ class AnthropicMessages:
     def opened(
         self, request: ChatRequest, *, streamed: bool, timeout: "httpx2.Timeout"
     ) -> Generator[Iterator[Event], None, None]:
-        arguments = request_arguments(request)
+        arguments = request_arguments(request, self.vendor.profile(request.model))
         if streamed:
             arguments["stream"] = True
         create = self._client.messages.with_streaming_response.create
@@ -53,7 +53,7 @@ class AnthropicMessages:
 
     def count_tokens(self, request: ChatRequest, *, timeout: "httpx2.Timeout") -> int | None:
         count = self._client.messages.with_streaming_response.count_tokens
-        arguments = countable_arguments(request)
+        arguments = countable_arguments(request, self.vendor.profile(request.model))
         with count(**arguments, extra_headers=self._headers(request), timeout=timeout) as response:
             return counted(events(response.http_response.iter_bytes()), name="input_tokens")
 

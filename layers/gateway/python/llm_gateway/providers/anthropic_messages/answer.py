@@ -1,24 +1,50 @@
 """Answers in the words of Anthropic's Messages API, whole or in events, checked and normalised."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from llm_gateway.domain.chat import Delta
-from llm_gateway.domain.faults import ProviderResponseInvalid
+from llm_gateway.domain.faults import ProviderRefused, ProviderResponseInvalid
 from llm_gateway.providers import untrusted
 from llm_gateway.providers.writing import Joiner
 
 JsonDict = Mapping[str, Any]
 
 
+_VENDOR: Final = "anthropic"
+
+
+@dataclass(slots=True)
+class _Thought:
+    """A thought that is being written: the block as it began, and the pieces that came since."""
+
+    block: JsonDict
+    thinking: list[str] = field(default_factory=list)
+    signature: list[str] = field(default_factory=list)
+
+    def whole(self) -> dict[str, Any]:
+        return {**self.block, "thinking": "".join(self.thinking), "signature": "".join(self.signature)}
+
+
 @dataclass(kw_only=True)
 class EventJoiner(Joiner):
-    """Puts events together. A whole message is read as the events that would have told of it."""
+    """Puts events together. A whole message is read as the events that would have told of it.
+
+    `_thinking` are the thoughts that are still being written, by their place.
+    """
+
+    _thinking: dict[int, _Thought] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
         return self.closed
+
+    def end(self) -> list[Delta]:
+        # Some servers do not say where a block ends.
+        for place in list(self._thinking):
+            self._close(place)
+        return super().end()
 
     def take_record(self, data: str) -> list[Delta]:
         if data.startswith("[DONE]"):
@@ -41,9 +67,9 @@ class EventJoiner(Joiner):
         deltas = [
             delta
             for place, block in enumerate(untrusted.records(blocks, name="content"))
-            for delta in (*self._open(place, block), *self.calls.settle(place))
+            for delta in (*self._open(place, block), *self._close(place))
         ]
-        self.reason = body.get("stop_reason")
+        self._stop_for(body.get("stop_reason"))
         return deltas
 
     def _start(self, event: JsonDict) -> list[Delta]:
@@ -58,10 +84,19 @@ class EventJoiner(Joiner):
 
     def _open(self, place: int | None, block: JsonDict) -> list[Delta]:
         self.generating = self.generating or block.get("type") != "text"
-        if block.get("type") == "text":
-            return self.add_text(untrusted.text(block.get("text"), name="text"))
-        if block.get("type") != "tool_use":
-            return []
+        match block.get("type"):
+            case "text":
+                self.annotate(block.get("citations"))
+                return self.add_text(untrusted.text(block.get("text"), name="text"))
+            case "tool_use":
+                return self._open_call(place, block)
+            case "thinking":
+                return self._begin_thought(place, block)
+            case "redacted_thinking":
+                self.keep_thought(_VENDOR, block)
+        return []
+
+    def _open_call(self, place: int | None, block: JsonDict) -> list[Delta]:
         # A stream begins with an empty input and sends it in pieces; some servers send the whole of it here.
         given = untrusted.record(block.get("input") or {}, name="tool_use.input")
         preset = untrusted.arguments(given, name="tool_use.input") if given else ""
@@ -69,6 +104,7 @@ class EventJoiner(Joiner):
 
     def _continue_block(self, event: JsonDict) -> list[Delta]:
         delta = untrusted.record(event.get("delta"), name="delta")
+        place = untrusted.index(event.get("index"))
         # Whatever it is, thoughts included: the model is at work.
         self.generating = True
         match delta.get("type"):
@@ -76,21 +112,61 @@ class EventJoiner(Joiner):
                 return self.add_text(untrusted.text(delta.get("text"), name="text"))
             case "input_json_delta":
                 piece = untrusted.text(delta.get("partial_json"), name="partial_json")
-                return [*self.calls.extend(untrusted.index(event.get("index")), piece)]
-            case _:
-                return []
+                return [*self.calls.extend(place, piece)]
+            case "thinking_delta":
+                return self._think(place, untrusted.text(delta.get("thinking"), name="thinking"))
+            case "signature_delta":
+                return self._sign(place, untrusted.text(delta.get("signature"), name="signature"))
+            case "citations_delta":
+                self.annotate([delta.get("citation")])
+        return []
+
+    def _begin_thought(self, place: int | None, block: JsonDict) -> list[Delta]:
+        """A stream begins with empty texts, a whole message has all of them."""
+        thinking = untrusted.optional_text(block.get("thinking"), name="thinking") or ""
+        self._thinking[_number(place)] = _Thought(block)
+        self._sign(place, untrusted.optional_text(block.get("signature"), name="signature") or "")
+        return self._think(place, thinking)
+
+    def _think(self, place: int | None, piece: str) -> list[Delta]:
+        """Thoughts are kept piece by piece: the signature holds for the whole alone."""
+        thought = self._thinking.get(_number(place))
+        begins = thought is not None and not thought.thinking and bool(piece)
+        if thought is not None and piece:
+            thought.thinking.append(piece)
+        return [*(self.part_thoughts() if begins else []), *self.add_thought(piece)]
+
+    def _sign(self, place: int | None, signature: str) -> list[Delta]:
+        thought = self._thinking.get(_number(place))
+        if thought is not None:
+            thought.signature.append(signature)
+        return []
 
     def _close_block(self, event: JsonDict) -> list[Delta]:
-        return [*self.calls.settle(untrusted.index(event.get("index")))]
+        return self._close(untrusted.index(event.get("index")))
+
+    def _close(self, place: int | None) -> list[Delta]:
+        thought = self._thinking.pop(_number(place), None)
+        if thought is not None:
+            self.keep_thought(_VENDOR, thought.whole())
+        return [*self.calls.settle(place)]
 
     def _update(self, event: JsonDict) -> list[Delta]:
-        self.reason = untrusted.record(event.get("delta"), name="delta").get("stop_reason") or self.reason
         self._count(event.get("usage"))
+        self._stop_for(untrusted.record(event.get("delta"), name="delta").get("stop_reason") or self.reason)
         return []
 
     def _stop(self, _: JsonDict) -> list[Delta]:
         self.closed = True
         return []
+
+    def _stop_for(self, reason: object) -> None:
+        """Raises `ProviderRefused` for a turn that is to be gone on with: that is of tools that run at the provider."""
+        self.reason = reason
+        if reason == "pause_turn":
+            raise ProviderRefused(
+                "The provider paused its answer for tools of its own, which the gateway does not offer."
+            )
 
     def _fail(self, event: JsonDict) -> list[Delta]:
         raise self.faults.of_event(event.get("error"))
@@ -99,6 +175,7 @@ class EventJoiner(Joiner):
         """This API's input leaves out what was read from or written to a cache."""
         if not isinstance(usage, dict):
             return
+        self._serve(usage)
         written, made = usage.get("cache_creation"), usage.get("output_tokens_details")
         self.bill.note(
             fresh=usage.get("input_tokens"),
@@ -108,6 +185,18 @@ class EventJoiner(Joiner):
             cache_write_1h=written.get("ephemeral_1h_input_tokens") if isinstance(written, dict) else None,
             reasoning=made.get("thinking_tokens") if isinstance(made, dict) else None,
         )
+
+    def _serve(self, usage: JsonDict) -> None:
+        """What changes the price: the tier, a faster way to serve, and where that was."""
+        self.bill.serve(usage.get("service_tier"))
+        if usage.get("speed") not in (None, "standard"):
+            self.bill.serve(usage.get("speed"))
+        elif usage.get("inference_geo") not in (None, "", "global", "not_available"):
+            self.bill.serve(f"geo {usage.get('inference_geo')}")
+
+
+def _number(place: int | None) -> int:
+    return -1 if place is None else place
 
 
 _HANDLERS: Final[Mapping[str, Callable[[EventJoiner, JsonDict], list[Delta]]]] = {

@@ -1,9 +1,10 @@
 """A request in the words of Anthropic's Messages API."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, assert_never
 
+from llm_gateway.domain.capabilities import LEAST_THINKING_TOKENS
 from llm_gateway.domain.chat import (
     AudioPart,
     CacheControl,
@@ -14,18 +15,23 @@ from llm_gateway.domain.chat import (
     MessageRole,
     NamedTool,
     Part,
+    ReasoningEffort,
     TextPart,
     Tool,
     ToolCall,
 )
 from llm_gateway.domain.json_wish import wish_for_json
+from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.domain.strict_json import InvalidJson, parse
 from llm_gateway.errors import FieldError, UnsupportedParameter
 from llm_gateway.providers.anthropic_messages.output_schema import output_schema
+from llm_gateway.providers.thoughts import in_place
 
 JsonDict = dict[str, Any]
 
 _DEFAULT_MAX_TOKENS: Final = 4096
+# Tokens to think with, where a model is not told in levels. A gateway's own figures: the API wants 1,024 at least.
+_BUDGETS: Final[Mapping[ReasoningEffort, int]] = {"low": 2_048, "medium": 8_192, "high": 16_384}
 _INSTRUCTING: Final = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
 _ACTORS: Final = {
     **dict.fromkeys((MessageRole.USER, MessageRole.TOOL, *_INSTRUCTING), "user"),
@@ -33,41 +39,67 @@ _ACTORS: Final = {
 }
 # Later versions of the API refuse sampling parameters, for every model.
 _SAMPLING_VERSION: Final = "2023-06-01"
-_COUNTABLE: Final = ("model", "system", "messages", "tools", "tool_choice", "output_config")
+_COUNTABLE: Final = ("model", "system", "messages", "tools", "tool_choice", "thinking", "output_config")
 # What others call it.
 _MEDIA_TYPES: Final = {"image/jpg": "image/jpeg"}
 _NOT_IN_AN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
 
-def request_arguments(request: ChatRequest) -> JsonDict:
+def request_arguments(request: ChatRequest, profile: ModelProfile) -> JsonDict:
     """Arguments for the SDK's `messages.create`. Raises `UnsupportedParameter` for what this wire has no word for.
 
     System and developer turns are joined, in their order, into the system prompt, wherever in the conversation they stood.
     """
     _refuse_unsupported(request)
     schema = output_schema(request.output.schema) if request.output.type == "json_schema" else None
+    most = request.parameters.max_output_tokens or _DEFAULT_MAX_TOKENS
     arguments = {
         "model": request.model,
-        "max_tokens": request.parameters.max_output_tokens or _DEFAULT_MAX_TOKENS,
+        "max_tokens": most,
         "system": list(_system(request, native_schema=schema is not None)),
         "messages": _turns(request.messages),
         "stop_sequences": list(request.parameters.stop),
         "tools": [_tool(tool) for tool in request.tools],
         "tool_choice": _tool_choice(request),
-        "output_config": {"format": {"type": "json_schema", "schema": schema}} if schema is not None else None,
-        "extra_body": _sampling(request),
+        "thinking": _thinking(request.parameters.reasoning_effort, profile, most=most),
+        "output_config": _output_config(schema, request.parameters.reasoning_effort, profile),
+        "extra_body": {**_sampling(request), **request.vendor},
     }
     return {name: value for name, value in arguments.items() if value}
 
 
-def countable_arguments(request: ChatRequest) -> JsonDict:
+def countable_arguments(request: ChatRequest, profile: ModelProfile) -> JsonDict:
     """Arguments for the SDK's `messages.count_tokens`: those of a request that its tokens come from."""
-    arguments = request_arguments(request)
+    arguments = request_arguments(request, profile)
     return {name: arguments[name] for name in _COUNTABLE if name in arguments}
 
 
 def request_headers(request: ChatRequest) -> dict[str, str]:
-    return {"anthropic-version": _SAMPLING_VERSION} if _sampling(request) else {}
+    sampled = _sampling(request) or "top_k" in request.vendor
+    return {"anthropic-version": _SAMPLING_VERSION} if sampled else {}
+
+
+def _thinking(effort: ReasoningEffort | None, profile: ModelProfile, *, most: int) -> JsonDict | None:
+    """How the model is told to think; None leaves that to its own default. What it thinks is told as a summary, where asked.
+
+    A budget is a part of the maximum of tokens, and leaves at least as much to the answer.
+    """
+    if effort is None or profile.thinking is None:
+        return None
+    if effort == "none":
+        return {"type": profile.not_thinking}
+    if profile.thinking == "adaptive":
+        return {"type": "adaptive", "display": "summarized"}
+    budget = max(LEAST_THINKING_TOKENS, min(_BUDGETS.get(effort, most), most // 2))
+    return {"type": "enabled", "budget_tokens": budget}
+
+
+def _output_config(schema: JsonDict | None, effort: ReasoningEffort | None, profile: ModelProfile) -> JsonDict | None:
+    wished = {
+        "format": {"type": "json_schema", "schema": schema} if schema is not None else None,
+        "effort": effort if profile.thinking == "adaptive" and effort != "none" else None,
+    }
+    return {name: value for name, value in wished.items() if value is not None} or None
 
 
 def _refuse_unsupported(request: ChatRequest) -> None:
@@ -153,8 +185,10 @@ def _turn_blocks(message: Message, number: int) -> list[JsonDict]:
     blocks = list(_blocks(message.content, number))
     if message.role is MessageRole.TOOL:
         return [{"type": "tool_result", "tool_use_id": _call_id(message.tool_call_id or ""), "content": blocks}]
-    calls = enumerate(message.tool_calls)
-    return [*blocks, *(_tool_use(call, f"messages[{number}].tool_calls[{place}]") for place, call in calls)]
+    calls = [
+        _tool_use(call, f"messages[{number}].tool_calls[{place}]") for place, call in enumerate(message.tool_calls)
+    ]
+    return list(in_place(message, said=blocks, calls=calls))
 
 
 def _blocks(content: Iterable[Part], number: int) -> Iterator[JsonDict]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from llm_gateway.domain.chat import ChatRequest
 from llm_gateway.domain.vendors import Vendor
 from llm_gateway.ports.system import Clock
+from llm_gateway.providers import openai_sdk
 from llm_gateway.providers.chat_completions.answer import ChunkJoiner
 from llm_gateway.providers.chat_completions.faults import fault_table
 from llm_gateway.providers.chat_completions.request import Dialect, messages_before, request_body
@@ -47,7 +48,7 @@ class ChatCompletions:
         if streamed:
             arguments |= {"stream": True, "stream_options": {"include_usage": True}}
         create = self._client.chat.completions.with_streaming_response.create
-        with create(**arguments, extra_headers=self._headers(), timeout=timeout) as response:
+        with create(**arguments, extra_headers=openai_sdk.headers(self.upstream), timeout=timeout) as response:
             yield events(response.http_response.iter_bytes())
 
     def count_tokens(self, request: ChatRequest, *, timeout: "httpx2.Timeout") -> int | None:
@@ -57,7 +58,7 @@ class ChatCompletions:
 
         arguments = request_body(request, dialect=self.dialect)
         body = {name: arguments[name] for name in ("model", "messages")}
-        options: Any = {"headers": self._headers(), "timeout": timeout}
+        options: Any = {"headers": openai_sdk.headers(self.upstream), "timeout": timeout}
         answer = self._client.post("/tokenize", cast_to=httpx2.Response, body=body, options=options)
         return counted(events([answer.content]), name="count")
 
@@ -66,19 +67,10 @@ class ChatCompletions:
 
         return CompletionsEmbeddings(
             client=self._client,
-            headers=self._headers(),
+            headers=openai_sdk.headers(self.upstream),
             faults=self._faults,
             encoding=self.dialect.embeddings_encoding,
         )
-
-    def _headers(self) -> dict[str, Any]:
-        from openai import Omit
-
-        # The SDK would add what the environment says of OpenAI's accounts, to whichever server it calls.
-        headers: dict[str, Any] = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
-        if self.upstream.checked_api_key() is None:
-            headers["Authorization"] = Omit()
-        return headers
 
     @cached_property
     def _faults(self) -> FaultTable:
@@ -86,20 +78,4 @@ class ChatCompletions:
 
     @cached_property
     def _client(self) -> "openai.OpenAI":
-        import openai
-
-        from llm_gateway.providers.function_url import signature_for
-        from llm_gateway.providers.transport import http_client
-
-        signed = self.upstream.is_own and self.upstream.api_key is None
-        # A key that is not None keeps the SDK from sending the environment's.
-        return openai.OpenAI(
-            api_key=self.upstream.api_key or "none",
-            base_url=self.upstream.base_url,
-            max_retries=0,
-            http_client=http_client(
-                owner=self,
-                private_allowed=self.upstream.private_addresses_allowed,
-                auth=signature_for(self.upstream.base_url) if signed else None,
-            ),
-        )
+        return openai_sdk.client(self.upstream, owner=self)

@@ -45,8 +45,9 @@ class ChunkJoiner(Joiner):
         if chunk.get("object") == "error":
             raise self.faults.of_event(chunk)
         self.name_model(chunk.get("model"))
+        self.bill.serve(chunk.get("service_tier"))
         self._count(chunk.get("usage"))
-        self._count(_member(chunk.get("x_groq"), "usage"))
+        self._count(untrusted.member(chunk.get("x_groq"), "usage"))
         # The chunk with the usage has no choice, nor has one with a filter's notes.
         choices = untrusted.records(chunk.get("choices"), name="choices")
         if not choices:
@@ -61,12 +62,21 @@ class ChunkJoiner(Joiner):
         refusal = untrusted.optional_text(said.get("refusal"), name="refusal") or ""
         self._refused = self._refused or bool(refusal)
         calls = self._calls(said, add=self._join if delta else self._begin)
-        pieces = [*self.add_text(content), *self.add_text(refusal), *calls]
-        # Not in OpenAI's API: what others name the reasoning that they show, be it among the parts of the content.
-        thought = said.get("reasoning_content") or said.get("reasoning") or isinstance(said.get("content"), list)
-        self.generating = self.generating or bool(pieces or thought)
+        self.annotate(said.get("annotations"))
+        self.tell_probabilities(untrusted.member(choice.get("logprobs"), "content"))
+        thoughts = self._thoughts(said)
+        pieces = [*thoughts, *self.add_text(content), *self.add_text(refusal), *calls]
+        self.generating = self.generating or bool(pieces or isinstance(said.get("content"), list))
         self.reason = choice.get("finish_reason") or self.reason
         return pieces
+
+    def _thoughts(self, said: JsonDict) -> list[Delta]:
+        """Not in OpenAI's API: what others name the reasoning that they show. Of another form, it only shows that they work."""
+        thought = said.get("reasoning_content") or said.get("reasoning")
+        if isinstance(thought, str):
+            return self.add_thought(thought)
+        self.generating = self.generating or bool(thought)
+        return []
 
     def _calls(self, said: JsonDict, *, add: "_Add") -> list[ToolCallDelta]:
         """The calls, under the name that they have today or the older one, which knows a single call."""
@@ -95,9 +105,15 @@ class ChunkJoiner(Joiner):
         self.bill.note(
             input=usage.get("prompt_tokens"), output=usage.get("completion_tokens"), total=usage.get("total_tokens")
         )
-        self.bill.note(cached=usage.get("prompt_cache_hit_tokens"), reasoning=_member(outputs, "reasoning_tokens"))
-        self.bill.note(cached=usage.get("cached_tokens"), cache_write=_member(inputs, "cache_write_tokens"))
-        self.bill.note(cached=_member(inputs, "cached_tokens"))
+        self.bill.note(
+            cached=usage.get("prompt_cache_hit_tokens"), reasoning=untrusted.member(outputs, "reasoning_tokens")
+        )
+        self.bill.note(cached=usage.get("cached_tokens"), cache_write=untrusted.member(inputs, "cache_write_tokens"))
+        self.bill.note(
+            cached=untrusted.member(inputs, "cached_tokens"),
+            audio_input=untrusted.member(inputs, "audio_tokens"),
+            audio_output=untrusted.member(outputs, "audio_tokens"),
+        )
 
 
 _Add = Callable[[JsonDict, set[int]], list[ToolCallDelta]]
@@ -107,7 +123,3 @@ def _function(call: JsonDict) -> tuple[object, str]:
     """The name, which may be still to come, and what there is of the arguments."""
     function = untrusted.record(call.get("function") or {}, name="tool_calls.function")
     return function.get("name"), untrusted.arguments(function.get("arguments"), name="tool_calls.function.arguments")
-
-
-def _member(value: object, name: str) -> object:
-    return value.get(name) if isinstance(value, dict) else None

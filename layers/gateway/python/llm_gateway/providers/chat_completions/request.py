@@ -18,7 +18,7 @@ from llm_gateway.domain.chat import (
     Tool,
 )
 from llm_gateway.domain.json_wish import wish_for_json
-from llm_gateway.providers.chat_completions.strict_schema import fits_strict_mode
+from llm_gateway.providers.strict_schema import fits_strict_mode
 
 JsonDict = dict[str, Any]
 
@@ -46,8 +46,12 @@ LLAMA_CPP: Final = replace(COMPATIBLE, tokenizes=True)
 
 
 def request_body(request: ChatRequest, *, dialect: Dialect) -> JsonDict:
-    """The body, without `stream`. Marks for prompt caching are left out: this wire's servers cache of their own accord."""
+    """Arguments for the SDK's `chat.completions.create`, without `stream`.
+
+    Marks for prompt caching are left out: this wire's servers cache of their own accord.
+    """
     parameters = request.parameters
+    effort = "none" if request.without_reasoning else parameters.reasoning_effort
     body = {
         "model": request.model,
         "messages": list(_messages(request, dialect)),
@@ -59,7 +63,10 @@ def request_body(request: ChatRequest, *, dialect: Dialect) -> JsonDict:
         "tools": [_tool(tool) for tool in request.tools] or None,
         "tool_choice": _tool_choice(request),
         "response_format": _response_format(request.output),
-        "reasoning_effort": "none" if request.without_reasoning else None,
+        "reasoning_effort": effort,
+        "logprobs": None if parameters.logprobs is None else True,
+        "top_logprobs": parameters.logprobs,
+        "extra_body": dict(request.vendor) or None,
     }
     return _given(body)
 

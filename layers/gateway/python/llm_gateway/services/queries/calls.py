@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from llm_gateway.domain.chat import ChatAnswer, Delta, ToolCallDelta, Usage
@@ -55,6 +55,8 @@ class Calls:
             else:
                 answer = provider.complete(step.chat, timeouts=timeouts, cancelled=deadline.cancelled)
             valid = answer if step.output.type == "text" else self._checked(answer, step, deadline)
+            if step.warnings:
+                valid = replace(valid, warnings=(*step.warnings, *valid.warnings))
         except (GeneratorExit, CallCancelled):
             progress.broken_off = call
             self._end(call, progress, AttemptOutcome.CANCELLED, usage=self._estimated(step, call))

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Final
 from llm_gateway.domain.addresses import fault_in_image_url
 from llm_gateway.domain.call_prices import CallPrice, call_price
 from llm_gateway.domain.capabilities import adapted
-from llm_gateway.domain.chat import ChatRequest, ImagePart, Message, Usage
+from llm_gateway.domain.chat import ChatRequest, ImagePart, JsonObject, Message, Usage
 from llm_gateway.domain.faults import ProviderDisabled
 from llm_gateway.domain.keys import Budget
-from llm_gateway.domain.model_table import Quirk
-from llm_gateway.domain.providers import Capability
+from llm_gateway.domain.providers import Api, Capability
 from llm_gateway.domain.queries import Attempt, QueryRequest
 from llm_gateway.domain.routing import Candidate, Draw, Plan, Step, candidates
 from llm_gateway.domain.terms import FREE, Terms
@@ -34,6 +33,7 @@ from llm_gateway.services.output.schemas import check_schema
 from llm_gateway.services.output.structured import in_words
 from llm_gateway.services.queries.verdict import nobody_fits
 
+_NO_OPTIONS: Final[JsonObject] = {}
 if TYPE_CHECKING:
     from llm_gateway.services.context.assembling import Assembler, Prepared
     from llm_gateway.services.context.provider_counts import ProviderCounts
@@ -106,7 +106,7 @@ class Planner:
             raise ModelNotAllowed(f"The key may not ask {provider.id!r} for {candidate.model.name!r}.")
         if not provider.enabled:
             raise ProviderDisabled("The provider is disabled.")
-        chat = _chat(request, candidate)
+        chat, left_out = _readable(_chat(request, candidate), candidate)
         if request.origin is not None and request.origin.wishes:
             chat, candidate = _with_wishes(chat, candidate, request.origin.wishes)
         chat, output_tokens = adapted(chat, profile)
@@ -124,6 +124,7 @@ class Planner:
             tokens=tokens,
             streams=request.mode == "stream",
             context=told,
+            warnings=left_out,
         )
         limit, budget = terms.limits.tokens_per_minute, terms.budget
         if limit is None and budget is None:
@@ -176,6 +177,23 @@ def _with_wishes(chat: ChatRequest, candidate: Candidate, wishes: tuple[str, ...
     return chat, replace(candidate, left_out=left_out) if left_out else candidate
 
 
+def _readable(chat: ChatRequest, candidate: Candidate) -> tuple[ChatRequest, tuple[str, ...]]:
+    """`chat` without the reasoning that the candidate cannot read, and the warning that says so, where there was any."""
+    if not any(message.reasoning for message in chat.messages):
+        return chat, ()
+    reads = candidate.profile.thoughts
+    foreign = {item.vendor for message in chat.messages for item in message.reasoning if item.vendor != reads}
+    if not foreign:
+        return chat, ()
+    messages = tuple(
+        replace(message, reasoning=tuple(item for item in message.reasoning if item.vendor == reads))
+        for message in chat.messages
+    )
+    whose = " and ".join(sorted(foreign))
+    warning = f"The reasoning of {whose} in messages was left out: {candidate.provider.id} cannot read it."
+    return replace(chat, messages=messages), (warning,)
+
+
 def _chat(request: QueryRequest, candidate: Candidate) -> ChatRequest:
     """What `candidate` is to be asked for `request`; a form that it has no field for is asked for in words."""
     chat = ChatRequest(
@@ -186,7 +204,8 @@ def _chat(request: QueryRequest, candidate: Candidate) -> ChatRequest:
         tool_choice=request.tool_choice,
         output=request.output,
         parameters=request.parameters,
-        without_reasoning=bool(request.tools) and Quirk.TOOLS_WITHOUT_REASONING in candidate.profile.quirks,
+        vendor=request.vendor.get(candidate.provider.kind, _NO_OPTIONS) if request.vendor else _NO_OPTIONS,
+        by_responses=candidate.profile.api is Api.RESPONSES,
     )
     wanted = {"json": Capability.JSON, "json_schema": Capability.JSON_SCHEMA}.get(request.output.type)
     return chat if wanted is None or wanted in candidate.profile.capabilities else in_words(chat)

@@ -112,6 +112,7 @@ class States:
                 warnings=(
                     *_of_origin(query.request, progress),
                     *_stood_in(progress.attempts),
+                    *answer.warnings,
                     *(progress.context.warnings if progress.context else ()),
                 ),
             ),
