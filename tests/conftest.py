@@ -6,12 +6,17 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.shares import Shares
 
 # Mangum looks for a loop when a handler is made, and makes one where `asyncio.run` has left none: nobody would close that.
 _LOOP = asyncio.new_event_loop()
 asyncio.set_event_loop(_LOOP)
+
+# A busy machine is no fault of the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_unconfigure() -> None:

@@ -93,7 +93,7 @@ class Spending(RuleBasedStateMachine):
 
 
 TestSpending = Spending.TestCase
-TestSpending.settings = settings(deadline=None, max_examples=60, stateful_step_count=40)
+TestSpending.settings = settings(max_examples=60, stateful_step_count=40)
 
 
 @pytest.mark.parametrize(

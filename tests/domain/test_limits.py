@@ -25,8 +25,6 @@ START_NS = to_ns(datetime(2026, 11, 22, 12, tzinfo=UTC))
 HOUR_NS = 3600 * NS_PER_S
 TEN_MINUTES_NS = HOUR_NS // 6
 
-patiently = settings(deadline=None)
-
 limits = st.integers(1, 400).flatmap(
     lambda per_minute: st.builds(Limit.of, st.just(per_minute), burst=st.none() | st.integers(1, per_minute))
 )
@@ -68,7 +66,6 @@ def most_at_once(taken: Sequence[tuple[int, int]]) -> int:
     return max((sum(amount for at_ns, amount in taken if at_ns == now_ns) for now_ns, _ in taken), default=0)
 
 
-@patiently
 @given(limits, gaps_ns)
 def test_never_more_than_the_limit_in_a_minute_nor_than_the_burst_at_once(limit: Limit, gaps: list[int]) -> None:
     bucket, now_ns, taken = Bucket(limit), START_NS, []
@@ -80,21 +77,19 @@ def test_never_more_than_the_limit_in_a_minute_nor_than_the_burst_at_once(limit:
     assert most_at_once(taken) <= limit.burst
 
 
-@patiently
 @given(limits)
 def test_an_unused_limit_gives_exactly_its_burst_at_once(limit: Limit) -> None:
     bucket = Bucket(limit)
     assert [bucket.take(START_NS) for _ in range(limit.burst + 1)] == [True] * limit.burst + [False]
 
 
-@patiently
 @given(limits)
 def test_a_caller_who_comes_as_often_as_allowed_is_never_refused(limit: Limit) -> None:
     bucket = Bucket(limit)
     assert all(bucket.take(START_NS + n * limit.interval_ns) for n in range(limit.per_minute + 10))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(limits)
 def test_a_greedy_caller_gets_all_that_the_limit_allows_in_ten_minutes(limit: Limit) -> None:
     bucket, now_ns, taken = Bucket(limit), START_NS, 0
@@ -107,7 +102,6 @@ def test_a_greedy_caller_gets_all_that_the_limit_allows_in_ten_minutes(limit: Li
     assert taken >= 10 * (limit.per_minute - limit.burst + 1)
 
 
-@patiently
 @given(limits, gaps_ns)
 def test_the_wait_is_exact(limit: Limit, gaps: list[int]) -> None:
     bucket, now_ns = Bucket(limit), START_NS
@@ -122,7 +116,6 @@ def test_the_wait_is_exact(limit: Limit, gaps: list[int]) -> None:
         assert bucket.take(now_ns)
 
 
-@patiently
 @given(limits, st.lists(st.tuples(st.integers(0, 30 * NS_PER_S), st.integers(1, 400)), max_size=60))
 def test_amounts_of_any_size_stay_within_the_limit_and_pass_after_their_wait(
     limit: Limit, arrivals: list[tuple[int, int]]
@@ -149,7 +142,6 @@ calls = st.lists(
 )
 
 
-@patiently
 @given(limits, calls)
 def test_giving_back_never_lets_more_be_used_than_the_limit(
     limit: Limit, calls: list[tuple[int, int, float, int]]
@@ -219,7 +211,6 @@ def test_what_was_used_beyond_the_reservation_is_owed() -> None:
     assert bucket.level.tat_ns == START_NS + 90 * limit.interval_ns
 
 
-@patiently
 @given(limits, st.integers(0, 200), st.integers(-HOUR_NS, HOUR_NS), st.integers(-HOUR_NS, HOUR_NS))
 def test_a_write_for_a_bucket_that_has_changed_meanwhile_is_right_or_not_done(
     limit: Limit, wanted: int, drained_ns: int, guessed_ns: int
@@ -235,7 +226,6 @@ def test_a_write_for_a_bucket_that_has_changed_meanwhile_is_right_or_not_done(
         assert bucket.level == before
 
 
-@patiently
 @given(limits, st.integers(1, 400))
 def test_what_remains_is_what_can_be_taken(limit: Limit, wanted: int) -> None:
     bucket = Bucket(limit)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.faults import ProviderFailed, ProviderRateLimited, ProviderRejected
@@ -75,13 +75,11 @@ def test_where_nothing_was_called_nothing_is_told() -> None:
     assert (metrics.requests, metrics.error_rate, metrics.latency_ms, metrics.cost_usd) == (0, 0.0, None, 0)
 
 
-@settings(deadline=None)
 @given(st.lists(st.decimals(min_value=0, max_value=10, places=9), max_size=50))
 def test_costs_add_up_exactly(costs: list[Decimal]) -> None:
     assert metrics_of([call(cost_usd=cost) for cost in costs]).cost_usd == sum(costs)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 900_000), min_size=1, max_size=200))
 def test_percentiles_are_right_to_five_per_cent(latencies: list[int]) -> None:
     latency = metrics_of([call(latency_ms=latency_ms) for latency_ms in latencies]).latency_ms

@@ -1,6 +1,6 @@
 """Shares of a limit: together exactly the limit, and only as many as its size asks for."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llm_gateway.domain.limits import Limit
 from llm_gateway.domain.providers import ProviderLimits
@@ -18,7 +18,6 @@ provider_limits = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(provider_limits)
 def test_shares_add_up_to_the_limits(limits: ProviderLimits) -> None:
     shares = shares_of(limits)
@@ -37,7 +36,6 @@ def test_shares_add_up_to_the_limits(limits: ProviderLimits) -> None:
         assert all(1 <= part.burst <= part.per_minute for part in kept)
 
 
-@settings(deadline=None)
 @given(provider_limits)
 def test_a_call_that_passes_the_whole_limit_passes_every_share(limits: ProviderLimits) -> None:
     tokens = [share.tokens.per_minute for share in shares_of(limits) if share.tokens]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llm_gateway.domain.chat import Delta, Reasoning, ReasoningDelta, TextDelta, ToolCall, ToolCallDelta
 from llm_gateway.domain.queries import Output
@@ -73,7 +73,6 @@ def position_after(deltas: Sequence[Delta]) -> Position:
     return position
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(streams(), st.data())
 def test_who_comes_back_after_any_event_gets_exactly_the_rest(
     stream: tuple[Output, list[Delta]], data: st.DataObject
@@ -90,7 +89,6 @@ def test_who_comes_back_after_any_event_gets_exactly_the_rest(
     )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(streams(), st.data())
 def test_who_comes_back_twice_gets_the_rest_of_the_rest(
     stream: tuple[Output, list[Delta]], data: st.DataObject
@@ -103,7 +101,6 @@ def test_who_comes_back_twice_gets_the_rest_of_the_rest(
     assert joined([*read, *more, *last]) == (output.text or "", list(output.tool_calls))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(streams())
 def test_nothing_is_left_at_the_end(stream: tuple[Output, list[Delta]]) -> None:
     output, deltas = stream

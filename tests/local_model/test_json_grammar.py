@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from local_model.errors import InvalidRequest
@@ -89,7 +89,6 @@ SMALL_JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(SMALL_JSON)
 def test_whatever_is_admitted_is_valid(document):
     for schema, _ in CASES:
@@ -197,7 +196,6 @@ def test_nesting_is_bounded():
         grammar_for_schema(schema, field="schema")
 
 
-@settings(deadline=None)
 @given(st.integers(-1100, 1100), st.integers(0, 2200), st.integers(-1300, 1300))
 def test_integers_between_bounds(low, span, number):
     regex = as_regex(f"root ::= {integer_rule({'minimum': low, 'maximum': low + span}, at='x')}")
@@ -207,7 +205,6 @@ def test_integers_between_bounds(low, span, number):
     assert not regex.fullmatch(f"0{number}")
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**15), st.integers(0, 10**15), st.integers(0, 10**15))
 def test_large_integers_between_bounds(one, other, number):
     low, high = sorted((one, other))
@@ -216,7 +213,6 @@ def test_large_integers_between_bounds(one, other, number):
         assert bool(regex.fullmatch(str(candidate))) == (low <= candidate <= high)
 
 
-@settings(deadline=None)
 @given(st.floats(-20, 20), st.floats(2, 30), st.decimals(-30, 30, places=2))
 def test_numbers_admitted_are_between_the_bounds(low, span, number):
     schema = {"exclusiveMinimum": low, "maximum": low + span}

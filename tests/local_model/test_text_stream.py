@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from local_model.text_stream import TextStream
 
@@ -23,7 +23,6 @@ def split(data: bytes, cuts: list[int]) -> list[bytes]:
     return [data[a:b] for a, b in pairwise(edges)]
 
 
-@settings(deadline=None)
 @given(st.text(), st.lists(st.integers(min_value=0)))
 def test_any_cut_gives_the_same_text_and_no_broken_character(text, cuts):
     deltas, _ = run(split(text.encode(), cuts))
@@ -31,7 +30,6 @@ def test_any_cut_gives_the_same_text_and_no_broken_character(text, cuts):
     assert all("\ufffd" not in delta or "\ufffd" in text for delta in deltas)
 
 
-@settings(deadline=None)
 @given(
     st.text(alphabet="abé", max_size=30),
     st.lists(st.text(alphabet="abé", min_size=1, max_size=4), min_size=1),

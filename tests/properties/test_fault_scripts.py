@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from llm_gateway.domain.chat import ChatAnswer, OutputFormat, Usage
 from llm_gateway.domain.faults import (
@@ -215,7 +215,7 @@ def check_end(ask: Ask, progress: Progress, end: ChatAnswer | GatewayError | Non
             assert progress.attempts[-1].outcome is AttemptOutcome.CANCELLED
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_whatever_providers_do(data: st.DataObject) -> None:
     book = data.draw(configs(), label="providers")

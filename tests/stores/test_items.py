@@ -81,7 +81,7 @@ def items(aws: Aws, settings: Settings) -> DynamoItems:
     return DynamoItems(aws=aws, table=settings.limits_table, key_name="scope", holding="limits")
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=st.lists(writes, max_size=8))
 def test_dynamodb_and_memory_agree(items: DynamoItems, script: list[Write]) -> None:
     key, in_memory = f"agreement-{next(_numbers)}", InMemoryItems()
