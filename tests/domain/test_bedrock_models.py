@@ -31,7 +31,9 @@ def test_an_id_without_its_place_and_its_version(id_: str, expected: str) -> Non
 
 
 def without_levels(profile):
-    return replace(profile, capabilities=profile.capabilities - {Capability.REASONING})
+    """As Converse is spoken here: it is told no effort, and given no thought back."""
+    able = profile.capabilities - {Capability.REASONING}
+    return replace(profile, capabilities=able, thinking=None, thoughts=None)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -9,7 +10,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llm_gateway.domain.chat import Usage
+from llm_gateway.domain.chat import UNTOLD_TIER, Usage
 from llm_gateway.domain.providers import ModelConfig, ProviderKind
 from llm_gateway.instruments.prices import PublishedPrices
 
@@ -165,3 +166,24 @@ def test_without_overrides_the_table_itself_agrees(kind_and_name, plain, cached,
 def test_the_table_is_loaded_by_the_first_price_alone():
     program = "import sys, llm_gateway.instruments.prices; sys.exit('genai_prices' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True, env={"PYTHONPATH": ":".join(sys.path)}, timeout=60)
+
+
+def test_a_call_is_priced_by_the_tier_that_served_it():
+    usual = cost(OPENAI, "gpt-5.6-sol", use(1_000, 100))
+    assert cost(OPENAI, "gpt-5.6-sol", replace(use(1_000, 100), service_tier="flex")) == usual / 2
+    for tier in ("priority", "ultrafast", UNTOLD_TIER):
+        assert cost(OPENAI, "gpt-5.6-sol", replace(use(1_000, 100), service_tier=tier)) is None
+    assert cost(ANTHROPIC, "claude-haiku-4-5", replace(use(1_000, 100), service_tier="priority")) is None
+
+
+def test_another_servers_tiers_are_its_operators():
+    own = {"input": "1", "output": "1"}
+    usage = replace(use(1_000_000, 0), service_tier="on_demand")
+    assert cost(ProviderKind.OPENAI_COMPATIBLE, "any", usage, **own) == 1
+
+
+def test_sound_has_a_price_of_its_own():
+    # https://developers.openai.com/api/docs/pricing: gpt-audio-mini, a million tokens of text 0.60, of sound 10 dollars.
+    heard = replace(use(1_000_000, 0), audio_input_tokens=400_000)
+    assert cost(OPENAI, "gpt-audio-mini", heard) == Decimal("0.6") * Decimal("0.6") + Decimal("0.4") * 10
+    assert cost(OPENAI, "gpt-4o", replace(use(1_000_000, 0), audio_input_tokens=400_000)) == Decimal("2.5")

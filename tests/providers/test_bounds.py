@@ -13,7 +13,7 @@ from llm_gateway.providers.bounds import MOST_BYTES, AnswerOutOfBounds, unpacked
 
 from tests.adapters.upstream import Raw, Refusal
 from tests.adapters.upstream_converse import CONVERSE
-from tests.adapters.upstream_wires import CHAT_COMPLETIONS, MESSAGES, Said
+from tests.adapters.upstream_wires import CHAT_COMPLETIONS, MESSAGES, RESPONSES, Said
 from tests.providers.conftest import Subject, asking
 
 TIMEOUTS = Timeouts(connect_s=5, first_token_s=20, total_s=30)
@@ -22,6 +22,7 @@ PACKED = {"content-encoding": "gzip"}
 
 def whole(subject: Subject, said: Said) -> bytes:
     wire = {ProviderKind.ANTHROPIC: MESSAGES, ProviderKind.BEDROCK: CONVERSE}.get(subject.kind, CHAT_COMPLETIONS)
+    wire = RESPONSES if subject.by_responses else wire
     return json.dumps(wire.whole(said, None)).encode()
 
 

@@ -169,6 +169,12 @@ class Parameters:
     logprobs: int | None = None
 
 
+_CHANGE_THE_PRICE: Final = ("service_tier", "speed", "inference_geo")
+_USUAL_TIERS: Final = (None, "auto", "default", "standard", "standard_only", "global")
+UNTOLD_TIER: Final = "untold"
+"""What is known of how a call was served that asked for another tier than the usual one, and was not told which it got."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
     """What one candidate is asked: everything that affects its output. `system` precedes `messages`.
@@ -189,6 +195,11 @@ class ChatRequest:
     vendor: JsonObject = field(default_factory=dict)
     by_responses: bool = False
     cached_system_chars: int = 0
+
+    @property
+    def may_change_its_price(self) -> bool:
+        """Whether it asks to be served otherwise than the usual way."""
+        return any(self.vendor.get(name) not in _USUAL_TIERS for name in _CHANGE_THE_PRICE) if self.vendor else False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

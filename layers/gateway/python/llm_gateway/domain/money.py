@@ -19,13 +19,18 @@ _WIDE = Context(prec=400)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """US dollars per million tokens; `cache_write` for those kept five minutes, `cache_write_1h` for an hour."""
+    """US dollars per million tokens; `cache_write` for those kept five minutes, `cache_write_1h` for an hour.
+
+    Sound costs what text does where it has no price of its own.
+    """
 
     input: Decimal
     cached_input: Decimal
     cache_write: Decimal
     cache_write_1h: Decimal
     output: Decimal
+    input_audio: Decimal | None = None
+    output_audio: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,8 @@ def overridden(model: "ModelConfig", *, published: Rates | None, ratios: CacheRa
             cache_write=cache_write,
             cache_write_1h=hour,
             output=output_price,
+            input_audio=published.input_audio if published else None,
+            output_audio=published.output_audio if published else None,
         )
 
 
@@ -70,16 +77,19 @@ def _own(figure: Decimal | None, otherwise: Decimal) -> Decimal:
 
 
 def cost_usd(usage: "Usage", rates: Rates) -> Decimal:
-    """What `usage` costs: every input token once, as plain, read from a cache, or written to one; reasoning as output."""
+    """What `usage` costs: every input token once, as plain, sound, read from a cache, or written to one; reasoning as output."""
     short_writes = usage.cache_write_tokens - usage.cache_write_1h_tokens
     plain = max(0, usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens)
+    heard, spoken = min(usage.audio_input_tokens, plain), min(usage.audio_output_tokens, usage.output_tokens)
     with localcontext(EXACT):
         return (
-            plain * rates.input
+            (plain - heard) * rates.input
+            + heard * _own(rates.input_audio, rates.input)
             + usage.cached_input_tokens * rates.cached_input
             + short_writes * rates.cache_write
             + usage.cache_write_1h_tokens * rates.cache_write_1h
-            + usage.output_tokens * rates.output
+            + (usage.output_tokens - spoken) * rates.output
+            + spoken * _own(rates.output_audio, rates.output)
         ) / _TOKENS_PER_MTOK
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 from string import ascii_letters
 
-from llm_gateway.domain.chat import AudioPart, ChatRequest, FilePart, ImagePart, Message, Part, Usage
+from llm_gateway.domain.chat import UNTOLD_TIER, AudioPart, ChatRequest, FilePart, ImagePart, Message, Part, Usage
 from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.errors import ContextWindowExceeded, FieldError
 
@@ -71,6 +71,7 @@ def probable_usage(
         input_tokens=estimate(request, profile, count).middle,
         # The shortest text is a token.
         output_tokens=max(output, 1) if generated else 0,
+        service_tier=UNTOLD_TIER if request.may_change_its_price else None,
         estimated=True,
     )
 

@@ -27,6 +27,7 @@ class Vendor:
 
     `price_table` names the vendor in the published prices; None where nothing is published, since another server under a
     vendor's model name bills as its operator likes. `by_id` knows the profile of a model whose id says more than a prefix.
+    `tiers` are the ways to be served that have a price, as multiples of the usual one.
     """
 
     unlisted: ModelProfile
@@ -34,6 +35,7 @@ class Vendor:
     by_id: Callable[[str], ModelProfile] | None = None
     price_table: str | None = None
     cache_ratios: CacheRatios = AT_FULL_PRICE
+    tiers: Mapping[str, Decimal] = field(default_factory=dict)
 
     def profile(self, model: str) -> ModelProfile:
         """By the longest prefix that has a row."""
@@ -60,6 +62,8 @@ VENDORS: Final[Mapping[ProviderKind, Vendor]] = {
         families=OPENAI_FAMILIES,
         unlisted=OPENAI_UNLISTED,
         price_table="openai",
+        # https://developers.openai.com/api/docs/guides/flex-processing: at the rates of batches, which are half.
+        tiers={"flex": Decimal("0.5")},
     ),
     ProviderKind.ANTHROPIC: Vendor(
         families=ANTHROPIC_FAMILIES,

@@ -3,15 +3,18 @@
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.chat import Usage
-from llm_gateway.domain.money import Rates, cost_usd, overridden
+from llm_gateway.domain.money import EXACT, Rates, cost_usd, overridden
 from llm_gateway.domain.providers import ModelConfig, ProviderKind
 from llm_gateway.domain.vendors import VENDORS
 
 if TYPE_CHECKING:
     from genai_prices.types import TieredPrices
+
+
+_USUAL: Final = Decimal(1)
 
 
 class PublishedPrices:
@@ -26,7 +29,16 @@ class PublishedPrices:
             model = replace(model, output_usd_per_mtok=Decimal(0))
         published = None if _overrides_all(model) else _published(kind, (answered_model, model.name), usage, at)
         rates = overridden(model, published=published, ratios=VENDORS[kind].cache_ratios)
-        return None if rates is None else cost_usd(usage, rates)
+        ratio = _ratio(kind, usage)
+        return None if rates is None or ratio is None else EXACT.multiply(cost_usd(usage, rates), ratio)
+
+
+def _ratio(kind: ProviderKind, usage: Usage) -> Decimal | None:
+    """What the tier that served the call costs as a multiple of the usual one; None where nobody publishes that."""
+    vendor = VENDORS[kind]
+    if usage.service_tier is None or vendor.price_table is None:
+        return _USUAL
+    return vendor.tiers.get(usage.service_tier)
 
 
 def _overrides_all(model: ModelConfig) -> bool:
@@ -63,6 +75,8 @@ def _published(kind: ProviderKind, names: tuple[str, ...], usage: Usage, at: dat
             cache_write=write,
             cache_write_1h=_first(_at_tier(prices.cache_write_1h_mtok, usage), write),
             output=output,
+            input_audio=_at_tier(prices.input_audio_mtok, usage),
+            output_audio=_at_tier(prices.output_audio_mtok, usage),
         )
     return None
 

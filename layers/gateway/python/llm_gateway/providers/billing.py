@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
-from llm_gateway.domain.chat import ChatRequest, Usage
+from llm_gateway.domain.chat import UNTOLD_TIER, ChatRequest, Usage
 from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.domain.tokens import estimate, probable_usage, without_tokenizer
 from llm_gateway.providers import untrusted
@@ -18,11 +18,6 @@ _TIER: Final = re.compile(r"[a-z][a-z0-9_. -]{0,39}")
 _USUAL_TIERS: Final = ("default", "standard", "auto", "standard_only")
 # More than twice what any model writes today, thoughts included.
 _MOST_OUTPUT: Final = 300_000
-
-
-def tier_billed(told: list[str]) -> str | None:
-    """The tier that changes the price, None for the usual one."""
-    return told[-1] if told and told[-1] not in _USUAL_TIERS else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +81,12 @@ class Bill:
             return output + (thoughts or 0)
         return output
 
+    def _tier(self) -> str | None:
+        """The tier that changes the price, None for the usual one."""
+        if not self.tiers:
+            return UNTOLD_TIER if self.request.may_change_its_price else None
+        return self.tiers[-1] if self.tiers[-1] not in _USUAL_TIERS else None
+
     def _usage(self, given: int, made: int) -> Usage:
         """No part is more than its whole."""
 
@@ -102,7 +103,7 @@ class Bill:
             reasoning_tokens=part("reasoning", made),
             audio_input_tokens=part("audio_input", given - written),
             audio_output_tokens=part("audio_output", made),
-            service_tier=tier_billed(self.tiers),
+            service_tier=self._tier(),
         )
 
     def _is_reasonable(self, name: str, number: int) -> bool:

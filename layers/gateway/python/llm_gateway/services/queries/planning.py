@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from llm_gateway.domain.addresses import fault_in_image_url
 from llm_gateway.domain.call_prices import CallPrice, call_price
 from llm_gateway.domain.capabilities import adapted
-from llm_gateway.domain.chat import ChatRequest, ImagePart, JsonObject, Message, Usage
+from llm_gateway.domain.chat import UNTOLD_TIER, ChatRequest, ImagePart, JsonObject, Message, Usage
 from llm_gateway.domain.faults import ProviderDisabled
 from llm_gateway.domain.keys import Budget
 from llm_gateway.domain.providers import Api, Capability
@@ -33,6 +33,7 @@ from llm_gateway.services.output.schemas import check_schema
 from llm_gateway.services.output.structured import in_words
 from llm_gateway.services.queries.verdict import nobody_fits
 
+_CHEAPER_TIERS: Final = ("flex", "batch")
 _NO_OPTIONS: Final[JsonObject] = {}
 if TYPE_CHECKING:
     from llm_gateway.services.context.assembling import Assembler, Prepared
@@ -139,6 +140,8 @@ class Planner:
         candidate, at = step.candidate, self.clock.now()
 
         def cost(usage: Usage) -> Decimal | None:
+            if step.chat.may_change_its_price:
+                usage = replace(usage, service_tier=_reserved_tier(step.chat))
             return self.prices.cost(
                 candidate.provider.kind, candidate.model, answered_model=candidate.model.name, usage=usage, at=at
             )
@@ -175,6 +178,12 @@ def _with_wishes(chat: ChatRequest, candidate: Candidate, wishes: tuple[str, ...
 
     chat, left_out = within_reach(chat, wishes, candidate.profile)
     return chat, replace(candidate, left_out=left_out) if left_out else candidate
+
+
+def _reserved_tier(chat: ChatRequest) -> str | None:
+    """The usual price is enough for a tier that is cheaper; of the others nobody knows how much more they cost."""
+    asked = chat.vendor.get("service_tier")
+    return None if asked in _CHEAPER_TIERS else UNTOLD_TIER
 
 
 def _readable(chat: ChatRequest, candidate: Candidate) -> tuple[ChatRequest, tuple[str, ...]]:
