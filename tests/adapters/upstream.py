@@ -15,7 +15,14 @@ from typing import Any, Literal, Self
 from tests.adapters.loopback_server import POLL_S, LoopbackServer
 from tests.adapters.upstream_converse import CONVERSE, check_converse
 from tests.adapters.upstream_embeddings import EMBEDDINGS, TITAN, check_embeddings, check_titan
-from tests.adapters.upstream_rules import Complaint, check_chat_completions, check_messages, check_responses
+from tests.adapters.upstream_rules import (
+    Complaint,
+    check_chat_completions,
+    check_messages,
+    check_responses,
+    check_thoughts,
+    thoughts_in,
+)
 from tests.adapters.upstream_wires import CHAT_COMPLETIONS, MESSAGES, RESPONSES, Counts, Said, Wire
 
 
@@ -109,6 +116,8 @@ class ScriptedUpstream:
         self.otherwise: Behavior = otherwise or Answer()
         self._scheme = "https" if tls else "http"
         self.requests: list[Recorded] = []
+        # Where it remembers its thoughts, it wants all of them back, exactly as they were.
+        self.thoughts: list[dict[str, Any]] | None = None
         self._script: deque[Behavior] = deque()
         self._lock = threading.Lock()
         self._server = _Server(self, tls)
@@ -142,6 +151,7 @@ class ScriptedUpstream:
             self._script.clear()
             self.requests.clear()
             self.otherwise = Answer()
+            self.thoughts = None
 
     def record(self, request: Recorded) -> Behavior:
         with self._lock:
@@ -179,6 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             self._check(wire, raw)
+            if self.server.upstream.thoughts is not None:
+                check_thoughts(self._request.body, self.server.upstream.thoughts)
         except Complaint as complaint:
             behavior = Refusal(status=complaint.status, type=complaint.type, param=complaint.param, code=complaint.code)
         self._behave(behavior, wire)
@@ -218,6 +230,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._hang_up()
             case Answer():
                 self._wait(behavior.delay_s)
+                if self.server.upstream.thoughts is not None:
+                    self.server.upstream.thoughts += thoughts_in(wire.whole(behavior.said, behavior.counts))
                 if self._request.body.get("stream") or self.path.endswith("-stream"):
                     self._stream(behavior, wire)
                 else:

@@ -228,3 +228,17 @@ def _check_items(items: list[Mapping[str, Any]]) -> None:
                 _refuse("encrypted_content" not in item or "summary" not in item, param=f"input[{number}]")
             case _:
                 _refuse(True, param=f"input[{number}].type")
+
+
+def check_thoughts(body: Mapping[str, Any], given: list[dict[str, Any]]) -> None:
+    """Raises `Complaint` unless all the thoughts that were given come back, in their order and unchanged."""
+    _refuse(thoughts_in(body) != given, param="input[0]", code="invalid_encrypted_content")
+
+
+def thoughts_in(value: Any) -> list[dict[str, Any]]:
+    """The thoughts in a request or an answer, in their order."""
+    if isinstance(value, dict):
+        if value.get("type") in ("reasoning", "thinking", "redacted_thinking"):
+            return [value]
+        return [found for inner in value.values() for found in thoughts_in(inner)]
+    return [found for inner in value for found in thoughts_in(inner)] if isinstance(value, list) else []
