@@ -158,8 +158,9 @@ def _check_message_turns(messages: list[Mapping[str, Any]]) -> None:
                 _refuse(block["type"] == "thinking" and not block.get("signature"), param="messages.content.signature")
                 continue
             _refuse(block["type"] == "text" and not block["text"].strip(), param="messages.content.text")
-            media_type = block.get("source", {}).get("media_type", _MEDIA_TYPES[0])
-            _refuse(media_type not in _MEDIA_TYPES, param="messages.content.source.media_type")
+            media_type = block.get("source", {"media_type": _MEDIA_TYPES[0]}).get("media_type", _MEDIA_TYPES[0])
+            taken = ("application/pdf",) if block["type"] == "document" else _MEDIA_TYPES
+            _refuse(media_type not in taken, param="messages.content.source.media_type")
             _refuse(not _CALL_ID.fullmatch(block.get("id", "x")), param="messages.content.id")
             _refuse(
                 block["type"] == "tool_use" and not isinstance(block["input"], dict), param="messages.content.input"

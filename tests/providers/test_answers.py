@@ -4,8 +4,17 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from llm_gateway.domain.chat import ChatAnswer, FinishReason, TextDelta, ToolCall, ToolCallDelta, Usage
-from llm_gateway.domain.faults import ProviderAuthFailed
+from llm_gateway.domain.chat import (
+    UNTOLD_TIER,
+    ChatAnswer,
+    FinishReason,
+    Parameters,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+from llm_gateway.domain.faults import ProviderAuthFailed, ProviderRefused
 from llm_gateway.domain.providers import Timeouts
 from llm_gateway.domain.tokens import probable_usage
 from llm_gateway.domain.vendors import VENDORS
@@ -191,3 +200,56 @@ def test_equal_providers_share_an_adapter_and_rotated_credentials_do_not(subject
     assert subject.open("sk-one") is subject.open("sk-one")
     assert subject.open("sk-one") is not subject.open("sk-two")
     assert "sk-one" not in repr(subject.open("sk-one"))
+
+
+CITED = {"type": "url_citation", "url": "https://example.org", "title": "Owls"}
+LIKELY = {"token": "Hello", "logprob": -0.25, "bytes": [72], "top_logprobs": []}
+
+
+def test_citations_are_kept(subject: Subject) -> None:
+    if subject.speaks_converse:
+        pytest.skip("Converse's citations come with tools that are not offered.")
+    answer = Answer(said=Said(annotations=(CITED,)))
+
+    assert complete(subject, answer).annotations == (CITED,)
+    assert stream(subject, answer)[-1].annotations == (CITED,)
+    assert complete(subject, Answer()).annotations is None
+
+
+def test_probabilities_are_kept_where_they_were_asked_for(subject: Subject) -> None:
+    if subject.speaks_converse or subject.speaks_messages:
+        pytest.skip("It has none.")
+    answer, asked = Answer(said=Said(logprobs=(LIKELY,))), asking(parameters=Parameters(logprobs=0))
+
+    assert complete(subject, answer, asked).logprobs == (LIKELY,)
+    assert stream(subject, answer, asked)[-1].logprobs == (LIKELY,)
+    assert complete(subject, answer).logprobs is None
+
+
+@pytest.mark.parametrize(("told", "billed"), [(None, None), ("flex", "flex"), ("standard", None), ("default", None)])
+def test_the_tier_that_served_is_told_where_it_changes_the_price(subject: Subject, told, billed) -> None:
+    if not subject.speaks_converse:
+        answer = Answer(said=Said(tier=told))
+        assert complete(subject, answer).usage.service_tier == billed
+        assert stream(subject, answer)[-1].usage.service_tier == billed
+
+
+def test_a_tier_that_was_asked_for_and_not_told_is_not_known(subject: Subject) -> None:
+    asked = asking(vendor={"service_tier": "flex"})
+    assert probable_usage(asked, "x", VENDORS[subject.kind].profile("model")).service_tier == UNTOLD_TIER
+
+
+def test_a_refusal_of_claudes_is_a_filtered_answer(anthropic: Subject) -> None:
+    assert complete(anthropic, Answer(said=Said(finish="refusal"))).finish_reason is FinishReason.CONTENT_FILTER
+
+
+def test_claudes_full_window_is_an_answer_cut_short(anthropic: Subject) -> None:
+    answer = complete(anthropic, Answer(said=Said(finish="model_context_window_exceeded")))
+    assert answer.finish_reason is FinishReason.LENGTH
+
+
+def test_a_turn_paused_for_tools_of_the_providers_own_is_a_fault(anthropic: Subject) -> None:
+    for ask in (complete, stream):
+        with pytest.raises(ProviderRefused, match="paused its answer for tools of its own") as caught:
+            ask(anthropic, Answer(said=Said(finish="pause_turn")))
+        assert caught.value.usage is not None

@@ -1,9 +1,13 @@
 """What a request becomes on each wire, as the upstream reads it: all of it, or an error that names what cannot be said."""
 
+from dataclasses import replace
+
 import pytest
 from llm_gateway.domain.chat import (
+    AudioPart,
     CacheControl,
     ChatRequest,
+    FilePart,
     ImagePart,
     Message,
     MessageRole,
@@ -415,3 +419,84 @@ def test_a_schema_that_has_no_such_form_is_told_in_words(anthropic: Subject, sch
 
     assert "output_config" not in body
     assert "JSON schema" in body["system"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "thinking", "depth"),
+    [
+        ("claude-opus-5-5", "high", {"type": "adaptive", "display": "summarized"}, "high"),
+        ("claude-opus-5-5", None, None, None),
+        ("claude-haiku-5-5", "none", {"type": "disabled"}, None),
+        ("claude-sonnet-5-5", "none", {"type": "between_tools"}, None),
+        ("claude-haiku-4-5", "low", {"type": "enabled", "budget_tokens": 2048}, None),
+        ("claude-haiku-4-5", "high", {"type": "enabled", "budget_tokens": 5000}, None),
+        ("claude-haiku-4-5", "none", {"type": "disabled"}, None),
+        ("claude-4-unheard-of", None, None, None),
+    ],
+)
+def test_how_claude_is_told_to_think(anthropic: Subject, model: str, effort, thinking, depth) -> None:
+    body = sent(
+        anthropic, asking(model=model, parameters=Parameters(reasoning_effort=effort, max_output_tokens=10_000))
+    )
+
+    assert body.get("thinking") == thinking
+    assert (body.get("output_config") or {}).get("effort") == depth
+
+
+def test_a_form_and_a_depth_go_together(anthropic: Subject) -> None:
+    request = asking(
+        model="claude-opus-5-5",
+        output=OutputFormat(type="json_schema", schema=CITY),
+        parameters=Parameters(reasoning_effort="low"),
+    )
+    wanted = {"format": {"type": "json_schema", "schema": CITY}, "effort": "low"}
+    assert sent(anthropic, request)["output_config"] == wanted
+
+
+def test_the_depth_of_thought_and_probabilities_in_chat_completions(openai: Subject, compatible: Subject) -> None:
+    for subject in (openai, compatible):
+        body = sent(subject, asking(parameters=Parameters(reasoning_effort="low", logprobs=2)))
+        assert (body["reasoning_effort"], body["logprobs"], body["top_logprobs"]) == ("low", True, 2)
+
+
+def test_documents_and_recordings(openai: Subject, anthropic: Subject) -> None:
+    document = FilePart(data="JVBERi0=", filename="a.pdf", cache_control=CacheControl())
+    request = asking(messages=(Message(role=MessageRole.USER, content=(document,)),))
+    heard = asking(messages=(Message(role=MessageRole.USER, content=(AudioPart(data="SUQz", format="mp3"),)),))
+
+    data = "data:application/pdf;base64,JVBERi0="
+    assert sent(openai, request)["messages"][0]["content"] == [
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": data}}
+    ]
+    assert sent(openai, heard)["messages"][0]["content"] == [
+        {"type": "input_audio", "input_audio": {"data": "SUQz", "format": "mp3"}}
+    ]
+    source = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
+    mark = {"cache_control": {"type": "ephemeral", "ttl": "5m"}}
+    assert sent(anthropic, request)["messages"][0]["content"] == [
+        {"type": "document", "source": source, "title": "a.pdf", **mark}
+    ]
+    anthropic.upstream.reset()
+    assert refused(anthropic, heard) == ["messages[0].content"]
+
+
+def test_a_document_is_no_instruction_of_claudes(anthropic: Subject) -> None:
+    instruction = Message(role=MessageRole.SYSTEM, content=(FilePart(data="JVBERi0="),))
+    assert refused(anthropic, asking(messages=(instruction, user("x")))) == ["messages[0].content"]
+
+
+def test_the_vendors_own_switches(openai: Subject, anthropic: Subject) -> None:
+    assert sent(openai, asking(vendor={"service_tier": "flex"}))["service_tier"] == "flex"
+    assert sent(anthropic, asking(vendor={"metadata": {"user_id": "u"}}))["metadata"] == {"user_id": "u"}
+    # A parameter of the older version of the API.
+    assert sent(anthropic, asking(vendor={"top_k": 5}))["top_k"] == 5
+    assert anthropic.headers["anthropic-version"] == "2023-06-01"
+
+
+def test_gpt_5_6_takes_tools_in_chat_completions_where_it_does_not_think(openai: Subject) -> None:
+    request = asking(model="gpt-5.6-sol", tools=(WEATHER,))
+    with pytest.raises(UnsupportedParameter) as caught:
+        sent(openai, request)
+    assert [error.field for error in caught.value.errors] == ["tools"]
+    assert sent(openai, replace(request, without_reasoning=True))["reasoning_effort"] == "none"
+    assert sent(openai, replace(request, by_responses=True))["tools"][0]["name"] == "weather"

@@ -60,10 +60,15 @@ def request_arguments(request: ChatRequest, *, thinks: bool = True) -> JsonDict:
 
 def places_of_messages(request: ChatRequest) -> tuple[int, ...]:
     """For each item of the input the message that it is of, -1 where it is none of the client's."""
-    places: list[int] = []
-    for number, items in enumerate(_items(request), -1 if _wish(request) else 0):
-        places += [number] * len(items)
-    return tuple(places)
+    before = (-1,) if _wish(request) else ()
+    return (*before, *(number for number, message in enumerate(request.messages) for _ in range(_size(message))))
+
+
+def _size(message: Message) -> int:
+    """How many items the message becomes."""
+    if message.role is not MessageRole.ASSISTANT:
+        return 1
+    return len(message.reasoning) + len(message.tool_calls) + (1 if message.text else 0)
 
 
 def _refuse_unsupported(request: ChatRequest) -> None:
