@@ -2,15 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from llm_gateway.domain.chat import ChatAnswer, Message, MessageRole, Parameters, ReasoningDelta, TextPart, Tool
 from llm_gateway.domain.faults import ProviderRejected
+from llm_gateway.domain.keys import Budget
+from llm_gateway.domain.periods import Period
 from llm_gateway.domain.providers import Api, ModelConfig
 from llm_gateway.domain.queries import QueryRequest
-from llm_gateway.errors import UnsupportedParameter
+from llm_gateway.domain.routing import Step
+from llm_gateway.domain.terms import Terms
+from llm_gateway.errors import UnpricedModel, UnsupportedParameter
+from llm_gateway.instruments.prices import PublishedPrices
 from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers.registry import ProviderRegistry
+from llm_gateway.services.queries.cache import cache_key
 
 from tests.adapters.engine import Engine, question
 from tests.adapters.real_engine import calling, real_engine, upstreams
@@ -53,7 +60,7 @@ def _named(name: str, servers: Upstreams, **changes):
 
 def asking(name: str, **changes) -> QueryRequest:
     parameters = Parameters(max_output_tokens=4_000, reasoning_effort="high")
-    return question("What is there?", provider=name, tools=(LOOK,), parameters=parameters, **changes)
+    return question("What is there?", provider=name, tools=(LOOK,), parameters=parameters, timeout_s=300, **changes)
 
 
 def finish(said: Said) -> Said:
@@ -177,3 +184,32 @@ def test_a_summary_is_for_those_who_set_an_effort(engine: Engine, servers: Upstr
         assert (answer.reasoning.text, len(answer.reasoning.items)) == (told, 1)
         assert "".join(delta.text for delta in deltas if isinstance(delta, ReasoningDelta)) == (told or "")
         assert answer.usage.reasoning_tokens == 20
+
+
+def test_an_effort_and_a_switch_make_another_answer_of_it(engine: Engine) -> None:
+    """Neither is given an answer from the cache that was made without."""
+
+    def key(**changes) -> str:
+        (step,) = engine.planner.plan(replace(asking("a"), **changes))
+        assert isinstance(step, Step)
+        return cache_key(step, owner="key_1")
+
+    effort = Parameters(max_output_tokens=4_000, reasoning_effort="low")
+    others = [
+        key(parameters=effort),
+        key(vendor={"openai": {"verbosity": "low"}}),
+        key(vendor={"openai": {"user": "u"}}),
+    ]
+    assert len({key(), *others}) == 4
+    assert key(vendor={"anthropic": {"top_k": 5}}) == key()
+
+
+def test_a_tier_without_a_price_is_not_for_a_budget(engine: Engine) -> None:
+    terms = Terms(budget=Budget(amount=Decimal(10), period=Period.DAY))
+    priced = Engine(prices=PublishedPrices(), store=engine.store)
+    for tier in ("flex", "default"):
+        (step,) = priced.planner.plan(replace(asking("a"), vendor={"openai": {"service_tier": tier}}), terms)
+        assert isinstance(step, Step)
+        assert step.price is not None
+    with pytest.raises(UnpricedModel):
+        priced.planner.plan(replace(asking("a"), vendor={"openai": {"service_tier": "priority"}}), terms)

@@ -228,12 +228,17 @@ THINKING_OUTPUT: Final = 16_384
 
 OPENAI_FAMILIES: Final = {
     "gpt-3.5-turbo": _openai(16_385, 4_096, can=_GPT - {Capability.JSON_SCHEMA}, tokenizer=CL100K),
+    "gpt-3.5-turbo-16k": _openai(16_385, 4_096, can=_GPT - {Capability.JSON_SCHEMA}, tokenizer=CL100K),
     "gpt-4": _openai(8_192, 8_192, can=_GPT_PLAIN, tokenizer=CL100K),
     "gpt-4-32k": _openai(32_768, 8_192, can=_GPT_PLAIN, tokenizer=CL100K),
     "gpt-4-0125": _openai(128_000, 4_096, can=_GPT - {Capability.JSON_SCHEMA}, tokenizer=CL100K),
     "gpt-4-1106": _openai(128_000, 4_096, can=_GPT - {Capability.JSON_SCHEMA}, tokenizer=CL100K),
-    "gpt-4-turbo": _openai(128_000, 4_096, can=_GPT - {Capability.JSON_SCHEMA}, image=1_445, tokenizer=CL100K),
-    "gpt-4-vision": _openai(128_000, 4_096, can=_GPT_PLAIN - {Capability.TOOLS}, image=1_445, tokenizer=CL100K),
+    "gpt-4-turbo": _openai(
+        128_000, 4_096, can=_GPT - {Capability.JSON_SCHEMA, Capability.FILES}, image=1_445, tokenizer=CL100K
+    ),
+    "gpt-4-vision": _openai(
+        128_000, 4_096, can=_GPT_PLAIN - {Capability.TOOLS, Capability.FILES}, image=1_445, tokenizer=CL100K
+    ),
     "gpt-4.1": _openai(1_047_576, 32_768, image=1_445),
     "gpt-4.1-mini": _openai(1_047_576, 32_768, image=2_489),
     "gpt-4.1-nano": _openai(1_047_576, 32_768, image=3_779),
@@ -246,6 +251,7 @@ OPENAI_FAMILIES: Final = {
     "gpt-4o-mini-audio": _openai(128_000, 16_384, can=_GPT_AUDIO),
     "gpt-4o-mini-search": _openai(128_000, 16_384, can=_GPT - _SAMPLING - {Capability.TOOLS, Capability.SEED}),
     "gpt-audio": _openai(128_000, 16_384, can=_GPT_AUDIO),
+    "gpt-audio-mini": _openai(128_000, 16_384, can=_GPT_AUDIO),
     "chatgpt-4o": _openai(128_000, 16_384, can=_GPT - {Capability.TOOLS, Capability.JSON_SCHEMA}, image=1_445),
     "computer-use-preview": _reasoning(8_192, 1_024, (), image=1_445, without=frozenset({Capability.JSON_SCHEMA})),
     "codex-mini": _reasoning(200_000, 100_000, _O_LEVELS, image=1_275),
@@ -267,11 +273,13 @@ OPENAI_FAMILIES: Final = {
     "o4-mini": _reasoning(200_000, 100_000, _O_LEVELS, image=2_642),
     "o4-mini-deep-research": _reasoning(200_000, 100_000, _CHAT, image=2_642),
     "gpt-5": _gpt_5(_GPT_5),
+    "gpt-5-mini": _gpt_5(_GPT_5),
     "gpt-5-nano": _gpt_5(_GPT_5, image=3_779),
     "gpt-5-codex": _gpt_5(_O_LEVELS),
     "gpt-5-pro": _gpt_5(("high",)),
     "gpt-5-chat": _openai(128_000, 16_384, can=_GPT - {Capability.TOOLS}, image=2_489),
     "gpt-5.1": _gpt_5(_GPT_5_1),
+    "gpt-5.1-mini": _gpt_5(_GPT_5_1),
     "gpt-5.1-codex": _gpt_5(_O_LEVELS),
     "gpt-5.1-codex-max": _gpt_5(_CODEX),
     "gpt-5.1-chat": _reasoning(128_000, 16_384, _CHAT, image=2_489),
@@ -286,11 +294,21 @@ OPENAI_FAMILIES: Final = {
     "gpt-5.4-nano": _gpt_5(_GPT_5_2, image=10_000),
     "gpt-5.5": _large(_GPT_5_2),
     "gpt-5.5-pro": _large(_PRO),
-    "gpt-5.6": _large(_GPT_5_6, Quirk.TOOLS_WITHOUT_REASONING),
-    "gpt-daybreak": _large(_GPT_5_6, Quirk.TOOLS_WITHOUT_REASONING),
-    "gpt-rosalind": _large(_ALWAYS, Quirk.NO_TOOLS_IN_CHAT),
+    **dict.fromkeys(
+        (
+            *("gpt-5.6", "gpt-5.6-sol", "gpt-5.6-terra", "gpt-5.6-luna", "gpt-5.6-cyber"),
+            *("gpt-daybreak-blue", "gpt-daybreak-red"),
+        ),
+        _large(_GPT_5_6, Quirk.TOOLS_WITHOUT_REASONING),
+    ),
     # They always reason, and Chat Completions takes no tools from them then; Sol and Luna of the first version need not.
-    "gpt-6": _large(_ALWAYS, Quirk.NO_TOOLS_IN_CHAT),
+    **dict.fromkeys(
+        (
+            *("gpt-6", "gpt-6-astra", "gpt-6-cyber", "gpt-6-rosalind", "gpt-6.1-sol", "gpt-6.1-terra"),
+            *("gpt-6.2-astra", "gpt-6.2-astra-law", "gpt-6.2-sol", "gpt-rosalind-research"),
+        ),
+        _large(_ALWAYS, Quirk.NO_TOOLS_IN_CHAT),
+    ),
     "gpt-6-sol": _large(_GPT_5_6, Quirk.TOOLS_WITHOUT_REASONING),
     "gpt-6-luna": _large(_GPT_5_6, Quirk.TOOLS_WITHOUT_REASONING),
 }
@@ -323,7 +341,7 @@ ANTHROPIC_FAMILIES: Final = {
     "claude-fable-5": _claude_5(quirks=_NO_PREFILL),
     "claude-fable-5-1": _claude_5(),
     "claude-fable-5-2": _claude_5(),
-    "claude-mythos-": _claude_5(),
+    **dict.fromkeys(("claude-mythos-", "claude-mythos-5", "claude-mythos-5-1", "claude-mythos-5-2"), _claude_5()),
     "claude-mythos-preview": _claude_5(efforts=("low", "medium", "high", "max")),
 }
 
