@@ -190,9 +190,10 @@ def test_an_effort_and_a_switch_make_another_answer_of_it(engine: Engine) -> Non
     """Neither is given an answer from the cache that was made without."""
 
     def key(**changes) -> str:
-        (step,) = engine.planner.plan(replace(asking("a"), **changes))
+        asked = replace(asking("a"), **changes)
+        (step,) = engine.planner.plan(asked)
         assert isinstance(step, Step)
-        return cache_key(step, owner="key_1")
+        return cache_key(step, asked, owner="key_1")
 
     effort = Parameters(max_output_tokens=4_000, reasoning_effort="low")
     others = [

@@ -23,6 +23,7 @@ from llm_gateway.errors import FieldError, UnsupportedParameter
 
 # What a reservation assumes of an answer whose length nobody named.
 _USUAL_OUTPUT_TOKENS = 4_096
+# Room for a thought of a depth, and the answer after it.
 _ROOM_TO_THINK: Final[Mapping[ReasoningEffort, int]] = {
     "minimal": 4_096,
     "low": 8_192,
@@ -92,19 +93,15 @@ def output_limit(parameters: Parameters, profile: ModelProfile) -> int | None:
     """The maximum to send: the request's own, else the one that the model's wire demands, else None."""
     if parameters.max_output_tokens is not None or profile.default_output_tokens is None:
         return parameters.max_output_tokens
-    return _at_most(max(profile.default_output_tokens, _thinking_tokens(parameters)), profile)
+    room = _ROOM_TO_THINK.get(parameters.reasoning_effort or "none", 0)
+    return _at_most(max(profile.default_output_tokens, room), profile)
 
 
 def output_reserve(parameters: Parameters, profile: ModelProfile) -> int:
     """Output tokens to reserve under a limit or a budget: the maximum that is sent, or a usual answer's."""
     limit = output_limit(parameters, profile)
-    usual = max(_USUAL_OUTPUT_TOKENS, _thinking_tokens(parameters))
+    usual = max(_USUAL_OUTPUT_TOKENS, _ROOM_TO_THINK.get(parameters.reasoning_effort or "none", 0))
     return _at_most(usual, profile) if limit is None else limit
-
-
-def _thinking_tokens(parameters: Parameters) -> int:
-    """Room for a thought of the asked depth and the answer after it."""
-    return _ROOM_TO_THINK.get(parameters.reasoning_effort or "none", 0)
 
 
 def efforts_of(profile: ModelProfile) -> tuple[ReasoningEffort, ...]:
@@ -139,11 +136,8 @@ def _at_most(tokens: int, profile: ModelProfile) -> int:
 
 
 def _unsupported_parameters(request: ChatRequest, profile: ModelProfile) -> Iterator[str]:
-    parameters, able = request.parameters, profile.capabilities
-    if _thinks_freely(parameters, profile):
-        able = able - {Capability.TEMPERATURE, Capability.TOP_P}
-    elif parameters.reasoning_effort == "none" and Quirk.SAMPLING_WITHOUT_REASONING in profile.quirks:
-        able = able | {Capability.TEMPERATURE, Capability.TOP_P, Capability.LOGPROBS}
+    parameters = request.parameters
+    able = profile.capabilities if parameters.reasoning_effort is None else _able_with_effort(parameters, profile)
     if parameters.temperature is not None and Capability.TEMPERATURE not in able:
         yield "parameters.temperature"
     if profile.max_output_tokens is not None and (parameters.max_output_tokens or 0) > profile.max_output_tokens:
@@ -159,6 +153,14 @@ def _unsupported_parameters(request: ChatRequest, profile: ModelProfile) -> Iter
         yield "parameters.reasoning_effort"
     if parameters.logprobs is not None and Capability.LOGPROBS not in able:
         yield "parameters.logprobs"
+
+
+def _able_with_effort(parameters: Parameters, profile: ModelProfile) -> frozenset[Capability]:
+    if _thinks_freely(parameters, profile):
+        return profile.capabilities - {Capability.TEMPERATURE, Capability.TOP_P}
+    if parameters.reasoning_effort == "none" and Quirk.SAMPLING_WITHOUT_REASONING in profile.quirks:
+        return profile.capabilities | {Capability.TEMPERATURE, Capability.TOP_P, Capability.LOGPROBS}
+    return profile.capabilities
 
 
 def _can_think(request: ChatRequest, profile: ModelProfile) -> bool:
@@ -182,8 +184,9 @@ def _unsupported_tools(request: ChatRequest, profile: ModelProfile) -> Iterator[
     if request.tools and Capability.TOOLS not in profile.capabilities:
         yield "tools"
     forced = request.tool_choice == "required" or isinstance(request.tool_choice, NamedTool)
-    freely = Quirk.NO_FORCED_TOOL in profile.quirks or _thinks_freely(request.parameters, profile)
-    if request.tools and forced and freely:
+    if not (request.tools and forced):
+        return
+    if Quirk.NO_FORCED_TOOL in profile.quirks or _thinks_freely(request.parameters, profile):
         yield "tool_choice"
 
 
@@ -194,12 +197,12 @@ def _unsupported_output(request: ChatRequest, profile: ModelProfile) -> Iterator
         yield "output.schema"
 
 
-def _needed(part: Part) -> Capability | None:
-    """What a model has to be able to take for this part; None for text."""
-    return _NEEDED.get(type(part))
-
-
-_NEEDED: Final = {ImagePart: Capability.IMAGES, FilePart: Capability.FILES, AudioPart: Capability.AUDIO}
+# What a model has to be able to take for a part; nothing for text.
+_NEEDED: Final[Mapping[type[Part], Capability]] = {
+    ImagePart: Capability.IMAGES,
+    FilePart: Capability.FILES,
+    AudioPart: Capability.AUDIO,
+}
 
 
 def _unsupported_messages(request: ChatRequest, profile: ModelProfile) -> Iterator[str]:
@@ -213,7 +216,7 @@ def _unsupported_messages(request: ChatRequest, profile: ModelProfile) -> Iterat
         yield from (
             f"messages[{index}].content[{place}]"
             for place, part in enumerate(message.content)
-            if _needed(part) not in able
+            if _NEEDED.get(type(part)) not in able
         )
     last = messages[-1].role if messages else None
     if last is MessageRole.ASSISTANT and (

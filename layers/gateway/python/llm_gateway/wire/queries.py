@@ -37,8 +37,11 @@ def _small(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _few_files(messages: list[Message]) -> list[Message]:
-    parts = (part for message in messages if isinstance(message.content, list) for part in message.content)
-    if sum(isinstance(part, FilePart | AudioPart) for part in parts) > MOST_FILES:
+    found = 0
+    for message in messages:
+        if isinstance(message.content, list):
+            found += sum(isinstance(part, FilePart | AudioPart) for part in message.content)
+    if found > MOST_FILES:
         raise ValueError(f"bring more than {MOST_FILES} documents and recordings")
     return messages
 

@@ -188,10 +188,10 @@ def _reserved_tier(chat: ChatRequest) -> str | None:
 
 def _readable(chat: ChatRequest, candidate: Candidate) -> tuple[ChatRequest, tuple[str, ...]]:
     """`chat` without the reasoning that the candidate cannot read, and the warning that says so, where there was any."""
-    if not any(message.reasoning for message in chat.messages):
-        return chat, ()
-    reads = candidate.profile.thoughts
-    foreign = {item.vendor for message in chat.messages for item in message.reasoning if item.vendor != reads}
+    reads, foreign = candidate.profile.thoughts, set[str]()
+    for message in chat.messages:
+        if message.reasoning:
+            foreign.update(item.vendor for item in message.reasoning if item.vendor != reads)
     if not foreign:
         return chat, ()
     messages = tuple(
