@@ -16,7 +16,8 @@ _READY: Final = re.compile(r"^ready (\S+)$", re.MULTILINE)
 
 def start(processes: Processes, *, aws: LocalAws) -> Process:
     """Start the server on a port of the system's choice."""
-    env = aws.environment() | {"PYTHONPATH": str(MODEL_SERVER), "PORT": "0", "DRAIN_TIMEOUT_S": "2"}
+    own = {"PYTHONPATH": str(MODEL_SERVER), "PORT": "0", "DRAIN_TIMEOUT_S": "2", "EMBEDDINGS": "on"}
+    env = aws.environment() | own
     return processes.start("model", [sys.executable, "-m", "local_model"], env=env)
 
 

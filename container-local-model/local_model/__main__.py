@@ -18,7 +18,13 @@ def main() -> None:
     try:
         settings = read_settings(os.environ)
         path, name = find_model(settings)
-        model = LlamaCppModel(path, name=name, context_tokens=settings.context_tokens, threads=settings.threads)
+        model = LlamaCppModel(
+            path,
+            name=name,
+            context_tokens=settings.context_tokens,
+            threads=settings.threads,
+            embeddings=settings.embeddings,
+        )
     except (SettingsError, ModelFileError) as error:
         sys.exit(f"local-model: {error}")
     except ValueError as error:

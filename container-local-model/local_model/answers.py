@@ -1,7 +1,9 @@
 """The bodies of answers, shaped as OpenAI's API shapes them."""
 
+import base64
 import json
-from collections.abc import Mapping
+import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,3 +49,17 @@ class Answer:
 def server_sent(data: Mapping[str, Any] | str) -> bytes:
     text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return f"data: {text}\n\n".encode()
+
+
+def embeddings(vectors: Sequence[Sequence[float]], *, model: str, tokens: int, encoding: str) -> dict[str, Any]:
+    """The body of an answer with embeddings; `encoding` is `float` or `base64`, of 32-bit floats."""
+    data = [
+        {"object": "embedding", "index": place, "embedding": list(one) if encoding == "float" else _packed(one)}
+        for place, one in enumerate(vectors)
+    ]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return {"object": "list", "data": data, "model": model, "usage": usage}
+
+
+def _packed(vector: Sequence[float]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

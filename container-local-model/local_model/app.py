@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -12,12 +13,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local_model.answers import Answer, server_sent
+from local_model.answers import Answer, embeddings, server_sent
 from local_model.chat_request import ChatRequest, parse_chat_request, parse_tokenize_request
 from local_model.client import EventStream, cancelling_when_client_leaves, read_json_body
-from local_model.errors import ApiError, ModelNotFound, error_body
-from local_model.generation import Finished, Model
-from local_model.prepare import prepare
+from local_model.embedding_request import parse_embedding_request
+from local_model.errors import ApiError, GenerationFailed, ModelNotFound, error_body
+from local_model.generation import Embedded, Embedding, Finished, Generation, Model
+from local_model.prepare import prepare, prepare_texts
 from local_model.worker import Job, Worker
 
 
@@ -41,6 +43,7 @@ class _Routes:
             Route("/v1/models/{model_id:path}", self.one_model, methods=["GET"]),
             Route("/v1/tokenize", self.tokenize, methods=["POST"]),
             Route("/v1/chat/completions", self.chat, methods=["POST"]),
+            Route("/v1/embeddings", self.embeddings, methods=["POST"]),
         ]
 
     async def health(self, _: Request) -> Response:
@@ -83,18 +86,35 @@ class _Routes:
             # Nothing is sent before the model made something: until then a failure still has a status of its own.
             first = await _next_event(job)
             if not asked.stream:
-                return JSONResponse(await self._whole(job, first))
-        return EventStream(self._chunks(asked, job, first), job=job)
+                return JSONResponse(await self._whole(job, generation, first))
+        return EventStream(self._chunks(asked, job, generation, first), job=job)
 
-    async def _whole(self, job: Job, event: str | Finished) -> dict[str, object]:
+    async def embeddings(self, request: Request) -> Response:
+        body = await read_json_body(request)
+        self._worker.check_open()
+        asked = await run_in_threadpool(parse_embedding_request, body)
+        self._check_name(asked.model)
+        texts = await run_in_threadpool(prepare_texts, asked.input, self._model)
+        job = self._worker.submit(Embedding(texts=texts))
+        async with cancelling_when_client_leaves(request.receive, job):
+            event = await job.events.get()
+        if not isinstance(event, Embedded):
+            raise event if isinstance(event, ApiError) else GenerationFailed("the model failed to answer")
+        tokens = sum(map(len, texts))
+        told = partial(embeddings, event.vectors, model=self._model.name, tokens=tokens, encoding=asked.encoding_format)
+        return JSONResponse(await run_in_threadpool(told))
+
+    async def _whole(self, job: Job, generation: Generation, event: str | Finished) -> dict[str, object]:
         parts = []
         while not isinstance(event, Finished):
             parts.append(event)
             event = await _next_event(job)
-        return self._answer(job).whole("".join(parts), event)
+        return self._answer(generation).whole("".join(parts), event)
 
-    async def _chunks(self, asked: ChatRequest, job: Job, event: str | Finished) -> AsyncIterator[bytes]:
-        answer = self._answer(job)
+    async def _chunks(
+        self, asked: ChatRequest, job: Job, generation: Generation, event: str | Finished
+    ) -> AsyncIterator[bytes]:
+        answer = self._answer(generation)
         with_usage = asked.stream_options is not None and asked.stream_options.include_usage
         pending = {"usage": None} if with_usage else {}
         yield server_sent({**answer.chunk({"role": "assistant", "content": ""}), **pending})
@@ -110,12 +130,12 @@ class _Routes:
             yield server_sent(answer.usage_chunk(event))
         yield server_sent("[DONE]")
 
-    def _answer(self, job: Job) -> Answer:
+    def _answer(self, generation: Generation) -> Answer:
         return Answer(
             id=f"chatcmpl-{uuid.uuid4().hex}",
             model=self._model.name,
             created=int(time.time()),
-            prompt_tokens=len(job.generation.prompt),
+            prompt_tokens=len(generation.prompt),
         )
 
     def _check_name(self, name: str) -> None:
@@ -137,6 +157,8 @@ async def _next_event(job: Job) -> str | Finished:
     event = await job.events.get()
     if isinstance(event, ApiError):
         raise event
+    if isinstance(event, Embedded):
+        raise GenerationFailed("the model failed to answer")
     return event
 
 

@@ -43,7 +43,9 @@ _MOST_MEMBERS = 1000
 _MOST_UNKNOWN = 20
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Takes its fields alone, each of its own type."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     @model_validator(mode="before")
@@ -77,7 +79,7 @@ def _text_of_part(part: object) -> str:
     return text
 
 
-class Message(_Strict):
+class Message(Strict):
     role: Literal["system", "developer", "user", "assistant"]
     content: Annotated[str, BeforeValidator(_joined_text)]
 
@@ -91,19 +93,19 @@ Messages = Annotated[
 ]
 
 
-class StreamOptions(_Strict):
+class StreamOptions(Strict):
     include_usage: bool = False
     include_obfuscation: bool = False
 
 
-class JsonSchema(_Strict):
+class JsonSchema(Strict):
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
     document: Annotated[dict[str, Any], Field(alias="schema", max_length=_MOST_MEMBERS)]
     description: str | None = None
     strict: bool | None = None
 
 
-class ResponseFormat(_Strict):
+class ResponseFormat(Strict):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchema | None = None
 
@@ -118,7 +120,7 @@ def _as_list(stop: object) -> object:
     return [stop] if isinstance(stop, str) else stop
 
 
-class ChatRequest(_Strict):
+class ChatRequest(Strict):
     model: str
     messages: Messages
     stream: bool = False
@@ -152,7 +154,7 @@ class ChatRequest(_Strict):
         return self
 
 
-class TokenizeRequest(_Strict):
+class TokenizeRequest(Strict):
     model: str | None = None
     messages: Messages | None = None
     text: str | None = None
@@ -166,15 +168,16 @@ class TokenizeRequest(_Strict):
 
 def parse_chat_request(body: bytes) -> ChatRequest:
     """Raises InvalidRequest naming the first field that is wrong."""
-    return _validated(ChatRequest, {name: value for name, value in _fields(body).items() if _matters(name, value)})
+    return validated(ChatRequest, {name: value for name, value in fields_of(body).items() if _matters(name, value)})
 
 
 def parse_tokenize_request(body: bytes) -> TokenizeRequest:
     """Raises InvalidRequest naming the first field that is wrong."""
-    return _validated(TokenizeRequest, _fields(body))
+    return validated(TokenizeRequest, fields_of(body))
 
 
-def _fields(body: bytes) -> dict[str, Any]:
+def fields_of(body: bytes) -> dict[str, Any]:
+    """The members of a JSON object that are not null. Raises InvalidRequest."""
     try:
         fields = from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -192,7 +195,8 @@ def _matters(name: str, value: object) -> bool:
     raise UnsupportedParameter(f"{name} is not supported by this model", param=name)
 
 
-def _validated(kind: type[RequestT], fields: dict[str, Any]) -> RequestT:
+def validated(kind: type[RequestT], fields: dict[str, Any]) -> RequestT:
+    """Raises InvalidRequest naming the first field that is wrong."""
     try:
         return kind.model_validate(fields)
     except ValidationError as error:

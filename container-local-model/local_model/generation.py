@@ -29,6 +29,20 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding:
+    """Vectors to be made, of texts as tokens."""
+
+    texts: Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """The vectors, in the order of their texts."""
+
+    vectors: Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """How an answer ended. `completion_tokens` counts every generated token but the one that ends the turn."""
 
@@ -37,7 +51,7 @@ class Finished:
 
 
 class Model(Protocol):
-    """A loaded model. Everything but `pieces` may be called while `pieces` runs in another thread."""
+    """A loaded model. Everything but `pieces` and `embed` may be called while one of these runs in another thread."""
 
     @property
     def name(self) -> str: ...
@@ -45,7 +59,14 @@ class Model(Protocol):
     @property
     def context_tokens(self) -> int: ...
 
+    @property
+    def embedding_tokens(self) -> int | None:
+        """The most tokens that a text may have to be embedded; None where nothing is embedded."""
+        ...
+
     def count_text(self, text: str) -> int: ...
+
+    def encode_text(self, text: str) -> list[int]: ...
 
     def encode_chat(self, messages: Sequence[ChatMessage]) -> list[int]:
         """The prompt after the chat template. Raises InvalidRequest or ContextOverflow."""
@@ -58,4 +79,8 @@ class Model(Protocol):
 
         A piece may be part of a character.
         """
+        ...
+
+    def embed(self, embedding: Embedding, *, cancelled: Callable[[], bool]) -> Embedded:
+        """A vector of length 1 for each text, fewer once `cancelled()`."""
         ...

@@ -4,6 +4,7 @@ import ctypes
 import re
 import secrets
 from collections.abc import Callable, Generator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import llama_cpp
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from llama_cpp.llama_grammar import LlamaGrammar
 
+from local_model.embeddings import MOST_TOKENS, EmbeddingContext
 from local_model.errors import ContextOverflow, InvalidRequest
-from local_model.generation import ChatMessage, Generation
+from local_model.generation import ChatMessage, Embedded, Embedding, Generation
 
 # Prompts are evaluated in pieces of this many tokens: a client that leaves is noticed between two of them, and whole
 # pieces that two prompts begin with are evaluated once. Only whole ones, at the same places, because llama.cpp's sums
@@ -29,7 +31,7 @@ _CHATML = (
 class LlamaCppModel:
     """A loaded GGUF file. `pieces` is for one thread at a time; the rest may be called from others meanwhile."""
 
-    def __init__(self, path: Path, *, name: str, context_tokens: int, threads: int) -> None:
+    def __init__(self, path: Path, *, name: str, context_tokens: int, threads: int, embeddings: bool = False) -> None:
         self._llama = llama_cpp.Llama(
             str(path),
             n_ctx=context_tokens,
@@ -48,9 +50,14 @@ class LlamaCppModel:
         self._longest_piece_bytes = max(map(len, self._pieces))
         self._template = self._chat_template()
         self._evaluated: list[int] = []
+        self._threads = threads
+        self.embedding_tokens = min(self.context_tokens, MOST_TOKENS) if embeddings else None
 
     def count_text(self, text: str) -> int:
         return len(self._tokens(text, control=False))
+
+    def encode_text(self, text: str) -> list[int]:
+        return self._tokens(text, control=False)
 
     def encode_chat(self, messages: Sequence[ChatMessage]) -> list[int]:
         if sum(len(message.content) for message in messages) > self.context_tokens * self._longest_piece_bytes:
@@ -94,6 +101,16 @@ class LlamaCppModel:
             if cancelled() or llama_cpp.llama_vocab_is_eog(self._vocab, token):
                 return
             yield self._pieces[token]
+
+    def embed(self, embedding: Embedding, *, cancelled: Callable[[], bool]) -> Embedded:
+        return Embedded(vectors=self._embedding_context.embed(embedding.texts, cancelled=cancelled))
+
+    @cached_property
+    def _embedding_context(self) -> EmbeddingContext:
+        """Made for the first text: who only chats pays no memory for it."""
+        if self.embedding_tokens is None:
+            raise RuntimeError("embeddings are off")
+        return EmbeddingContext(self._llama.model, tokens=self.embedding_tokens, threads=self._threads)
 
     def _evaluate(self, prompt: Sequence[int], *, cancelled: Callable[[], bool]) -> bool:
         """Leaves the model ready to sample the first token after the prompt; False if it was cancelled on the way."""

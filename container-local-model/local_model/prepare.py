@@ -1,9 +1,10 @@
 """From what a client asked to what the model has to do."""
 
 import secrets
+from collections.abc import Sequence
 
 from local_model.chat_request import ChatRequest, ResponseFormat
-from local_model.errors import InvalidRequest
+from local_model.errors import ContextOverflow, InvalidRequest
 from local_model.generation import Generation, Model
 from local_model.json_grammar import grammar_for_any_object, grammar_for_schema
 
@@ -28,6 +29,20 @@ def prepare(asked: ChatRequest, model: Model) -> Generation:
         stop=tuple(asked.stop),
         grammar=grammar,
     )
+
+
+def prepare_texts(texts: Sequence[str], model: Model) -> list[list[int]]:
+    """Raises InvalidRequest where nothing is embedded, ContextOverflow for a text that is too long."""
+    most = model.embedding_tokens
+    if most is None:
+        raise InvalidRequest("this server makes no embeddings: start it with EMBEDDINGS=on", param="model")
+    encoded = []
+    for place, text in enumerate(texts):
+        tokens = model.encode_text(text)
+        if len(tokens) > most:
+            raise ContextOverflow(f"the text has {len(tokens)} tokens; {most} can be embedded", param=f"input.{place}")
+        encoded.append(tokens)
+    return encoded
 
 
 def _grammar(wanted: ResponseFormat | None, model: Model) -> str | None:

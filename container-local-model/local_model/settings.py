@@ -22,13 +22,14 @@ class Settings:
     context_tokens: int
     threads: int
     max_queue: int
+    embeddings: bool
     host: str
     port: int
     drain_timeout_s: float
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Raises SettingsError when a number is not a number or out of its range."""
+    """Raises SettingsError for a number that is none or out of its range, and for a switch that is neither on nor off."""
     model_path = environ.get("MODEL_PATH")
     return Settings(
         model_path=Path(model_path) if model_path else None,
@@ -39,6 +40,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         context_tokens=_whole_number(environ, "N_CTX", default=4096, low=64, high=1_048_576),
         threads=_whole_number(environ, "N_THREADS", default=_half_the_cores(), low=1, high=512),
         max_queue=_whole_number(environ, "MAX_QUEUE", default=8, low=0, high=10_000),
+        embeddings=_switch(environ, "EMBEDDINGS"),
         host=environ.get("HOST") or "127.0.0.1",
         port=_whole_number(environ, "PORT", default=8080, low=0, high=65_535),
         drain_timeout_s=_whole_number(environ, "DRAIN_TIMEOUT_S", default=25, low=0, high=3600),
@@ -56,6 +58,13 @@ def _whole_number(environ: Mapping[str, str], name: str, *, default: int, low: i
     if not low <= number <= high:
         raise SettingsError(f"{name} is {number}; it must be from {low} to {high}")
     return number
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name) or "off"
+    if text not in ("on", "off"):
+        raise SettingsError(f"{name} is {text!r}; it must be on or off")
+    return text == "on"
 
 
 def _cache_dir(environ: Mapping[str, str]) -> Path:

@@ -13,21 +13,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from local_model.errors import ApiError, GenerationFailed, QueueFull, ShuttingDown
-from local_model.generation import Finished, FinishReason, Generation, Model
+from local_model.generation import Embedded, Embedding, Finished, FinishReason, Generation, Model
 from local_model.text_stream import TextStream
 
 logger = logging.getLogger("local_model")
 
-Event = str | Finished | ApiError
+Event = str | Finished | Embedded | ApiError
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Job:
-    """A place in the line. Its events: pieces of text, then one Finished or one ApiError."""
+    """A place in the line. Its events: pieces of text, then one Finished; or one Embedded; or one ApiError."""
 
-    generation: Generation
+    work: Generation | Embedding
     leave: Callable[["Job", ApiError], None]
     events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -56,10 +57,10 @@ class Worker:
     def queued(self) -> int:
         return len(self._waiting)
 
-    def submit(self, generation: Generation) -> Job:
+    def submit(self, work: Generation | Embedding) -> Job:
         """Raises QueueFull or ShuttingDown."""
         self.check_open()
-        job = Job(generation=generation, leave=self._leave)
+        job = Job(work=work, leave=self._leave)
         self._waiting.append(job)
         self._start_next()
         return job
@@ -103,7 +104,7 @@ class Worker:
             loop.call_soon_threadsafe(job.events.put_nowait, event)
 
         try:
-            await loop.run_in_executor(self._thread, _answer, self._model, job, post)
+            await loop.run_in_executor(self._thread, _do, self._model, job, post)
         except Exception:
             logger.exception("the model failed")
             job.events.put_nowait(GenerationFailed("the model failed to answer"))
@@ -113,8 +114,17 @@ class Worker:
             self._start_next()
 
 
-def _answer(model: Model, job: Job, post: Callable[[Event], None]) -> None:
-    generation = job.generation
+def _do(model: Model, job: Job, post: Callable[[Event], None]) -> None:
+    match job.work:
+        case Generation():
+            _answer(model, job.work, job, post)
+        case Embedding():
+            post(model.embed(job.work, cancelled=job.cancelled.is_set))
+        case _:
+            assert_never(job.work)
+
+
+def _answer(model: Model, generation: Generation, job: Job, post: Callable[[Event], None]) -> None:
     text = TextStream(stop=generation.stop)
     made = 0
     reason: FinishReason = "stop"

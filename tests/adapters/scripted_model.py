@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 
 from local_model.errors import ContextOverflow
-from local_model.generation import ChatMessage, Generation
+from local_model.generation import ChatMessage, Embedded, Embedding, Generation
 
 
 class ScriptedModel:
@@ -20,9 +20,27 @@ class ScriptedModel:
         self.failure: Exception | None = None
         self.asked: list[Generation] = []
         self.made = 0
+        self.embedding_tokens: int | None = 20
+        self.embedded: list[Embedding] = []
 
     def count_text(self, text: str) -> int:
         return len(text.split())
+
+    def encode_text(self, text: str) -> list[int]:
+        return [1] * self.count_text(text)
+
+    def embed(self, embedding: Embedding, *, cancelled: Callable[[], bool]) -> Embedded:
+        vectors = []
+        for tokens in embedding.texts:
+            while not self.gate.wait(0.005) and not cancelled():
+                pass
+            if cancelled():
+                break
+            if self.failure:
+                raise self.failure
+            vectors.append([float(len(tokens)), 0.5])
+        self.embedded.append(embedding)
+        return Embedded(vectors=vectors)
 
     def encode_chat(self, messages: Sequence[ChatMessage]) -> list[int]:
         count = sum(self.count_text(message.content) for message in messages)

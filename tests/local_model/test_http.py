@@ -302,7 +302,7 @@ def test_a_body_is_worth_the_work_that_its_length_is_worth(body, param):
 
 
 def test_other_paths_and_methods_answer_in_the_same_format():
-    assert error_of(call("GET", "/v1/embeddings"), 404)["code"] == "unknown_url"
+    assert error_of(call("GET", "/v1/images"), 404)["code"] == "unknown_url"
     answer = call("GET", "/v1/chat/completions")
     assert error_of(answer, 405)["code"] == "method_not_allowed"
     assert answer.headers["allow"] == "POST"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import mul
 
 import pytest
 from llm_gateway.domain.chat import (
@@ -15,6 +16,7 @@ from llm_gateway.domain.chat import (
     TextPart,
     Tool,
 )
+from llm_gateway.domain.embeddings import EmbeddingRequest
 from llm_gateway.domain.faults import ProviderRefused
 from llm_gateway.domain.providers import ProviderKind, Timeouts
 from llm_gateway.errors import ContextWindowExceeded, UnsupportedParameter
@@ -32,13 +34,28 @@ SHORT = Parameters(max_output_tokens=12, temperature=0)
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with local_model_server() as url:
+    with local_model_server({"EMBEDDINGS": "on"}) as url:
         yield url
 
 
 @pytest.fixture
 def provider(address: str, registry: ProviderRegistry) -> Provider:
     return registry.open(config(ProviderKind.LLAMA_CPP, f"{address}/v1"), None)
+
+
+def test_embeds(provider: Provider) -> None:
+    texts = ("The cat sits on the mat.", "A kitten lies on a rug.", "Interest rates rose.")
+
+    found = provider.embed(EmbeddingRequest(model=MODEL_NAME, texts=texts), timeouts=TIMEOUTS)
+
+    one, near, far = found.vectors
+    assert (found.model, len(one), found.usage.estimated) == (MODEL_NAME, 576, False)
+    assert sum(map(mul, one, near)) > sum(map(mul, one, far))
+
+
+def test_a_text_that_is_too_long_for_the_model(provider: Provider) -> None:
+    with pytest.raises(ContextWindowExceeded):
+        provider.embed(EmbeddingRequest(model=MODEL_NAME, texts=("word " * 600,)), timeouts=TIMEOUTS)
 
 
 def test_answers_and_streams_the_same(provider: Provider) -> None:
