@@ -17,23 +17,26 @@ from llm_gateway.domain.faults import ProviderFault
 from llm_gateway.domain.providers import ProviderKind, Timeouts
 from llm_gateway.errors import ContextWindowExceeded, GatewayError, UnsupportedParameter
 from llm_gateway.instruments.system import SystemClock
+from llm_gateway.providers.bedrock.event_stream import records
 from llm_gateway.providers.exchange import Wire, WiredProvider
 from llm_gateway.providers.registry import ProviderRegistry
 from llm_gateway.providers.sse import Event, events
 from llm_gateway.stores.codec import to_json
 
 from tests.adapters.upstream import Raw, Refusal, ScriptedUpstream
+from tests.adapters.upstream_converse import CONVERSE, frame
 from tests.adapters.upstream_wires import CHAT_COMPLETIONS, MESSAGES, RESPONSES, Counts, Said, SaidCall
 from tests.providers.conftest import asking, config, subject_of
 
 IN_PROCESS = 5_000
 OVER_HTTP = 300
-WIRES = (
-    (ProviderKind.OPENAI_COMPATIBLE, CHAT_COMPLETIONS),
-    (ProviderKind.ANTHROPIC, MESSAGES),
-    (ProviderKind.OPENAI, RESPONSES),
-)
-KINDS = tuple(kind for kind, _ in WIRES)
+WIRES = {
+    ProviderKind.OPENAI_COMPATIBLE: CHAT_COMPLETIONS,
+    ProviderKind.ANTHROPIC: MESSAGES,
+    ProviderKind.OPENAI: RESPONSES,
+    ProviderKind.BEDROCK: CONVERSE,
+}
+KINDS = tuple(WIRES)
 TIMEOUTS = Timeouts(connect_s=5, first_token_s=10, total_s=20)
 COUNTED = Usage(input_tokens=20, output_tokens=7)
 TIERED = Usage(input_tokens=20, output_tokens=7, service_tier="flex")
@@ -84,12 +87,21 @@ class Script:
     body: bytes
     touched: frozenset[str]
 
+    @property
+    def is_whole(self) -> bool:
+        return self.body.startswith(b"{")
+
+    @property
+    def content_type(self) -> str:
+        return "application/json" if self.is_whole else WIRES[self.kind].content_type
+
 
 def script(number: int) -> Script:
     draw = Random(number)  # noqa: S311
-    kind, wire = draw.choice(WIRES)
+    kind = draw.choice(KINDS)
+    wire = WIRES[kind]
     said, streamed = draw.choice(SAID), draw.random() < 0.6
-    parts = [json.loads(data) for data in stream_of(wire, said)] if streamed else [wire.whole(said, Counts())]
+    parts = stream_of(wire, said) if streamed else [wire.whole(said, Counts())]
     touched: set[str] = set()
     for _ in range(draw.choice((0, 1, 1, 1, 2, 4))):
         touched |= mutate(draw.choice(parts), draw)
@@ -98,14 +110,19 @@ def script(number: int) -> Script:
     if draw.random() < 0.1:
         del parts[draw.randrange(len(parts))]
         touched.add("an event")
+    if wire is CONVERSE:
+        framed = b"".join(frame(dumped(body), {":event-type": name}) for part in parts for name, body in part.items())
+        return Script(kind, framed, frozenset(touched))
     done = [b"data: [DONE]\n\n"] if wire is CHAT_COMPLETIONS else []
     return Script(kind, b"".join([*(b"data: " + dumped(part) + b"\n\n" for part in parts), *done]), frozenset(touched))
 
 
-def stream_of(wire: Any, said: Said) -> list[str]:
+def stream_of(wire: Any, said: Said) -> list[Any]:
+    if wire is CONVERSE:
+        return [json.loads(text) for text in records(data for data, _ in wire.events({}, said, Counts()))]
     asked = {"stream_options": {"include_usage": True}}
-    data = [event.decode().partition("data: ")[2].strip() for event, _ in wire.events(asked, said, Counts())]
-    return [text for text in data if text != "[DONE]"]
+    data = [sent.decode().partition("data: ")[2].strip() for sent, _ in wire.events(asked, said, Counts())]
+    return [json.loads(text) for text in data if text != "[DONE]"]
 
 
 def mutate(value: Any, draw: Random) -> set[str]:
@@ -157,6 +174,7 @@ class Canned:
 
     spoken: Wire
     body: bytes
+    reader: Callable[[Iterator[bytes]], Iterator[Event]]
 
     def faults(self, request: ChatRequest):
         return self.spoken.faults(request)
@@ -166,7 +184,7 @@ class Canned:
 
     @contextmanager
     def opened(self, request: ChatRequest, **_: Any) -> Iterator[Iterator[Event]]:
-        yield events(self.body[start : start + 1000] for start in range(0, len(self.body), 1000))
+        yield self.reader(self.body[start : start + 1000] for start in range(0, len(self.body), 1000))
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +198,9 @@ def wires() -> dict[ProviderKind, Wire]:
 def test_always_an_answer_or_a_fault_and_its_bill(wires: dict[ProviderKind, Wire], share: int) -> None:
     for number in range(share, IN_PROCESS, 10):
         made = script(number)
-        provider = WiredProvider(wire=Canned(spoken=wires[made.kind], body=made.body), clock=SystemClock())
+        reader = records if made.kind is ProviderKind.BEDROCK and not made.is_whole else events
+        canned = Canned(spoken=wires[made.kind], body=made.body, reader=reader)
+        provider = WiredProvider(wire=canned, clock=SystemClock())
         check_all(number, made, provider)
 
 
@@ -189,7 +209,7 @@ def test_so_it_is_over_http(upstream: ScriptedUpstream, registry: ProviderRegist
         made = script(number)
         by_responses = made.kind is ProviderKind.OPENAI
         provider = subject_of(made.kind, upstream, registry, by_responses=by_responses).provider
-        upstream.otherwise = Raw(body=made.body, content_type="text/event-stream")
+        upstream.otherwise = Raw(body=made.body, content_type=made.content_type)
         check_all(number, made, provider)
 
 
@@ -237,7 +257,7 @@ def check_fault(number: int, made: Script, fault: GatewayError, deltas: list) ->
     usage = fault.usage if isinstance(fault, ProviderFault) else None
     if deltas and isinstance(fault, ProviderFault):
         assert usage is not None, f"{number}: what was generated is billed"
-    if made.body.startswith(b"{") and is_counted(made) and isinstance(fault, ProviderFault):
+    if made.is_whole and is_counted(made) and isinstance(fault, ProviderFault):
         assert usage in (COUNTED, TIERED), f"{number}: what was counted is billed"
     check_usage(number, usage)
 
@@ -276,6 +296,6 @@ def check_usage(number: int, usage: Usage | None) -> None:
 def is_counted(made: Script) -> bool:
     """Whether nothing was changed that could change the bill, or that makes another thing than an answer of it."""
     spoilt = {"usage", "error", "type", "object", "service_tier", "status", "response"}
-    if not made.body.startswith(b"{"):
-        spoilt |= {"message", "choices", "an event", "delta"}
+    if not made.is_whole:
+        spoilt |= {"message", "choices", "an event", "delta", "metadata", "messageStop"}
     return not made.touched & spoilt and b"9" * 400 not in made.body and b"1" + b"0" * 300 not in made.body

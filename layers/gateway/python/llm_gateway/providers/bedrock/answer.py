@@ -31,6 +31,8 @@ class ConverseJoiner(Joiner):
         return [delta for handle, body in known for delta in handle(self, untrusted.record(body, name="event"))]
 
     def take_document(self, body: dict[str, Any]) -> list[Delta]:
+        # First: what cannot be used is billed all the same.
+        self._count(body.get("usage"))
         output = untrusted.record(body.get("output"), name="output")
         message = untrusted.record(output.get("message"), name="message")
         blocks = message.get("content")
@@ -42,7 +44,6 @@ class ConverseJoiner(Joiner):
             for delta in (*self._add_block(place, block), *self.calls.settle(place))
         ]
         self.reason = body.get("stopReason")
-        self._count(body.get("usage"))
         return deltas
 
     def _add_block(self, place: int, block: JsonDict) -> list[Delta]:
