@@ -11,7 +11,7 @@ from layers.tools import tool
 
 LOCK = LAYERS / "dependencies" / "requirements.lock"
 # botocore describes every AWS service, 29 MB of them; these are the ones that the gateway calls.
-_SERVICES = {"dynamodb", "kms", "s3", "secretsmanager", "sqs", "sts"}
+_SERVICES = {"dynamodb", "events", "kms", "s3", "secretsmanager", "sqs", "sts"}
 # Installers' own notes. METADATA stays, because packages ask importlib.metadata for their version, and so do the licences.
 _INSTALLER_NOTES = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
 

@@ -7,6 +7,7 @@ def test_only_what_no_function_needs_is_left_out(tmp_path):
     kept = {
         "botocore/data/dynamodb/2012-08-10/service-2.json.gz",
         "botocore/data/endpoints.json",
+        "botocore/data/events/2015-10-07/service-2.json.gz",
         "botocore/data/partitions.json",
         "botocore/data/sdk-default-configuration.json",
         "openai/types/beta/tests_are_not_here.py",
