@@ -183,6 +183,9 @@ class _Handler(BaseHTTPRequestHandler):
             path=self.path, headers=headers, body=json.loads(raw), connection=self.client_address[1]
         )
         behavior = self.server.upstream.record(self._request)
+        if self.path.endswith(("/messages/count_tokens", "/tokenize")):
+            self._behave(behavior, MESSAGES if self.path.endswith("count_tokens") else CHAT_COMPLETIONS)
+            return
         wire = next((wire for end, wire in _WIRES.items() if self.path.endswith(end)), None)
         if wire is None:
             self._send(404, b'{"error": {"message": "SECRET-WORDS", "type": "not_found_error"}}')
