@@ -60,6 +60,8 @@ _TAGS: Final = frozenset(
         *("max_tokens", "max_latency_ms", "max_cost_usd"),
     }
 )
+# The members of a context's items have names of their own, `text` among them.
+_WITHOUT_TAGS: Final = "items"
 
 
 def validated(schema: type[S], value: Any) -> S:
@@ -113,9 +115,12 @@ def _field(fault: Mapping[str, Any]) -> str:
 
 def _steps(place: Iterable[int | str]) -> Iterator[int | str]:
     """`place` without what tells a union's members apart."""
-    after_index = False
+    after_index, name = False, ""
     for step in place:
-        if isinstance(step, int) or not (step.startswith("[") or (after_index and step in _TAGS)):
+        if isinstance(step, int):
+            yield step
+        elif not (step.startswith("[") or (after_index and name != _WITHOUT_TAGS and step in _TAGS)):
+            name = step
             yield step
         after_index = isinstance(step, int)
 
