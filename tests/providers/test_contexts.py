@@ -32,8 +32,8 @@ def sent(subject: Subject, chat: ChatRequest) -> dict[str, Any]:
     return subject.body
 
 
-def system_of(body: dict[str, Any], *, speaks_messages: bool) -> str:
-    if speaks_messages:
+def system_of(body: dict[str, Any]) -> str:
+    if "system" in body:
         return "".join(block["text"] for block in body["system"])
     (system,) = (message["content"] for message in body["messages"] if message["role"] == "system")
     assert isinstance(system, str)
@@ -47,7 +47,7 @@ def test_a_hostile_item_stays_inside_its_marks(subject: Subject, hostile: str) -
     body = sent(subject, chat)
 
     tag = tag_of(items)
-    system = system_of(body, speaks_messages=subject.speaks_messages)
+    system = system_of(body)
     opened, closed = f"\n<document-{tag} ", f"\n</document-{tag}>\n"
     assert tag not in hostile
     assert (system.count(opened), system.count(closed)) == (3, 3)
@@ -56,5 +56,5 @@ def test_a_hostile_item_stays_inside_its_marks(subject: Subject, hostile: str) -
     assert system.startswith("Be brief.")
 
     roles = [message["role"] for message in body["messages"]]
-    assert roles == (["user"] if subject.speaks_messages else ["system", "user"])
+    assert roles == (["user"] if "system" in body else ["system", "user"])
     assert hostile not in json.dumps([message for message in body["messages"] if message["role"] == "user"])
