@@ -59,7 +59,9 @@ def test_a_cached_answer_tells_of_its_context_and_other_items_are_another_query(
     ("field", "context"),
     [
         ("context.strategy", {"strategy": "best"}),
-        ("context.ranking", {"ranking": "embeddings"}),
+        ("context.embedding_model", {"ranking": "embeddings"}),
+        ("context.embedding_model", {"embedding_model": "openai/text-embedding-3-small"}),
+        ("context.embedding_model", {"ranking": "embeddings", "embedding_model": "text-embedding-3-small"}),
         ("context.items", {"items": [*ITEMS, {"id": "returns", "text": "Again."}]}),
         ("context.items[0].text", {"items": [{"id": "a", "text": ""}]}),
         ("context.items[0].text", {"items": [{"id": "a"}]}),

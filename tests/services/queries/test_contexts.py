@@ -4,19 +4,21 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from llm_gateway.domain.chat import ChatRequest
+from llm_gateway.domain.chat import ChatRequest, Usage
+from llm_gateway.domain.embeddings import Embeddings
 from llm_gateway.domain.faults import ProviderFailed, ProviderUnreachable
+from llm_gateway.domain.keys import Allowed, KeyLimits
 from llm_gateway.domain.providers import ModelConfig, ProviderKind
 from llm_gateway.domain.queries import Attempt
 from llm_gateway.domain.query_context import ContextWish
 from llm_gateway.domain.routing import Step
 from llm_gateway.domain.terms import Terms
-from llm_gateway.errors import ContextWindowExceeded
+from llm_gateway.errors import ContextWindowExceeded, ModelNotAllowed, ProviderNotFound, ValidationFailed
 
 from tests.adapters.contexts import item, items
 from tests.adapters.engine import Engine, provider, question, with_key
 from tests.adapters.prices import FlatPrices
-from tests.adapters.query_engine import QueryEngine
+from tests.adapters.query_engine import ALICE, QueryEngine
 
 PAGES = items(*(f"Page {number} says that what is sent back in time is refunded in full. " * 8 for number in range(30)))
 WISH = ContextWish(items=PAGES)
@@ -208,3 +210,110 @@ def test_a_plan_without_context_has_none() -> None:
     told = foretold(Engine().add(provider("a")))
     assert (told.context, told.system, told.warnings) == (None, None, ())
     assert told.candidates[0].tokens.context == 0
+
+
+class Embedding:
+    """Providers that embed too: a text about money is near another one about money. `asked` are the texts, in turn."""
+
+    def __init__(self, engine: Engine, *, fails: bool = False) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self._engine, self._fails = engine, fails
+
+    def open(self, config: Any, credentials: Any) -> Any:
+        opened, outer = self._engine.providers.open(config, credentials), self
+
+        class _Embedding(type(opened)):  # type: ignore[misc]
+            __slots__ = ()
+
+            def embed(self, request: Any, *, timeouts: Any, cancelled: Any = None) -> Embeddings:
+                outer.asked.append(request.texts)
+                if outer._fails:
+                    raise ProviderFailed("no")
+                vectors = tuple(
+                    (1.0, 0.0) if {"refund", "money"} & set(text.split()) else (0.0, 1.0) for text in request.texts
+                )
+                return Embeddings(vectors=vectors, model=request.model, usage=Usage(input_tokens=3))
+
+        return _Embedding(opened.providers, config, credentials)
+
+
+def embedding(*, fails: bool = False) -> tuple[QueryEngine, Embedding]:
+    engine = QueryEngine()
+    found = Embedding(engine, fails=fails)
+    engine.real_providers = found  # type: ignore[assignment]
+    engine.add(sized("a", 100_000), provider("e", models=(ModelConfig(name="embed-1"),), default_model="embed-1"))
+    return engine, found
+
+
+def by_embeddings(**changes: Any) -> Any:
+    texts = items("The zebra sleeps at noon.", "A refund comes in a week.", "Parcels leave at noon.")
+    wish = ContextWish(items=texts, ranking="embeddings", embedding_model="e/embed-1", max_tokens=110)
+    return question("When do I see my money again at noon?", context=wish, provider="a", **changes)
+
+
+def test_embeddings_rank_where_a_query_wants_them() -> None:
+    engine, found = embedding()
+    query = engine.run(engine.asked(by_embeddings()))
+    assert query.answer is not None
+    assert query.answer.context is not None
+    assert [told.score for told in query.answer.context.items] == [0.0, 1.0, 0.0]
+    assert query.answer.context.items[1].outcome == "included"
+    assert query.answer.warnings == ()
+    assert [len(texts) for texts in found.asked] == [4]
+
+
+def test_a_text_is_embedded_once() -> None:
+    engine, found = embedding()
+    for _ in range(2):
+        engine.run(engine.asked(by_embeddings()))
+    other = by_embeddings()
+    wish = replace(other.context, items=(*other.context.items, item("new", "Money back.")))
+    engine.run(engine.asked(replace(other, context=wish)))
+    assert [len(texts) for texts in found.asked] == [4, 1]
+
+
+def test_without_embeddings_words_rank_and_a_warning_says_so() -> None:
+    engine, found = embedding(fails=True)
+    query = engine.run(engine.asked(by_embeddings()))
+    assert query.answer is not None
+    assert query.answer.context is not None
+    assert (query.answer.context.items[0].score or 0) > 0.9 > (query.answer.context.items[1].score or 0)
+    (warning,) = query.answer.warnings
+    assert (
+        warning == "context.ranking: no embeddings came (provider_error); the items are ranked by their words (bm25)."
+    )
+    assert found.asked
+
+
+def test_an_embedder_that_does_not_exist_is_named() -> None:
+    engine, _ = embedding()
+    request = by_embeddings()
+    with pytest.raises(ProviderNotFound):
+        engine.run(engine.asked(replace(request, context=replace(request.context, embedding_model="nobody/embed-1"))))
+
+
+def test_a_key_that_may_not_ask_the_embedder_is_refused() -> None:
+    engine, found = embedding()
+    caller = replace(ALICE, allow=Allowed(models=("a-model",)))
+    with pytest.raises(ModelNotAllowed):
+        engine.run(engine.asked(by_embeddings(), caller=caller))
+    assert found.asked == []
+
+
+def test_embeddings_count_against_the_limit_of_the_key() -> None:
+    engine, found = embedding()
+    caller = replace(ALICE, limits=KeyLimits(tokens_per_minute=20))
+    with pytest.raises(ValidationFailed):
+        engine.run(engine.asked(by_embeddings(), caller=caller))
+    assert found.asked == []
+
+
+def test_a_plan_and_an_acceptance_ask_nobody_for_embeddings_and_the_worker_does() -> None:
+    engine, found = embedding()
+    told = foretold(engine, **{name: getattr(by_embeddings(), name) for name in ("messages", "context", "provider")})
+    assert told.warnings[0].startswith("context.ranking: no embeddings came")
+    accepted = engine.accept(engine.asked(by_embeddings(mode="async", timeout_s=300)))
+    assert found.asked == []
+    engine.worker.process(engine.delivery(accepted.id))
+    assert found.asked
+    assert engine.queries.get(accepted.id).answer.context.items[1].score == 1

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llm_gateway.services.audit.keeping import AuditKeeper
     from llm_gateway.services.audit.trail import AuditTrail
     from llm_gateway.services.context.assembling import Assembler
+    from llm_gateway.services.context.embedding import KeptVectors
     from llm_gateway.services.context.provider_counts import ProviderCounts
     from llm_gateway.services.evals.canaries import CanaryWatch
     from llm_gateway.services.evals.cases import CaseAsker
@@ -493,6 +494,7 @@ class Gateway:
             private_addresses_allowed=self.settings.allow_private_addresses,
             assembler=lambda: self.assembler,
             provider_counts=lambda: self.provider_counts,
+            vectors=lambda: self.context_vectors,
         )
 
     @cached_property
@@ -500,6 +502,12 @@ class Gateway:
         from llm_gateway.services.context.assembling import Assembler
 
         return Assembler(segmenter=self.outside.segmenter, counter=self.outside.counter)
+
+    @cached_property
+    def context_vectors(self) -> "KeptVectors":
+        from llm_gateway.services.context.embedding import KeptVectors
+
+        return KeptVectors(embedder=self.embeddings, ids=self.outside.ids)
 
     @cached_property
     def provider_counts(self) -> "ProviderCounts":

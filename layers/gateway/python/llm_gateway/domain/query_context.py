@@ -22,6 +22,7 @@ class ContextWish:
     """What may be sent with a query, and how to choose where not all of it fits.
 
     `max_tokens` bounds what the items take, `history_tokens` what the turns before the question take; None is the window alone.
+    `embedding_model` (`provider/model`) is who ranks where `ranking` is by embeddings.
     `exact` asks the provider to count, `cache` asks it to keep what precedes the items that may change.
     """
 
@@ -29,6 +30,7 @@ class ContextWish:
     strategy: Strategy = "relevance"
     max_tokens: int | None = None
     ranking: Literal["bm25", "embeddings"] = "bm25"
+    embedding_model: str | None = None
     exact: bool = False
     cache: bool = False
     history_tokens: int | None = None

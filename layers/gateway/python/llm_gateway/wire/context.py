@@ -1,20 +1,14 @@
 """What a query hands over for the model to read, and what its answer tells of that."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from llm_gateway.domain.query_context import ContextItem, ContextReport, ContextWish, Outcome, Strategy
-from llm_gateway.wire.schema import Incoming, Outgoing, PositiveInt
+from llm_gateway.wire.schema import Incoming, Outgoing, PositiveInt, wrong
 
 MOST_ITEMS: Final = 5_000
-
-
-def _only_bm25(ranking: str) -> str:
-    if ranking == "embeddings":
-        raise ValueError("embeddings are not available in this version: leave it out, or ask for bm25")
-    return ranking
 
 
 class ContextItemBody(Incoming):
@@ -60,10 +54,18 @@ class ContextBody(Incoming):
     items: Items = []
     strategy: Strategy = "relevance"
     max_tokens: PositiveInt | None = None
-    ranking: Annotated[Literal["bm25", "embeddings"], AfterValidator(_only_bm25)] = "bm25"
+    ranking: Literal["bm25", "embeddings"] = "bm25"
+    embedding_model: Annotated[str, Field(max_length=300, pattern=r"^[^/]+/.+$")] | None = None
     exact: bool = False
     cache: bool = False
     history: HistoryBody | None = None
+
+    @model_validator(mode="after")
+    def _names_who_embeds(self) -> Self:
+        if (self.ranking == "embeddings") != (self.embedding_model is not None):
+            reason = "is required where ranking is 'embeddings', as provider/model, and has no place elsewhere"
+            raise wrong("embedding_model", reason)
+        return self
 
     def to_domain(self) -> ContextWish:
         return ContextWish(
@@ -71,6 +73,7 @@ class ContextBody(Incoming):
             strategy=self.strategy,
             max_tokens=self.max_tokens,
             ranking=self.ranking,
+            embedding_model=self.embedding_model,
             exact=self.exact,
             cache=self.cache,
             history_tokens=self.history.max_tokens if self.history else None,

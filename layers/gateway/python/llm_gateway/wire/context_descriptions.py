@@ -11,7 +11,8 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
             "items from the end; `head` or `tail`, the beginning or the end of the text; `middle_out`, both ends."
         ),
         "max_tokens": "How many tokens the items may take, marks included. Null: as many as the model's window leaves.",
-        "ranking": "How `relevance` is told: `bm25` (the default), by words. `embeddings` are not available in this version.",
+        "ranking": "How `relevance` is told: `bm25` (the default), by words, or by `embeddings` of `embedding_model`.",
+        "embedding_model": "Who embeds, as `provider/model`, where `ranking` is `embeddings`. Null otherwise.",
         "exact": (
             "Whether to have the provider count tokens before it is asked, where it can (Anthropic, llama.cpp): up to four small "
             "calls more, and more fits. By default the gateway counts, or estimates with a margin."

@@ -73,6 +73,24 @@ class Selector:
     def tag(self) -> str:
         return tag_of(self.pool.items)
 
+    def marks(self, item: int) -> int:
+        """The tokens of an item's own marks."""
+        if item not in self._marks:
+            self._marks[item] = self.measure(opening(self.pool.items[item], self.tag)) + self._closing
+        return self._marks[item]
+
+    @cached_property
+    def gap(self) -> int:
+        return self.measure(f"\n{GAP}\n")
+
+    @cached_property
+    def _closing(self) -> int:
+        return self.measure(closing(self.tag))
+
+    @cached_property
+    def _marks(self) -> dict[int, int]:
+        return {}
+
     @cached_property
     def _pinned(self) -> Sequence[Piece]:
         return [piece for piece in self.pool.passages if self.pool.items[piece.item].pinned]
@@ -205,12 +223,9 @@ class _Filling:
 
     def _frame(self, piece: Piece) -> int:
         """What stands around it: marks of what is left out, and the item's own marks where it is its first piece."""
-        selector, item = self.selector, self.selector.pool.items[piece.item]
-        gap = selector.measure(f"\n{GAP}\n")
-        gaps = self._change_in_gaps(piece, item) * gap
-        if piece.item in self.opened:
-            return gaps
-        return gaps + selector.measure(opening(item, selector.tag)) + selector.measure(closing(selector.tag))
+        item = self.selector.pool.items[piece.item]
+        gaps = self._change_in_gaps(piece, item) * self.selector.gap
+        return gaps if piece.item in self.opened else gaps + self.selector.marks(piece.item)
 
     def _change_in_gaps(self, piece: Piece, item: ContextItem) -> int:
         """How many marks of what is left out come with it; it takes away those of neighbours that it joins."""

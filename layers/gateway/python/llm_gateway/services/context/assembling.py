@@ -1,14 +1,15 @@
 """Assembling: the texts that come with a query, fitted into what a candidate's window leaves free."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.chat import ChatRequest
 from llm_gateway.domain.context.history import kept, question_of
 from llm_gateway.domain.context.layout import Block, block_of
 from llm_gateway.domain.context.pool import Pool
-from llm_gateway.domain.context.ranking import bm25
+from llm_gateway.domain.context.ranking import bm25, cosine
 from llm_gateway.domain.context.report import report_of
 from llm_gateway.domain.context.selection import PinnedTooLong, Selection, Selector
 from llm_gateway.domain.context.windows import Window
@@ -16,12 +17,22 @@ from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.domain.query_context import ContextReport, ContextWish
 from llm_gateway.domain.tokens import estimate, message_tokens, tokens_of
-from llm_gateway.errors import ContextWindowExceeded, FieldError
+from llm_gateway.errors import (
+    ContextWindowExceeded,
+    FieldError,
+    GatewayError,
+    ModelNotAllowed,
+    NoProviderAvailable,
+    ProviderNotFound,
+)
 from llm_gateway.ports.context import Segmenter
 from llm_gateway.ports.providers import TokenCounter
 from llm_gateway.services.context.counting import KeptCounts
 from llm_gateway.services.context.fitted import CountExactly, Fitted
 from llm_gateway.services.context.memory import Memory, digest_of
+
+if TYPE_CHECKING:
+    from llm_gateway.services.context.embedding import Embed
 
 _MOST_ROUNDS: Final = 5
 _APART: Final = "\n\n"
@@ -35,9 +46,9 @@ class Assembler:
     counter: TokenCounter
     memory: Memory = field(default_factory=Memory)
 
-    def prepare(self, request: QueryRequest, wish: ContextWish) -> "Prepared":
-        """The context of `request`, for as many candidates as there are."""
-        return Prepared(wish=wish, question=question_of(request.messages), assembler=self)
+    def prepare(self, request: QueryRequest, wish: ContextWish, *, embed: "Embed | None" = None) -> "Prepared":
+        """The context of `request`, for as many candidates as there are; `embed` makes vectors, where the query ranks by them."""
+        return Prepared(wish=wish, question=question_of(request.messages), assembler=self, embed=embed)
 
     @cached_property
     def counts(self) -> KeptCounts:
@@ -51,6 +62,7 @@ class Prepared:
     wish: ContextWish
     question: str
     assembler: Assembler
+    embed: "Embed | None" = None
 
     def fit(
         self, chat: ChatRequest, profile: ModelProfile, *, output_tokens: int, exactly: CountExactly | None = None
@@ -73,7 +85,8 @@ class Prepared:
                 filled=lambda tokens: self._filled(chat, profile, tokens),
                 exactly=exactly,
             )
-        return replace(found, report=replace(found.report, warnings=(*warnings, *found.report.warnings)))
+        warnings = (*self._ranked[1], *warnings, *found.report.warnings)
+        return replace(found, report=replace(found.report, warnings=warnings))
 
     def _fitted(self, chat: ChatRequest, profile: ModelProfile, window: Window) -> Fitted:
         """By the gateway's own counts."""
@@ -112,7 +125,8 @@ class Prepared:
             report = replace(report_of(self._pool, selection, measure), exact=tokens.least == tokens.most)
             return replace(selection, block=Block()), report
 
-        key = digest_of((self._digest, budget, profile.tokenizer))
+        scores = digest_of(map(repr, self._pool.scores or ()))
+        key = digest_of((self._digest, scores, budget, profile.tokenizer))
         try:
             selection, report = self.assembler.memory.recall(
                 key, select, weight=lambda made: 2 + len(made[1].items) * 2
@@ -121,24 +135,54 @@ class Prepared:
             raise _too_long(chat, error.tokens, budget or 0) from None
         return replace(selection, block=block_of(self.wish.items, selection.pieces, selector.tag)), report
 
-    @cached_property
+    @property
     def _pool(self) -> Pool:
-        def worked_out() -> tuple[Pool, None]:
+        return self._ranked[0]
+
+    @cached_property
+    def _ranked(self) -> tuple[Pool, tuple[str, ...]]:
+        """The items in passages with their scores, and the warnings about how these came about."""
+        if self.wish.strategy != "relevance" or self.wish.ranking == "bm25":
+            return self._worked_out(self._by_words), ()
+        try:
+            return self._worked_out(self._by_vectors), ()
+        except (ProviderNotFound, ModelNotAllowed):
+            raise
+        except GatewayError as error:
+            warning = f"context.ranking: no embeddings came ({error.code}); the items are ranked by their words (bm25)."
+            return self._worked_out(self._by_words), (warning,)
+
+    def _worked_out(self, scored: Callable[[Pool], Sequence[float]]) -> Pool:
+        def work_out() -> Pool:
             pool = Pool.of(self.wish.items, self.assembler.segmenter.pieces)
             if self.wish.strategy == "relevance":
-                pool = pool.ranked(bm25(pool.texts(), self.question))
-            return replace(pool, items=()), None
+                pool = pool.ranked(scored(pool))
+            return replace(pool, items=())
 
-        pool, _ = self.assembler.memory.recall(
-            self._digest, worked_out, weight=lambda made: 2 + len(made[0].passages) + len(made[0].repeats)
+        way = scored.__name__ if self.wish.strategy == "relevance" else ""
+        pool = self.assembler.memory.recall(
+            digest_of((way, self.wish.embedding_model, self._digest)),
+            work_out,
+            weight=lambda made: 2 + len(made.passages) + len(made.repeats),
         )
         return replace(pool, items=self.wish.items)
+
+    def _by_words(self, pool: Pool) -> Sequence[float]:
+        return bm25(pool.texts(), self.question)
+
+    def _by_vectors(self, pool: Pool) -> Sequence[float]:
+        if self.embed is None:
+            raise NoProviderAvailable("Nobody is asked for embeddings.", retry_after_s=1)
+        if not pool.passages:
+            return []
+        *vectors, question = self.embed([*pool.texts(), self.question or "?"])
+        return cosine(vectors, question)
 
     @cached_property
     def _digest(self) -> bytes:
         wish, question = self.wish, self.question if self.wish.strategy == "relevance" else ""
         parts = (part for item in wish.items for part in (item.id, item.text, item.source, item.pinned))
-        return digest_of((wish.strategy, wish.ranking, question, *parts))
+        return digest_of((wish.strategy, question, *parts))
 
     def _most(self, chat: ChatRequest, profile: ModelProfile) -> int:
         return estimate(chat, profile, self.assembler.counts.count).most

@@ -23,7 +23,7 @@ from llm_gateway.services.queries.charge import Charges, TellRoom, unheard
 from llm_gateway.services.queries.closing import Closing, cancellation
 from llm_gateway.services.queries.dispatch import Dispatcher
 from llm_gateway.services.queries.lease import keep_lease
-from llm_gateway.services.queries.planning import Planner
+from llm_gateway.services.queries.planning import Planner, asker_of
 from llm_gateway.services.queries.progress import Deadline, Pieces
 from llm_gateway.services.queries.reading import Stream, StreamItem, retell
 from llm_gateway.services.queries.states import States
@@ -84,7 +84,7 @@ class Asker:
         its error carries its id. Raises what `Assembly.assemble`, `Planner.plan`, `Booking.open` and `Dispatcher.ask` raise."""
         asked = self._assembled(asked, asked.choices) if asked.choices else asked
         terms = Terms.of(asked.caller)
-        plan = self.planner.plan(asked.request, terms)
+        plan = self._plan(asked, terms)
         booked = self._open(asked, terms, plan, stored=False)
         if not isinstance(booked, Booked):
             return booked
@@ -104,7 +104,7 @@ class Asker:
         """
         asked = self._assembled(asked, asked.choices) if asked.choices else asked
         terms = Terms.of(asked.caller)
-        plan = self.planner.plan(asked.request, terms)
+        plan = self._plan(asked, terms)
         booked = self._open(asked, terms, plan, stored=True)
         if isinstance(booked, Replayed):
             yield from retell(booked.made, Position(), replayed=True)
@@ -143,6 +143,12 @@ class Asker:
     def _assembled(self, asked: Asked, choices: "Choices") -> Asked:
         """With the words of the prompt and the roles, which are the query's own from here on."""
         return replace(asked, request=self.assembly().assemble(asked.request, choices), choices=None)
+
+    def _plan(self, asked: Asked, terms: Terms) -> Plan:
+        if asked.request.context is None:
+            return self.planner.plan(asked.request, terms)
+        asker = asker_of(asked.request, owner=asked.caller.key_id, terms=terms, deadline=asked.deadline)
+        return self.planner.plan(asked.request, terms, embeds_for=asker)
 
     def _open(self, asked: Asked, terms: Terms, plan: Plan, *, stored: bool) -> Booked | Query | Replayed[Query]:
         """Books the query in; or else the query as it ended, with an answer from the cache, or as it is replayed."""

@@ -36,8 +36,12 @@ from llm_gateway.services.queries.verdict import nobody_fits
 _CHEAPER_TIERS: Final = ("flex", "batch")
 _NO_OPTIONS: Final[JsonObject] = {}
 if TYPE_CHECKING:
+    from llm_gateway.domain.query_context import ContextWish
     from llm_gateway.services.context.assembling import Assembler, Prepared
+    from llm_gateway.services.context.embedding import Asker as ContextAsker
+    from llm_gateway.services.context.embedding import KeptVectors
     from llm_gateway.services.context.provider_counts import ProviderCounts
+    from llm_gateway.services.queries.progress import Deadline
 
 _PASSED_OVER: Final = (UnsupportedParameter, ContextWindowExceeded, ModelNotAllowed, UnpricedModel, ProviderDisabled)
 
@@ -54,10 +58,21 @@ class Planner:
     # Only a query with a context needs them, and imports them.
     assembler: "Callable[[], Assembler]"
     provider_counts: "Callable[[], ProviderCounts]"
+    vectors: "Callable[[], KeptVectors]"
     draw: Draw = random.random
 
-    def plan(self, request: QueryRequest, terms: Terms = FREE, *, asks_to_count: bool = True) -> Plan:
-        """At least one step. A context that is to be counted by its provider is so for the first step, where it `asks_to_count`.
+    def plan(
+        self,
+        request: QueryRequest,
+        terms: Terms = FREE,
+        *,
+        asks_to_count: bool = True,
+        embeds_for: "ContextAsker | None" = None,
+    ) -> Plan:
+        """At least one step.
+
+        A context that is to be counted by its provider is so for the first step, where it `asks_to_count`. One that is ranked by
+        embeddings is so on the account that it `embeds_for`, and without one by its words.
 
         Raises what `candidates` does; `UnsupportedParameter` where the named candidate, or everyone,
         cannot take the request; `ContextWindowExceeded` where it fits nobody; `ModelNotAllowed` where the `terms` of the key
@@ -70,7 +85,7 @@ class Planner:
             _check_images(request.messages)
         plan: list[Step | Attempt] = []
         unfit: list[GatewayError] = []
-        context = self.assembler().prepare(request, request.context) if request.context else None
+        context = self._context(request, request.context, embeds_for) if request.context else None
         for candidate in self._candidates(request):
             counts = asks_to_count and len(plan) == len(unfit)
             try:
@@ -84,6 +99,12 @@ class Planner:
         if len(unfit) == len(plan):
             raise nobody_fits(unfit, [place for place in plan if isinstance(place, Attempt)])
         return tuple(plan)
+
+    def _context(self, request: QueryRequest, wish: "ContextWish", embeds_for: "ContextAsker | None") -> "Prepared":
+        embed = None
+        if wish.embedding_model is not None and embeds_for is not None:
+            embed = self.vectors().of(wish.embedding_model, embeds_for)
+        return self.assembler().prepare(request, wish, embed=embed)
 
     def _candidates(self, request: QueryRequest) -> tuple[Candidate, ...]:
         try:
@@ -116,8 +137,10 @@ class Planner:
             exactly = self.provider_counts().of(candidate) if asks_to_count and context.wish.exact else None
             fitted = context.fit(chat, profile, output_tokens=output_tokens, exactly=exactly)
             chat, told = fitted.chat, fitted.report
+        # What was counted to fit a context need not be counted again.
+        count = self.counter.count if context is None else context.assembler.counts.count
         per_minute = provider.limits.tokens_per_minute
-        tokens = reservation(chat, profile, self.counter.count, output_tokens=output_tokens, per_minute=per_minute)
+        tokens = reservation(chat, profile, count, output_tokens=output_tokens, per_minute=per_minute)
         step = Step(
             candidate=candidate,
             chat=chat,
@@ -130,7 +153,6 @@ class Planner:
         limit, budget = terms.limits.tokens_per_minute, terms.budget
         if limit is None and budget is None:
             return step
-        count = self.counter.count
         key_tokens = reservation(chat, profile, count, output_tokens=output_tokens, per_minute=limit)
         price = self._price(step, budget, output_tokens=output_tokens) if budget else None
         return replace(step, key_tokens=key_tokens, price=price)
@@ -160,6 +182,21 @@ class Planner:
                 " an operator can set the model's prices, or an administrator let the key ask models without one."
             )
         return price
+
+
+def asker_of(request: QueryRequest, *, owner: str, terms: Terms, deadline: "Deadline") -> "ContextAsker | None":
+    """On whose account the request's context is ranked by embeddings; None where it is not."""
+    if request.context is None or request.context.embedding_model is None:
+        return None
+    from llm_gateway.services.context.embedding import Asker as ContextAsker
+
+    return ContextAsker(
+        owner=owner,
+        terms=terms,
+        ends_s=deadline.ends_s,
+        timeout_s=deadline.timeout_s,
+        cancelled=deadline.cancelled,
+    )
 
 
 def _check_images(messages: tuple[Message, ...]) -> None:

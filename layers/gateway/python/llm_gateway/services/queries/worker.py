@@ -32,7 +32,7 @@ from llm_gateway.services.queries.charge import Charges
 from llm_gateway.services.queries.closing import Closing
 from llm_gateway.services.queries.dispatch import Dispatcher
 from llm_gateway.services.queries.lease import keep_lease
-from llm_gateway.services.queries.planning import Planner
+from llm_gateway.services.queries.planning import Planner, asker_of
 from llm_gateway.services.queries.progress import Deadline, Progress
 from llm_gateway.services.queries.states import States
 from llm_gateway.services.together import Beside
@@ -149,7 +149,9 @@ class Worker:
         """The end of the query with its answer, from before or of a provider. Raises `QueryInProgress` where another query is
         getting the same one, and what `Planner.plan` and `Dispatcher.ask` raise."""
         query, terms = booked.query, booked.query.terms or FREE
-        plan = self.planner.plan(query.request, terms)
+        deadline = booked.progress.deadline
+        asker = asker_of(query.request, owner=query.owner, terms=terms, deadline=deadline)
+        plan = self.planner.plan(query.request, terms, embeds_for=asker)
         first = first_step(plan)
         booked.progress.charge = self.charges.of(query, terms, plan)
         if query.request.writes_cache:
