@@ -17,7 +17,7 @@ from llm_gateway.access import Resource
 from llm_gateway.endpoints import ENDPOINTS, ROWS, endpoint
 from llm_gateway.entrypoints import observe
 
-from infra.functions import files
+from infra.functions import WEB_ADAPTER_RELEASE, files
 from tests.infra.deployments import ROOT, STACKS, deployed
 
 PACKAGE = ROOT / "layers" / "gateway" / "python"
@@ -90,6 +90,11 @@ def test_a_streaming_function_runs_behind_the_web_adapter(row):
     assert properties["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"] == "/opt/bootstrap"
     assert properties["Environment"]["Variables"]["AWS_LWA_INVOKE_MODE"] == "response_stream"
     assert ":layer:LambdaAdapterLayerArm64:" in str(properties["Layers"][-1])
+
+
+def test_the_image_has_the_same_release_of_the_adapter():
+    dockerfile = (ROOT / "container-local-model" / "Dockerfile").read_text()
+    assert re.findall(r"^ARG LAMBDA_ADAPTER_VERSION=(.*)$", dockerfile, re.MULTILINE) == [WEB_ADAPTER_RELEASE]
 
 
 @pytest.mark.parametrize("row", STREAMING)
