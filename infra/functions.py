@@ -31,6 +31,8 @@ _RUN = """#!/bin/sh
 export PYTHONPATH="$LAMBDA_TASK_ROOT:/opt/python:$PYTHONPATH"
 exec python -m uvicorn {name}:app --port "$PORT" --no-access-log --log-level warning
 """
+# The layer's version that has this release of the adapter in every region; the local model's image has the same release.
+WEB_ADAPTER_RELEASE, _WEB_ADAPTER_LAYER = "1.1.0", 30
 _ADAPTER = {
     "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap",
     "AWS_LWA_INVOKE_MODE": "response_stream",
@@ -137,7 +139,7 @@ class Functions(Construct):
     def _web_adapter(self) -> lambda_.ILayerVersion:
         architecture = "Arm64" if self._deployment.architecture is Architecture.ARM64 else "X86"
         stack = Stack.of(self)
-        arn = f"arn:{stack.partition}:lambda:{stack.region}:753240598075:layer:LambdaAdapterLayer{architecture}:30"
+        arn = f"arn:{stack.partition}:lambda:{stack.region}:753240598075:layer:LambdaAdapterLayer{architecture}:{_WEB_ADAPTER_LAYER}"
         return lambda_.LayerVersion.from_layer_version_arn(self, "WebAdapter", arn)
 
 
