@@ -1,14 +1,9 @@
 """docs/keys.md, run as it stands against the gateway: every command, in one shell, from top to bottom."""
 
-import os
 import re
 import shlex
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
-import llm_gateway_client
 import pytest
 from llm_gateway.domain.failed_attempts import FAILURES
 from llm_gateway.domain.keys import Role
@@ -16,17 +11,13 @@ from llm_gateway.entrypoints.keys import main
 
 from tests.adapters.answering import AnsweringProviders
 from tests.adapters.gateway import FakeGateway
+from tests.docs.pages import blocks, page, run, with_a_shell
 from tests.entrypoints.access import ACCESS
 from tests.entrypoints.conftest import PROVIDER
 from tests.entrypoints.serving import Serving
 
-PAGE = (Path(__file__).parents[2] / "docs/keys.md").read_text(encoding="utf-8")
-CLIENT = Path(llm_gateway_client.__file__).parents[1]
+PAGE = page("keys")
 _END = '\nprintf \'\\n%s\\n%s\\n\' "$KEY_ID" "$SIGNING_SECRET"\n'
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -34,27 +25,16 @@ def gateway() -> FakeGateway:
     return FakeGateway()
 
 
-def run(*command: str, **variables: str) -> str:
-    environment = {"PATH": os.environ["PATH"], "NO_PROXY": "*", "PYTHONPATH": str(CLIENT), **variables}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr == ""
-    return done.stdout
-
-
-@pytest.mark.skipif(
-    not all(shutil.which(tool) for tool in ("bash", "curl", "jq", "openssl")),
-    reason="bash, curl, jq, openssl are needed",
-)
+@with_a_shell
 def test_the_page_runs_from_top_to_bottom(gateway: FakeGateway) -> None:
     with Serving(gateway) as serving:
         provider = PROVIDER | {"default_model": "SmolLM2-135M-Instruct"}
         assert serving.call("POST", "/api/v1/llm/providers", provider)[0].status == 201
         url = f"http://127.0.0.1:{serving.port}"
-        script = "\n".join(blocks("bash")) + _END
+        script = "\n".join(blocks(PAGE, "bash")) + _END
         out = run("bash", "-euo", "pipefail", "-c", script, GATEWAY_URL=url, ADMIN_KEY=serving.key)
         key_id, signing_secret = out.splitlines()[-2:]
-        (recipe,) = blocks("python")
+        (recipe,) = blocks(PAGE, "python")
         said = run(
             sys.executable, "-W", "error", "-c", recipe, GATEWAY_URL=url, KEY_ID=key_id, SIGNING_SECRET=signing_secret
         )
@@ -68,7 +48,7 @@ def test_the_page_runs_from_top_to_bottom(gateway: FakeGateway) -> None:
 
 
 def test_the_command_line_runs(gateway: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
-    (console,) = blocks("console")
+    (console,) = blocks(PAGE, "console")
     gateway.new_key(Role.ADMIN, name="another")
     for line in console.splitlines():
         words = shlex.split(line.removeprefix("$ "))

@@ -31,7 +31,7 @@ from tests.adapters.aws import connect, deploy
 from tests.adapters.gateway import FakeGateway
 from tests.adapters.ministack import running_ministack
 
-EDITORS = 8
+EDITORS = 5
 NAME = {"name": Variable(type=VariableType.STRING)}
 
 
@@ -157,7 +157,7 @@ def test_an_id_is_taken_once(processes: Callable[[], Gateway]) -> None:
     assert list(texts_of(processes())) == [1]
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(2))
 def test_a_role_is_either_named_or_deleted(processes: Callable[[], Gateway], number: int) -> None:
     role_id = f"pirate-{number}"
     editor, remover = processes(), processes()
