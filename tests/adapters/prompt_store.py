@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from threading import RLock
 
+from llm_gateway.domain.prompts.labels import RoleName
 from llm_gateway.domain.prompts.prompts import (
     OpenPrompt,
     PastPrompt,
@@ -86,7 +87,12 @@ class InMemoryPrompts(PromptStore, PromptReader):
         self._reach()
         users = tuple(each for each in sorted(self._prompts) if role_id in _roles(self._prompts[each]))
         stamp = self._stamps.get(role_id)
-        return RoleUse(prompts=users, stamp=None if stamp is None else str(stamp))
+        names = {name for each in users for version in self._prompts[each].roles.values() for name in version}
+        return RoleUse(
+            prompts=users,
+            names=frozenset(name for name in names if RoleName.of(name).id == role_id),
+            stamp=None if stamp is None else str(stamp),
+        )
 
     def saving(self, save: PromptSave) -> Sequence[InMemoryChange]:
         return (InMemoryChange(check=partial(self._check, save), write=partial(self._save, save)),)

@@ -115,6 +115,8 @@ def test_a_deleted_label_is_gone(api: Api) -> None:
         ("production", {"versions": {str(number): 1 for number in range(1, 10_000)}}, "versions"),
         ("production", {"version": 1, "versions": {"2": 100}}, "versions"),
         ("production", {"version": 1, "rollback": True}, "rollback"),
+        ("production", {"version": 1, "reason": "r" * 151}, "reason"),
+        ("production", {"version": 1, "reason": "a\nb"}, "reason"),
         ("production", {"version": 1, "gate": {"max_error_rate": 2}}, "gate.max_error_rate"),
         ("production", {"version": 1, "gate": {"max_errors": 2}}, "gate.max_errors"),
     ],
@@ -165,3 +167,27 @@ def test_a_gate_on_tests_lets_nothing_pass_that_has_passed_none(api: Api) -> Non
     gated = {"version": 2, "gate": {"tests": True}}
     api.refused("PUT", LABEL, gated, status=422, code="quality_gate_failed")
     assert api.call("GET", ONE).json()["labels"] == {}
+
+
+def test_a_roles_label_that_prompts_name_stays(api: Api) -> None:
+    role = {"id": "pirate", "kind": "role", "name": "P", "template": {"system": {"text": "Ahoy."}}}
+    api.call("POST", PROMPTS, role)
+    for label in ("stable", "other"):
+        api.call("PUT", f"{PROMPTS}/pirate/labels/{label}", {"version": 1})
+    api.write(template={"system": {"roles": ["pirate@stable"], "text": "Hi"}})
+    problem = api.refused("DELETE", f"{PROMPTS}/pirate/labels/stable", status=409, code="prompt_in_use")
+    assert "pirate@stable" in problem["detail"]
+    assert api.call("DELETE", f"{PROMPTS}/pirate/labels/other").status_code == 204
+
+
+def test_labels_lead_to_so_many_versions_together(api: Api) -> None:
+    api.write()
+    for number in range(2, 62):
+        template = {"messages": [{"role": "user", "content": str(number)}]}
+        api.call("PUT", ONE, {"name": "G", "template": template})
+    for label in range(6):
+        versions = {str(number): 1 for number in range(label * 8 + 1, label * 8 + 9)}
+        assert api.call("PUT", f"{ONE}/labels/l{label}", {"versions": versions}).status_code == 201
+    api.refused("PUT", LABEL, {"versions": {"49": 1, "50": 1}}, status=422, code="validation_failed")
+    assert api.call("PUT", LABEL, {"version": 49}).status_code == 201
+    assert api.call("DELETE", ONE).status_code == 204

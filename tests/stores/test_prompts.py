@@ -1,5 +1,6 @@
 """What a store of prompts promises to their editors, and a reader of them to queries."""
 
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -179,7 +180,7 @@ def test_a_role_tells_who_names_it(stores: Stores) -> None:
     assert unused.prompts == ()
     user = add(stores, plain(roles={1: ("support@1", "assistant")}), needs=frozenset({"support"}))
     used = stores.prompts.use("support")
-    assert used.prompts == ("answer",)
+    assert (used.prompts, used.names) == (("answer",), {"support@1"})
     assert used.stamp != unused.stamp
     assert stores.prompts.use("supp").prompts == ()
     change(stores, user, replace(user, roles={}))
@@ -201,6 +202,23 @@ def test_a_role_is_not_named_that_was_deleted(stores: Stores) -> None:
     with pytest.raises(ValidationFailed, match="no role 'support'"):
         add(stores, plain(roles={1: ("support",)}), needs=frozenset({"support"}))
     assert stores.prompts.find("answer") is None
+
+
+def test_what_is_said_of_a_prompt_has_a_bound(aws: Aws, settings: Any, clock: FakeClock, ids: FakeIds) -> None:
+    stores = stores_on_aws(aws, settings, clock, ids)
+    (label,) = prompt().labels.values()
+    history = tuple(replace(label.history[0], reason=random_text(150)) for _ in range(20))
+    labels = {f"l{number}": replace(label, versions={1: 1}, history=history) for number in range(20)}
+    found = add(stores, plain(labels=labels, description=random_text(2000)))
+    assert stores.prompts.get("answer") == found
+    far = labels | {f"m{number}": each for number, each in enumerate(labels.values())}
+    with pytest.raises(ValidationFailed, match="labels"):
+        change(stores, found, replace(found, labels=far))
+
+
+def random_text(length: int) -> str:
+    """Of characters with four bytes each, which hardly can be compressed."""
+    return "".join(chr(0x20000 + secrets.randbelow(40_000)) for _ in range(length))
 
 
 def test_a_query_gets_a_prompt_with_its_live_versions(stores: Stores) -> None:

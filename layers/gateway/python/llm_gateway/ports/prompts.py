@@ -57,9 +57,13 @@ class PromptSave:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleUse:
-    """The prompts, some of them, whose newest or labelled versions name a role. `stamp` changes whenever another may do so."""
+    """The prompts whose newest or labelled versions name a role, and the names by which they do.
+
+    `stamp` changes whenever another prompt begins to.
+    """
 
     prompts: tuple[str, ...]
+    names: frozenset[str]
     stamp: str | None
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 
+from llm_gateway.domain.prompts.labels import RoleName
 from llm_gateway.domain.prompts.prompts import PastPrompt, PromptKind, PromptMetadata, PromptVersion, Suite, roles_named
 from llm_gateway.errors import AlreadyExists, PromptNotFound, RevisionConflict, ValidationFailed
 from llm_gateway.ports.prompts import PromptSave, PromptSearch, RoleUse
@@ -38,7 +39,8 @@ from llm_gateway.stores.prompt_items import (
 from llm_gateway.stores.tables import bind, is_key
 
 _LONGEST_ID: Final = 63
-_MOST_SHOWN_USERS: Final = 5
+_MOST_BYTES: Final = 350_000
+"""Of what is said of a prompt: an item of DynamoDB takes 400 KB."""
 # What a filter leaves out is read all the same: larger pages find what is wanted in fewer round trips.
 _FILTERED_PAGE: Final = 500
 
@@ -119,14 +121,19 @@ class DynamoPromptStore:
         # Its stamp first: one that begins to name the role after this has another.
         item = self._get(USED, role_id)
         with reaching(HOLDING):
-            users = self._items.query(
+            found = self._items.query(
                 PROMPTS,
                 filter_condition=self._items.roles.contains(role_id),
                 consistent_read=True,
-                limit=_MOST_SHOWN_USERS,
                 page_size=_FILTERED_PAGE,
             )
-            return RoleUse(prompts=tuple(user.place for user in users), stamp=item.stamp if item else None)
+            users = [metadata_in(user) for user in found]
+        names = {name for user in users for each in user.roles.values() for name in each}
+        return RoleUse(
+            prompts=tuple(user.id for user in users),
+            names=frozenset(name for name in names if RoleName.of(name).id == role_id),
+            stamp=item.stamp if item else None,
+        )
 
     def saving(self, save: PromptSave) -> Sequence[PreparedChange]:
         return tuple(self._saving(save))
@@ -192,10 +199,15 @@ class DynamoPromptStore:
             yield self._check(USED, prompt.id, unused, refused=_conflict)
 
     def _head(self, collection: str, prompt: PromptMetadata) -> PromptItem:
+        packed = packed_metadata(prompt)
+        if len(packed) > _MOST_BYTES:
+            raise ValidationFailed.of(
+                "labels", "their history and what they name is too much for one prompt: delete some"
+            )
         return self._items(
             collection,
             prompt.id,
-            packed=packed_metadata(prompt),
+            packed=packed,
             changes=prompt.changes,
             kind=prompt.kind.value,
             category=prompt.category,

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from llm_gateway.domain.prompts.prompts import Gate, Label, LabelMove
 from llm_gateway.endpoints import BASE_PATH
-from llm_gateway.services.prompts.labels import WHOLE, LabelDraft
+from llm_gateway.services.prompts.labels import LONGEST_REASON, WHOLE, LabelDraft
 from llm_gateway.wire.schema import Flag, Incoming, Outgoing, PositiveInt, Tagged, Timestamp, wrong
 
 MOST_VERSIONS: Final = 8
@@ -26,6 +26,12 @@ def _some_weight(versions: dict[str, int]) -> dict[str, int]:
         if not (number.isascii() and number.isdecimal() and number[0] != "0" and len(number) <= _MOST_DIGITS):
             raise ValueError(f"{number[:20]!r} is no version's number")
     return versions
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be printable")
+    return text
 
 
 Weight = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
@@ -65,7 +71,7 @@ class LabelBody(Incoming):
     versions: Weights | None = None
     rollback: Flag | None = None
     gate: GateBody | None = None
-    reason: Annotated[str, Field(max_length=500)] | None = None
+    reason: Annotated[str, Field(max_length=LONGEST_REASON), AfterValidator(_printable)] | None = None
     revision: PositiveInt | None = None
     history: Any = None
     rolled_back: Any = None

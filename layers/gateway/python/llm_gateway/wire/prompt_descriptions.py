@@ -195,7 +195,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "versions": "The versions that it is to lead to, by number, each with its weight; at most 8.",
         "rollback": "Whether it is to lead to where it led before its last move. Null: false.",
         "gate": "What the label asks of versions, this move among them. Left out: as it is; null: nothing.",
-        "reason": "What the move is for, to be read in the history; at most 500 characters. Null: nothing is said.",
+        "reason": "What the move is for, to be read in the history; at most 150 characters. Null: nothing is said.",
         "revision": "The label's revision that was read: if it has moved since, nothing is written (412).",
         "history": _IGNORED,
         "rolled_back": _IGNORED,

@@ -85,7 +85,11 @@ def _text(message: Message) -> str:
             case TextPart():
                 lines.append(part.text)
             case ImagePart():
-                lines.append(f"[image {part.url}]")
+                lines.append(
+                    f"[image {part.url}]" if part.detail is None else f"[image {part.url} detail={part.detail}]"
+                )
+        if part.cache_control is not None:
+            lines.append(f"[cached up to here for {part.cache_control.ttl}]")
     return "\n".join(lines)
 
 

@@ -22,8 +22,11 @@ from llm_gateway.services.output.schemas import check_schema
 from llm_gateway.services.prompts.contradictions import contradictions
 from llm_gateway.services.prompts.templates import check_template
 
-MOST_ROLES: Final = 40
+MOST_ROLES: Final = 30
 """That the live versions of one prompt may name together: a transaction looks at each of them."""
+
+MOST_LIVE: Final = 50
+"""Versions of one prompt that are the newest or labelled: a transaction deletes them together."""
 
 _ROLES: Final = "template.system.roles"
 
@@ -56,6 +59,8 @@ class PromptChecks:
 
         Raises `ValidationFailed` for one that is gone, and where there are too many.
         """
+        if len(after.live) > MOST_LIVE:
+            raise ValidationFailed.of("labels", f"lead to {len(after.live)} versions together, of at most {MOST_LIVE}")
         named = roles_named(after)
         if len(named) > MOST_ROLES:
             message = f"the newest and the labelled versions together name {len(named)} roles, of at most {MOST_ROLES}"

@@ -11,12 +11,14 @@ from llm_gateway.domain.prompts.prompts import (
     Label,
     LabelMove,
     OpenPrompt,
+    PromptKind,
     PromptMetadata,
     PromptVersion,
     RolledBack,
 )
 from llm_gateway.errors import (
     LabelNotFound,
+    PromptInUse,
     PromptNotFound,
     PromptVersionNotFound,
     RevisionConflict,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 MOST_LABELS: Final = 20
 MOST_HISTORY: Final = 20
+LONGEST_REASON: Final = 150
 WHOLE: Final = 100
 _ROLLED_BACK: Final = "rolled back"
 
@@ -79,7 +82,7 @@ class LabelService:
         return self.commits.until_done(lambda: self._put(prompt_id, name, draft, expected, by))
 
     def delete(self, prompt_id: str, name: str, *, expected: int | None, by: "Author") -> None:
-        """Raises `PromptNotFound`, `LabelNotFound`, `RevisionConflict`."""
+        """Raises `PromptNotFound`, `LabelNotFound`, `RevisionConflict`; `PromptInUse` for a role's label that prompts name."""
         _check_name(name)
         self.commits.until_done(lambda: self._delete(prompt_id, name, expected, by))
 
@@ -128,6 +131,8 @@ class LabelService:
         prompt = self._prompt(prompt_id)
         label = self._label(prompt, name)
         _expect(label, expected)
+        if prompt.kind is PromptKind.ROLE and f"{prompt_id}@{name}" in self.store.use(prompt_id).names:
+            raise PromptInUse(f"Prompts name the role as '{prompt_id}@{name}'. Change them first.")
         rest = {other: found for other, found in prompt.labels.items() if other != name}
         self._save(prompt, _with_labels(prompt, rest), {}, before=label, now=None, name=name, by=by)
 
@@ -158,7 +163,9 @@ class LabelService:
         if label is not None and target == label.versions:
             return replace(label, gate=gate, revision=label.revision + 1)
         reason = draft.reason or (_ROLLED_BACK if draft.rollback else None)
-        move = LabelMove(versions=target, at=self.clock.now(), by=name_of(by), reason=reason)
+        move = LabelMove(
+            versions=target, at=self.clock.now(), by=name_of(by), reason=reason and reason[:LONGEST_REASON]
+        )
         history = (move, *(label.history if label else ()))[:MOST_HISTORY]
         return Label(
             name=name, versions=target, revision=label.revision + 1 if label else 1, history=history, gate=gate
