@@ -53,6 +53,8 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "candidates": "Who would be asked, in this order, and who would be skipped.",
         "system": "The system prompt that the first one would be sent; null where there is none.",
         "context": "What of the context the first one would be sent; null where the query has none.",
+        "prompt": "The version of the prompt that it would be made from; null where it is made from none.",
+        "roles": "The versions of the roles in its system message, in their order.",
         "warnings": "What a client should know: what would be left out.",
     },
     "PlannedCandidate": {
