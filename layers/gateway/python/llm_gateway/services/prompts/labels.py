@@ -102,6 +102,7 @@ class LabelService:
         rest = {number: weight for number, weight in label.versions.items() if number != version}
         if not rest or rest == label.versions:
             raise RevisionConflict(f"The label {name!r} has no weight to take from version {version}.")
+        rest = rest if len(rest) > 1 else dict.fromkeys(rest, WHOLE)
         moved = self._moved(name, label, rest, LabelDraft(versions=rest, reason=reason), by)
         moved = replace(moved, rolled_back=RolledBack(version=version, reason=reason, at=self.clock.now()))
         self._save(
