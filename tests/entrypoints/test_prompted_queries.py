@@ -309,3 +309,15 @@ def test_a_replay_does_not_ask_again(api: Api) -> None:
 
 def _role(role_id: str, text: str) -> Any:
     return replace(greeting(1), prompt_id=role_id, template=PromptTemplate(system_text=text))
+
+
+def test_a_plan_tells_what_would_be_asked(api: Api) -> None:
+    put(api, greeting(1, defaults=Defaults(parameters=Parameters(seed=7))))
+    api.register(id="plain", priority=1, models=[{"name": "small", "capabilities": []}])
+    body = TEA | {"system": {"roles": ["analyst"], "base": False}}
+    plan = api.call("POST", f"{QUERY}/plan", body, role=Role.CALLER).json()
+    assert plan["prompt"] == {"id": "greeting", "version": 1}
+    assert plan["roles"] == [{"id": "analyst", "version": 0}]
+    assert plan["system"].endswith("\n\nAbout tea.")
+    assert plan["warnings"] == ["The prompt's parameters.seed was left out: plain/small cannot take it."]
+    assert api.gateway.outside.models.asked == []

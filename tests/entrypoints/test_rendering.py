@@ -66,6 +66,16 @@ def test_a_prompt_is_filled(api: Api, greeting: dict[str, Any]) -> None:
     assert shown["warnings"] == []
 
 
+def test_words_that_contradict_the_form_of_the_answer_are_told(api: Api) -> None:
+    template = {"system": {"text": "Be brief."}, "messages": [{"role": "user", "content": "Answer in plain text."}]}
+    api.write(template=template, output={"type": "json"})
+    shown = api.call("POST", RENDER, {"system": {"text": "Reply in two sentences."}}).json()
+    assert shown["warnings"] == [
+        "query says 'Reply in two sentences', but output.type is json: the answer must be JSON alone.",
+        "messages[0] says 'Answer in plain text', but output.type is json: the answer must be JSON alone.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("which", "version"), [({"version": 2}, 2), ({"label": "latest"}, 2), ({"label": "production"}, 1)]
 )

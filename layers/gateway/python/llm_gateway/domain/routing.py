@@ -29,7 +29,7 @@ class Candidate:
     """A provider that may answer, the model it would be asked, and what that can take; `named` by the caller, or chosen.
 
     A `spare` one is asked in the place of the one before it where that cannot be called at all, and not where its call failed.
-    An `awaited` one is there because the caller listed fallbacks. `left_out` are the prompt's wishes that it cannot take.
+    An `awaited` one is there because the caller listed fallbacks.
     """
 
     provider: ProviderConfig
@@ -38,7 +38,6 @@ class Candidate:
     named: bool = False
     spare: bool = False
     awaited: bool = False
-    left_out: tuple[str, ...] = ()
 
     def skipped(self, error: GatewayError) -> Attempt:
         """The attempt that tells why the candidate was not called."""

@@ -11,6 +11,7 @@ from llm_gateway.domain.prompts.prompts import PromptKind
 from llm_gateway.domain.tokens import estimate
 from llm_gateway.errors import ValidationFailed
 from llm_gateway.services.prompts.composition import Composition, compose
+from llm_gateway.services.prompts.contradictions import contradictions
 from llm_gateway.services.prompts.reading import PromptBook
 from llm_gateway.services.prompts.resolution import BASE, Resolver
 
@@ -61,7 +62,9 @@ class Renderer:
         resolved = self.resolver.resolve(choice, wish.system.roles, base=wish.system.base)
         if resolved.version is None:
             raise LookupError("a prompt that was found has a version")
-        return resolved.version.number, compose(resolved, wish.variables, wish.system, field="variables")
+        composition = compose(resolved, wish.variables, wish.system, field="variables")
+        findings = contradictions(_texts(composition), resolved.version.output)
+        return resolved.version.number, replace(composition, warnings=(*composition.warnings, *findings))
 
     def _role(self, role_id: str, wish: RenderWish) -> tuple[int, Composition]:
         """As a query that names the role; what fills it may be told in either place."""
@@ -73,6 +76,12 @@ class Renderer:
             raise ValidationFailed.of(f"system.variables.{min(twice)[:100]}", "is in variables, too: give it once")
         system = replace(wish.system, variables={**wish.variables, **wish.system.variables})
         return resolved.roles[name].number, compose(resolved, {}, system)
+
+
+def _texts(composition: Composition) -> list[tuple[str, str]]:
+    """Each text that a model would be sent, by where it is from."""
+    messages = [(f"messages[{index}]", message.text) for index, message in enumerate(composition.messages)]
+    return [*((part.source, part.text) for part in composition.parts), *messages]
 
 
 def _base_of(role_id: str, base: bool | None) -> bool | None:

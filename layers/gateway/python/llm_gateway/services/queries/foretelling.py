@@ -123,6 +123,7 @@ def _skipped(attempt: Attempt) -> CandidateForetold:
 def _warnings(request: QueryRequest, first: Step) -> Iterator[str]:
     if request.origin:
         yield from request.origin.warnings
+    yield from first.warnings
     if first.context:
         yield from first.context.warnings
     if request.context and request.context.exact:

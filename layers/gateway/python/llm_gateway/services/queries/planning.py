@@ -130,7 +130,8 @@ class Planner:
             raise ProviderDisabled("The provider is disabled.")
         chat, left_out = _readable(_chat(request, candidate), candidate)
         if request.origin is not None and request.origin.wishes:
-            chat, candidate = _with_wishes(chat, candidate, request.origin.wishes)
+            chat, beyond = _with_wishes(chat, candidate, request.origin.wishes)
+            left_out += beyond
         chat, output_tokens = adapted(chat, profile)
         told = None
         if context is not None:
@@ -209,12 +210,15 @@ def _check_images(messages: tuple[Message, ...]) -> None:
                     raise ValidationFailed.of(f"messages[{index}].content[{place}].image_url.url", fault)
 
 
-def _with_wishes(chat: ChatRequest, candidate: Candidate, wishes: tuple[str, ...]) -> tuple[ChatRequest, Candidate]:
-    """`chat` without what its prompt wishes for and `candidate` cannot take, which then tells of it."""
+def _with_wishes(
+    chat: ChatRequest, candidate: Candidate, wishes: tuple[str, ...]
+) -> tuple[ChatRequest, tuple[str, ...]]:
+    """`chat` without what its prompt wishes for and the candidate cannot take, and a warning for each."""
     from llm_gateway.services.queries.wishes import within_reach
 
     chat, left_out = within_reach(chat, wishes, candidate.profile)
-    return chat, replace(candidate, left_out=left_out) if left_out else candidate
+    who = f"{candidate.provider.id}/{candidate.model.name}"
+    return chat, tuple(f"The prompt's {wish} was left out: {who} cannot take it." for wish in left_out)
 
 
 def _reserved_tier(chat: ChatRequest) -> str | None:

@@ -110,7 +110,7 @@ class States:
                 latency=self.latency(progress),
                 context=progress.context,
                 warnings=(
-                    *_of_origin(query.request, progress),
+                    *(query.request.origin.warnings if query.request.origin else ()),
                     *_stood_in(progress.attempts),
                     *answer.warnings,
                     *(progress.context.warnings if progress.context else ()),
@@ -207,16 +207,6 @@ def _stood_in(attempts: Sequence[Attempt]) -> Iterator[str]:
         yield (
             f"{last.provider}/{last.model} answered, since {first.provider}/{first.model} did not ({first.error_code})."
         )
-
-
-def _of_origin(request: QueryRequest, progress: Progress) -> Iterator[str]:
-    """The warnings of what the query was made from, and of the wishes that the candidate could not take."""
-    if request.origin is None:
-        return
-    yield from request.origin.warnings
-    candidate = progress.answering
-    for wish in candidate.left_out:
-        yield f"The prompt's {wish} was left out: {candidate.provider.id}/{candidate.model.name} cannot take it."
 
 
 def _logged_share(request: QueryRequest, caller: Caller) -> float:
