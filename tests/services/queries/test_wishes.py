@@ -2,7 +2,7 @@
 
 import pytest
 from llm_gateway.domain.chat import ChatRequest, Parameters
-from llm_gateway.domain.model_table import O200K, ModelProfile, Quirk
+from llm_gateway.domain.model_table import ModelProfile, Quirk
 from llm_gateway.domain.providers import Capability
 from llm_gateway.services.queries.wishes import within_reach
 
