@@ -33,8 +33,12 @@ class SystemChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What a query says beside its own words. `output` is the form that it asks for, None where it asks for none."""
+    """What a query says beside its own words. `output` is the form that it asks for, None where it asks for none.
+
+    `wishes_of` is one of the roles: its defaults are wished for as a prompt's are. Its own tests are asked so.
+    """
 
     prompt: PromptChoice | None = None
     system: SystemChoice = SystemChoice()
     output: OutputFormat | None = None
+    wishes_of: str | None = None

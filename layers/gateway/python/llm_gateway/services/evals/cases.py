@@ -111,7 +111,8 @@ def failure(case: RunCase, test: PromptTest, error: GatewayError) -> CaseResult:
 
 def _choices(run: SuiteRun, test: PromptTest) -> Choices:
     if run.kind is PromptKind.ROLE:
-        return Choices(system=SystemChoice(roles=(f"{run.prompt_id}@{run.version}",), variables=test.variables))
+        role = f"{run.prompt_id}@{run.version}"
+        return Choices(system=SystemChoice(roles=(role,), variables=test.variables), wishes_of=role)
     return Choices(prompt=PromptChoice(id=run.prompt_id, version=run.version, variables=test.variables))
 
 

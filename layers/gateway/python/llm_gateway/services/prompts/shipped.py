@@ -7,9 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from llm_gateway.domain.chat import OutputFormat
+from llm_gateway.domain.chat import OutputFormat, Parameters
 from llm_gateway.domain.prompts.prompts import Defaults, OpenPrompt, PromptKind, PromptMetadata, PromptVersion, Suite
 from llm_gateway.domain.prompts.templates import PromptTemplate, Variable, VariableType
+from llm_gateway.domain.prompts.versions import content_hash
 from llm_gateway.domain.strict_json import digest
 
 NAMES: Final = (
@@ -52,6 +53,7 @@ def _role(role_id: str) -> OpenPrompt:
         system_text=said["text"].strip("\n"),
         variables={name: _variable(each) for name, each in said.get("variables", {}).items()},
     )
+    defaults = Defaults(parameters=Parameters(**said["defaults"]))
     metadata = PromptMetadata(
         id=role_id,
         kind=PromptKind.ROLE,
@@ -69,12 +71,12 @@ def _role(role_id: str) -> OpenPrompt:
         prompt_id=role_id,
         number=0,
         template=template,
-        defaults=Defaults(),
+        defaults=defaults,
         output=OutputFormat(),
         author=AUTHOR,
         created_at=_SINCE,
         commit_message=None,
-        content_hash=digest([template, Defaults(), OutputFormat()]),
+        content_hash=content_hash(template, defaults, OutputFormat()),
     )
     return OpenPrompt(metadata=metadata, versions={0: version})
 

@@ -44,7 +44,7 @@ class Assembly:
         messages = (*composition.messages, *request.messages)
         if not messages:
             raise ValidationFailed.of("messages", "the prompt has no messages of its own: send at least one")
-        defaults = resolved.version.defaults if resolved.version else _NOTHING
+        defaults = _defaults(resolved, choices)
         parameters, wishes = _wished(request.parameters, defaults.parameters)
         model, told = _model(request, defaults.model, book.result)
         return replace(
@@ -63,6 +63,13 @@ class Assembly:
                 log_bodies=resolved.metadata.log_bodies if resolved.metadata else None,
             ),
         )
+
+
+def _defaults(resolved: Resolved, choices: Choices) -> Defaults:
+    """Those of the prompt. A role has none to give: it may be one of several."""
+    if resolved.version is not None:
+        return resolved.version.defaults
+    return _NOTHING if choices.wishes_of is None else resolved.roles[choices.wishes_of].defaults
 
 
 def _used(resolved: Resolved) -> PromptUsed | None:
