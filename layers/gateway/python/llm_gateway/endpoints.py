@@ -102,8 +102,8 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
         Endpoint("get_query_status", "GET", "/query/{query_id}/status", P.READ_QUERY_STATUS, waits=True, reads=QUERIES),
         Endpoint("get_query_result", "GET", "/query/{query_id}/result", P.READ_QUERY_CONTENT, waits=True,
                  reads=QUERIES | BODIES),
-        Endpoint("give_feedback", "POST", "/query/{query_id}/feedback", P.RUN_QUERIES, status=204, reads=QUERIES,
-                 writes=QUERIES | EVALS),
+        Endpoint("give_feedback", "POST", "/query/{query_id}/feedback", P.RUN_QUERIES, status=204,
+                 reads=QUERY_STATE, writes=QUERY_STATE | EVALS),
     ),
     Area.PROMPTS: _below(
         BASE_PATH,
