@@ -5,6 +5,7 @@ import json
 import time
 from contextlib import redirect_stdout
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from threading import Thread
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from llm_gateway.access import METRICS_NAMESPACE
 from llm_gateway.domain.chat import Usage
+from llm_gateway.domain.prompts.canary_news import CanaryNews
 from llm_gateway.domain.queries import (
     Attempt,
     AttemptOutcome,
@@ -301,3 +303,26 @@ def test_usage_that_is_estimated_counts() -> None:
     ended: QueryAnswer = replace(answer(), usage=used, cache=CacheNote())
     document = line(query(status=QueryStatus.CANCELLED, answer=ended))
     assert (document["InputTokens"], document["OutputTokens"]) == (7, 3)
+
+
+def test_a_version_that_was_rolled_back_is_a_line_and_a_metric() -> None:
+    stream = io.StringIO()
+    at = datetime(2026, 11, 29, 19, tzinfo=UTC)
+    news = CanaryNews(prompt_id="answer", label="production", version=4, heaviest=3, reason="it is slow", at=at)
+    EmbeddedMetricsJournal(stream).rolled_back(news)
+    (document,) = read(stream)
+    (directive,) = document.pop("_aws")["CloudWatchMetrics"]
+    assert directive == {
+        "Namespace": METRICS_NAMESPACE,
+        "Dimensions": [[], ["prompt"]],
+        "Metrics": [{"Name": "CanariesRolledBack", "Unit": "Count"}],
+    }
+    assert document == {
+        "message": "canary_rolled_back",
+        "prompt": "answer",
+        "label": "production",
+        "version": 4,
+        "heaviest": 3,
+        "reason": "it is slow",
+        "CanariesRolledBack": 1,
+    }

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from llm_gateway.domain.prompts.prompts import PastPrompt, PromptKind, PromptMetadata
+from llm_gateway.domain.prompts.prompts import Gate, PastPrompt, PromptKind, PromptMetadata
 from llm_gateway.errors import (
     AlreadyExists,
     DependencyUnavailable,
@@ -385,3 +385,29 @@ class _Counting:
     def _note(self, params: dict[str, Any], **_: object) -> None:
         values = params["Key"]["collection"] if "Key" in params else params["ExpressionAttributeValues"][":0"]
         self._asked.append(values["S"])
+
+
+def watched(stores: Stores) -> list[str]:
+    return [each.id for each in stores.prompts.watched()]
+
+
+def test_a_prompt_is_watched_while_a_label_with_a_gate_has_weights(stores: Stores) -> None:
+    (label,) = prompt().labels.values()
+    gate = Gate(max_error_rate=0.1)
+    first = add_second(stores, add(stores, plain()))
+    add(stores, plain("other"))
+    assert watched(stores) == []
+    weighted = change(stores, first, replace(first, labels={"a": replace(label, versions={1: 9, 2: 1}, gate=gate)}))
+    assert watched(stores) == ["answer"]
+    assert stores.prompts.watched() == (weighted,)
+    renamed = change(stores, weighted, replace(weighted, name="Another"))
+    assert watched(stores) == ["answer"]
+    whole = change(stores, renamed, replace(renamed, labels={"a": replace(label, versions={1: 100}, gate=gate)}))
+    assert watched(stores) == []
+    free = change(
+        stores, whole, replace(whole, labels={"a": replace(label, versions={1: 9, 2: 1}, gate=Gate(tests=True))})
+    )
+    assert watched(stores) == []
+    again = change(stores, free, replace(free, labels=weighted.labels))
+    commit(stores, stores.prompts.deleting(again, unused_since=None))
+    assert watched(stores) == []
