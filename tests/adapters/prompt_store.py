@@ -38,6 +38,9 @@ class InMemoryPrompts(PromptStore, PromptReader):
         self._prompts[metadata.id] = metadata
         self._versions.setdefault(metadata.id, {}).update({version.number: version for version in versions})
 
+    def keep_suite(self, prompt_id: str, suite: Suite) -> None:
+        self._suites[prompt_id] = suite
+
     def find(self, prompt_id: str) -> PromptMetadata | None:
         self._reach()
         return self._prompts.get(prompt_id)

@@ -40,6 +40,11 @@ PROMPT: dict[str, Any] = {
         "variables": {"customer": {"type": "string"}},
     },
 }
+TEST: dict[str, Any] = {
+    "name": "greets",
+    "variables": {"customer": "Ada"},
+    "assert": [{"type": "contains", "value": "Hello"}],
+}
 QUESTION: dict[str, Any] = {"messages": [{"role": "user", "content": "A QUESTION OF NOBODY ELSE'S"}]}
 
 

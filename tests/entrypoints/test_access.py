@@ -23,7 +23,7 @@ from tests.entrypoints.access import (
     cells_of,
     path_of,
 )
-from tests.entrypoints.conftest import PROMPTS, PROVIDER, PROVIDERS, QUERY, QUESTION, Api
+from tests.entrypoints.conftest import PROMPTS, PROVIDER, PROVIDERS, QUERY, QUESTION, TEST, Api
 
 rows = pytest.mark.parametrize("row", GUARDED, ids=lambda row: row.name)
 roles = pytest.mark.parametrize("role", Role)
@@ -33,9 +33,10 @@ roles = pytest.mark.parametrize("role", Role)
 def stocked(api: Api) -> dict[str, str]:
     """The ids of a provider, of a key, of a prompt with a label, and of a query that a key of its own has asked."""
     api.register()
-    prompt = api.write()
+    prompt = api.write(tests=[TEST])
     api.call("PUT", f"{PROMPTS}/{prompt['id']}/labels/production", {"version": 1})
-    numbers = {"version": "1", "other": "1", "label": "production"}
+    run = api.call("POST", f"{PROMPTS}/{prompt['id']}/tests", {}).json()
+    numbers = {"version": "1", "other": "1", "label": "production", "run_id": run["run_id"]}
     _, somebody = api.gateway.new_key(CALLER)
     asked = api.call("POST", QUERY, QUESTION, role=None, headers={"X-Api-Key": somebody})
     key, _ = api.gateway.new_key(CALLER)
