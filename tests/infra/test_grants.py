@@ -21,6 +21,7 @@ WRITE_SECRET = ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", 
 ENTER = ["dynamodb:GetItem", "dynamodb:PutItem"]
 COUNT = ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"]
 ROLL_UP = ["dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchWriteItem"]
+ADD_RUNS = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
 EDIT_PROMPTS = ["dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"]
 CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
 EVERYWHERE = {"Log": WRITE_LOG, "Key": [f"kms:{action}" for action in USE_KEY]}
@@ -47,6 +48,7 @@ NAMES = {
     "query_index": {"QUERIES_TABLE"},
     "usage": {"USAGE_TABLE", "USAGE_RETENTION_DAYS"},
     "prompts": {"PROMPTS_TABLE"},
+    "evals": {"EVALS_TABLE", "USAGE_RETENTION_DAYS"},
     "audit": {"AUDIT_TABLE", "AUDIT_RETENTION_DAYS"},
     "audit_archive": {"AUDIT_BUCKET"},
     "bodies": {"BODIES_BUCKET"},
@@ -112,6 +114,21 @@ def test_public_functions_may_nothing_but_log(row):
         ("roll_up_usage", {**EVERYWHERE, "QueryIndex": "dynamodb:Query", "Usage": ROLL_UP}),
         ("get_prompt", {**AUTHENTICATED, "Prompts": LIST_ITEMS}),
         ("move_label", {**AUTHENTICATED, "Prompts": [*LIST_ITEMS, *EDIT_PROMPTS], "Audit": ENTER}),
+        ("run_prompt_tests", {**AUTHENTICATED, **ASKING, "Prompts": LIST_ITEMS, "Evals": [*LIST_ITEMS, *ADD_RUNS]}),
+        ("get_prompt_test", {**AUTHENTICATED, "Prompts": LIST_ITEMS, "Evals": LIST_ITEMS, "Queries": None}),
+        ("give_feedback", {**AUTHENTICATED, "QueryState": READ_AND_CHANGE_ITEMS, "Evals": ADD_RUNS}),
+        (
+            "judge_canaries",
+            {
+                **EVERYWHERE,
+                "Prompts": [*LIST_ITEMS, *EDIT_PROMPTS],
+                "Evals": LIST_ITEMS,
+                "QueryIndex": "dynamodb:Query",
+                "Usage": "dynamodb:Query",
+                "Audit": ENTER,
+                "Events": "events:PutEvents",
+            },
+        ),
         ("get_query_status", {**AUTHENTICATED, "Queries": READ_ITEMS}),
         (
             "get_query_result",

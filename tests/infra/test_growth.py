@@ -25,6 +25,8 @@ EXPORTS = {
     *("ExportsOutputFnGetAttLimitsA6AFC87BArn4FF34EBC", "ExportsOutputRefLimitsA6AFC87B235EEE36"),
     *("ExportsOutputFnGetAttCache18F6EE16Arn8B58E10E", "ExportsOutputRefCache18F6EE16CB7DCD1A"),
     *("ExportsOutputFnGetAttUsage04F2BA28Arn86599BD6", "ExportsOutputRefUsage04F2BA289B78EBE2"),
+    *("ExportsOutputFnGetAttPrompts037647B5ArnD060D0DD", "ExportsOutputRefPrompts037647B5595F33A9"),
+    *("ExportsOutputFnGetAttEvals214A196BArnB015987C", "ExportsOutputRefEvals214A196B669378A4"),
     "ExportsOutputFnGetAttDeadLetterQueue9F481546ArnC8EFA2F7",
     "ExportsOutputRefDeadLetterQueue9F481546D691FC6C",
     "ExportsOutputFnGetAttDeadLetterQueue9F481546QueueName66C26014",
