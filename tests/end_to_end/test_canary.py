@@ -75,7 +75,7 @@ def test_a_version_that_breaks_its_schema_is_rolled_back(
     clockwork()
     assert eventually(lambda: rolled_back(editor), within_s=60)
     label = production(editor)
-    assert label["versions"] == {"1": 50}
+    assert set(label["versions"]) == {"1"}
     assert label["rolled_back"]["version"] == 2
     assert "above max_validation_failure_rate 0.02" in label["rolled_back"]["reason"]
     assert label["history"][0]["by"] == "gateway"

@@ -9,10 +9,13 @@ from typing import Any
 import httpx2
 import jsonschema
 import pytest
+from llm_gateway.domain.keys import Role
+from llm_gateway.services.prompts.shipped import NAMES
 
 from tests.adapters.local_model import MODEL_NAME, RunningServer, missing_for_local_model, running_server
 from tests.adapters.ministack import free_port
 from tests.end_to_end.calling import Client, eventually, question, text_of
+from tests.end_to_end.stack import Stack
 
 pytestmark = pytest.mark.skipif(missing_for_local_model() is not None, reason=missing_for_local_model() or "")
 
@@ -124,3 +127,61 @@ def test_a_server_that_is_gone_is_said_soon_and_one_that_is_back_is_asked_again(
 
         with running_server({"PORT": port}):
             assert eventually(lambda: client.send("POST", "/query", short("Back?", name)).status_code == 200)
+
+
+# Prompts' tests
+
+EXAMPLE = {
+    "id": "colours",
+    "name": "Colours",
+    "template": {
+        "messages": [{"role": "user", "content": "Name a colour that a {{ fruit }} can have."}],
+        "variables": {"fruit": {"type": "string"}},
+    },
+    "defaults": {"parameters": {"temperature": 0, "max_output_tokens": 32}},
+    "tests": [
+        {
+            "name": "says something short",
+            "variables": {"fruit": "banana"},
+            "assert": [
+                {"type": "regex", "value": "^\\s*$", "not": True},
+                {"type": "max_tokens", "value": 32},
+                {"type": "json_schema", "value": {"type": "object"}, "not": True},
+                {"type": "max_latency_ms", "value": 60000},
+            ],
+        },
+        {
+            "name": "is about the fruit",
+            "variables": {"fruit": "banana"},
+            "assert": [{"type": "regex", "value": "(?i)banana|yellow|green|colou?r"}],
+        },
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def editor(stack: Stack, admin: Client) -> Client:
+    return stack.client(admin.http, Role.PROMPT_EDITOR)
+
+
+def run_of(editor: Client, prompt_id: str, local: str, **body: Any) -> dict[str, Any]:
+    response = editor.send("POST", f"/prompts/{prompt_id}/tests", {"candidates": [local], **body})
+    assert response.status_code == 200, response.text
+    run: dict[str, Any] = response.json()
+    return run
+
+
+@pytest.mark.parametrize("role", NAMES)
+def test_a_role_that_ships_passes_its_own_tests(editor: Client, local: str, role: str) -> None:
+    run = run_of(editor, role, local)
+    assert run["failed"] == 0, [result for result in run["results"] if not result["passed"]]
+    assert run["passed"] > 0
+
+
+def test_an_example_suite_passes(editor: Client, local: str) -> None:
+    assert editor.send("POST", "/prompts", EXAMPLE).status_code == 201
+    run = run_of(editor, "colours", local)
+    assert run["failed"] == 0, run["results"]
+    assert run["passed"] == 2
+    gated = editor.send("PUT", "/prompts/colours/labels/production", {"version": 1, "gate": {"tests": True}})
+    assert gated.status_code == 201, gated.text

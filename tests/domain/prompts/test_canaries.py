@@ -5,7 +5,7 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from llm_gateway.domain.prompts.canaries import Feedback, Record, breach, heaviest, without
+from llm_gateway.domain.prompts.canaries import Feedback, Record, breach, heaviest
 from llm_gateway.domain.prompts.prompts import Gate
 from llm_gateway.domain.usage import Sums
 
@@ -156,8 +156,3 @@ def test_a_canary_whose_cost_is_not_known_is_not_dearer() -> None:
 def test_the_heaviest_is_the_one_with_most_weight_and_of_equals_the_oldest() -> None:
     assert heaviest({4: 10, 3: 90}) == 3
     assert heaviest({4: 50, 3: 50}) == 3
-
-
-def test_a_lost_weight_goes_to_the_heaviest() -> None:
-    assert without({3: 80, 4: 15, 5: 5}, 4) == {3: 95, 5: 5}
-    assert without({3: 90, 4: 10}, 4) == {3: 100}

@@ -80,16 +80,6 @@ def heaviest(versions: Mapping[int, int]) -> int:
     return min(versions, key=lambda version: (-versions[version], version))
 
 
-def without(versions: Mapping[int, int], version: int) -> dict[int, int]:
-    """The weights after `version` lost its own to the heaviest."""
-    first = heaviest(versions)
-    return {
-        each: weight + (versions[version] if each == first else 0)
-        for each, weight in versions.items()
-        if each != version
-    }
-
-
 def breach(gate: Gate, *, light: Record, heavy: Record) -> str | None:
     """The reason why the lighter version has to lose its weight; None where there is none."""
     if min(light.asked, heavy.asked) < gate.min_requests:
