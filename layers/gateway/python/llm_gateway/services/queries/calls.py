@@ -79,7 +79,7 @@ class Calls:
     def _admit(self, step: Step, progress: Progress, timeouts: Timeouts) -> Admitted:
         """Passes the gate, with the admission that was got ahead where there is one."""
         provider = step.candidate.provider
-        if progress.charge and progress.calls:
+        if progress.charge and (progress.calls or progress.charge.is_later):
             progress.charge.cover(step)
         try:
             admission = progress.ahead.take_up(step.candidate) if progress.ahead else None

@@ -36,8 +36,9 @@ class Charge:
     """It is taken in booking, beside everything else; settled at the query's end, or given back where it was refused.
 
     A query reserves the price of one call of its dearest candidate. Each further call must fit too: what the calls before it have
-    cost is reserved on top of it. `tokens_used` and `spent_usd` are of this try's calls. `refusal` is what kept it from being
-    taken; it counts when nothing else has ended the query.
+    cost is reserved on top of it. `tokens_used` and `spent_usd` are of this try's calls. A try that `is_later` looks whether the
+    budget is used up before each of its calls: what the tries before it have cost is spent beside the reservation. `refusal` is
+    what kept it from being taken; it counts when nothing else has ended the query.
     """
 
     accounts: QueryAccounts
@@ -47,6 +48,7 @@ class Charge:
     clock: Clock
     tell_room: TellRoom = unheard
     taken: Taken | None = None
+    is_later: bool = False
     refusal: GatewayError | None = None
     tokens_used: int = 0
     spent_usd: Decimal = _ZERO
@@ -79,7 +81,7 @@ class Charge:
         if self.taken is None or self.taken.hold is None or step.price is None:
             return
         lacking = EXACT.subtract(EXACT.add(self.spent_usd, step.price.upper_usd), self.taken.hold.amount)
-        if lacking <= 0:
+        if lacking <= 0 and not self.is_later:
             return
         taking = self.accounts.extend(self.taken, by=bounded(lacking))
         if taking.refusal:
@@ -156,6 +158,7 @@ class Charges:
             clock=self.clock,
             tell_room=tell_room,
             taken=query.taken,
+            is_later=query.attempts > 1 or query.fault is not None,
         )
 
 
