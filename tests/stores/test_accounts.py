@@ -231,6 +231,23 @@ def test_a_budget_of_another_period_begins_anew(deployment: Deployment) -> None:
     assert deployment.state(daily).spent_usd == Decimal("0.2")
 
 
+@pytest.mark.parametrize(("before", "after"), [(Period.DAY, Period.MONTH), (Period.MONTH, Period.DAY)])
+def test_what_was_asked_under_another_period_wipes_nothing_of_the_present_one(
+    deployment: Deployment, before: Period, after: Period
+) -> None:
+    was, is_now = account(budget="1", period=before), account(budget="1", period=after)
+    settled, noted = deployment.taken(was, usd="0.3"), deployment.taken(was, usd="0.3")
+    spending = deployment.taken(is_now, usd="0.7")
+    deployment.settle(spending, usd="0.6")
+    deployment.taken(is_now, usd="0.2")
+    deployment.accounts.note(noted, Use(tokens=0, usd=Decimal("0.2")))
+    deployment.settle(noted, usd="0.2")
+    deployment.settle(settled, usd="0.3")
+    stood = deployment.state(is_now)
+    assert (stood.spent_usd, stood.reserved_usd) == (Decimal("0.6"), Decimal("0.2"))
+    assert deployment.take(is_now, usd="0.3").refusal is not None
+
+
 def test_a_smaller_budget_holds_at_once(deployment: Deployment) -> None:
     deployment.settle(deployment.taken(account(budget="1"), usd="0.5"), usd="0.5")
     assert isinstance(deployment.take(account(budget="0.4"), usd="0.01").refusal, BudgetExceeded)

@@ -18,7 +18,7 @@ from llm_gateway.domain.keys import Budget, BudgetState
 from llm_gateway.domain.limits import NS_PER_S, to_ns
 from llm_gateway.domain.money import EXACT, total
 from llm_gateway.domain.passing import Reason, Refusal
-from llm_gateway.domain.periods import begins, end_of, period_at
+from llm_gateway.domain.periods import begins, end_of, is_alike, period_at
 from llm_gateway.domain.writes import (
     Absent,
     Add,
@@ -163,13 +163,17 @@ def settling(item: Item, hold: Hold, *, usd: Decimal) -> Write:
 
 
 def spending(item: Item, *, period: str, usd: Decimal) -> Write:
-    """The write that adds to what was spent in `period`; nothing where that is over, or where there is nothing to add."""
+    """The write that adds to what was spent in `period`; nothing where that is over, or where there is nothing to add.
+
+    Nothing too where the item keeps periods of another kind: only a query that reserves tells which kind holds now, and one that
+    began before the kind was changed must not wipe what was spent since.
+    """
     standing = Standing.of(item)
     if not usd:
         return Write()
     if standing.period == period:
         return Write((Equal("period", period),), (Add("committed", usd), Add("spent", usd)))
-    if not standing.is_over(period):
+    if not standing.is_over(period) or not is_alike(period, standing.period or period):
         return Write()
     before = Absent("period") if standing.period is None else Equal("period", standing.period)
     return Write((before,), _beginning(period, held={}, spent=usd))

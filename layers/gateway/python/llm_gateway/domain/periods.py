@@ -24,4 +24,9 @@ def end_of(period: str) -> datetime:
 
 def begins(period: str, *, after: str) -> bool:
     """Whether `period` begins anew: it is later, or of another kind. One that a faster clock has begun is not gone back from."""
-    return len(period) != len(after) or period > after
+    return not is_alike(period, after) or period > after
+
+
+def is_alike(period: str, other: str) -> bool:
+    """Whether both are days, or both months."""
+    return len(period) == len(other)
