@@ -227,7 +227,7 @@ def _through_limits(gate: Gate, item: Item, call: Call) -> Write:
 
 def tokens_used(result: CallResult, *, reserved: int) -> int:
     """The provider's own count. Without one: 0 if the call was refused or did not reach the provider, else all of `reserved`."""
-    if result.usage is not None:
+    if result.usage is not None and result.is_told:
         return result.usage.total_tokens
     return reserved if result.may_be_billed else 0
 

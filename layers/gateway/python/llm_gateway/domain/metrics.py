@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Final
 
 from llm_gateway.domain.chat import Usage
@@ -16,6 +17,7 @@ from llm_gateway.domain.faults import (
     ProviderFault,
     ProviderNotConnected,
     ProviderRejected,
+    ProviderResponseInvalid,
     ProviderTimeout,
     ProviderUnreachable,
 )
@@ -57,13 +59,32 @@ class CallResult:
     @property
     def may_be_billed(self) -> bool:
         """Whether the provider may bill the call: it reached the provider, which neither failed nor refused it for free."""
-        broken_off = isinstance(self.fault, ProviderTimeout | ProviderUnreachable)
-        is_sent = broken_off and not isinstance(self.fault, ProviderNotConnected)
-        return self.fault is None or is_sent or self.usage is not None
+        return self.fault is None or self.usage is not None or _may_be_answered(self.fault)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether anybody knows what the call has used. Of one that was cancelled before anything of its answer came, nobody
+        does: its provider may have been writing all the while."""
+        usage = self.usage
+        return usage is not None and not (self.cancelled and usage.estimated and not usage.output_tokens)
 
     @property
     def answered(self) -> bool:
         return self.fault is None and not self.cancelled
+
+
+def _may_be_answered(fault: GatewayError) -> bool:
+    """Whether the provider may have given, and bills, an answer that nobody could use. Where the gateway itself is at fault,
+    nobody knows how far the call had come."""
+    match fault:
+        case ProviderNotConnected():
+            return False
+        case ProviderTimeout() | ProviderUnreachable():
+            return True
+        case ProviderResponseInvalid():
+            return (fault.upstream_status or HTTPStatus.OK) < HTTPStatus.BAD_REQUEST
+        case _:
+            return fault.code == GatewayError.code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,7 +118,7 @@ class Charge:
         price, cost_usd = self.prices.get((attempt.provider, attempt.model)), attempt.cost_usd
         if price is None:
             return max(cost_usd or _ZERO, _ZERO)
-        if cost_usd is None:
+        if cost_usd is None or not result.is_told:
             return price.upper_usd if result.may_be_billed else _ZERO
         return price.believed(cost_usd)
 
