@@ -26,7 +26,7 @@ class Bill:
 
     `input` includes what a cache gave and took; a wire whose count leaves that out notes it as `fresh`. `output` includes
     `reasoning`, unless `total` or `reasoning` itself says more. Counts only grow: servers repeat one as zero where they have
-    nothing new to say.
+    nothing new to say. One that stays zero beside something generated is not told: that took a question, and tokens.
     """
 
     request: ChatRequest
@@ -50,6 +50,8 @@ class Bill:
         """The usage of an answer that came to its end. A count that was not told is estimated, which marks the whole."""
         told_input = self._input()
         told_output = self._output(told_input)
+        if generated:
+            told_input, told_output = told_input or None, told_output or None
         if told_input is not None and told_output is not None:
             return self._usage(told_input, told_output)
         guess = probable_usage(self.request, generated, self.profile)
@@ -68,7 +70,7 @@ class Bill:
         counts = self.counts
         if "fresh" in counts:
             return counts["fresh"] + counts.get("cached", 0) + counts.get("cache_write", 0)
-        if "input" not in counts and "output" in counts and counts.get("total", 0) > counts["output"]:
+        if not counts.get("input") and "output" in counts and counts.get("total", 0) > counts["output"]:
             return counts["total"] - counts["output"]
         return counts.get("input")
 
