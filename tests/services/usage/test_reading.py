@@ -177,6 +177,16 @@ def test_a_cursor_that_was_tampered_with_is_refused(history: History, part: str,
         history.reader.page(UsageWanted(), caller=ADMIN, limit=3, cursor=to_cursor(whole | {part: wrong}))
 
 
+def test_a_cursor_spans_no_more_hours_than_a_question_may(history: History) -> None:
+    from llm_gateway.domain.cursors import to_cursor
+
+    span = {"since": (MIDNIGHT - timedelta(days=365)).isoformat(), "until": MIDNIGHT.isoformat(), "passed": "0"}
+    hourly = UsageWanted(since=MIDNIGHT - DAY, until=MIDNIGHT, bucket=Bucket.HOUR)
+    with pytest.raises(MalformedRequest):
+        history.reader.page(hourly, caller=ADMIN, limit=3, cursor=to_cursor(span))
+    assert history.index.count("ended") == 0
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

@@ -48,7 +48,7 @@ class PerformanceReader:
         self.prompts.get(prompt_id)
         span, passed = Span.of(wanted.since, wanted.until, bucket=wanted.bucket, now=self.clock.now()), 0
         if cursor is not None:
-            span, passed = place_of(cursor)
+            span, passed = place_of(cursor, bucket=wanted.bucket)
         rows = performance(
             self._rollups(span, days=wanted.bucket is not _HOURS),
             self.feedback.sums(prompt_id, since=span.since, until=span.until),

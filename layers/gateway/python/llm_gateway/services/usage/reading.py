@@ -34,7 +34,7 @@ class UsageReader:
         """
         span, passed = Span.of(wanted.since, wanted.until, bucket=wanted.bucket, now=self.clock.now()), 0
         if cursor is not None:
-            span, passed = place_of(cursor)
+            span, passed = place_of(cursor, bucket=wanted.bucket)
         key = None if caller.may(Permission.READ_ALL_USAGE) else caller.key_id
         found = self.spans.read(span, key=key, days=wanted.bucket is not Bucket.HOUR)
         rows = tabulated(found, by=wanted.by, bucket=wanted.bucket)

@@ -36,11 +36,16 @@ class Span:
         since = since or until - min(_DEFAULT_WINDOW, until - datetime.min.replace(tzinfo=until.tzinfo))
         if since >= until:
             raise ValidationFailed.of("from", "must be earlier than `to`")
-        if bucket is Bucket.HOUR and until - since > MOST_HOURS:
+        span = cls(since=since, until=until)
+        if span.has_too_many(bucket):
             raise ValidationFailed.of(
                 "from", f"may be {MOST_HOURS.days} days before `to` at most where the bucket is an hour"
             )
-        return cls(since=since, until=until)
+        return span
+
+    def has_too_many(self, bucket: Bucket | None) -> bool:
+        """Whether it has more hours than are read one by one."""
+        return bucket is Bucket.HOUR and self.until - self.since > MOST_HOURS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +110,13 @@ def cursor_after(span: Span, passed: int) -> str:
     return to_cursor({"since": span.since.isoformat(), "until": span.until.isoformat(), "passed": str(passed)})
 
 
-def place_of(cursor: str) -> tuple[Span, int]:
-    """Raises `MalformedRequest` for a cursor of another list."""
+def place_of(cursor: str, *, bucket: Bucket | None) -> tuple[Span, int]:
+    """Raises `MalformedRequest` for a cursor of another list, and for one with too many hours for `bucket`: none is made so."""
     place = from_cursor(cursor, "since", "until", "passed")
     try:
         span = Span(since=datetime.fromisoformat(place["since"]), until=datetime.fromisoformat(place["until"]))
         passed = int(place["passed"])
-        if span.since.utcoffset() is None or span.until.utcoffset() is None or passed < 0:
+        if span.since.utcoffset() is None or span.until.utcoffset() is None or passed < 0 or span.has_too_many(bucket):
             raise malformed()
     except ValueError as fault:
         raise malformed() from fault
