@@ -54,6 +54,13 @@ def opens(api: Api, secret: str) -> bool:
     return status == 200
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"), [("-0", "0"), ("-0.00", "0.00"), (0, "0"), (0.1, "0.1"), ("007.50", "7.50")]
+)
+def test_an_amount_is_shown_as_it_counts(api: Api, said: Any, shown: str) -> None:
+    assert make(api, budget_usd={"amount": said, "period": "day"})["budget_usd"]["amount"] == shown
+
+
 def without(made: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in made.items() if name not in (*SHOWN_ONCE, *names)}
 
@@ -128,7 +135,14 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"limits": {"requests": 5}}, "limits.requests", "is not a known field"),
     ({"budget_usd": {"amount": "25.00"}}, "budget_usd.period", "is required"),
     ({"budget_usd": {"amount": "-1", "period": "day"}}, "budget_usd.amount", "must be at least 0"),
-    ({"budget_usd": {"amount": "much", "period": "day"}}, "budget_usd.amount", "must be a number"),
+    *(
+        (
+            {"budget_usd": {"amount": amount, "period": "day"}},
+            "budget_usd.amount",
+            "must be a number in plain digits, such as 25.00",
+        )
+        for amount in ("much", "1_000", " 1", "1e3", "NaN", "\N{ARABIC-INDIC DIGIT ONE}", "1.", "")
+    ),
     ({"budget_usd": {"amount": "1", "period": "week"}}, "budget_usd.period", "must be 'day' or 'month'"),
     ({"allow": {"models": ["a*b"]}}, "allow.models[0]", "may end in *, and have none elsewhere"),
     ({"allow": {"providers": ["Not a slug"]}}, "allow.providers[0]", "must match ^[a-z0-9][a-z0-9-]{0,62}$"),

@@ -1,10 +1,11 @@
 """API keys over HTTP."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from llm_gateway.domain.key_patches import Patch, patched
 from llm_gateway.domain.keys import LONGEST_OVERLAP_S, KeySpec, KeyStatus, Period, Role
@@ -27,6 +28,7 @@ from llm_gateway.wire.schema import (
 )
 
 _MOST_LISTED: Final = 200
+_MONEY: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _MOST_TAGS: Final = 10
 _REPLAYED: Final = (
     "This is the answer to the first request with this Idempotency-Key. Secrets are shown once and stored nowhere: if that"
@@ -58,8 +60,19 @@ def _plain(amount: Decimal) -> str:
     return f"{amount:f}"
 
 
+def _in_digits(said: object) -> object:
+    """As a text it is written as answers write it: `1_000`, or digits of another script, are numbers to Python alone."""
+    if isinstance(said, str) and _MONEY.fullmatch(said) is None:
+        raise ValueError("must be a number in plain digits, such as 25.00")
+    return said
+
+
 Amount = Annotated[
-    Decimal, Field(ge=0, max_digits=18, decimal_places=9), PlainSerializer(_plain, return_type=str, when_used="json")
+    Decimal,
+    Field(ge=0, max_digits=18, decimal_places=9),
+    BeforeValidator(_in_digits),
+    AfterValidator(abs),  # Of zero alone, which may come with a sign.
+    PlainSerializer(_plain, return_type=str, when_used="json"),
 ]
 Tag = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
 Tags = Annotated[list[Tag], Field(max_length=_MOST_TAGS), AfterValidator(_each_once)]
