@@ -139,8 +139,8 @@ class Functions(Construct):
     def _web_adapter(self) -> lambda_.ILayerVersion:
         architecture = "Arm64" if self._deployment.architecture is Architecture.ARM64 else "X86"
         stack = Stack.of(self)
-        layer = f"753240598075:layer:LambdaAdapterLayer{architecture}:{_WEB_ADAPTER_LAYER}"
-        arn = f"arn:{stack.partition}:lambda:{stack.region}:{layer}"
+        layer = f"LambdaAdapterLayer{architecture}:{_WEB_ADAPTER_LAYER}"
+        arn = f"arn:{stack.partition}:lambda:{stack.region}:753240598075:layer:{layer}"
         return lambda_.LayerVersion.from_layer_version_arn(self, "WebAdapter", arn)
 
 

@@ -82,12 +82,27 @@ class Deployed:
         return iter(self.templates.values())
 
 
-@cache
 def deployed(**settings: str) -> Deployed:
     """The templates of a deployment with `cdk.json`'s settings and these; no layer is built for it.
 
     Raises AssertionError for what cfn-lint finds in them.
     """
+    found = _tried(**settings)
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+@cache
+def _tried(**settings: str) -> Deployed | Exception:
+    """A failure is kept, too: every test would otherwise take the time for it again."""
+    try:
+        return _checked(**settings)
+    except Exception as failure:
+        return failure
+
+
+def _checked(**settings: str) -> Deployed:
     deployment = synthesized(AREAS, **settings)
     for name, template in deployment.templates.items():
         check(f"{name} with {settings}", template.body)

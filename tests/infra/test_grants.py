@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from llm_gateway.access import Resource
 from llm_gateway.endpoints import ENDPOINTS, ROWS, SCHEDULES, WORKERS
 
+from infra.grants import _ACTIONS, _VARIABLES
 from tests.infra.deployments import STACKS, deployed
 
 READ_ITEMS = "dynamodb:GetItem"
@@ -75,6 +77,11 @@ def actions(row):
 
 def knows(row):
     return set(deployed().functions()[row].get("Environment", {}).get("Variables", {}))
+
+
+def test_every_resource_can_be_granted_and_named():
+    """Otherwise the first row that touches it would stop every synthesis."""
+    assert _ACTIONS.keys() == _VARIABLES.keys() == set(Resource)
 
 
 @pytest.mark.parametrize("row", PUBLIC)
