@@ -17,6 +17,7 @@ TABLES = {
     "Audit": ["month", "place"],
     "Usage": ["period", "place"],
     "Prompts": ["collection", "place"],
+    "Evals": ["collection", "place"],
 }
 STATEFUL = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SecretsManager::Secret")
 
