@@ -178,11 +178,10 @@ def test_a_template_that_means_harm_is_refused(source: str, peak: Any) -> None:
 
 
 @pytest.mark.parametrize("source", REFUSED.values(), ids=REFUSED)
-def test_it_is_refused_where_it_was_saved_all_the_same(source: str, peak: Any) -> None:
+def test_it_is_refused_where_it_was_saved_all_the_same(source: str) -> None:
     """Whatever once came into the store, nothing of it is carried out."""
     with pytest.raises(TemplateVariablesInvalid):
         fill_template(_template(source), {"text": "x"} if "text" in source else {})
-    assert peak() < _MOST_BYTES
 
 
 @pytest.mark.parametrize(("source", "values"), STOPPED.values(), ids=STOPPED)

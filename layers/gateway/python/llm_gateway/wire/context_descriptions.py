@@ -51,8 +51,6 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "QueryPlan": {
         "candidates": "Who would be asked, in this order, and who would be skipped.",
-        "prompt": "The version of the prompt that it would be made from; null where it names none.",
-        "roles": "The versions of the roles in its system message, in their order.",
         "system": "The system prompt that the first one would be sent; null where there is none.",
         "context": "What of the context the first one would be sent; null where the query has none.",
         "prompt": "The version of the prompt that it would be made from; null where it is made from none.",
