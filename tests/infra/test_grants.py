@@ -250,7 +250,6 @@ def test_a_function_knows_the_names_of_what_it_was_granted_and_no_others(row):
         ("stream_query", {"LEASE_S": "60", "KEEP_ALIVE_S": "12"}),
         ("resume_query_stream", {"LEASE_S": "60", "KEEP_ALIVE_S": "12"}),
         ("run_query", {"LEASE_S": "60"}),
-        ("plan_query", {**AUTHENTICATED, "Providers": LIST_ITEMS, "Queries": None, "Credentials": None, "Queue": None}),
         ("process_query", {"LEASE_S": "60"}),
         ("bury_query", {"LEASE_S": "60"}),
         ("list_providers", {}),
