@@ -12,6 +12,7 @@ import pytest
 from llm_gateway.domain.keys import Role
 from llm_gateway.services.prompts.shipped import NAMES
 
+from tests.adapters.gateway_processes import WorkerProcess
 from tests.adapters.local_model import MODEL_NAME, RunningServer, missing_for_local_model, running_server
 from tests.adapters.ministack import free_port
 from tests.end_to_end.calling import Client, eventually, question, text_of
@@ -164,24 +165,37 @@ def editor(stack: Stack, admin: Client) -> Client:
     return stack.client(admin.http, Role.PROMPT_EDITOR)
 
 
-def run_of(editor: Client, prompt_id: str, local: str, **body: Any) -> dict[str, Any]:
-    response = editor.send("POST", f"/prompts/{prompt_id}/tests", {"candidates": [local], **body})
-    assert response.status_code == 200, response.text
-    run: dict[str, Any] = response.json()
+def run_of(editor: Client, prompt_id: str, local: str) -> dict[str, Any]:
+    """A run of a prompt's tests that a worker has done: it takes as long as this machine needs."""
+    response = editor.send("POST", f"/prompts/{prompt_id}/tests", {"candidates": [local], "mode": "async"})
+    assert response.status_code == 202, response.text
+    place = f"/prompts/{prompt_id}/tests/{response.json()['run_id']}"
+    assert eventually(lambda: editor.send("GET", place).json()["status"] != "running", within_s=300)
+    run: dict[str, Any] = editor.send("GET", place).json()
     return run
 
 
+def told(run: dict[str, Any]) -> list[str]:
+    """What did not pass."""
+    return [
+        f"{result['name']}: {finding['type']}: {finding['detail']}"
+        for result in run["results"]
+        for finding in result["assertions"]
+        if not finding["passed"]
+    ]
+
+
 @pytest.mark.parametrize("role", NAMES)
-def test_a_role_that_ships_passes_its_own_tests(editor: Client, local: str, role: str) -> None:
+def test_a_role_that_ships_passes_its_own_tests(editor: Client, local: str, worker: WorkerProcess, role: str) -> None:
     run = run_of(editor, role, local)
-    assert run["failed"] == 0, [result for result in run["results"] if not result["passed"]]
+    assert told(run) == []
     assert run["passed"] > 0
 
 
-def test_an_example_suite_passes(editor: Client, local: str) -> None:
+def test_an_example_suite_passes(editor: Client, local: str, worker: WorkerProcess) -> None:
     assert editor.send("POST", "/prompts", EXAMPLE).status_code == 201
     run = run_of(editor, "colours", local)
-    assert run["failed"] == 0, run["results"]
+    assert told(run) == []
     assert run["passed"] == 2
     gated = editor.send("PUT", "/prompts/colours/labels/production", {"version": 1, "gate": {"tests": True}})
     assert gated.status_code == 201, gated.text

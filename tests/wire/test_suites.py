@@ -49,6 +49,10 @@ def refused(*tests: Any) -> tuple[str, str]:
             suites.Similar(value="Hello", threshold=1),
         ),
         (
+            {"type": "similar", "value": "Hello", "by": "embeddings", "model": "openai/small"},
+            suites.Similar(value="Hello", by="embeddings", model="openai/small"),
+        ),
+        (
             {"type": "judge", "rubric": "Be kind.", "provider": "local/smol", "threshold": 0.5},
             suites.Judged(rubric="Be kind.", provider="local/smol", threshold=0.5),
         ),
@@ -92,7 +96,8 @@ def test_a_test_reads_back_as_it_was_sent() -> None:
         ({"type": "max_cost_usd", "value": "-1"}, "tests[0].assert[0].value", "at least 0"),
         ({"type": "max_cost_usd", "value": "NaN"}, "tests[0].assert[0].value", ""),
         ({"type": "similar", "value": "x", "threshold": 1.1}, "tests[0].assert[0].threshold", "at most 1"),
-        ({"type": "similar", "value": "x", "by": "embeddings"}, "tests[0].assert[0].by", "compare by 'words'"),
+        ({"type": "similar", "value": "x", "by": "embeddings"}, "tests[0].assert[0].model", "is required"),
+        ({"type": "similar", "value": "x", "model": "m"}, "tests[0].assert[0].model", "not with 'words'"),
         ({"type": "similar", "value": "x", "by": "sound"}, "tests[0].assert[0].by", "must be 'words' or"),
         ({"type": "judge", "rubric": "Kind?"}, "tests[0].assert[0].provider", "is required"),
     ],

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from llm_gateway.domain.chat import Message, MessageRole, OutputFormat, TextPart
+from llm_gateway.domain.chat import Message, MessageRole, OutputFormat, TextPart, Usage
+from llm_gateway.domain.embeddings import Embedded, EmbeddingQuery, Vector
 from llm_gateway.domain.faults import ProviderRateLimited
 from llm_gateway.domain.keys import Caller, KeyLimits, Role
 from llm_gateway.domain.prompts.prompts import Defaults, Label, PromptKind
@@ -16,6 +17,7 @@ from llm_gateway.domain.prompts.templates import PromptTemplate
 from llm_gateway.domain.usage import TEST_TAG
 from llm_gateway.errors import (
     DependencyUnavailable,
+    GatewayError,
     LabelNotFound,
     NotDone,
     PromptNotFound,
@@ -23,8 +25,9 @@ from llm_gateway.errors import (
     RunNotFound,
     ValidationFailed,
 )
+from llm_gateway.ports.embeddings import Embedder
 from llm_gateway.ports.queries import Delivery
-from llm_gateway.services.evals.running import RunView, RunWanted, queued
+from llm_gateway.services.evals.running import RunService, RunView, RunWanted, queued
 
 from tests.adapters.engine import provider
 from tests.adapters.gateway import FakeGateway
@@ -235,6 +238,66 @@ def test_a_judge_without_a_verdict_passes_nothing(gateway: FakeGateway, caller: 
     view = start(gateway, caller, repeats=1, only=("is kind",))
     assert [result.passed for result in view.results] == [False]
     assert "the judge gave no" in (view.results[0].findings[0].detail or "")
+
+
+# Embeddings
+
+
+class Embedding(Embedder):
+    """Two texts are as near as `vectors` says."""
+
+    def __init__(self, *vectors: Vector, fault: GatewayError | None = None) -> None:
+        self.asked: list[EmbeddingQuery] = []
+        self._vectors = vectors
+        self._fault = fault
+
+    def embed(self, asked: EmbeddingQuery) -> Embedded:
+        self.asked.append(asked)
+        if self._fault:
+            raise self._fault
+        usage, cost = Usage(input_tokens=3), Decimal("0.5")
+        return Embedded(vectors=self._vectors, provider="e", model="m", usage=usage, cost_usd=cost, attempts=())
+
+
+LIKE: dict[str, Any] = {
+    "name": "is like",
+    "assert": [{"type": "similar", "value": "Hi!", "by": "embeddings", "model": "e/m", "threshold": 0.8}],
+}
+
+
+@pytest.mark.parametrize(
+    ("vectors", "passed", "told"),
+    [
+        (((1.0, 0.0), (2.0, 0.0)), True, "the similarity is 1.00"),
+        (((1.0, 0.0), (1.0, 1.0)), False, "the similarity is 0.71"),
+        (((0.0, 0.0), (1.0, 1.0)), False, "the similarity is 0.00"),
+    ],
+)
+def test_texts_are_compared_by_their_embeddings(
+    gateway: FakeGateway, caller: Caller, vectors: tuple[Vector, ...], passed: bool, told: str
+) -> None:
+    save(gateway, LIKE)
+    embedding = Embedding(*vectors)
+    [result] = with_embeddings(gateway, embedding).start("answer", RunWanted(), caller=caller).results
+    assert result.passed is passed
+    assert (result.findings[0].detail or "").startswith(told)
+    assert result.cost_usd is not None
+    assert result.cost_usd > Decimal("0.5")
+    [asked] = embedding.asked
+    assert (asked.owner, asked.texts, asked.model) == (caller.key_id, ("Hi!", "Hello!"), "e/m")
+
+
+def test_texts_that_cannot_be_embedded_are_not_alike(gateway: FakeGateway, caller: Caller) -> None:
+    save(gateway, LIKE)
+    embedding = Embedding(fault=ValidationFailed("There is no such model."))
+    [result] = with_embeddings(gateway, embedding).start("answer", RunWanted(), caller=caller).results
+    assert not result.passed
+    assert "cannot be embedded" in (result.findings[0].detail or "")
+
+
+def with_embeddings(gateway: FakeGateway, embedder: Embedder) -> RunService:
+    cases = gateway.cases
+    return replace(gateway.runs, cases=replace(cases, likeness=replace(cases.likeness, embedder=embedder)))
 
 
 # Later

@@ -433,10 +433,12 @@ class Gateway:
         from llm_gateway.services.evals.assertions import Checker
         from llm_gateway.services.evals.cases import CaseAsker
         from llm_gateway.services.evals.judging import Judge
+        from llm_gateway.services.evals.likeness import Likeness
 
         clock = self.outside.clock
         judge = Judge(asker=self.asking, clock=clock)
-        return CaseAsker(asker=self.asking, judge=judge, checker=Checker(clock=clock), clock=clock)
+        likeness = Likeness(embedder=self.embeddings, clock=clock, ids=self.outside.ids)
+        return CaseAsker(asker=self.asking, judge=judge, likeness=likeness, checker=Checker(clock=clock), clock=clock)
 
     @cached_property
     def spans(self) -> "SpanReader":

@@ -78,7 +78,8 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         **_ASSERTION,
         "value": "The text to compare with.",
         "threshold": "The least similarity, from 0 to 1.",
-        "by": "What is compared. `embeddings` cannot be had yet.",
+        "by": "What is compared.",
+        "model": "Which model embeds both texts, as `provider/model` or a model that a provider lists; with `embeddings` alone.",
     },
     "JudgeAssertion": {
         **_ASSERTION,

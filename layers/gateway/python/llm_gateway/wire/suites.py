@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_validator
 
 from llm_gateway.domain.chat import JsonObject
 from llm_gateway.domain.prompts import suites
 from llm_gateway.domain.prompts.json_paths import InvalidPath, parsed_path
 from llm_gateway.domain.strict_json import DEEPEST, is_deeper
 from llm_gateway.wire.messages import JsonSchema, Message
-from llm_gateway.wire.schema import Flag, Incoming, Name, PositiveInt
+from llm_gateway.wire.schema import Flag, Incoming, Name, PositiveInt, wrong
 
 _MOST_VARIABLES: Final = 200
 _LONGEST_PATTERN: Final = 2_000
@@ -51,12 +51,6 @@ def _path(value: str) -> str:
 def _money(value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError('must be a string, such as "0.01"')
-    return value
-
-
-def _by(value: str) -> str:
-    if value == "embeddings":
-        raise ValueError("cannot be 'embeddings' yet: compare by 'words'")
     return value
 
 
@@ -157,16 +151,28 @@ class MaxCost(Incoming):
 
 
 class Similar(Incoming):
-    """The answer's words are much the same as this text's: F1 of the words is `threshold` (0.7) at least."""
+    """The answer is much the same as this text: F1 of their words is `threshold` (0.7) at least, or the cosine of their
+    embeddings by `model`."""
 
     type: Literal["similar"]
     value: Text
     threshold: Share = 0.7
-    by: Annotated[Literal["words", "embeddings"], AfterValidator(_by)] = "words"
+    by: Literal["words", "embeddings"] = "words"
+    model: Annotated[str, Field(min_length=1, max_length=_LONGEST_PROVIDER)] | None = None
     negated: Annotated[Flag, Field(alias="not")] = False
 
     def to_domain(self) -> suites.Assertion:
-        return suites.Similar(value=self.value, threshold=self.threshold, negated=self.negated)
+        return suites.Similar(
+            value=self.value, threshold=self.threshold, by=self.by, model=self.model, negated=self.negated
+        )
+
+    @model_validator(mode="after")
+    def _has_its_model(self) -> "Similar":
+        if self.by == "embeddings" and self.model is None:
+            raise wrong("model", "is required where by is 'embeddings': the model that embeds both texts")
+        if self.by == "words" and self.model is not None:
+            raise wrong("model", "goes with by 'embeddings', not with 'words'")
+        return self
 
 
 class Judged(Incoming):

@@ -99,11 +99,12 @@ class MaxCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Similar:
-    """`threshold` is the least similarity, from 0 to 1."""
+    """`threshold` is the least similarity, from 0 to 1. `model` embeds the texts, where they are compared by embeddings."""
 
     value: str
     threshold: float = 0.7
     by: Literal["words", "embeddings"] = "words"
+    model: str | None = None
     negated: bool = False
     type: Literal[AssertionType.SIMILAR] = AssertionType.SIMILAR
 
@@ -136,7 +137,10 @@ class PromptTest:
     @property
     def judges(self) -> int:
         """How many of its assertions ask a model."""
-        return sum(isinstance(each, Judged) for each in self.assertions)
+        return sum(
+            isinstance(each, Judged) or (isinstance(each, Similar) and each.by == "embeddings")
+            for each in self.assertions
+        )
 
 
 def suite_hash(suite: Sequence[JsonObject]) -> str:

@@ -44,8 +44,8 @@ class Verdict:
     measured: str
 
 
-Ask = Callable[[Judged], Verdict]
-"""Asks a judge for its verdict on the answer in question."""
+Ask = Callable[[Judged | Similar], Verdict]
+"""Asks a model for its verdict on the answer in question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +112,11 @@ class Checker:
                 return _has_at_path(assertion, observed)
             case MaxTokens() | MaxLatency() | MaxCost():
                 return _is_within(assertion, observed)
-            case Similar():
+            case Similar(by="words"):
                 found = similarity(assertion.value, observed.text)
                 measured = f"the similarity is {found:.2f}, of {assertion.threshold:g} at least"
                 return Verdict(holds=found >= assertion.threshold, measured=measured)
-            case Judged():
+            case Judged() | Similar():
                 return ask(assertion)
         assert_never(assertion)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
+from llm_gateway.domain.chat import Parameters
 from llm_gateway.domain.faults import ProviderRateLimited
 from llm_gateway.domain.idempotency import Idempotency, Replayed
 from llm_gateway.domain.keys import Caller
@@ -11,7 +12,7 @@ from llm_gateway.domain.money import total
 from llm_gateway.domain.prompts.choices import Choices, PromptChoice, SystemChoice
 from llm_gateway.domain.prompts.prompts import PromptKind
 from llm_gateway.domain.prompts.runs import CaseResult, Finding, RunCase, SuiteRun
-from llm_gateway.domain.prompts.suites import Judged, PromptTest
+from llm_gateway.domain.prompts.suites import Judged, PromptTest, Similar
 from llm_gateway.domain.queries import Query, QueryRequest
 from llm_gateway.domain.strict_json import digest
 from llm_gateway.domain.usage import TEST_TAG
@@ -19,12 +20,15 @@ from llm_gateway.errors import DependencyUnavailable, GatewayError, QueryInProgr
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.evals.assertions import Checker, Observed, Verdict
 from llm_gateway.services.evals.judging import Judge, cost_of_failure, whom
+from llm_gateway.services.evals.likeness import Likeness
 from llm_gateway.services.queries.asking import Asked, Asker
 
 LATER: Final = (RateLimited, ProviderRateLimited, QueryInProgress, DependencyUnavailable)
 """What tells that a case has to wait, and not that it failed."""
 
 _SHORTEST_S: Final = 1.0
+# A role has no defaults of its own, and a small model finds no end.
+_ROLES: Final = Parameters(max_output_tokens=300)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,7 @@ class CaseAsker:
 
     asker: Asker
     judge: Judge
+    likeness: Likeness
     checker: Checker
     clock: Clock
 
@@ -65,6 +70,7 @@ class CaseAsker:
             messages=test.messages,
             **(whom(case.candidate) if case.candidate else {}),
             fallback=() if case.candidate else None,
+            parameters=_ROLES if run.kind is PromptKind.ROLE else Parameters(),
             cache="bypass",
             timeout_s=timeout_s,
             metadata={"test_run": run.id, "test": test.name},
@@ -83,9 +89,12 @@ class CaseAsker:
     def _held(self, case: RunCase, test: PromptTest, query: Query, *, caller: Caller, ends_s: float) -> CaseResult:
         observed, costs = Observed.of(query), [query.answer.cost_usd if query.answer else None]
 
-        def ask(assertion: Judged) -> Verdict:
+        def ask(assertion: Judged | Similar) -> Verdict:
             left_s = max(ends_s - self.clock.monotonic_s(), _SHORTEST_S)
-            judgement = self.judge.judge(assertion, query, caller=caller, timeout_s=left_s)
+            if isinstance(assertion, Similar):
+                judgement = self.likeness.judge(assertion, observed.text, caller=caller, timeout_s=left_s)
+            else:
+                judgement = self.judge.judge(assertion, query, caller=caller, timeout_s=left_s)
             costs.append(judgement.cost_usd)
             return judgement.verdict
 
