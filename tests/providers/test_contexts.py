@@ -33,6 +33,8 @@ def sent(subject: Subject, chat: ChatRequest) -> dict[str, Any]:
 
 
 def system_of(body: dict[str, Any]) -> str:
+    if "instructions" in body:
+        return str(body["instructions"])
     if "system" in body:
         return "".join(block["text"] for block in body["system"])
     (system,) = (message["content"] for message in body["messages"] if message["role"] == "system")
@@ -55,6 +57,7 @@ def test_a_hostile_item_stays_inside_its_marks(subject: Subject, hostile: str) -
     assert documents[1].startswith(f'id="hostile" source={json.dumps(hostile, ensure_ascii=False)}>\n{hostile}{closed}')
     assert system.startswith("Be brief.")
 
-    roles = [message["role"] for message in body["messages"]]
-    assert roles == (["user"] if "system" in body else ["system", "user"])
-    assert hostile not in json.dumps([message for message in body["messages"] if message["role"] == "user"])
+    turns = body["input"] if "input" in body else body["messages"]
+    apart = "system" in body or "instructions" in body
+    assert [turn["role"] for turn in turns] == (["user"] if apart else ["system", "user"])
+    assert hostile not in json.dumps([turn for turn in turns if turn["role"] == "user"])
