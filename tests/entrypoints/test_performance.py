@@ -10,7 +10,7 @@ from llm_gateway.domain.queries import Figures, PromptUsed, QueryProblem, QueryS
 from llm_gateway.domain.usage import TEST_TAG
 
 from tests.entrypoints.conftest import PROMPTS, QUERY, QUESTION, Api
-from tests.stores.values import answer, case_result, query, succeeded, suite_run
+from tests.stores.values import answer, case_result, query, suite_run
 
 PERFORMANCE = f"{PROMPTS}/greeting/performance"
 INVALID = QueryProblem(status=502, code="response_validation_failed", title="Not so", detail="It is no JSON.")
@@ -26,10 +26,12 @@ def end(api: Api, version: int, *, ms: int = 100, hours_ago: float = 0, **change
         "expires_at": at + timedelta(days=30),
         "prompt": PromptUsed(id="greeting", version=version),
         "status": QueryStatus.SUCCEEDED,
-        "figures": Figures(**{name: getattr(figures, name) for name in Figures.__slots__} | {"total_ms": ms}),
+        "figures": Figures(
+            **{name: getattr(figures, name) for name in Figures.__slots__} | {"total_ms": ms, "cache_hit": False}
+        ),
     }
     stored = query(QUERY_PREFIX + api.gateway.outside.ids.ulid(), **(said | changes))
-    api.gateway.outside.query_store.add(succeeded(stored) if stored.status is QueryStatus.SUCCEEDED else stored)
+    api.gateway.outside.query_store.add(stored)
     return stored.id
 
 

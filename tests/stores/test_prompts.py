@@ -397,16 +397,17 @@ def test_a_prompt_is_watched_while_a_label_with_a_gate_has_weights(stores: Store
     first = add_second(stores, add(stores, plain()))
     add(stores, plain("other"))
     assert watched(stores) == []
-    weighted = change(stores, first, replace(first, labels={"a": replace(label, versions={1: 9, 2: 1}, gate=gate)}))
+    weights = {"a": replace(label, versions={1: 9, 2: 1}, gate=gate)}
+    opened = {1: prompt_version()}
+    weighted = change(stores, first, replace(first, labels=weights), opened=opened)
     assert watched(stores) == ["answer"]
     assert stores.prompts.watched() == (weighted,)
     renamed = change(stores, weighted, replace(weighted, name="Another"))
     assert watched(stores) == ["answer"]
     whole = change(stores, renamed, replace(renamed, labels={"a": replace(label, versions={1: 100}, gate=gate)}))
     assert watched(stores) == []
-    free = change(
-        stores, whole, replace(whole, labels={"a": replace(label, versions={1: 9, 2: 1}, gate=Gate(tests=True))})
-    )
+    tested = {"a": replace(label, versions={1: 9, 2: 1}, gate=Gate(tests=True))}
+    free = change(stores, whole, replace(whole, labels=tested), opened=opened)
     assert watched(stores) == []
     again = change(stores, free, replace(free, labels=weighted.labels))
     commit(stores, stores.prompts.deleting(again, unused_since=None))

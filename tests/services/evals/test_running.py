@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from llm_gateway.domain.chat import Message, MessageRole, OutputFormat, TextPart, Usage
+from llm_gateway.domain.chat import Message, MessageRole, OutputFormat, Parameters, TextPart, Usage
 from llm_gateway.domain.embeddings import Embedded, EmbeddingQuery, Vector
 from llm_gateway.domain.faults import ProviderRateLimited
 from llm_gateway.domain.keys import Caller, KeyLimits, Role
 from llm_gateway.domain.prompts.prompts import Defaults, Label, PromptKind
 from llm_gateway.domain.prompts.runs import RunStatus, SuiteRun
 from llm_gateway.domain.prompts.templates import PromptTemplate
+from llm_gateway.domain.providers import ModelConfig, ProviderKind
 from llm_gateway.domain.usage import TEST_TAG
 from llm_gateway.errors import (
     DependencyUnavailable,
@@ -35,6 +36,7 @@ from tests.stores.values import prompt, prompt_version
 
 GREETS: dict[str, Any] = {"name": "greets", "variables": {}, "assert": [{"type": "contains", "value": "Hello"}]}
 LEAVES: dict[str, Any] = {"name": "leaves", "variables": {}, "assert": [{"type": "contains", "value": "Bye"}]}
+PIRATE = PromptTemplate(system_text="Talk like a pirate.")
 JUDGED: dict[str, Any] = {
     "name": "is kind",
     "assert": [{"type": "judge", "rubric": "Is it kind?", "provider": "judge", "threshold": 0.5}],
@@ -186,7 +188,7 @@ def test_the_keys_limit_holds(gateway: FakeGateway) -> None:
 def test_a_role_is_tested_as_a_system_message(gateway: FakeGateway, caller: Caller) -> None:
     asks = {**GREETS, "messages": [{"role": "user", "content": "Hello?"}]}
     save(gateway, asks, kind=PromptKind.ROLE)
-    role = prompt_version("answer", 2, template=PromptTemplate(system_text="Talk like a pirate."))
+    role = prompt_version("answer", 2, template=PIRATE, defaults=Defaults(parameters=Parameters(temperature=0)))
     gateway.outside.prompt_store.put(gateway.outside.prompt_store.get("answer"), role)
     view = start(gateway, caller)
     assert view.run.tally.passed == 1, view.results
@@ -194,6 +196,20 @@ def test_a_role_is_tested_as_a_system_message(gateway: FakeGateway, caller: Call
     assert asked.request.system is not None
     assert "Talk like a pirate." in asked.request.system
     assert asked.request.messages[-1].text == "Hello?"
+    assert asked.request.parameters.temperature == 0
+
+
+def test_a_role_is_tested_without_a_temperature_where_the_model_takes_none(
+    gateway: FakeGateway, caller: Caller
+) -> None:
+    save(gateway, {**GREETS, "messages": [{"role": "user", "content": "Hello?"}]}, kind=PromptKind.ROLE)
+    role = prompt_version("answer", 2, template=PIRATE, defaults=Defaults(parameters=Parameters(temperature=0)))
+    gateway.outside.prompt_store.put(gateway.outside.prompt_store.get("answer"), role)
+    thinking = replace(provider("t"), kind=ProviderKind.OPENAI, models=(ModelConfig(name="gpt-5"),), base_url=None)
+    gateway.outside.provider_store.add(thinking)
+    view = start(gateway, caller, candidates=("t/gpt-5",))
+    [asked] = gateway.outside.models.asked
+    assert (view.run.tally.passed, asked.request.parameters.temperature) == (1, None), view.results
 
 
 # Judges

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
-from llm_gateway.domain.chat import Parameters
 from llm_gateway.domain.faults import ProviderRateLimited
 from llm_gateway.domain.idempotency import Idempotency, Replayed
 from llm_gateway.domain.keys import Caller
@@ -27,8 +26,6 @@ LATER: Final = (RateLimited, ProviderRateLimited, QueryInProgress, DependencyUna
 """What tells that a case has to wait, and not that it failed."""
 
 _SHORTEST_S: Final = 1.0
-# A role has no defaults of its own, and a small model finds no end.
-_ROLES: Final = Parameters(max_output_tokens=300)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +67,6 @@ class CaseAsker:
             messages=test.messages,
             **(whom(case.candidate) if case.candidate else {}),
             fallback=() if case.candidate else None,
-            parameters=_ROLES if run.kind is PromptKind.ROLE else Parameters(),
             cache="bypass",
             timeout_s=timeout_s,
             metadata={"test_run": run.id, "test": test.name},
