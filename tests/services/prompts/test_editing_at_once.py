@@ -43,18 +43,19 @@ class OnAws(Outside):
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with running_ministack(tmp_path_factory.mktemp("ministack")) as endpoint:
-        yield endpoint
+        yield connect(endpoint)
 
 
 @pytest.fixture(params=["memory", "emulator"])
 def processes(request: pytest.FixtureRequest) -> Callable[[], Gateway]:
-    """Makes a gateway, each as another process has it, over the same tables."""
+    """Makes a gateway, each as another process has it, over the same tables: it remembers nothing that another one has read."""
     if request.param == "memory":
         gateway = FakeGateway()
         return lambda: gateway
-    endpoint = request.getfixturevalue("emulator")
-    settings = deploy(connect(endpoint), name=f"test-{uuid4().hex[:12]}")
-    return lambda: Gateway(settings, OnAws(settings, aws=connect(endpoint)))
+    aws = request.getfixturevalue("emulator")
+    settings = deploy(aws, name=f"test-{uuid4().hex[:12]}")
+    # Clients remember nothing of what is stored, and take longer to make than the tests to run.
+    return lambda: Gateway(settings, OnAws(settings, aws=aws))
 
 
 def draft(text: str, **changes: Any) -> PromptDraft:
