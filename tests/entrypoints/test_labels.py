@@ -61,6 +61,17 @@ def test_a_label_goes_back_to_where_it_was(api: Api) -> None:
 
 
 @pytest.mark.usefixtures("versions")
+def test_going_back_again_goes_further_back_and_never_forward(api: Api) -> None:
+    for version in (1, 2, 3):
+        api.call("PUT", LABEL, {"version": version})
+    assert [api.call("PUT", LABEL, {"rollback": True}).json()["version"] for _ in range(2)] == [2, 1]
+    problem = api.refused("PUT", LABEL, {"rollback": True}, status=422, code="validation_failed")
+    assert problem["errors"][0]["field"] == "rollback"
+    api.call("PUT", LABEL, {"version": 3})
+    assert api.call("PUT", LABEL, {"rollback": True}).json()["version"] == 1
+
+
+@pytest.mark.usefixtures("versions")
 def test_the_last_twenty_moves_are_shown(api: Api) -> None:
     for number in range(25):
         moved = api.call("PUT", LABEL, {"version": number % 2 + 1, "reason": str(number)}).json()

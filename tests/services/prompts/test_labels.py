@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from llm_gateway.domain.prompts.prompts import Gate, PromptDraft
 from llm_gateway.domain.prompts.templates import PromptTemplate
-from llm_gateway.errors import LabelNotFound, PromptNotFound, RevisionConflict
+from llm_gateway.errors import LabelNotFound, PromptNotFound, RevisionConflict, ValidationFailed
 from llm_gateway.services.prompts.commits import Commits, Overtaken
 from llm_gateway.services.prompts.labels import LONGEST_REASON, LabelDraft, LabelService
 
@@ -49,6 +49,24 @@ def test_a_version_loses_its_weight_and_the_label_says_why(gateway: FakeGateway,
     assert gateway.prompts.get("answer").metadata.labels == {"production": label}
     again, _ = labels.put("answer", "production", LabelDraft(versions={2: 100}), expected=None, by=BY)
     assert again.rolled_back is None
+
+
+def test_who_goes_back_after_that_does_not_meet_the_bad_version_again(labels: LabelService) -> None:
+    take(labels)
+    with pytest.raises(ValidationFailed):
+        labels.put("answer", "production", LabelDraft(rollback=True), expected=None, by=BY)
+
+
+def test_a_weight_that_is_taken_leaves_what_was_before_the_trial_to_go_back_to(
+    gateway: FakeGateway, labels: LabelService
+) -> None:
+    third = PromptDraft(id="answer", name="Answer", template=PromptTemplate(system_text="three"))
+    gateway.prompt_changes.update("answer", third, expected=None, by=BY)
+    labels.put("answer", "production", LabelDraft(versions={1: 100}), expected=None, by=BY)
+    trial, _ = labels.put("answer", "production", LabelDraft(versions={1: 80, 2: 10, 3: 10}), expected=None, by=BY)
+    take(labels, 3, expected=trial.revision)
+    back, _ = labels.put("answer", "production", LabelDraft(rollback=True), expected=None, by=BY)
+    assert back.versions == {1: 100}
 
 
 def test_what_somebody_has_moved_meanwhile_stays(gateway: FakeGateway, labels: LabelService) -> None:

@@ -72,12 +72,16 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelMove:
-    """One move of a label: where to, as weights by version; `by` is a key's id, or the gateway's own name for itself."""
+    """One move of a label: where to, as weights by version; `by` is a key's id, or the gateway's own name for itself.
+
+    One that `takes_back` undoes the one before it: whatever led there is not gone back to.
+    """
 
     versions: Mapping[int, int]
     at: datetime
     by: str
     reason: str | None = None
+    takes_back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,17 @@ class Label:
     def weighted_since(self) -> datetime | None:
         """Since when it leads where it does."""
         return self.history[0].at if self.history else None
+
+    @property
+    def target_before(self) -> Mapping[int, int] | None:
+        """Where it led before it led where it does, of the targets that were not taken back themselves; None: nowhere."""
+        targets: list[Mapping[int, int]] = []
+        for move in reversed(self.history):
+            if move.takes_back and targets:
+                targets.pop()
+            if move.versions not in targets[-1:]:
+                targets.append(move.versions)
+        return targets[-2] if len(targets) > 1 else None
 
     @property
     def is_watched(self) -> bool:

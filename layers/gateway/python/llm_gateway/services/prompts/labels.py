@@ -46,7 +46,7 @@ QualityGate = Callable[[PromptMetadata, Gate, frozenset[int]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelDraft:
-    """Where a label is to lead: `versions` by weight, or with `rollback` where it led before; with neither it stays.
+    """Where a label is to lead: `versions` by weight, or with `rollback` back to where it led before; with neither it stays.
 
     `gate` is kept where `keeps_gate`, else it takes the place of the one there is. `revision` None: whichever is there.
     """
@@ -103,7 +103,7 @@ class LabelService:
         if not rest or rest == label.versions:
             raise RevisionConflict(f"The label {name!r} has no weight to take from version {version}.")
         rest = rest if len(rest) > 1 else dict.fromkeys(rest, WHOLE)
-        moved = self._moved(name, label, rest, LabelDraft(versions=rest, reason=reason), by)
+        moved = self._moved(name, label, rest, LabelDraft(rollback=True, reason=reason), by)
         moved = replace(moved, rolled_back=RolledBack(version=version, reason=reason, at=self.clock.now()))
         self._save(
             prompt, _with_labels(prompt, {**prompt.labels, name: moved}), {}, before=label, now=moved, name=name, by=by
@@ -165,7 +165,11 @@ class LabelService:
             return replace(label, gate=gate, revision=label.revision + 1)
         reason = draft.reason or (_ROLLED_BACK if draft.rollback else None)
         move = LabelMove(
-            versions=target, at=self.clock.now(), by=name_of(by), reason=reason and reason[:LONGEST_REASON]
+            versions=target,
+            at=self.clock.now(),
+            by=name_of(by),
+            reason=reason and reason[:LONGEST_REASON],
+            takes_back=draft.rollback,
         )
         history = (move, *(label.history if label else ()))[:MOST_HISTORY]
         return Label(
@@ -202,9 +206,10 @@ def _with_labels(prompt: PromptMetadata, labels: Mapping[str, Label], *opened: P
 def _target(label: Label | None, draft: LabelDraft) -> Mapping[int, int]:
     """Where it is to lead, by weight."""
     if draft.rollback:
-        if label is None or len(label.history) < 2:
-            raise ValidationFailed.of("rollback", "there is no target before this one")
-        return label.history[1].versions
+        before = label.target_before if label else None
+        if before is None:
+            raise ValidationFailed.of("rollback", "there is no target before this one: name a version")
+        return before
     if draft.versions is not None:
         return draft.versions
     if label is None:
