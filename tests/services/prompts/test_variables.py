@@ -1,5 +1,6 @@
 """Variables: what may be declared, and what may be given for them, with the field that is wrong named."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -144,3 +145,45 @@ def test_arrays_within_arrays_have_an_end() -> None:
     ((path, message),) = faults_in_declaration(variable)
     assert path == ".items" * 11
     assert message == "is nested too deeply: 10 levels at most"
+
+
+class Counted(tuple[Any, ...]):
+    """Counts how often it is gone through."""
+
+    __slots__ = ()
+    times = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        type(self).times += 1
+        return super().__iter__()
+
+
+def test_choices_are_looked_at_once_however_many_values_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Counted, "times", 0)
+    choice = Variable(type=T.STRING, enum=Counted(("a", "b")))
+    rows = Variable(type=T.ARRAY, items=Variable(type=T.ARRAY, items=choice))
+    filled({"v": rows}, {"v": [["b"]] * 100}, field="prompt.variables")
+    assert Counted.times == 1
+
+
+def test_no_more_faults_are_looked_for_than_are_told() -> None:
+    looked_at = []
+
+    class Noted(str):
+        __slots__ = ()
+
+        def __len__(self) -> int:
+            looked_at.append(1)
+            return super().__len__()
+
+    short = Variable(type=T.ARRAY, items=Variable(type=T.STRING, min_length=2))
+    with pytest.raises(TemplateVariablesInvalid, match="and more") as invalid:
+        filled({"v": short}, {"v": [Noted("a")] * 10_000}, field="prompt.variables")
+    assert len(invalid.value.errors) == 50
+    assert len(looked_at) < 200
+
+
+def test_texts_in_a_list_take_no_more_together_than_one_may() -> None:
+    slow = Variable(type=T.ARRAY, items=Variable(type=T.STRING, pattern="(a{1,100}){1,9}$"))
+    told = faults({"v": ["a" * 1000] * 4000}, v=slow)
+    assert "is too long for the variable's pattern" in told.values()

@@ -193,7 +193,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     "LabelUpdate": {
         "version": "The version that the label is to lead to.",
         "versions": "The versions that it is to lead to, by number, each with its weight; at most 8.",
-        "rollback": "Whether it is to go back to where it led before; again, further back. What was taken back is left out, and no gate is asked. Null: false.",
+        "rollback": "Whether it is to go back to where it led before, past what was taken back; it asks no gate. Null: false.",
         "gate": "What the label asks of versions, this move among them. Left out: as it is; null: nothing.",
         "reason": "What the move is for, to be read in the history; at most 150 characters. Null: nothing is said.",
         "revision": "The label's revision that was read: if it has moved since, nothing is written (412).",

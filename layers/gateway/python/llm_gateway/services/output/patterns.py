@@ -4,6 +4,7 @@ Python's own `re` may take longer than anybody lives (`^(a+)+$`), and nobody can
 """
 
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 
 _MEMORY_BYTES: Final = 2**20
@@ -28,10 +29,22 @@ def check_pattern(pattern: str) -> None:
 
 def matches(pattern: str, text: str) -> bool:
     """Whether `pattern` is found in `text`. Raises `TooMuchWork` before it starts on what would take seconds."""
-    program = _compiled(pattern)
-    if program.programsize * len(text) > _MOST_STEPS:
-        raise TooMuchWork
-    return program.search(text) is not None
+    return Matching().matches(pattern, text)
+
+
+@dataclass(slots=True)
+class Matching:
+    """Matches any number of texts, which may not take more together than one of them may."""
+
+    steps_left: int = _MOST_STEPS
+
+    def matches(self, pattern: str, text: str) -> bool:
+        """As the function of this name."""
+        program = _compiled(pattern)
+        self.steps_left -= program.programsize * len(text)
+        if self.steps_left < 0:
+            raise TooMuchWork
+        return program.search(text) is not None
 
 
 def _compiled(pattern: str) -> Any:

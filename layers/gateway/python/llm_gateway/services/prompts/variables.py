@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from llm_gateway.domain.addresses import fault_in_image_url
 from llm_gateway.domain.prompts.templates import Variable, VariableType
 from llm_gateway.domain.strict_json import DEEPEST, digest, is_deeper
 from llm_gateway.errors import FieldError, TemplateVariablesInvalid, listed
-from llm_gateway.services.output.patterns import InvalidPattern, TooMuchWork, check_pattern, matches
+from llm_gateway.services.output.patterns import InvalidPattern, Matching, TooMuchWork, check_pattern
 
 _TEXTS: Final = (VariableType.STRING, VariableType.IMAGE)
 _NUMBERS: Final = (VariableType.INTEGER, VariableType.NUMBER)
@@ -26,14 +28,33 @@ Fault = tuple[str, str]
 """Where it is, as a path from the variable on, and what is wrong there."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Checking:
+    """What checking many values takes, taken once for them all: the digests of choices by their variable, and matching."""
+
+    choices: dict[int, frozenset[str]] = field(default_factory=dict)
+    matching: Matching = field(default_factory=Matching)
+
+    def allows(self, variable: Variable, value: Any) -> bool:
+        if variable.enum is None:
+            return True
+        # Variables are the declaration's own, which outlives this.
+        if id(variable) not in self.choices:
+            self.choices[id(variable)] = frozenset(map(digest, variable.enum))
+        return digest(value) in self.choices[id(variable)]
+
+
 def filled(declared: Mapping[str, Variable], given: Mapping[str, Any], *, field: str) -> dict[str, Any]:
     """The values of all variables that have one: `given` ones, and defaults for the others.
 
     Null stands for a value that is not given. Raises `TemplateVariablesInvalid`, which names each field below `field`.
     """
-    errors = [FieldError(f"{field}{path}", message) for path, message in _faults_in_all(declared, given)]
+    # No more are looked for than are told: a list may have a million elements.
+    faults = islice(_faults_in_all(declared, given, _Checking()), _MOST_FAULTS + 1)
+    errors = [FieldError(f"{field}{path}", message) for path, message in faults]
     if errors:
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        others = "more" if len(errors) > _MOST_FAULTS else f"{len(errors) - 1} more"
+        more = f" (and {others})" if len(errors) > 1 else ""
         detail = f"{errors[0].field}: {errors[0].message}{more}"
         raise TemplateVariablesInvalid(detail, errors=errors[:_MOST_FAULTS])
     values = {name: _as_declared(variable, _value(variable, given.get(name))) for name, variable in declared.items()}
@@ -57,7 +78,7 @@ def faults_in_declaration(variable: Variable, *, levels: int = _DEEPEST_ITEMS) -
         if in_pattern:
             return
     if variable.default is not None:
-        for path, message in _faults(variable, variable.default):
+        for path, message in _faults(variable, variable.default, _Checking()):
             yield f".default{path}", message
 
 
@@ -98,7 +119,7 @@ def _is_above(least: float | None, most: float | None) -> bool:
     return least is not None and most is not None and least > most
 
 
-def _faults_in_all(declared: Mapping[str, Variable], given: Mapping[str, Any]) -> Iterator[Fault]:
+def _faults_in_all(declared: Mapping[str, Variable], given: Mapping[str, Any], checking: _Checking) -> Iterator[Fault]:
     for name in given:
         if name not in declared:
             known = f"there are: {listed(declared)}" if declared else "it has none"
@@ -106,7 +127,7 @@ def _faults_in_all(declared: Mapping[str, Variable], given: Mapping[str, Any]) -
     for name, variable in declared.items():
         value = _value(variable, given.get(name))
         if value is not None:
-            for path, message in _faults(variable, value):
+            for path, message in _faults(variable, value, checking):
                 yield f".{name}{path}", message
         elif variable.required:
             yield f".{name}", f"is required: {_CALLED[variable.type]}"
@@ -121,17 +142,17 @@ def _as_declared(variable: Variable, value: Any) -> Any:
     return int(value) if variable.type is VariableType.INTEGER and value is not None else value
 
 
-def _faults(variable: Variable, value: Any) -> Iterator[Fault]:
+def _faults(variable: Variable, value: Any, checking: _Checking) -> Iterator[Fault]:
     if not _has_type(variable.type, value):
         yield "", f"must be {_CALLED[variable.type]}"
-    elif variable.enum is not None and digest(value) not in map(digest, variable.enum):
-        yield "", f"must be one of {listed(str(each)[:100] for each in variable.enum)}"
+    elif not checking.allows(variable, value):
+        yield "", f"must be one of {listed(str(each)[:100] for each in variable.enum or ())}"
     elif variable.type in _NUMBERS:
         yield from _faults_in_number(variable, value)
     elif variable.type is VariableType.ARRAY:
-        yield from _faults_in_array(variable, value)
+        yield from _faults_in_array(variable, value, checking)
     elif variable.type in _TEXTS:
-        yield from _faults_in_text(variable, value)
+        yield from _faults_in_text(variable, value, checking)
     elif is_deeper(value, DEEPEST):
         yield "", f"is nested too deeply: {DEEPEST} levels at most"
 
@@ -160,24 +181,24 @@ def _faults_in_number(variable: Variable, value: float) -> Iterator[Fault]:
         yield "", f"must be at most {variable.maximum:g}"
 
 
-def _faults_in_array(variable: Variable, value: list[Any]) -> Iterator[Fault]:
+def _faults_in_array(variable: Variable, value: list[Any], checking: _Checking) -> Iterator[Fault]:
     yield from _faults_in_length(variable, len(value), "elements")
     if is_deeper(value, DEEPEST):
         yield "", f"is nested too deeply: {DEEPEST} levels at most"
     elif variable.items is not None:
         for index, element in enumerate(value):
-            for path, message in _faults(variable.items, element):
+            for path, message in _faults(variable.items, element, checking):
                 yield f"[{index}]{path}", message
 
 
-def _faults_in_text(variable: Variable, value: str) -> Iterator[Fault]:
+def _faults_in_text(variable: Variable, value: str, checking: _Checking) -> Iterator[Fault]:
     yield from _faults_in_length(variable, len(value), "characters")
     if variable.type is VariableType.IMAGE and (fault := fault_in_image(value)):
         yield "", fault
     if variable.pattern is None:
         return
     try:
-        if not matches(variable.pattern, value):
+        if not checking.matching.matches(variable.pattern, value):
             yield "", f"must match {variable.pattern[:200]!r}"
     except TooMuchWork:
         yield "", "is too long for the variable's pattern"
