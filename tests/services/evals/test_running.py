@@ -28,7 +28,7 @@ from llm_gateway.errors import (
 )
 from llm_gateway.ports.embeddings import Embedder
 from llm_gateway.ports.queries import Delivery
-from llm_gateway.services.evals.running import RunService, RunView, RunWanted, queued
+from llm_gateway.services.evals.running import AT_ONCE, RunService, RunView, RunWanted, queued
 
 from tests.adapters.engine import provider
 from tests.adapters.gateway import FakeGateway
@@ -405,6 +405,22 @@ def test_a_run_whose_key_was_revoked_fails(gateway: FakeGateway, caller: Caller)
     told = gateway.runs.get("answer", run.id).run
     assert (told.status, told.problem) == (RunStatus.FAILED, "The key that it asks with is not active any more.")
     assert gateway.outside.models.asked == []
+
+
+def test_a_run_asks_no_further_once_its_key_is_revoked(gateway: FakeGateway, caller: Caller) -> None:
+    run = begin(gateway, caller, repeats=20)
+
+    def revoke() -> str:
+        key = gateway.outside.key_store.get(caller.key_id)
+        gateway.outside.key_store.put(replace(key, revoked_at=gateway.outside.clock.now()))
+        return "Hello!"
+
+    gateway.outside.models.script += [revoke] * 20
+    gateway.run_worker.process(deliver(gateway, run))
+    told = gateway.runs.get("answer", run.id).run
+    assert (told.status, told.problem) == (RunStatus.FAILED, "The key that it asks with is not active any more.")
+    # Those that were being asked at that moment.
+    assert len(gateway.outside.models.asked) <= AT_ONCE
 
 
 def test_a_run_that_takes_too_long_fails(gateway: FakeGateway, caller: Caller) -> None:

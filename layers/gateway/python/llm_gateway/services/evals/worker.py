@@ -33,14 +33,18 @@ _RENEWALS: Final = 4
 
 @dataclass(slots=True, kw_only=True)
 class _Slice:
-    """A worker's time with a run. `later` is what keeps it from going on, `is_lost` whether somebody else has the run."""
+    """A worker's time with a run. `later` is what keeps it from going on, `is_refused` whether its key may ask no more,
+    `is_lost` whether somebody else has the run."""
 
     run: SuiteRun
-    caller: Caller
     holder: str
     ends_s: float
     later: GatewayError | None = None
+    is_refused: threading.Event = field(default_factory=threading.Event)
     is_lost: threading.Event = field(default_factory=threading.Event)
+
+    def is_over(self, now_s: float) -> bool:
+        return self.later is not None or self.is_refused.is_set() or self.is_lost.is_set() or now_s >= self.ends_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +90,11 @@ class RunWorker:
         if not self._hold(run, holder):
             self._keep(delivery, self.lease.total_seconds())
             raise NotDone("Somebody else works on the run.")
-        key = self.keys.find(run.owner)
-        if key is None or key.status(self.clock.now()) is not KeyStatus.ACTIVE:
-            self._fail(run, "The key that it asks with is not active any more.")
-        elif self.clock.now() >= run.created_at + LONGEST_RUN:
+        if self.clock.now() >= run.created_at + LONGEST_RUN:
             self._fail(run, f"It was not done within {LONGEST_RUN.total_seconds() / 3600:.0f} hours.")
         else:
             ends_s = self.clock.monotonic_s() + SLICE_S
-            self._work(_Slice(run=run, caller=key.caller(), holder=holder, ends_s=ends_s), delivery)
+            self._work(_Slice(run=run, holder=holder, ends_s=ends_s), delivery)
 
     def _work(self, slice_: _Slice, delivery: Delivery) -> None:
         run = slice_.run
@@ -103,6 +104,9 @@ class RunWorker:
             list(pool.map(lambda case: copy_context().run(self._ask, slice_, case), left))
         if slice_.is_lost.is_set():
             return
+        if slice_.is_refused.is_set():
+            self._fail(run, "The key that it asks with is not active any more.")
+            return
         results = self.runs.results(run)
         if len(results) == len(done) + len(left):
             self.runs.end(run.finished(results, now=self.clock.now()))
@@ -110,14 +114,23 @@ class RunWorker:
             self._hand_on(slice_)
 
     def _ask(self, slice_: _Slice, case: RunCase) -> None:
-        if slice_.later or slice_.is_lost.is_set() or self.clock.monotonic_s() >= slice_.ends_s:
+        if slice_.is_over(self.clock.monotonic_s()):
             return
         try:
-            result = self.cases.ask(slice_.run, case, caller=slice_.caller, timeout_s=CASE_S, replayable=True)
+            caller = self._caller(slice_.run)
+            if caller is None:
+                slice_.is_refused.set()
+                return
+            result = self.cases.ask(slice_.run, case, caller=caller, timeout_s=CASE_S, replayable=True)
         except LATER as error:
             slice_.later = error
             return
         self.runs.note(slice_.run, result)
+
+    def _caller(self, run: SuiteRun) -> Caller | None:
+        """The run's key as it is now, None where it is not active any more: what is revoked asks no further case."""
+        key = self.keys.find(run.owner)
+        return key.caller() if key is not None and key.status(self.clock.now()) is KeyStatus.ACTIVE else None
 
     def _hand_on(self, slice_: _Slice) -> None:
         """A limit is no failure: the run goes on as a new message, however often."""
