@@ -7,7 +7,7 @@ from decimal import Decimal
 from threading import RLock
 
 from llm_gateway.domain.prompts.canaries import Feedback
-from llm_gateway.domain.prompts.performance import FeedbackSum
+from llm_gateway.domain.prompts.performance import FeedbackSum, feedback_change
 from llm_gateway.domain.usage import Bucket
 from llm_gateway.errors import ValidationFailed
 from llm_gateway.ports.evals import FeedbackStore
@@ -33,11 +33,12 @@ class InMemoryFeedbackStore(FeedbackStore):
                 raise ValidationFailed.of(
                     "name", f"is one too many: a query has feedback under {MOST_NAMES} names at most"
                 )
-            before, given[name] = given.get(name), score
-            if query.prompt is not None:
+            before = [*given.values()]
+            given[name] = score
+            change = feedback_change(query, before, [*given.values()])
+            if query.prompt is not None and change is not None:
                 hour = Bucket.HOUR.start(query.completed_at or query.created_at)
                 place = query.prompt.id, hour, query.prompt.version
-                change = Feedback(count=int(before is None), total=score - (before or 0))
                 self._sums[place] = self._sums.get(place, Feedback()).plus(change)
             return True
 

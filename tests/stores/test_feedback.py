@@ -1,18 +1,19 @@
 """Feedback: in memory and on AWS alike."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from llm_gateway.domain.prompts.canaries import Feedback
-from llm_gateway.domain.queries import PromptUsed, Query, QueryStatus
-from llm_gateway.domain.usage import HOUR, Bucket
+from llm_gateway.domain.queries import CacheNote, Figures, PromptUsed, Query, QueryStatus
+from llm_gateway.domain.usage import HOUR, TEST_TAG, Bucket
 from llm_gateway.errors import ValidationFailed
 
 from tests.adapters.clock import FakeClock
 from tests.stores.conftest import Stores
-from tests.stores.values import query, succeeded
+from tests.stores.values import answer, query, succeeded
 
 PROMPT = PromptUsed(id="answer", version=3)
 
@@ -22,10 +23,21 @@ def ended(stores: Stores, clock: FakeClock) -> Query:
     return end(stores, clock)
 
 
-def end(stores: Stores, clock: FakeClock, query_id: str = "qry_1", prompt: PromptUsed | None = PROMPT) -> Query:
+def end(
+    stores: Stores,
+    clock: FakeClock,
+    query_id: str = "qry_1",
+    prompt: PromptUsed | None = PROMPT,
+    *,
+    tags: tuple[str, ...] = (),
+    from_cache: bool = False,
+) -> Query:
     now = clock.now()
-    asked = query(query_id, created_at=now, expires_at=now + timedelta(days=1), completed_at=now, prompt=prompt)
-    stored = succeeded(asked)
+    asked = query(
+        query_id, created_at=now, expires_at=now + timedelta(days=1), completed_at=now, prompt=prompt, tags=tags
+    )
+    figures = Figures.of(replace(answer(), cache=CacheNote(hit=from_cache)))
+    stored = replace(succeeded(asked), figures=figures)
     stores.queries.add(stored)
     return stored
 
@@ -45,8 +57,8 @@ def test_feedback_counts_for_the_version_of_the_query(stores: Stores, clock: Fak
     assert give(stores, clock, ended.id, "0.75")
     assert give(stores, clock, other.id, "1")
     assert sums(stores, clock) == [
-        (3, Feedback(count=1, total=Decimal("0.75"))),
-        (12, Feedback(count=1, total=Decimal(1))),
+        (3, Feedback(count=1, total=Decimal("0.75"), rated=1, means=Decimal("0.75"))),
+        (12, Feedback(count=1, total=Decimal(1), rated=1, means=Decimal(1))),
     ]
     assert sums(stores, clock, "other") == []
 
@@ -54,7 +66,25 @@ def test_feedback_counts_for_the_version_of_the_query(stores: Stores, clock: Fak
 def test_the_last_one_of_a_name_counts(stores: Stores, clock: FakeClock, ended: Query) -> None:
     for score, name in (("1", "default"), ("0.2", "tone"), ("0.4", "default")):
         assert give(stores, clock, ended.id, score, name=name)
-    assert sums(stores, clock) == [(3, Feedback(count=2, total=Decimal("0.6")))]
+    assert sums(stores, clock) == [(3, Feedback(count=2, total=Decimal("0.6"), rated=1, means=Decimal("0.3")))]
+
+
+def test_a_third_is_no_more_than_that_in_the_end(stores: Stores, clock: FakeClock, ended: Query) -> None:
+    for score, name in (("1", "a"), ("0", "b"), ("0", "c"), ("0", "a")):
+        assert give(stores, clock, ended.id, score, name=name)
+    assert sums(stores, clock) == [(3, Feedback(count=3, total=Decimal(0), rated=1, means=Decimal(0)))]
+
+
+def test_a_version_is_not_judged_by_an_answer_from_the_cache(stores: Stores, clock: FakeClock) -> None:
+    stored = end(stores, clock, from_cache=True)
+    assert give(stores, clock, stored.id, "0")
+    assert sums(stores, clock) == [(3, Feedback(count=1, total=Decimal(0)))]
+
+
+def test_feedback_on_a_tests_query_counts_for_no_version(stores: Stores, clock: FakeClock) -> None:
+    stored = end(stores, clock, tags=(TEST_TAG,))
+    assert give(stores, clock, stored.id, "0")
+    assert sums(stores, clock) == []
 
 
 def test_feedback_counts_in_the_hour_of_the_querys_end(stores: Stores, clock: FakeClock, ended: Query) -> None:
@@ -88,14 +118,14 @@ def test_a_query_takes_ten_names(stores: Stores, clock: FakeClock, ended: Query)
     with pytest.raises(ValidationFailed, match="10 names at most"):
         give(stores, clock, ended.id, "1", name="one more")
     assert give(stores, clock, ended.id, "0", name="3")
-    assert sums(stores, clock) == [(3, Feedback(count=10, total=Decimal(9)))]
+    assert sums(stores, clock) == [(3, Feedback(count=10, total=Decimal(9), rated=1, means=Decimal("0.9")))]
 
 
 def test_none_is_lost_where_several_come_at_once(stores: Stores, clock: FakeClock, ended: Query) -> None:
     with ThreadPoolExecutor(max_workers=3) as pool:
         done = list(pool.map(lambda name: give(stores, clock, ended.id, "0.5", name=name), "abc"))
     assert done == [True] * 3
-    assert sums(stores, clock) == [(3, Feedback(count=3, total=Decimal("1.5")))]
+    assert sums(stores, clock) == [(3, Feedback(count=3, total=Decimal("1.5"), rated=1, means=Decimal("0.5")))]
 
 
 def test_a_querys_summary_is_the_same_with_feedback(stores: Stores, clock: FakeClock, ended: Query) -> None:

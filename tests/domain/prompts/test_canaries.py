@@ -36,7 +36,7 @@ class Version:
         if chance >= self.errors:
             sums.latency_ms.add(self.ms * draw.lognormvariate(0, 0.42))
         score = Decimal(1) if draw.random() < self.pleased else Decimal("0.25")
-        return replace(record, feedback=record.feedback.plus(Feedback(count=1, total=score)))
+        return replace(record, feedback=record.feedback.plus(Feedback(rated=1, means=score)))
 
 
 GOOD = Version()
@@ -137,9 +137,12 @@ def test_the_reason_says_what_was_measured_and_which_bound_it_breaks() -> None:
 
 def test_bad_feedback_is_a_reason() -> None:
     gate = Gate(min_feedback=0.6)
-    light = Record(sums=Sums(requests=100), feedback=Feedback(count=80, total=Decimal(16)))
-    heavy = Record(sums=Sums(requests=900), feedback=Feedback(count=500, total=Decimal(400)))
-    assert breach(gate, light=light, heavy=heavy) == "its feedback is 0.20 on average of 80, below min_feedback 0.6"
+    light = Record(sums=Sums(requests=100), feedback=Feedback(rated=80, means=Decimal(16)))
+    heavy = Record(sums=Sums(requests=900), feedback=Feedback(rated=500, means=Decimal(400)))
+    assert (
+        breach(gate, light=light, heavy=heavy)
+        == "its feedback is 0.20 on average of 80 queries, below min_feedback 0.6"
+    )
     assert breach(gate, light=heavy, heavy=light) is None
 
 

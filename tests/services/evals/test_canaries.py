@@ -157,7 +157,7 @@ def test_bad_feedback_takes_the_weight_too(gateway: FakeGateway) -> None:
     gateway.canaries.judge()
     found = label(gateway).rolled_back
     assert found is not None
-    assert found.reason == "its feedback is 0.10 on average of 60, below min_feedback 0.6"
+    assert found.reason == "its feedback is 0.10 on average of 60 queries, below min_feedback 0.6"
 
 
 def test_two_that_watch_at_once_do_it_once(gateway: FakeGateway) -> None:

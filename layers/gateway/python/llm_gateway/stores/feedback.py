@@ -10,7 +10,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from llm_gateway.domain.prompts.canaries import Feedback
-from llm_gateway.domain.prompts.performance import FeedbackSum
+from llm_gateway.domain.prompts.performance import FeedbackSum, feedback_change
 from llm_gateway.domain.queries import QuerySummary
 from llm_gateway.domain.usage import Bucket
 from llm_gateway.errors import DependencyUnavailable, ValidationFailed
@@ -98,11 +98,11 @@ class DynamoFeedbackStore:
         given: Given = json.loads(stored) if stored else {}
         if name not in given and len(given) >= MOST_NAMES:
             raise ValidationFailed.of("name", f"is one too many: a query has feedback under {MOST_NAMES} names at most")
-        operations: list[Any] = [{"Update": self._noting(query.id, stored, {**given, name: new})}]
-        if query.prompt is not None:
-            before = given.get(name)
-            score = Decimal(new["score"]) - (Decimal(before["score"]) if before else 0)
-            operations.append({"Update": self._adding(query, count=int(before is None), score=score)})
+        after: Given = {**given, name: new}
+        operations: list[Any] = [{"Update": self._noting(query.id, stored, after)}]
+        change = feedback_change(query, _scores(given), _scores(after))
+        if change is not None:
+            operations.append({"Update": self._adding(query, change)})
         self._transact(operations)
 
     def _transact(self, operations: list[Any]) -> None:
@@ -130,7 +130,7 @@ class DynamoFeedbackStore:
             "ExpressionAttributeValues": values,
         }
 
-    def _adding(self, query: QuerySummary, *, count: int, score: Decimal) -> dict[str, Any]:
+    def _adding(self, query: QuerySummary, change: Feedback) -> dict[str, Any]:
         assert query.prompt is not None  # noqa: S101
         hour = Bucket.HOUR.start(query.completed_at or query.created_at)
         return {
@@ -139,11 +139,13 @@ class DynamoFeedbackStore:
                 "collection": {"S": _collection(query.prompt.id)},
                 "place": {"S": f"{hour.strftime(_HOUR)}#{query.prompt.version:06}"},
             },
-            "UpdateExpression": "SET expires_at = :expires_at ADD #count :count, score :score",
+            "UpdateExpression": "SET expires_at = :expires_at ADD #count :count, score :score, rated :rated, means :means",
             "ExpressionAttributeNames": {"#count": "count"},
             "ExpressionAttributeValues": {
-                ":count": {"N": str(count)},
-                ":score": {"N": f"{score:f}"},
+                ":count": {"N": str(change.count)},
+                ":score": {"N": f"{change.total:f}"},
+                ":rated": {"N": str(change.rated)},
+                ":means": {"N": f"{change.means:f}"},
                 ":expires_at": {"N": str(ceil((hour + self._retention).timestamp()))},
             },
         }
@@ -153,7 +155,16 @@ def _collection(prompt_id: str) -> str:
     return f"feedback#{prompt_id}"
 
 
+def _scores(given: Given) -> list[Decimal]:
+    return [Decimal(each["score"]) for each in given.values()]
+
+
 def _sum(item: Any) -> FeedbackSum:
     hour, _, version = item["place"]["S"].partition("#")
-    feedback = Feedback(count=int(item["count"]["N"]), total=Decimal(item["score"]["N"]))
+    feedback = Feedback(
+        count=int(item["count"]["N"]),
+        total=Decimal(item["score"]["N"]),
+        rated=int(item["rated"]["N"]),
+        means=Decimal(item["means"]["N"]),
+    )
     return FeedbackSum(version=int(version), start=datetime.strptime(f"{hour}+0000", f"{_HOUR}%z"), feedback=feedback)

@@ -23,16 +23,28 @@ _SLOWEST: Final = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
-    """Scores from 0 to 1, summed up."""
+    """Scores from 0 to 1, summed up: `count` of them, `total` in all.
+
+    What a version is judged by counts each of the `rated` queries once, by the mean of its scores: `means` in all. Answers from
+    the cache are not among those.
+    """
 
     count: int = 0
     total: Decimal = Decimal(0)
+    rated: int = 0
+    means: Decimal = Decimal(0)
 
     def plus(self, other: "Feedback") -> "Feedback":
-        return Feedback(count=self.count + other.count, total=self.total + other.total)
+        return Feedback(
+            count=self.count + other.count,
+            total=self.total + other.total,
+            rated=self.rated + other.rated,
+            means=self.means + other.means,
+        )
 
     @property
     def mean(self) -> float | None:
+        """Of all scores."""
         return float(self.total) / self.count if self.count else None
 
 
@@ -107,10 +119,8 @@ def _bounds(gate: Gate, light: Record, heavy: Record) -> Iterator[_Bound]:
         yield _Bound(limit=_SLOWEST, light=one, heavy=other, reason=reason)
     if gate.min_feedback is not None:
         one, other = _displeased(light.feedback), _displeased(heavy.feedback)
-        mean = light.feedback.mean or 0
-        reason = (
-            f"its feedback is {mean:.2f} on average of {light.feedback.count}, below min_feedback {gate.min_feedback:g}"
-        )
+        measured = f"its feedback is {1 - one.value:.2f} on average of {one.trials:.0f} queries"
+        reason = f"{measured}, below min_feedback {gate.min_feedback:g}"
         yield _Bound(limit=1 - gate.min_feedback, light=one, heavy=other, reason=reason)
 
 
@@ -128,7 +138,7 @@ def _slow(sums: Sums, limit_ms: int) -> _Share:
 
 
 def _displeased(feedback: Feedback) -> _Share:
-    return _Share(hits=feedback.count - float(feedback.total), trials=feedback.count)
+    return _Share(hits=feedback.rated - float(feedback.means), trials=feedback.rated)
 
 
 def _cost_breach(gate: Gate, light: Record, heavy: Record, *, error: float) -> str | None:

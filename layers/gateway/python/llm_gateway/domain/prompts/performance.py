@@ -1,14 +1,18 @@
 """A prompt's performance: what the queries of each of its versions add up to, as a whole or by the hour or the day."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from decimal import Decimal
+from typing import Final, Literal
 
 from llm_gateway.domain.prompts.canaries import Feedback
-from llm_gateway.domain.usage import Bucket, Rollup, Sums
+from llm_gateway.domain.queries import QuerySummary
+from llm_gateway.domain.usage import TEST_TAG, Bucket, Rollup, Sums
 
 PerformanceBucket = Literal[Bucket.HOUR, Bucket.DAY]
+
+_PLACES: Final = Decimal("1e-12")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,27 @@ class PerformanceRow:
     bucket: datetime | None
     sums: Sums
     feedback: Feedback
+
+
+def feedback_change(query: QuerySummary, before: Sequence[Decimal], after: Sequence[Decimal]) -> Feedback | None:
+    """What it changes in the sums of a query's version that it has the scores `after` instead of those `before`.
+
+    None where the query counts for no version: it has none, or is one of a test.
+    """
+    if query.prompt is None or TEST_TAG in query.tags:
+        return None
+    is_judged = query.figures is None or not query.figures.cache_hit
+    return Feedback(
+        count=len(after) - len(before),
+        total=sum(after, Decimal(0)) - sum(before, Decimal(0)),
+        rated=int(is_judged) * (bool(after) - bool(before)),
+        means=(_mean(after) - _mean(before)) * is_judged,
+    )
+
+
+def _mean(scores: Sequence[Decimal]) -> Decimal:
+    # So many places that DynamoDB adds them up exactly.
+    return (sum(scores, Decimal(0)) / max(len(scores), 1)).quantize(_PLACES)
 
 
 def performance(
