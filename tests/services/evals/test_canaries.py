@@ -1,6 +1,6 @@
 """Canaries under watch: what takes a version's weight, what does not, and who is told."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,9 @@ from llm_gateway.domain.identifiers import QUERY_PREFIX
 from llm_gateway.domain.prompts.prompts import Gate, Label, LabelMove, PromptMetadata
 from llm_gateway.domain.queries import PromptUsed, QueryProblem, QueryStatus
 from llm_gateway.domain.usage import TEST_TAG
+from llm_gateway.errors import ValidationFailed
 from llm_gateway.ports.audit import Search
+from llm_gateway.services.prompts.labels import LabelService
 
 from tests.adapters.gateway import FakeGateway
 from tests.adapters.prompt_store import InMemoryPrompts
@@ -170,6 +172,28 @@ def test_two_that_watch_at_once_do_it_once(gateway: FakeGateway) -> None:
     # The other one had read the label before it was moved.
     replace(gateway.canaries, prompts=late).judge()
     assert len(gateway.outside.canary_events.news) == len(deeds(gateway)) == 1
+
+
+def test_a_label_that_cannot_be_moved_keeps_no_other_waiting(gateway: FakeGateway) -> None:
+    first = weighted(gateway, {3: 90, 4: 10})
+    gateway.outside.prompt_store.put(replace(first, id="zebra"), *(prompt_version("zebra", each) for each in (3, 4)))
+    for prompt_id in ("answer", "zebra"):
+        end(gateway, 3, 180, prompt=PromptUsed(id=prompt_id, version=3))
+        end(gateway, 4, 20, bad=20, prompt=PromptUsed(id=prompt_id, version=4))
+
+    class Full(LabelService):
+        __slots__ = ()
+
+        def take_weight(self, prompt_id: str, *args: Any, **kwargs: Any) -> Label:
+            if prompt_id == "answer":
+                raise ValidationFailed.of("labels", "their history and what they name is too much for one prompt")
+            return LabelService.take_weight(self, prompt_id, *args, **kwargs)
+
+    service = gateway.labels
+    full = Full(**{each.name: getattr(service, each.name) for each in fields(service)})
+    with pytest.raises(ValidationFailed):
+        replace(gateway.canaries, labels=full).judge()
+    assert [news.prompt_id for news in gateway.outside.canary_events.news] == ["zebra"]
 
 
 def test_of_several_versions_the_bad_one_goes(gateway: FakeGateway) -> None:

@@ -11,7 +11,7 @@ from llm_gateway.domain.prompts.canaries import Record, breach, heaviest
 from llm_gateway.domain.prompts.canary_news import CanaryNews
 from llm_gateway.domain.prompts.prompts import Gate, Label
 from llm_gateway.domain.usage import HOUR, is_of_tests
-from llm_gateway.errors import LabelNotFound, PromptNotFound, RevisionConflict
+from llm_gateway.errors import GatewayError, LabelNotFound, PromptNotFound, RevisionConflict
 from llm_gateway.ports.evals import CanaryEvents, FeedbackStore
 from llm_gateway.ports.prompts import PromptStore
 from llm_gateway.ports.queries import Journal
@@ -45,13 +45,22 @@ class CanaryWatch:
     clock: Clock
 
     def judge(self) -> None:
-        """Takes the weight of every version that breaks its label's gate. What cannot be done now is done in a minute."""
+        """Takes the weight of every version that breaks its label's gate. What cannot be done now is done in a minute.
+
+        Raises what kept a label from being moved, when all others have been seen to.
+        """
         watched = list(self._watched())
         if not watched:
             return
         records = self._records(watched)
+        faults = []
         for each in watched:
-            self._judge(each, records[each.prompt_id, each.label.name])
+            try:
+                self._judge(each, records[each.prompt_id, each.label.name])
+            except GatewayError as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
 
     def _watched(self) -> Iterator[_Watched]:
         for prompt in self.prompts.watched():
