@@ -166,6 +166,19 @@ def test_a_value_makes_no_message_no_role_no_part_and_no_template(values: dict[s
         (template("{{ a }}", **{"a": TEXT, "1a": TEXT}), {"template.variables.1a": "is"}),
         (template("\x07"), {FIRST: "holds the character U+0007, which is for control"}),
         (template("the key is sk-abcdefghijklmnopqrstuvwx"), {FIRST: "holds what looks like a credential"}),
+        (template("{{ 'sk-abcdefghijklmnopqrstuvwx' }}"), {FIRST: "holds what looks like a credential"}),
+        (
+            template("{{ a }}", a=Variable(type=VariableType.STRING, default="sk-abcdefghijklmnopqrstuvwx", required=False)),
+            {"template.variables.a.default": "holds what looks like a credential"},
+        ),
+        (
+            template("{{ a }}", a=Variable(type=VariableType.OBJECT, default={"k": ["\x07"]}, required=False)),
+            {"template.variables.a.default": "holds the character U+0007, which is for control"},
+        ),
+        (
+            template("{{ a }}", a=Variable(type=VariableType.STRING, enum=("b", "sk-abcdefghijklmnopqrstuvwx"))),
+            {"template.variables.a.enum": "holds what looks like a credential"},
+        ),
         (template("{{ photo }}", photo=IMAGE), {FIRST: "uses 'photo', which is an image"}),
         (
             PromptTemplate(messages=(user("a", ImagePart(url="{{ a }}")),), variables={"a": TEXT}),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from llm_gateway.domain.chat import ImagePart, Message, Part, TextPart
-from llm_gateway.domain.prompts.templates import PromptTemplate, VariableType
+from llm_gateway.domain.prompts.templates import PromptTemplate, Variable, VariableType
 from llm_gateway.domain.redaction import redacted
 from llm_gateway.errors import FieldError, TemplateInvalid, TemplateVariablesInvalid
 from llm_gateway.services.prompts.metering import Meter, TemplateFault
@@ -23,6 +23,7 @@ _ONE_VARIABLE: Final = re.compile(r"\{\{-?\s*([A-Za-z][A-Za-z0-9_]*)\s*-?\}\}", 
 # Those that a text has no use for: a model may take them for something that is not there to be seen.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _FILLED_IN: Final = re.compile(r"\{\{[^{}]{0,500}\}\}")
+_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +133,31 @@ def _faults_in_variables(template: PromptTemplate, field: str) -> Iterator[Field
             yield FieldError(place, message)
         for path, message in faults_in_declaration(variable):
             yield FieldError(f"{place}{path}", message)
+        for path, value in _values_in(variable):
+            if fault := next(filter(None, map(_fault_in_text, _texts_in(value))), None):
+                yield FieldError(f"{place}{path}", fault)
+
+
+def _values_in(declared: Variable) -> Iterator[tuple[str, Any]]:
+    """What may come into the text from a declaration itself."""
+    variable: Variable | None = declared
+    path = ""
+    while variable is not None:
+        yield f"{path}.default", variable.default
+        yield f"{path}.enum", variable.enum
+        variable, path = variable.items, f"{path}.items"
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    rest = [value]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            rest += [*value, *value.values()]
+        elif isinstance(value, list | tuple):
+            rest += value
 
 
 def _places(template: PromptTemplate, field: str) -> Iterator[_Place]:
@@ -151,9 +177,10 @@ def _places(template: PromptTemplate, field: str) -> Iterator[_Place]:
 def _fault_in_text(text: str) -> str | None:
     if found := _CONTROL.search(text):
         return f"holds the character U+{ord(found[0]):04X}, which is for control: take it out"
-    # A name before a place to fill announces no credential.
-    words = _FILLED_IN.sub(" ", text)
-    if not text.startswith("data:") and redacted(words) != words:
+    # A name before a place to fill announces no credential; what is quoted there may be one by itself.
+    quoted = [each for place in _FILLED_IN.findall(text) for each in _QUOTED.findall(place)]
+    words = [_FILLED_IN.sub(" ", text), *quoted]
+    if not text.startswith("data:") and any(redacted(each) != each for each in words):
         return "holds what looks like a credential: take it out, or give it as a variable"
     return None
 
