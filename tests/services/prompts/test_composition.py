@@ -65,6 +65,17 @@ def prompts() -> InMemoryPrompts:
     return found
 
 
+def test_roles_and_prompt_share_what_rendering_may_take(prompts: InMemoryPrompts) -> None:
+    pairs = "{% for x in list %}{% for y in list %}{% endfor %}{% endfor %}"
+    listing = Variable(type=VariableType.ARRAY)
+    for role_id in ("three", "four"):
+        saved(prompts, role_id, f"Ahoy. {pairs}", variables={"list": listing})
+    values = {"list": list(range(350))}
+    composed(prompts, system=SystemChoice(roles=("three",), variables=values))
+    with pytest.raises(TemplateVariablesInvalid, match="more than 200000 steps"):
+        composed(prompts, system=SystemChoice(roles=("three", "four"), variables=values))
+
+
 def composed(
     prompts: InMemoryPrompts, prompt: PromptChoice | None = None, system: SystemChoice = SystemChoice()
 ) -> Composition:

@@ -12,6 +12,7 @@ from llm_gateway.domain.prompts.choices import SystemChoice
 from llm_gateway.domain.prompts.prompts import PromptVersion
 from llm_gateway.domain.queries import RoleUsed
 from llm_gateway.errors import FieldError, TemplateVariablesInvalid, listed
+from llm_gateway.services.prompts.metering import Meter
 from llm_gateway.services.prompts.resolution import BASE, Resolved
 from llm_gateway.services.prompts.templates import fill_template
 
@@ -47,10 +48,11 @@ def compose(
     """Raises `TemplateVariablesInvalid`, which names what is wrong below `field`, or below `system.variables` for roles."""
     versions, warnings = _each_once(resolved.roles)
     _check_declared(versions, system.variables)
-    parts = [part for version in versions for part in _of_role(version, system.variables)]
+    meter = Meter()
+    parts = [part for version in versions for part in _of_role(version, system.variables, meter)]
     messages: tuple[Message, ...] = ()
     if resolved.version is not None:
-        filled = fill_template(resolved.version.template, variables, field=field)
+        filled = fill_template(resolved.version.template, variables, field=field, meter=meter)
         messages = filled.messages
         parts += _of_text("prompt", filled.system_text)
     parts += _of_text("query", system.text)
@@ -81,11 +83,11 @@ def _check_declared(versions: list[PromptVersion], given: Mapping[str, Any]) -> 
         raise TemplateVariablesInvalid(f"{errors[0].field}: {errors[0].message}", errors=errors[:50])
 
 
-def _of_role(version: PromptVersion, given: Mapping[str, Any]) -> Iterator[SystemPart]:
+def _of_role(version: PromptVersion, given: Mapping[str, Any], meter: Meter) -> Iterator[SystemPart]:
     declared = version.template.variables
     own = {name: value for name, value in given.items() if name in declared}
     try:
-        text = fill_template(version.template, own, field=_ROLES_FIELD).system_text
+        text = fill_template(version.template, own, field=_ROLES_FIELD, meter=meter).system_text
     except TemplateVariablesInvalid as fault:
         whose = f" (role {version.prompt_id!r})"
         errors = [replace(error, message=error.message + whose) for error in fault.errors]

@@ -16,7 +16,7 @@ class TemplateFault(Exception):
 
 
 class Meter:
-    """What one prompt's rendering has taken until now: steps of loops and filters, bytes read, made, and put out.
+    """What rendering a prompt and its roles has taken until now: steps of loops and filters, bytes read, made, and put out.
 
     A text counts by the memory that it takes at most: a byte for each character of ASCII, four for others.
     """

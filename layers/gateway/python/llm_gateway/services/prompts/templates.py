@@ -53,15 +53,19 @@ def check_template(template: PromptTemplate, *, field: str = "template") -> None
         raise TemplateInvalid(detail, errors=errors[:_MOST_ERRORS])
 
 
-def fill_template(template: PromptTemplate, given: Mapping[str, Any], *, field: str = "prompt.variables") -> Filled:
-    """Raises `TemplateVariablesInvalid` for values that the variables do not take, or that the template can do nothing with."""
+def fill_template(
+    template: PromptTemplate,
+    given: Mapping[str, Any],
+    *,
+    field: str = "prompt.variables",
+    meter: Meter | None = None,
+) -> Filled:
+    """Raises `TemplateVariablesInvalid` for values that the variables do not take, or that the template can do nothing with.
+
+    Templates that are filled for one query share a `meter`.
+    """
     values = filled(template.variables, given, field=field)
-    return fill_texts(template, values, field=field)
-
-
-def fill_texts(template: PromptTemplate, values: Mapping[str, Any], *, field: str) -> Filled:
-    """As `fill_template`, with values that were checked."""
-    meter = Meter()
+    meter = meter or Meter()
     try:
         return Filled(
             messages=tuple(_filled(message, values, meter) for message in template.messages),
