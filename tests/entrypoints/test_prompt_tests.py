@@ -136,6 +136,9 @@ def test_a_label_that_asks_for_tests_leads_to_what_passed(written: Api) -> None:
     assert written.call("PUT", f"{PROMPTS}/greeting", {**prompt, "tests": [TEST, FAILS]}).status_code == 200
     problem = written.refused("PUT", LABEL, {"version": 1}, status=422, code="quality_gate_failed")
     assert "tests have changed" in problem["detail"]
+    # What moves nothing is held to nothing.
+    bounded = {"gate": {"tests": True, "max_error_rate": 0.01}}
+    assert written.call("PUT", LABEL, bounded).status_code == 200
     assert run(written)["failed"] == 1
     problem = written.refused("PUT", LABEL, {"version": 1}, status=422, code="quality_gate_failed")
     assert "fails the test 'leaves'" in problem["detail"]

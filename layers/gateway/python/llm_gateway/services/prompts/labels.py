@@ -121,8 +121,8 @@ class LabelService:
         target = _target(label, draft)
         moved = self._moved(name, label, target, draft, by)
         opened = {number: self._version(prompt_id, number) for number in sorted(target)}
-        # Whoever goes back is in a hurry, and has been there before.
-        if moved.gate is not None and not draft.rollback:
+        # A rollback is not held to it: in an incident, what served before serves again.
+        if moved.gate is not None and draft.versions is not None:
             self.passes(prompt, moved.gate, frozenset(target))
         after = _with_labels(prompt, {**prompt.labels, name: moved}, *opened.values())
         self._save(prompt, after, opened, before=label, now=moved, name=name, by=by)
