@@ -67,7 +67,7 @@ def test_every_shipped_role_is_on_the_page_with_its_variables() -> None:
 
 def test_the_bounds_are_those_of_the_engine() -> None:
     for words, most in (
-        ("steps of all loops and filters while one prompt is filled", f"{MOST_STEPS:,}"),
+        ("steps of all loops and filters while a prompt and its roles are filled", f"{MOST_STEPS:,}"),
         ("values that are made meanwhile", f"{MOST_MADE_BYTES // 2**20} MiB"),
         ("values that are read meanwhile", f"{MOST_READ_BYTES // 2**20} MiB"),
         ("text that comes of it", f"{MOST_OUTPUT_BYTES // 2**20} MiB"),

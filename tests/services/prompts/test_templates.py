@@ -238,6 +238,8 @@ def test_a_name_before_a_place_to_fill_is_no_credential() -> None:
         ("{{ o.a < 1 }}", {"a": "x"}, "it combines or compares values that do not go together"),
         ("{{ o.a is divisibleby(0) }}", {"a": 1}, "it divides by zero"),
         ("{{ o.a | truncate('x') }}", {"a": "x"}, "it gives a filter something other than a whole number"),
+        ("{{ o.a | trim(o.b) }}", {"a": "x", "b": "y" * 101}, "it trims by more than 100 characters"),
+        ("{{ o.a | trim(1) }}", {"a": "x"}, "it applies a filter for texts to something else"),
         ("{{ o.a[1:] }}", {"a": 1}, "it takes a slice of something that is neither a text nor a list"),
         ("{% for x in o.a %}{% endfor %}", {"a": 1}, "it goes through something that is neither a list"),
         ("{% for x, y in o.a %}{% endfor %}", {"a": [1]}, "it combines or compares values that do not go together"),

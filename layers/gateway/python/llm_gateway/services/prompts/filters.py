@@ -15,6 +15,7 @@ from llm_gateway.services.prompts.metering import DEEPEST, Meter, TemplateFault,
 
 _WIDEST: Final = 8
 _MOST_PLACES: Final = 15
+_MOST_TRIMMED: Final = 100
 _LONGEST_NUMBER: Final = 40
 # Quotes, a comma and a space, and what a text takes beside its characters.
 _MARKS: Final = 16
@@ -136,6 +137,13 @@ def _truncate(_: Meter, value: Any, length: Any = 255, killwords: bool = False, 
         return text
     cut = text[:most]
     return f"{cut if killwords else cut.rsplit(' ', 1)[0]}{end}"
+
+
+def _trim(_: Meter, value: Any, chars: Any = None) -> str:
+    # It takes as long as the two of them multiplied.
+    if chars is not None and len(_text(chars)) > _MOST_TRIMMED:
+        raise TemplateFault(f"trims by more than {_MOST_TRIMMED} characters")
+    return _text(value).strip(chars)
 
 
 def _round(_: Meter, value: Any, precision: Any = 0) -> Any:
@@ -352,7 +360,7 @@ FILTERS: Final[dict[str, Function]] = {
     "sum": _looks(_sum),
     "title": _makes(_title),
     "tojson": _looks(as_json),
-    "trim": _makes(_alone(lambda value, chars=None: _text(value).strip(chars))),
+    "trim": _makes(_trim),
     "truncate": _makes(_truncate),
     "unique": _looks(_unique),
     "upper": _makes(_alone(lambda value: _text(value).upper())),
