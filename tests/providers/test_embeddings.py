@@ -169,7 +169,8 @@ def test_another_length_than_was_asked_is_refused(compatible: Subject) -> None:
 
 
 @pytest.mark.parametrize(
-    "usage", [None, 7, {}, {"prompt_tokens": -1}, {"prompt_tokens": "9"}, {"prompt_tokens": 10**9}]
+    "usage",
+    [None, 7, {}, {"prompt_tokens": 0}, {"prompt_tokens": -1}, {"prompt_tokens": "9"}, {"prompt_tokens": 10**9}],
 )
 def test_a_count_that_is_none_is_estimated(compatible: Subject, usage: object) -> None:
     found = embed(compatible, answering([item(ONE)] * 3, usage=usage))

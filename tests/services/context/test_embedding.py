@@ -17,14 +17,15 @@ ALICE = Asker(owner="key_alice", terms=FREE, ends_s=9, timeout_s=5, cancelled=ne
 
 
 class LengthEmbedder:
-    """A text's vector is its length, twice."""
+    """A text's vector is its length, as often as it has `dimensions`."""
 
     def __init__(self) -> None:
         self.asked: list[EmbeddingQuery] = []
+        self.dimensions = 2
 
     def embed(self, asked: EmbeddingQuery) -> Embedded:
         self.asked.append(asked)
-        vectors = tuple((float(len(text)), float(len(text))) for text in asked.texts)
+        vectors = tuple((float(len(text)),) * self.dimensions for text in asked.texts)
         return Embedded(vectors=vectors, provider="e", model=asked.model, usage=Usage(), cost_usd=None, attempts=())
 
 
@@ -67,3 +68,24 @@ def test_more_than_can_be_embedded_at_once_is_refused() -> None:
     with pytest.raises(ValidationFailed):
         vectors(embedder).of("e/one", ALICE)([str(number) for number in range(MOST_TEXTS + 1)])
     assert embedder.asked == []
+
+
+def test_vectors_of_a_model_that_another_took_the_place_of_are_asked_for_anew() -> None:
+    embedder = LengthEmbedder()
+    embed = vectors(embedder).of("e/one", ALICE)
+    embed(["a", "bb"])
+
+    embedder.dimensions = 3
+
+    assert [list(vector) for vector in embed(["a", "bb", "why"])] == [[1] * 3, [2] * 3, [3] * 3]
+    assert [list(vector) for vector in embed(["a", "why"])] == [[1] * 3, [3] * 3]
+    assert texts_asked(embedder) == [("a", "bb"), ("why",), ("a", "bb", "why")]
+
+
+def test_kept_vectors_of_two_lengths_are_not_compared() -> None:
+    embedder = LengthEmbedder()
+    embed = vectors(embedder).of("e/one", ALICE)
+    embed(["a"])
+    embedder.dimensions = 3
+    embed(["bb"])
+    assert [len(vector) for vector in embed(["a", "bb"])] == [3, 3]

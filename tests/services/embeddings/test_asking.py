@@ -1,5 +1,6 @@
 """Asking for embeddings: one model, in calls that it takes, tried again and elsewhere, within limits and budgets."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -414,3 +415,73 @@ def test_what_failed_without_being_billed_costs_nothing_and_a_timeout_what_it_mi
         desk.refused(terms=Terms(budget=BUDGET))
         assert (state_of(desk).spent_usd > 0) == spends
         assert state_of(desk).reserved_usd == 0
+
+
+def billed(desk: Desk, *texts: str) -> Callable[[], Exception]:
+    """A failure that is worth another try, and costs as much as the call may."""
+    fault = ProviderFailed("It failed.")
+    fault.usage = Usage(input_tokens=most_tokens(desk, *texts))
+    return lambda: fault
+
+
+def budget_for(texts: int) -> Terms:
+    """A budget that is enough for so many texts of one letter, each of which may be one token."""
+    return Terms(budget=Budget(amount=Decimal(texts) / 1_000_000, period=Period.DAY))
+
+
+def most_tokens(desk: Desk, *texts: str) -> int:
+    return sum(desk.service.planner.plan(desk.asked(*texts)).tokens)
+
+
+@pytest.mark.parametrize(("calls", "passes"), [(3, True), (2, False)])
+def test_a_further_try_must_fit_the_budget_too(calls: int, passes: bool) -> None:
+    desk = Desk(lists("a", retry=RetryPolicy(max_attempts=3)))
+    desk.models.script("a", billed(desk), billed(desk))
+    terms = budget_for(calls * most_tokens(desk))
+
+    if passes:
+        assert desk.ask(terms=terms).vectors
+    else:
+        assert isinstance(desk.refused(terms=terms), BudgetExceeded)
+
+    assert len(desk.models.asked) == calls
+    assert state_of(desk, terms.budget).reserved_usd == 0
+    assert state_of(desk, terms.budget).spent_usd <= terms.budget.amount
+
+
+def test_another_provider_must_fit_the_budget_too() -> None:
+    desk = Desk(lists("a"), lists("b"))
+    desk.models.script("a", billed(desk))
+    terms = budget_for(most_tokens(desk))
+
+    error = desk.refused(terms=terms)
+
+    assert isinstance(error, BudgetExceeded)
+    assert [one.provider for one in error.attempts] == ["a"]
+    assert desk.models.order == ["a"]
+
+
+def test_what_was_refused_without_a_bill_leaves_room_for_the_next_try() -> None:
+    desk = Desk(lists("a", retry=RetryPolicy(max_attempts=3)))
+    desk.models.script("a", *[lambda: ProviderRateLimited("Full.", retry_after_s=1)] * 2)
+    assert desk.ask(terms=budget_for(most_tokens(desk))).vectors
+
+
+def test_a_provider_that_lets_nobody_in_keeps_nothing_of_the_budget() -> None:
+    desk = Desk(lists("a", limits=ProviderLimits(requests_per_minute=1, burst=1)), lists("b"))
+    desk.ask()
+    assert desk.ask(terms=budget_for(most_tokens(desk))).provider == "b"
+
+
+def test_batches_beside_each_other_share_what_is_reserved() -> None:
+    texts = ["x"] * 64 * 20
+    desk = Desk(lists("a"))
+    whole = most_tokens(desk, *texts)
+    assert len(desk.ask(*texts, terms=budget_for(whole)).vectors) == len(texts)
+
+    desk = Desk(lists("a", retry=RetryPolicy(max_attempts=6)))
+    desk.models.script("a", *[billed(desk, *texts[:64]), lambda: None] * 4)
+    terms = budget_for(whole)
+    assert isinstance(desk.refused(*texts, terms=terms), BudgetExceeded)
+    assert 0 < state_of(desk, terms.budget).spent_usd <= terms.budget.amount
+    assert state_of(desk, terms.budget).reserved_usd == 0

@@ -540,6 +540,7 @@ class Gateway:
     def embeddings(self) -> "Embedder":
         from llm_gateway.services.embeddings.asking import EmbeddingService
         from llm_gateway.services.embeddings.calls import EmbeddingCalls
+        from llm_gateway.services.embeddings.charge import EmbeddingCharges
         from llm_gateway.services.embeddings.planning import EmbeddingPlanner
 
         outside = self.outside
@@ -555,8 +556,7 @@ class Gateway:
                 clock=outside.clock,
                 draw=outside.draw,
             ),
-            accounts=lambda: outside.key_accounts,
-            clock=outside.clock,
+            charges=EmbeddingCharges(accounts=lambda: outside.key_accounts, clock=outside.clock),
         )
 
     @cached_property

@@ -132,9 +132,9 @@ def _unpacked(text: str) -> list[float]:
 
 
 def _usage(told: object, request: EmbeddingRequest) -> Usage:
-    """A count beyond reason is none: a tokenizer makes at most a token of a byte, and a few marks."""
+    """A count beyond reason is none: a tokenizer makes at most a token of a byte, and a few marks; and of no text nothing."""
     tokens = untrusted.count(told)
     most = sum(len(text.encode("utf-8", "replace")) + _MARKS_A_TEXT for text in request.texts)
-    if tokens is not None and tokens <= most:
+    if tokens and tokens <= most:
         return Usage(input_tokens=tokens)
     return Usage(input_tokens=sum(by_bytes(text).middle for text in request.texts), estimated=True)

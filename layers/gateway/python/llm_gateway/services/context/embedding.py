@@ -2,7 +2,7 @@
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
@@ -58,11 +58,18 @@ class KeptVectors:
                 message = f"has more passages than can be embedded at once: {MOST_TEXTS} at most"
                 raise ValidationFailed.of("context.items", message)
             if missing:
-                found |= zip(missing, self._asked(tuple(missing.values()), model, asker), strict=True)
-                self._keep({key: found[key] for key in missing})
+                found |= self._new(missing, model, asker)
+            if len({len(vector) for vector in found.values()}) > 1:
+                # Another model has the name now: its vectors do not compare with those that were kept.
+                found = self._new(dict(zip(keys, texts, strict=True)), model, asker)
             return [found[key] for key in keys]
 
         return embed
+
+    def _new(self, texts: Mapping[bytes, str], model: str, asker: Asker) -> "dict[bytes, array[float]]":
+        new = dict(zip(texts, self._asked(tuple(texts.values()), model, asker), strict=True))
+        self._keep(new)
+        return new
 
     def _asked(self, texts: tuple[str, ...], model: str, asker: Asker) -> list["array[float]"]:
         provider, _, name = model.partition("/")

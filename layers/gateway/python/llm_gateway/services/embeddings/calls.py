@@ -8,13 +8,15 @@ from typing import Final
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.embeddings import EmbeddingQuery, EmbeddingRequest, Embeddings
 from llm_gateway.domain.faults import CallCancelled, ProviderAuthFailed, ProviderFault, told
+from llm_gateway.domain.gates import Admission
 from llm_gateway.domain.metrics import CallResult
-from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials
+from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, Timeouts
 from llm_gateway.domain.queries import Attempt, AttemptOutcome
 from llm_gateway.domain.routing import Draw
 from llm_gateway.errors import DeadlineExceeded, GatewayError
 from llm_gateway.ports.providers import CredentialStore, Prices, ProviderGates, Providers
 from llm_gateway.ports.system import Clock
+from llm_gateway.services.embeddings.charge import EmbeddingCharge, Made
 from llm_gateway.services.embeddings.planning import EmbeddingStep
 
 _SHORTEST_CALL_S: Final = 0.05
@@ -23,19 +25,11 @@ _LOOK_EVERY_S: Final = 0.25
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A call that was made: how it ended, and the tokens that were reserved for it."""
-
-    attempt: Attempt
-    result: CallResult
-    reserved: int
-
-
 @dataclass(slots=True, kw_only=True)
 class Progress:
     """What a query for embeddings has met. Batches that run beside each other add to it."""
 
+    charge: EmbeddingCharge
     made: list[Made] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
 
@@ -52,7 +46,7 @@ class EmbeddingCalls:
     def embed(
         self, step: EmbeddingStep, texts: tuple[str, ...], tokens: int, asked: EmbeddingQuery, progress: Progress
     ) -> Embeddings:
-        """As often as it deserves. Raises the last fault, `DeadlineExceeded` and `CallCancelled`."""
+        """As often as it deserves. Raises the last fault, `BudgetExceeded`, `DeadlineExceeded` and `CallCancelled`."""
         request = EmbeddingRequest(model=step.model.name, texts=texts, dimensions=asked.dimensions)
         tries = 0
         while True:
@@ -96,11 +90,8 @@ class EmbeddingCalls:
                 f"The query's time was up before a provider answered (timeout_s: {asked.timeout_s:.4g} s)."
             )
         timeouts = step.provider.timeouts.within(left_s, streams=False)
-        try:
-            admission = self.gates.admit(step.provider, tokens=tokens, timeout_s=timeouts.longest_s)
-        except ProviderFault as fault:
-            progress.attempts.append(_attempt(step, AttemptOutcome.SKIPPED, fault))
-            raise
+        price = progress.charge.cover(step, tokens)
+        admission = self._admit(step, tokens, progress, timeouts=timeouts, price=price)
         started_s = self.clock.monotonic_s()
         usage, answered, failure = None, None, None
         try:
@@ -117,7 +108,20 @@ class EmbeddingCalls:
             made = self._made(step, failure, usage, answered, latency_ms=latency_ms, reserved=tokens)
             progress.attempts.append(made.attempt)
             progress.made.append(made)
+            progress.charge.replace(price, made)
             self.gates.settle(admission, made.result)
+
+    def _admit(
+        self, step: EmbeddingStep, tokens: int, progress: Progress, *, timeouts: Timeouts, price: Decimal
+    ) -> Admission:
+        """Passes the gate, or gives the `price` back."""
+        try:
+            return self.gates.admit(step.provider, tokens=tokens, timeout_s=timeouts.longest_s)
+        except GatewayError as fault:
+            progress.charge.replace(price, None)
+            if isinstance(fault, ProviderFault):
+                progress.attempts.append(_attempt(step, AttemptOutcome.SKIPPED, fault))
+            raise
 
     def _made(
         self,
