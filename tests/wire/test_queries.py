@@ -225,7 +225,8 @@ def test_a_thought_alone_says_nothing() -> None:
 
 
 def test_the_vendors_own_switches() -> None:
-    vendor = {"openai": {"service_tier": "flex"}, "anthropic": {"top_k": 5}}
+    effort = {"additionalModelRequestFields": {"reasoning_effort": "low", "top_k": 5}}
+    vendor = {"openai": {"service_tier": "flex"}, "anthropic": {"top_k": 5}, "bedrock": effort}
     assert _asked(vendor=vendor).vendor == vendor
     assert _asked().vendor == {}
 
@@ -237,6 +238,17 @@ def test_the_vendors_own_switches() -> None:
         ({"openai": {"store": True}}, "no state"),
         ({"openai_compatible": {"n": 2}}, "one answer"),
         ({"anthropic": {"thinking": {"type": "enabled"}}}, "it is parameters.reasoning_effort"),
+        # Servers written in Go read names in any case, and by these letters too.
+        ({"openai_compatible": {"Model": "dearer"}}, "it is model"),
+        ({"openai_compatible": {"\u017ftream": True}}, "/query/stream"),
+        ({"llama_cpp": {"n_predict": 100_000}}, "it is parameters.max_output_tokens"),
+        # A proxy's own members would name another model or another server.
+        ({"openai_compatible": {"extra_body": {"model": "dearer"}}}, "members of vendor.openai_compatible itself"),
+        ({"openai_compatible": {"models": ["dearer"]}}, "it is fallback"),
+        ({"openai_compatible": {"api_base": "https://elsewhere.example"}}, "the provider's own"),
+        ({"bedrock": {"additionalModelRequestFields": {"max_tokens": 9}}}, "it is parameters.max_output_tokens"),
+        ({"bedrock": {"additionalModelRequestFields": {"Tools": []}}}, "it is tools"),
+        ({"bedrock": {"additionalModelRequestFields": {"service_tier": "priority"}}}, "what it costs then"),
         ({"mistral": {}}, "is no kind of provider: openai"),
         ({"openai": {"metadata": "x" * 20_000}}, "16 KiB"),
     ],

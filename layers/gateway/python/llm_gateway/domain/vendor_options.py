@@ -13,6 +13,8 @@ _HERE: Final = "the gateway sets it itself"
 _STATELESS: Final = "the gateway keeps no state at a provider"
 _SERVER_TOOLS: Final = "tools that run at the provider are not offered"
 _SOUND: Final = "answers are text"
+_PROVIDERS_OWN: Final = "it is the provider's own"
+_NOT_PRICED: Final = "what it costs then is not known"
 _SHARED: Final[Mapping[str, str]] = {
     "model": "it is model",
     "messages": "it is messages",
@@ -22,6 +24,9 @@ _SHARED: Final[Mapping[str, str]] = {
     "max_tokens": "it is parameters.max_output_tokens",
     "tools": "it is tools",
     "tool_choice": "it is tool_choice",
+    # Words of SDKs and of other gateways, which may stand behind a provider.
+    **dict.fromkeys(("api_base", "api_key", "api_version", "base_url", "custom_llm_provider"), _PROVIDERS_OWN),
+    **dict.fromkeys(("models", "fallbacks"), "it is fallback"),
 }
 _OPENAI: Final[Mapping[str, str]] = {
     **_SHARED,
@@ -41,7 +46,9 @@ _OPENAI: Final[Mapping[str, str]] = {
     "top_logprobs": "it is parameters.logprobs",
     "stream_options": _HERE,
     "include": _HERE,
-    "n": "one answer is asked for",
+    **dict.fromkeys(("n", "best_of"), "one answer is asked for"),
+    # llama.cpp's.
+    "n_predict": "it is parameters.max_output_tokens",
     **dict.fromkeys(("store", "previous_response_id", "conversation", "prompt"), _STATELESS),
     **dict.fromkeys(("background", "background_options", "context_management"), _STATELESS),
     **dict.fromkeys(("web_search_options", "max_tool_calls"), _SERVER_TOOLS),
@@ -65,7 +72,7 @@ _BEDROCK: Final[Mapping[str, str]] = {
     "inferenceConfig": "its members are parameters",
     "toolConfig": "it is tools and tool_choice",
     "outputConfig": "it is output",
-    **dict.fromkeys(("serviceTier", "performanceConfig"), "what it costs then is not known"),
+    **dict.fromkeys(("serviceTier", "performanceConfig"), _NOT_PRICED),
 }
 
 TAKEN: Final[Mapping[ProviderKind, Mapping[str, str]]] = {
@@ -78,11 +85,37 @@ TAKEN: Final[Mapping[ProviderKind, Mapping[str, str]]] = {
 """The names that are not the caller's, by kind of provider, and why or where they belong."""
 
 
+_WRAPPED: Final = ("extra_body", "extra_headers", "extra_query")
+# Converse puts the members of this one into the body of the model's own API, beside what it makes of its own.
+_MODELS_OWN: Final = "additionalModelRequestFields"
+_EFFORTS: Final = ("thinking", "reasoning", "reasoning_effort", "output_config")
+_IN_MODELS_OWN: Final[Mapping[str, str]] = {
+    **{name: why for name, why in {**_OPENAI, **_ANTHROPIC}.items() if name not in _EFFORTS},
+    **dict.fromkeys(("service_tier", "speed", "inference_geo"), _NOT_PRICED),
+}
+
+
 def faults_in_options(vendor: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """What is wrong with a query's `vendor`: each place in it, and what to do there."""
     for kind, options in vendor.items():
         if kind not in TAKEN:
             yield kind, "is no kind of provider: " + ", ".join(TAKEN)
             continue
-        taken = TAKEN[ProviderKind(kind)]
-        yield from ((f"{kind}.{name}", f"is not taken here: {taken[name]}") for name in options if name in taken)
+        yield from _taken(options, TAKEN[ProviderKind(kind)], kind)
+        yield from (
+            (f"{kind}.{name}", f"is not taken here: put what it holds beside it, as members of vendor.{kind} itself")
+            for name in options
+            if name.casefold() in _WRAPPED
+        )
+        inner = options.get(_MODELS_OWN) if kind == ProviderKind.BEDROCK else None
+        if isinstance(inner, Mapping):
+            yield from _taken(inner, _IN_MODELS_OWN, f"{kind}.{_MODELS_OWN}")
+
+
+def _taken(options: Mapping[str, Any], taken: Mapping[str, str], place: str) -> Iterator[tuple[str, str]]:
+    """In whatever case: many a server reads names without looking at that."""
+    reasons = {name.casefold(): why for name, why in taken.items()}
+    for name in options:
+        why = reasons.get(name.casefold())
+        if why is not None:
+            yield f"{place}.{name}", f"is not taken here: {why}"
