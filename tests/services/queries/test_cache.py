@@ -15,8 +15,10 @@ from llm_gateway.domain.chat import (
     TextPart,
     Tool,
 )
-from llm_gateway.domain.providers import ModelConfig, ProviderKind, ProviderLimits
-from llm_gateway.domain.queries import QueryRequest
+from llm_gateway.domain.providers import Capability, ModelConfig, ProviderKind, ProviderLimits
+from llm_gateway.domain.queries import Origin, QueryRequest
+from llm_gateway.domain.routing import first_step
+from llm_gateway.services.queries.cache import cache_keys
 
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import ALICE, QueryEngine
@@ -139,3 +141,24 @@ def test_a_place_is_short_plain_text() -> None:
 def test_who_reads_and_who_writes(cache: Any, parameters: Parameters, reads: bool, writes: bool) -> None:
     request = question(cache=cache, parameters=parameters)
     assert (request.reads_cache, request.writes_cache) == (reads, writes)
+
+
+@pytest.mark.parametrize(
+    ("cache", "able", "parameters", "is_kept"),
+    [
+        ("auto", frozenset(Capability), {"temperature": 0}, True),
+        ("auto", frozenset(Capability) - {Capability.TEMPERATURE}, {"temperature": 0}, False),
+        ("auto", frozenset(Capability) - {Capability.TEMPERATURE}, {"temperature": 0, "seed": 1}, True),
+        ("force", frozenset(Capability) - {Capability.TEMPERATURE}, {"temperature": 0}, True),
+        ("bypass", frozenset(Capability), {"temperature": 0}, False),
+    ],
+)
+def test_a_wish_that_is_left_out_makes_no_answer_the_same_again(
+    cache: Any, able: frozenset[Capability], parameters: dict[str, Any], is_kept: bool
+) -> None:
+    unable = engine(models=(ModelConfig(name="a-model", capabilities=able),))
+    asked = question(
+        parameters=Parameters(**parameters), cache=cache, origin=Origin(wishes=("parameters.temperature",))
+    )
+    step = first_step(unable.planner.plan(asked))
+    assert bool(cache_keys(step, asked, owner="key_1")) == is_kept

@@ -107,13 +107,17 @@ class QueryRequest:
     @property
     def reads_cache(self) -> bool:
         """Whether an earlier answer will do: always where the caller says so, else where asking again would give the same."""
-        is_deterministic = self.parameters.temperature == 0 or self.parameters.seed is not None
-        return self.cache == "force" or (self.cache == "auto" and is_deterministic)
+        return self.cache == "force" or (self.cache == "auto" and is_deterministic(self.parameters))
 
     @property
     def writes_cache(self) -> bool:
         """Whether the answer is kept for others."""
         return self.cache == "refresh" or self.reads_cache
+
+
+def is_deterministic(parameters: Parameters) -> bool:
+    """Whether a model that is asked again with these gives the same answer, as far as anybody can ask for that."""
+    return parameters.temperature == 0 or parameters.seed is not None
 
 
 _SPARE: Final = timedelta(seconds=30)

@@ -18,7 +18,7 @@ from llm_gateway.errors import GatewayError
 from llm_gateway.ports.queries import QueryQueue, QueryStore
 from llm_gateway.ports.system import Cancelled, Clock, never
 from llm_gateway.services.queries.booking import Booked, Booking
-from llm_gateway.services.queries.cache import cache_key
+from llm_gateway.services.queries.cache import cache_keys
 from llm_gateway.services.queries.charge import Charges, TellRoom, unheard
 from llm_gateway.services.queries.closing import Closing, cancellation
 from llm_gateway.services.queries.dispatch import Dispatcher
@@ -153,9 +153,9 @@ class Asker:
     def _open(self, asked: Asked, terms: Terms, plan: Plan, *, stored: bool) -> Booked | Query | Replayed[Query]:
         """Books the query in; or else the query as it ended, with an answer from the cache, or as it is replayed."""
         first, key = first_step(plan), asked.idempotency
-        keys = {cache_key(first, asked.request, owner=asked.caller.key_id)} if asked.request.writes_cache else ()
+        keys = cache_keys(first, asked.request, owner=asked.caller.key_id)
         query = self.states.new(
-            asked.request, asked.caller, status=QueryStatus.RUNNING, idempotency=key, cache_keys=frozenset(keys)
+            asked.request, asked.caller, status=QueryStatus.RUNNING, idempotency=key, cache_keys=keys
         )
         charge = self.charges.of(query, terms, plan, tell_room=asked.tell_room)
         asked.tell_id(query.id)

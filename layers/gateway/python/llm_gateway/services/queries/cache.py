@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.chat import FinishReason
-from llm_gateway.domain.queries import Query, QueryAnswer, QueryRequest, QueryStatus, QuerySummary, lifetime
+from llm_gateway.domain.queries import (
+    Query,
+    QueryAnswer,
+    QueryRequest,
+    QueryStatus,
+    QuerySummary,
+    is_deterministic,
+    lifetime,
+)
 from llm_gateway.domain.strict_json import digest
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.queries import AnswerCache
@@ -23,6 +31,15 @@ if TYPE_CHECKING:
 _WHOLE: Final = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
 _LONGEST_WAIT_S: Final = 15
 _LOOK_EVERY_S: Final = 0.1
+
+
+def cache_keys(step: "Step", request: QueryRequest, *, owner: str) -> frozenset[str]:
+    """Where the answer of the query's first `step` is kept; nowhere, where it is not.
+
+    What a prompt wished for and the candidate cannot take makes no answer the same again.
+    """
+    is_kept = request.cache != "auto" or is_deterministic(step.chat.parameters)
+    return frozenset({cache_key(step, request, owner=owner)} if request.writes_cache and is_kept else ())
 
 
 def cache_key(step: "Step", request: QueryRequest, *, owner: str) -> str:

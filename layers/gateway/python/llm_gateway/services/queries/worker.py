@@ -27,7 +27,7 @@ from llm_gateway.ports.keys import KeyStore
 from llm_gateway.ports.queries import Delivery, QueryQueue, QueryStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.booking import Booked
-from llm_gateway.services.queries.cache import Caching, cache_key
+from llm_gateway.services.queries.cache import Caching, cache_keys
 from llm_gateway.services.queries.charge import Charges
 from llm_gateway.services.queries.closing import Closing
 from llm_gateway.services.queries.dispatch import Dispatcher
@@ -154,8 +154,8 @@ class Worker:
         plan = self.planner.plan(query.request, terms, embeds_for=asker)
         first = first_step(plan)
         booked.progress.charge = self.charges.of(query, terms, plan)
-        if query.request.writes_cache:
-            query = replace(query, cache_keys=frozenset({cache_key(first, query.request, owner=query.owner)}))
+        if keys := cache_keys(first, query.request, owner=query.owner):
+            query = replace(query, cache_keys=keys)
             booked.seat = self.caching.seat(query, first)
         try:
             cached = self._look_up(booked)
