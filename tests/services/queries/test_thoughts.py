@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from llm_gateway.domain.chat import ChatAnswer, Message, MessageRole, Parameters, ReasoningDelta, TextPart, Tool
@@ -214,3 +215,24 @@ def test_a_tier_without_a_price_is_not_for_a_budget(engine: Engine) -> None:
         assert step.price is not None
     with pytest.raises(UnpricedModel):
         priced.planner.plan(replace(asking("a"), vendor={"openai": {"service_tier": "priority"}}), terms)
+
+
+def test_a_plan_tells_no_cost_that_a_tier_makes_another(engine: Engine) -> None:
+    priced = Engine(prices=PublishedPrices(), store=engine.store)
+    for tier, is_known in (("default", True), ("flex", True), ("priority", False)):
+        asked = replace(asking("a"), vendor={"openai": {"service_tier": tier}})
+        (told,) = priced.gateway.foretelling.foretell(asked, Terms()).candidates
+        assert (told.estimated_usd is not None, told.max_usd is not None) == (is_known, is_known), tier
+
+
+def test_what_a_vendor_is_to_cache_by_its_own_switch_is_reserved_as_written(engine: Engine) -> None:
+    terms = Terms(budget=Budget(amount=Decimal(10), period=Period.DAY))
+    priced = Engine(prices=PublishedPrices(), store=engine.store)
+
+    def reserved(**vendor: Any) -> Decimal:
+        (step,) = priced.planner.plan(replace(asking("b"), vendor={"anthropic": vendor}), terms)
+        assert isinstance(step, Step)
+        assert step.price is not None
+        return step.price.upper_usd
+
+    assert reserved(cache_control={"type": "ephemeral", "ttl": "1h"}) > reserved()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from llm_gateway.domain.chat import ChatRequest, Usage
+from llm_gateway.domain.chat import UNTOLD_TIER, ChatRequest, Usage
 from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.domain.tokens import Count, estimate, upper_bound
 
@@ -13,6 +13,7 @@ Cost = Callable[[Usage], Decimal | None]
 
 # A reservation this small a part of the budget may be a generous one: it is not worth loading a tokenizer for.
 _SMALL_PART = 20
+_CHEAPER_TIERS = ("flex", "batch")
 # Of a model whose window is not known.
 _LARGEST_WINDOW = 2_000_000
 
@@ -34,7 +35,8 @@ def call_price(
 ) -> CallPrice | None:
     """What `request` may cost with so many `output_tokens` under a budget; None where the model has no price."""
     window = profile.context_window or profile.max_input_tokens or _LARGEST_WINDOW
-    ever = cost(Usage(input_tokens=window, output_tokens=profile.max_output_tokens or window))
+    most_output = profile.max_output_tokens or window
+    ever = cost(Usage(input_tokens=window, output_tokens=most_output, service_tier=_tier(request)))
     upper = cost(_usage(request, upper_bound(request, profile), output_tokens))
     if ever is None or upper is None:
         return None
@@ -53,11 +55,19 @@ def dearest(request: ChatRequest, profile: ModelProfile, count: Count, cost: Cos
 def _usage(request: ChatRequest, input_tokens: int, output_tokens: int) -> Usage:
     """The dearest that a provider may count: all of the input is written to a cache for an hour, where that is asked for."""
     parts = (part for message in request.messages for part in message.content)
-    asks_to_write = request.cached_system_chars or any(part.cache_control for part in parts)
+    by_vendor = request.vendor.get("cache_control") is not None
+    asks_to_write = request.cached_system_chars or by_vendor or any(part.cache_control for part in parts)
     written = input_tokens if asks_to_write else 0
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         cache_write_tokens=written,
         cache_write_1h_tokens=written,
+        service_tier=_tier(request),
     )
+
+
+def _tier(request: ChatRequest) -> str | None:
+    """The usual price is enough for a tier that is cheaper; of the others nobody knows how much more they cost."""
+    asked = request.vendor.get("service_tier")
+    return UNTOLD_TIER if request.may_change_its_price and asked not in _CHEAPER_TIERS else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from llm_gateway.domain.addresses import fault_in_image_url
 from llm_gateway.domain.call_prices import CallPrice, call_price
 from llm_gateway.domain.capabilities import adapted
-from llm_gateway.domain.chat import UNTOLD_TIER, ChatRequest, ImagePart, JsonObject, Message, Usage
+from llm_gateway.domain.chat import ChatRequest, ImagePart, JsonObject, Message, Usage
 from llm_gateway.domain.faults import ProviderDisabled
 from llm_gateway.domain.keys import Budget
 from llm_gateway.domain.providers import Api, Capability
@@ -33,7 +33,6 @@ from llm_gateway.services.output.schemas import check_schema
 from llm_gateway.services.output.structured import in_words
 from llm_gateway.services.queries.verdict import nobody_fits
 
-_CHEAPER_TIERS: Final = ("flex", "batch")
 _NO_OPTIONS: Final[JsonObject] = {}
 if TYPE_CHECKING:
     from llm_gateway.domain.query_context import ContextWish
@@ -163,8 +162,6 @@ class Planner:
         candidate, at = step.candidate, self.clock.now()
 
         def cost(usage: Usage) -> Decimal | None:
-            if step.chat.may_change_its_price:
-                usage = replace(usage, service_tier=_reserved_tier(step.chat))
             return self.prices.cost(
                 candidate.provider.kind, candidate.model, answered_model=candidate.model.name, usage=usage, at=at
             )
@@ -219,12 +216,6 @@ def _with_wishes(
     chat, left_out = within_reach(chat, wishes, candidate.profile)
     who = f"{candidate.provider.id}/{candidate.model.name}"
     return chat, tuple(f"The prompt's {wish} was left out: {who} cannot take it." for wish in left_out)
-
-
-def _reserved_tier(chat: ChatRequest) -> str | None:
-    """The usual price is enough for a tier that is cheaper; of the others nobody knows how much more they cost."""
-    asked = chat.vendor.get("service_tier")
-    return None if asked in _CHEAPER_TIERS else UNTOLD_TIER
 
 
 def _readable(chat: ChatRequest, candidate: Candidate) -> tuple[ChatRequest, tuple[str, ...]]:
