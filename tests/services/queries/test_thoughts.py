@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from llm_gateway.domain.chat import ChatAnswer, Message, MessageRole, Parameters, ReasoningDelta, TextPart, Tool
+from llm_gateway.domain.chat import ChatAnswer, Message, MessageRole, Parameters, ReasoningDelta, TextPart, Tool, Usage
 from llm_gateway.domain.faults import ProviderRejected
 from llm_gateway.domain.keys import Budget
 from llm_gateway.domain.periods import Period
-from llm_gateway.domain.providers import Api, ModelConfig
+from llm_gateway.domain.providers import Api, ModelConfig, ProviderKind
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.domain.routing import Step
 from llm_gateway.domain.terms import Terms
@@ -236,3 +236,18 @@ def test_what_a_vendor_is_to_cache_by_its_own_switch_is_reserved_as_written(engi
         return step.price.upper_usd
 
     assert reserved(cache_control={"type": "ephemeral", "ttl": "1h"}) > reserved()
+
+
+def test_what_openai_caches_unasked_is_reserved_as_written(engine: Engine) -> None:
+    """Since GPT-5.6 a write costs a quarter more than plain input."""
+    terms = Terms(budget=Budget(amount=Decimal("0.0001"), period=Period.DAY))
+    priced = Engine(prices=PublishedPrices(), store=engine.store)
+    long = replace(asking("a"), messages=question("word " * 2_000).messages, parameters=Parameters(max_output_tokens=1))
+    (step,) = priced.planner.plan(long, terms)
+    assert isinstance(step, Step)
+    assert step.price is not None
+    written = Usage(input_tokens=2_000, cache_write_tokens=2_000, output_tokens=1)
+    model, at = step.candidate.model, priced.clock.now()
+    billed = priced.prices.cost(ProviderKind.OPENAI, model, answered_model=model.name, usage=written, at=at)
+    assert billed is not None
+    assert step.price.upper_usd >= billed

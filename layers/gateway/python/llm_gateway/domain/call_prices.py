@@ -31,33 +31,48 @@ class CallPrice:
 
 
 def call_price(
-    request: ChatRequest, profile: ModelProfile, count: Count, cost: Cost, *, output_tokens: int, budget_usd: Decimal
+    request: ChatRequest,
+    profile: ModelProfile,
+    count: Count,
+    cost: Cost,
+    *,
+    output_tokens: int,
+    budget_usd: Decimal,
+    caches_unasked: bool = False,
 ) -> CallPrice | None:
-    """What `request` may cost with so many `output_tokens` under a budget; None where the model has no price."""
+    """What `request` may cost with so many `output_tokens` under a budget; None where the model has no price.
+
+    A vendor that `caches_unasked` may bill the whole prompt as written to its cache.
+    """
     window = profile.context_window or profile.max_input_tokens or _LARGEST_WINDOW
     most_output = profile.max_output_tokens or window
     ever = cost(Usage(input_tokens=window, output_tokens=most_output, service_tier=_tier(request)))
-    upper = cost(_usage(request, upper_bound(request, profile), output_tokens))
+    upper = cost(_usage(request, upper_bound(request, profile), output_tokens, caches_unasked=caches_unasked))
     if ever is None or upper is None:
         return None
     if upper * _SMALL_PART > budget_usd:
-        upper = cost(_usage(request, estimate(request, profile, count).most, output_tokens)) or upper
+        most = estimate(request, profile, count).most
+        upper = cost(_usage(request, most, output_tokens, caches_unasked=caches_unasked)) or upper
     # Twice, because what is written to a cache costs more than other input.
     return CallPrice(upper_usd=upper, most_usd=max(2 * ever, upper))
 
 
-def dearest(request: ChatRequest, profile: ModelProfile, count: Count, cost: Cost) -> Decimal | None:
+def dearest(
+    request: ChatRequest, profile: ModelProfile, count: Count, cost: Cost, *, caches_unasked: bool = False
+) -> Decimal | None:
     """What the call costs with the longest answer that it may get; None where the model has no price."""
     longest = request.parameters.max_output_tokens or profile.max_output_tokens or profile.context_window
-    return cost(_usage(request, estimate(request, profile, count).most, longest)) if longest else None
+    if not longest:
+        return None
+    return cost(_usage(request, estimate(request, profile, count).most, longest, caches_unasked=caches_unasked))
 
 
-def _usage(request: ChatRequest, input_tokens: int, output_tokens: int) -> Usage:
-    """The dearest that a provider may count: all of the input is written to a cache for an hour, where that is asked for."""
+def _usage(request: ChatRequest, input_tokens: int, output_tokens: int, *, caches_unasked: bool) -> Usage:
+    """The dearest that a provider may count: all of the input is written to a cache for an hour, where that may be."""
     parts = (part for message in request.messages for part in message.content)
     by_vendor = request.vendor.get("cache_control") is not None
     asks_to_write = request.cached_system_chars or by_vendor or any(part.cache_control for part in parts)
-    written = input_tokens if asks_to_write else 0
+    written = input_tokens if caches_unasked or asks_to_write else 0
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,

@@ -27,7 +27,8 @@ class Vendor:
 
     `price_table` names the vendor in the published prices; None where nothing is published, since another server under a
     vendor's model name bills as its operator likes. `by_id` knows the profile of a model whose id says more than a prefix.
-    `tiers` are the ways to be served that have a price, as multiples of the usual one.
+    `tiers` are the ways to be served that have a price, as multiples of the usual one. One that `caches_unasked` may write any
+    prompt to its cache, which costs more where that has a price of its own.
     """
 
     unlisted: ModelProfile
@@ -36,6 +37,7 @@ class Vendor:
     price_table: str | None = None
     cache_ratios: CacheRatios = AT_FULL_PRICE
     tiers: Mapping[str, Decimal] = field(default_factory=dict)
+    caches_unasked: bool = False
 
     def profile(self, model: str) -> ModelProfile:
         """By the longest prefix that has a row."""
@@ -64,6 +66,8 @@ VENDORS: Final[Mapping[ProviderKind, Vendor]] = {
         price_table="openai",
         # https://developers.openai.com/api/docs/guides/flex-processing: at the rates of batches, which are half.
         tiers={"flex": Decimal("0.5")},
+        # https://developers.openai.com/api/docs/guides/prompt-caching: since GPT-5.6 a write costs a quarter more than input.
+        caches_unasked=True,
     ),
     ProviderKind.ANTHROPIC: Vendor(
         families=ANTHROPIC_FAMILIES,
@@ -72,6 +76,6 @@ VENDORS: Final[Mapping[ProviderKind, Vendor]] = {
         cache_ratios=_ANTHROPIC_CACHE,
     ),
     ProviderKind.LLAMA_CPP: Vendor(unlisted=LOCAL_UNLISTED),
-    ProviderKind.OPENAI_COMPATIBLE: Vendor(unlisted=COMPATIBLE_UNLISTED),
+    ProviderKind.OPENAI_COMPATIBLE: Vendor(unlisted=COMPATIBLE_UNLISTED, caches_unasked=True),
     ProviderKind.BEDROCK: Vendor(by_id=_of_bedrock, unlisted=COMPATIBLE_UNLISTED, price_table="aws"),
 }

@@ -14,6 +14,7 @@ from llm_gateway.domain.query_context import ContextReport
 from llm_gateway.domain.routing import Step, first_step
 from llm_gateway.domain.terms import Terms
 from llm_gateway.domain.tokens import estimate, message_tokens, tokens_of
+from llm_gateway.domain.vendors import VENDORS
 from llm_gateway.ports.providers import Prices, TokenCounter
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.planning import Planner
@@ -92,14 +93,23 @@ class Foreteller:
 
         count, profile = self.counter.count, candidate.profile
         output_tokens = output_reserve(step.chat.parameters, profile)
-        price = call_price(step.chat, profile, count, cost, output_tokens=output_tokens, budget_usd=Decimal(0))
+        unasked = VENDORS[candidate.provider.kind].caches_unasked
+        price = call_price(
+            step.chat,
+            profile,
+            count,
+            cost,
+            output_tokens=output_tokens,
+            budget_usd=Decimal(0),
+            caches_unasked=unasked,
+        )
         return CandidateForetold(
             provider=candidate.provider.id,
             model=candidate.model.name,
             outcome="ready",
             tokens=self._parts(step),
             estimated_usd=price.upper_usd if price else None,
-            max_usd=dearest(step.chat, profile, count, cost),
+            max_usd=dearest(step.chat, profile, count, cost, caches_unasked=unasked),
         )
 
     def _parts(self, step: Step) -> TokenParts:

@@ -17,6 +17,7 @@ from llm_gateway.domain.queries import Attempt, QueryRequest
 from llm_gateway.domain.routing import Candidate, Draw, Plan, Step, candidates
 from llm_gateway.domain.terms import FREE, Terms
 from llm_gateway.domain.tokens import reservation
+from llm_gateway.domain.vendors import VENDORS
 from llm_gateway.errors import (
     ContextWindowExceeded,
     GatewayError,
@@ -173,6 +174,7 @@ class Planner:
             cost,
             output_tokens=output_tokens,
             budget_usd=budget.amount,
+            caches_unasked=VENDORS[candidate.provider.kind].caches_unasked,
         )
         if price is None and not budget.allow_unpriced:
             raise UnpricedModel(
