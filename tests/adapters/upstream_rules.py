@@ -128,6 +128,10 @@ def check_messages(headers: Mapping[str, str], body: Mapping[str, Any]) -> None:
     if wanted:
         _check_output_schema(wanted["schema"])
     _check_thinking(body)
+    binding = (body.get("thinking") or {}).get("block_binding")
+    _refuse(
+        binding and "thinking-binding-controls-2026-08-01" not in headers.get("anthropic-beta", ""), param="thinking"
+    )
 
 
 def _check_thinking(body: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The contract of every adapter, where all goes well: what is asked arrives, what is answered comes back the same from all."""
 
+import json
 from contextlib import suppress
 from dataclasses import replace
 
@@ -19,8 +20,8 @@ from llm_gateway.domain.providers import Timeouts
 from llm_gateway.domain.tokens import probable_usage
 from llm_gateway.domain.vendors import VENDORS
 
-from tests.adapters.upstream import Answer
-from tests.adapters.upstream_wires import Counts, Said, SaidCall
+from tests.adapters.upstream import Answer, Raw
+from tests.adapters.upstream_wires import MESSAGES, Counts, Said, SaidCall
 from tests.providers.conftest import API_KEY, Subject, asking
 
 TIMEOUTS = Timeouts(connect_s=2, first_token_s=5, total_s=10)
@@ -253,3 +254,12 @@ def test_a_turn_paused_for_tools_of_the_providers_own_is_a_fault(anthropic: Subj
         with pytest.raises(ProviderRefused, match="paused its answer for tools of its own") as caught:
             ask(anthropic, Answer(said=Said(finish="pause_turn")))
         assert caught.value.usage is not None
+
+
+@pytest.mark.parametrize(("kind", "warned"), [("thinking_dropped", True), ("thinking_mismatch_allowed", False)])
+def test_what_anthropic_left_out_of_the_thoughts_is_told(anthropic: Subject, kind: str, warned: bool) -> None:
+    change = {"type": kind, "path": "messages.1.content.0", "reason": "prefix_binding_mismatch"}
+    body = {**MESSAGES.whole(Said(), Counts()), "input_transformations": [change]}
+    answer = complete(anthropic, Raw(body=json.dumps(body).encode()))
+    assert answer.text == "Hello there."
+    assert (answer.warnings == ("The provider left out some of the reasoning that was sent back.",)) == warned

@@ -34,6 +34,9 @@ WEATHER = Tool(name="weather", description="Tells the weather.", parameters=CITY
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
 
+UNBOUND = {"block_binding": {"prefix_mismatch_behavior": "drop_block"}}
+
+
 def sent(subject: Subject, request: ChatRequest) -> dict:
     """The body that reached the upstream, which took it."""
     subject.provider.complete(request, timeouts=Timeouts())
@@ -441,6 +444,26 @@ def test_how_claude_is_told_to_think(anthropic: Subject, model: str, effort, thi
 
     assert body.get("thinking") == thinking
     assert (body.get("output_config") or {}).get("effort") == depth
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "recomposed", "thinking"),
+    [
+        ("claude-opus-5-5", "high", True, {"type": "adaptive", "display": "summarized", **UNBOUND}),
+        ("claude-haiku-5-5", None, True, {"type": "adaptive", **UNBOUND}),
+        ("claude-haiku-5-5", "none", True, {"type": "disabled"}),
+        ("claude-opus-5-5", "high", False, {"type": "adaptive", "display": "summarized"}),
+        ("claude-opus-5", None, True, None),
+        ("claude-haiku-4-5", None, True, None),
+    ],
+)
+def test_thoughts_behind_other_words_than_they_followed_may_be_left_out(
+    anthropic: Subject, model: str, effort, recomposed: bool, thinking
+) -> None:
+    parameters = Parameters(reasoning_effort=effort, max_output_tokens=10_000)
+    body = sent(anthropic, asking(model=model, parameters=parameters, is_recomposed=recomposed))
+    assert body.get("thinking") == thinking
+    assert ("anthropic-beta" in anthropic.headers) == ("block_binding" in (thinking or {}))
 
 
 def test_a_form_and_a_depth_go_together(anthropic: Subject) -> None:

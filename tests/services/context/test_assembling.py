@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from llm_gateway.domain.chat import MessageRole
+from llm_gateway.domain.chat import MessageRole, ReasoningItem
 from llm_gateway.domain.model_table import O200K
 from llm_gateway.domain.query_context import ContextItem, ContextWish
 from llm_gateway.domain.tokens import TokenRange, without_tokenizer
@@ -182,3 +182,12 @@ def test_the_same_context_is_worked_out_once() -> None:
     assert by.memory.weight > 0
     other = fitted(wish, question="Where do zebras live?", profile=profile, by=by)
     assert other.chat.system != first.chat.system
+
+
+def test_thoughts_that_come_back_may_follow_other_words_than_before() -> None:
+    thought = ReasoningItem(vendor="anthropic", item={"type": "thinking"})
+    turn = replace(said("An owl.", MessageRole.ASSISTANT), reasoning=(thought,))
+    for answered, recomposed in ((turn, True), (replace(turn, reasoning=()), False)):
+        talk = (said("What is it?"), answered, said(ASKED))
+        found = fitted(ContextWish(items=items(*PAGES)), question=talk)
+        assert found.chat.is_recomposed == recomposed

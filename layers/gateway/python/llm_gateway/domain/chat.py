@@ -181,7 +181,8 @@ class ChatRequest:
 
     `without_reasoning` keeps a model from thinking first that would otherwise refuse the request. `vendor` are members of the
     body that the caller put there for this kind of provider. `by_responses` asks by a vendor's Responses API. The first
-    `cached_system_chars` of `system` come with other requests too: a provider that caches on request keeps them.
+    `cached_system_chars` of `system` come with other requests too: a provider that caches on request keeps them. Where
+    `is_recomposed`, the gateway put in or left out words before the conversation's thoughts, other ones than in another turn.
     """
 
     model: str
@@ -195,6 +196,7 @@ class ChatRequest:
     vendor: JsonObject = field(default_factory=dict)
     by_responses: bool = False
     cached_system_chars: int = 0
+    is_recomposed: bool = False
 
     @property
     def may_change_its_price(self) -> bool:

@@ -47,7 +47,8 @@ class ModelProfile:
     request names no maximum and the wire demands one. `image_tokens` is the most that one image may cost. `efforts` are the
     levels of reasoning that can be asked for, where the model has that capability. `thinking` is how Claude is told to: to the
     depth of an effort, or within a budget of tokens; `not_thinking` is how it is told not to. `api` is by which of OpenAI's APIs
-    a model is asked, and `thoughts` whose reasoning items it can read.
+    a model is asked, and `thoughts` whose reasoning items it can read; one that `binds_thoughts` reads those alone that follow
+    the same words as when they were thought.
     """
 
     context_window: int | None = None
@@ -63,6 +64,7 @@ class ModelProfile:
     not_thinking: Literal["disabled", "between_tools"] = "disabled"
     api: Api = Api.CHAT_COMPLETIONS
     thoughts: str | None = None
+    binds_thoughts: bool = False
 
 
 O200K: Final = Tokenizer(encoding="o200k_base")
@@ -218,9 +220,11 @@ def _claude_5(
     efforts: tuple[ReasoningEffort, ...] = _ALWAYS,
     quirks: frozenset[Quirk] = _NO_FORCED_TOOL,
     not_thinking: Literal["disabled", "between_tools"] = "disabled",
+    binds: bool = True,
 ) -> ModelProfile:
     """It thinks before it answers, and needs room for both; most of them always do."""
-    return _claude_4_7(quirks, efforts=efforts, not_thinking=not_thinking, default_output=THINKING_OUTPUT)
+    profile = _claude_4_7(quirks, efforts=efforts, not_thinking=not_thinking, default_output=THINKING_OUTPUT)
+    return replace(profile, binds_thoughts=binds)
 
 
 THINKING_OUTPUT: Final = 16_384
@@ -333,16 +337,17 @@ ANTHROPIC_FAMILIES: Final = {
     ),
     "claude-opus-4-7": _claude_4_7(_NO_PREFILL),
     "claude-opus-4-8": _claude_4_7(_NO_PREFILL),
-    "claude-opus-5": _claude_5(efforts=_GPT_5_6, quirks=_NO_PREFILL),
+    "claude-opus-5": _claude_5(efforts=_GPT_5_6, quirks=_NO_PREFILL, binds=False),
     "claude-opus-5-5": _claude_5(),
-    "claude-sonnet-5": _claude_5(efforts=_GPT_5_6, quirks=_NO_PREFILL),
+    "claude-sonnet-5": _claude_5(efforts=_GPT_5_6, quirks=_NO_PREFILL, binds=False),
     "claude-sonnet-5-5": _claude_5(efforts=_GPT_5_6, not_thinking="between_tools"),
     "claude-haiku-5-5": _claude_5(efforts=_GPT_5_6, quirks=_NO_PREFILL),
-    "claude-fable-5": _claude_5(quirks=_NO_PREFILL),
+    "claude-fable-5": _claude_5(quirks=_NO_PREFILL, binds=False),
     "claude-fable-5-1": _claude_5(),
     "claude-fable-5-2": _claude_5(),
-    **dict.fromkeys(("claude-mythos-", "claude-mythos-5", "claude-mythos-5-1", "claude-mythos-5-2"), _claude_5()),
-    "claude-mythos-preview": _claude_5(efforts=("low", "medium", "high", "max")),
+    **dict.fromkeys(("claude-mythos-", "claude-mythos-5"), _claude_5(binds=False)),
+    **dict.fromkeys(("claude-mythos-5-1", "claude-mythos-5-2"), _claude_5()),
+    "claude-mythos-preview": _claude_5(efforts=("low", "medium", "high", "max"), binds=False),
 }
 
 SOURCES: Final = {
@@ -356,6 +361,7 @@ SOURCES: Final = {
         "https://platform.claude.com/docs/en/models",
         "https://platform.claude.com/docs/en/build-with-claude/effort",
         "https://platform.claude.com/docs/en/build-with-claude/thinking",
+        "https://platform.claude.com/docs/en/build-with-claude/preserved-thinking/prefix-checks",
     ),
 }
 """The vendors' pages that the rows were read from."""

@@ -24,6 +24,7 @@ from llm_gateway.providers.finish_reasons import finish_reason
 from llm_gateway.providers.sse import Event
 from llm_gateway.providers.tool_calls import Growing, ToolCalls
 
+LEFT_OUT: Final = "The provider left out some of the reasoning that was sent back."
 _BETWEEN_THOUGHTS: Final = "\n\n"
 
 

@@ -66,7 +66,7 @@ class AnthropicMessages:
     def _headers(self, request: ChatRequest) -> dict[str, Any]:
         from anthropic import Omit
 
-        headers: dict[str, Any] = request_headers(request)
+        headers: dict[str, Any] = request_headers(request, self.vendor.profile(request.model))
         if self.upstream.checked_api_key() is None:
             headers["Authorization"] = Omit()
         return headers

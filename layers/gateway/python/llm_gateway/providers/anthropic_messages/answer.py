@@ -7,7 +7,7 @@ from typing import Any, Final
 from llm_gateway.domain.chat import Delta
 from llm_gateway.domain.faults import ProviderRefused, ProviderResponseInvalid
 from llm_gateway.providers import untrusted
-from llm_gateway.providers.writing import Joiner
+from llm_gateway.providers.writing import LEFT_OUT, Joiner
 
 JsonDict = Mapping[str, Any]
 
@@ -76,6 +76,9 @@ class EventJoiner(Joiner):
         message = untrusted.record(event.get("message"), name="message")
         self.name_model(message.get("model"))
         self._count(message.get("usage"))
+        changes = untrusted.tolerated(message.get("input_transformations"))
+        if any(change.get("type") == "thinking_dropped" for change in changes):
+            self.warn(LEFT_OUT)
         return []
 
     def _open_block(self, event: JsonDict) -> list[Delta]:

@@ -40,6 +40,9 @@ _ACTORS: Final = {
 # Later versions of the API refuse sampling parameters, for every model.
 _SAMPLING_VERSION: Final = "2023-06-01"
 _COUNTABLE: Final = ("model", "system", "messages", "tools", "tool_choice", "thinking", "output_config")
+# https://platform.claude.com/docs/en/build-with-claude/preserved-thinking/prefix-checks
+_DROPS_UNBOUND: Final = {"block_binding": {"prefix_mismatch_behavior": "drop_block"}}
+_BINDING_CONTROLS: Final = "thinking-binding-controls-2026-08-01"
 # What others call it.
 _MEDIA_TYPES: Final = {"image/jpg": "image/jpeg"}
 _NOT_IN_AN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
@@ -61,7 +64,7 @@ def request_arguments(request: ChatRequest, profile: ModelProfile) -> JsonDict:
         "stop_sequences": list(request.parameters.stop),
         "tools": [_tool(tool) for tool in request.tools],
         "tool_choice": _tool_choice(request),
-        "thinking": _thinking(request.parameters.reasoning_effort, profile, most=most),
+        "thinking": _thinking(request, profile, most=most),
         "output_config": _output_config(schema, request.parameters.reasoning_effort, profile),
         "extra_body": {**_sampling(request), **request.vendor},
     }
@@ -74,22 +77,30 @@ def countable_arguments(request: ChatRequest, profile: ModelProfile) -> JsonDict
     return {name: arguments[name] for name in _COUNTABLE if name in arguments}
 
 
-def request_headers(request: ChatRequest) -> dict[str, str]:
+def request_headers(request: ChatRequest, profile: ModelProfile) -> dict[str, str]:
     sampled = _sampling(request) or "top_k" in request.vendor
-    return {"anthropic-version": _SAMPLING_VERSION} if sampled else {}
+    version = {"anthropic-version": _SAMPLING_VERSION} if sampled else {}
+    return {**version, "anthropic-beta": _BINDING_CONTROLS} if _may_be_unbound(request, profile) else version
 
 
-def _thinking(effort: ReasoningEffort | None, profile: ModelProfile, *, most: int) -> JsonDict | None:
+def _may_be_unbound(request: ChatRequest, profile: ModelProfile) -> bool:
+    """Whether thoughts go back behind other words than they followed, which the model refuses unless it may leave them out."""
+    return request.is_recomposed and profile.binds_thoughts and request.parameters.reasoning_effort != "none"
+
+
+def _thinking(request: ChatRequest, profile: ModelProfile, *, most: int) -> JsonDict | None:
     """How the model is told to think; None leaves that to its own default. What it thinks is told as a summary, where asked.
 
     A budget is a part of the maximum of tokens, and leaves at least as much to the answer.
     """
+    effort = request.parameters.reasoning_effort
+    unbound = _DROPS_UNBOUND if _may_be_unbound(request, profile) else {}
     if effort is None or profile.thinking is None:
-        return None
+        return {"type": "adaptive", **unbound} if unbound else None
     if effort == "none":
         return {"type": profile.not_thinking}
     if profile.thinking == "adaptive":
-        return {"type": "adaptive", "display": "summarized"}
+        return {"type": "adaptive", "display": "summarized", **unbound}
     budget = max(LEAST_THINKING_TOKENS, min(_BUDGETS.get(effort, most), most // 2))
     return {"type": "enabled", "budget_tokens": budget}
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from llm_gateway.domain.chat import ChatAnswer, Delta
 from llm_gateway.domain.faults import ProviderFailed
 from llm_gateway.providers import untrusted
-from llm_gateway.providers.writing import Joiner
+from llm_gateway.providers.writing import LEFT_OUT, Joiner
 
 JsonDict = Mapping[str, Any]
 
@@ -86,7 +86,7 @@ class ItemJoiner(Joiner):
             self._count(usage)
         removed = untrusted.tolerated(response.get("input_transformations"))
         if any(item.get("action") == "removed" for item in removed):
-            self.warn("The provider left out some of the reasoning that was sent back.")
+            self.warn(LEFT_OUT)
 
     def _count(self, usage: JsonDict) -> None:
         inputs, outputs = usage.get("input_tokens_details"), usage.get("output_tokens_details")

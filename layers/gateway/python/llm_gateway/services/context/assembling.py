@@ -72,6 +72,8 @@ class Prepared:
         Raises `ContextWindowExceeded` where the pinned items do not fit.
         """
         chat, warnings = self._shortened(chat, profile)
+        if any(message.reasoning for message in chat.messages):
+            chat = replace(chat, is_recomposed=True)
         asked = chat.parameters.max_output_tokens is not None
         window = Window.of(profile, output_tokens=output_tokens, asked=asked)
         found = self._fitted(chat, profile, window)
