@@ -77,6 +77,27 @@ def test_what_is_unpacked_is_bounded() -> None:
     assert pdf_pages(b64(document)) <= len(document) // 10
 
 
+@pytest.mark.parametrize(
+    "unit", [b"/ObjStm stream\n", b"/ObjStm", b"/ObjStm stream\n\x78\x9c", b"/ObjStm stream\n" + zlib.compress(b"x")]
+)
+def test_a_document_of_nothing_but_beginnings_is_read_a_few_times_at_most(unit: bytes) -> None:
+    document = b"%PDF-1.5\n" + PAGE + unit * (3_000_000 // len(unit))
+    assert pdf_pages(b64(document)) == 1
+
+
+def test_a_stream_that_ends_too_early_has_the_pages_before_its_end() -> None:
+    pages = b" ".join(b"<< /Type /Page /Id <%032x> >>" % (number * 7**40) for number in range(400))
+    packed = zlib.compress(pages)
+    head = b"%PDF-1.5\n<< /Type /ObjStm >> stream\n"
+    assert 100 < pdf_pages(b64(head + packed[: len(packed) // 2] + b"\0" * 4_000)) < 400
+
+
+def test_a_recording_that_says_it_is_faster_than_its_samples_is_not_believed() -> None:
+    data = bytearray(wav(seconds=12))
+    data[28:32] = b"\xff\xff\xff\xff"
+    assert audio_s(b64(bytes(data)), "wav") > 12
+
+
 def test_the_length_of_a_recording() -> None:
     assert audio_s(b64(wav(seconds=12)), "wav") == pytest.approx(12, rel=0.01)
     assert audio_s(b64(b"RIFF\0\0\0\0WAVE" + b"\0" * 16_000), "wav") == pytest.approx(2, rel=0.01)

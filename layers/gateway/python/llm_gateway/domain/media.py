@@ -15,10 +15,13 @@ from typing import Final, Literal
 _PDF_HEAD_BYTES: Final = 1024
 _PAGE: Final = re.compile(rb"/Type\s*/Page(?![a-zA-Z])")
 _COUNT: Final = re.compile(rb"/Count\s+(\d{1,7})(?!\d)")
-_OBJECT_STREAM: Final = re.compile(
-    rb"/ObjStm\b[^>]{0,400}>>\s{0,4}stream\r?\n|/ObjStm\b.{0,400}?stream\r?\n", re.DOTALL
-)
+_OBJECT_STREAM: Final = re.compile(rb"/ObjStm\b")
+_STREAM: Final = re.compile(rb"stream\r?\n")
+_STREAM_WITHIN_BYTES: Final = 400
 _MOST_INFLATED_BYTES: Final = 4_000_000
+# Read again and again, a document of nothing but beginnings would take minutes.
+_MOST_PACKED_BYTES: Final = 8_000_000
+_CHUNK_BYTES: Final = 1_024
 # A page takes no fewer bytes than this, even packed.
 _LEAST_PAGE_BYTES: Final = 10
 _WAV_HEAD_BYTES: Final = 44
@@ -67,22 +70,41 @@ def audio_s(data: str, kind: AudioFormat) -> float:
         return size_bytes / _SLOWEST_MP3_BYTES_PER_S
     # The byte rate, where a plain header has it: http://soundfile.sapp.org/doc/WaveFormat/
     head = _decoded(data[:64]) or b""
-    told = int.from_bytes(head[28:32], "little") if head[12:16] == b"fmt " else 0
-    return size_bytes / (told if told >= _SLOWEST_MP3_BYTES_PER_S else _FASTEST_WAV_BYTES_PER_S)
+    samples_a_s, told, align = (int.from_bytes(head[at:end], "little") for at, end in ((24, 28), (28, 32), (32, 34)))
+    is_plain = head[12:16] == b"fmt " and told == samples_a_s * align and told >= _SLOWEST_MP3_BYTES_PER_S
+    return size_bytes / (told if is_plain else _FASTEST_WAV_BYTES_PER_S)
 
 
 def _object_streams(document: bytes) -> Iterator[bytes]:
     """What newer files keep packed: the objects that pages are."""
-    left = _MOST_INFLATED_BYTES
-    for found in _OBJECT_STREAM.finditer(document):
-        if left <= 0:
-            return
-        try:
-            text = zlib.decompressobj().decompress(document[found.end() : found.end() + _MOST_INFLATED_BYTES], left)
-        except zlib.error:
-            continue
-        left -= len(text)
+    packed, left = _MOST_PACKED_BYTES, _MOST_INFLATED_BYTES
+    for begin in _stream_begins(document):
+        text, read = _inflated(document, begin, most=left)
+        packed, left = packed - read, left - len(text)
         yield text
+        if packed <= 0 or left <= 0:
+            return
+
+
+def _stream_begins(document: bytes) -> Iterator[int]:
+    last = -1
+    for named in _OBJECT_STREAM.finditer(document):
+        found = _STREAM.search(document, named.end(), named.end() + _STREAM_WITHIN_BYTES)
+        if found and found.end() > last:
+            last = found.end()
+            yield last
+
+
+def _inflated(document: bytes, begin: int, *, most: int) -> tuple[bytes, int]:
+    """What is packed from `begin` on, as far as it can be unpacked, and how many bytes that took."""
+    inflater, parts, at, room = zlib.decompressobj(), list[bytes](), begin, most
+    while at < len(document) and room > 0 and not inflater.eof:
+        try:
+            parts.append(inflater.decompress(document[at : at + _CHUNK_BYTES], room))
+        except zlib.error:
+            break
+        at, room = at + _CHUNK_BYTES, room - len(parts[-1])
+    return b"".join(parts), at - begin
 
 
 def _decoded(data: str) -> bytes | None:
