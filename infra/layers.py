@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
-from llm_gateway.access import Endpoint, Permission, Resource, Row
+from llm_gateway.access import Endpoint, Resource, Row
 
 from infra.assets import code
 from infra.deployment import Deployment
@@ -80,6 +80,5 @@ def asks_providers(row: Row) -> bool:
 
 
 def counts_tokens(row: Row) -> bool:
-    """Whether the row's function has a use for tokenizers: before a provider is asked, and where a prompt is only filled."""
-    renders = isinstance(row, Endpoint) and row.permission is Permission.RENDER_PROMPTS
-    return renders or asks_providers(row)
+    """Whether the row's function has a use for tokenizers."""
+    return asks_providers(row) or (isinstance(row, Endpoint) and row.counts)

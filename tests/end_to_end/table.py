@@ -12,6 +12,7 @@ _FOUND: Final = (
     "get_docs",
     "get_error",
     "list_providers",
+    "list_prompts",
     "list_keys",
     "get_own_key",
     "list_audit",
@@ -26,6 +27,12 @@ _WANTS_A_BODY: Final = (
     "plan_query",
     "create_key",
     "update_key",
+    "create_prompt",
+    "update_prompt",
+    "render_prompt",
+    "move_label",
+    "run_prompt_tests",
+    "give_feedback",
 )
 # All others look for a resource that does not exist.
 FIRST_STATUSES: Final = {
@@ -37,4 +44,10 @@ FIRST_STATUSES: Final = {
 
 def path_of(row: Endpoint) -> str:
     """The row's path, with ids that nothing has."""
-    return row.path.format(provider_id="nobody", key_id="nobody", code="rate_limited", query_id=f"qry_{ULID()}")
+    return row.path.format(
+        code="rate_limited",
+        query_id=f"qry_{ULID()}",
+        version=1,
+        other=2,
+        **dict.fromkeys(("provider_id", "key_id", "prompt_id", "label", "run_id"), "nobody"),
+    )

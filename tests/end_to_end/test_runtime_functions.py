@@ -31,7 +31,7 @@ from tests.end_to_end.table import FIRST_STATUSES, path_of
 ROWS = {row.name: row for row in (*ENDPOINTS, *WORKERS)}
 MOST_MB = 150
 # Slow to import, and needed by some requests only.
-HEAVY = {"anthropic", "genai_prices", "jsonschema", "openai", "re2", "tiktoken"}
+HEAVY = {"anthropic", "genai_prices", "jinja2", "jsonschema", "openai", "re2", "semantic_text_splitter", "tiktoken"}
 SCHEMA = {
     "type": "object",
     "properties": {"city": {"type": "string"}},

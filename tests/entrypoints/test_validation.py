@@ -68,7 +68,6 @@ from tests.entrypoints.conftest import PROVIDERS, QUERY, QUESTION, Api
             "must be a string or a list of parts",
         ),
         ({"system": {"text": 5}}, "system.text", "must be a string"),
-        ({"messages": []}, "messages", "must have at least 1 element(s)"),
         ({"model": ""}, "model", "must have at least 1 character(s)"),
         ({"parameters": {"temperature": "hot"}}, "parameters.temperature", "must be a number"),
         ({"parameters": {"temperature": 3}}, "parameters.temperature", "must be at most 2"),

@@ -40,11 +40,10 @@ def test_size_and_handler_come_from_the_row(row):
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_only_functions_that_ask_providers_carry_tokenizers(row):
+def test_only_functions_that_count_tokens_carry_tokenizers(row):
     layers = [layer["Ref"] for layer in function(row, streaming="buffered")["Layers"]]
-    expected = (
-        ["Dependencies", "Gateway", "Tokenizers"] if Resource.CREDENTIALS in row.reads else ["Dependencies", "Gateway"]
-    )
+    counts = Resource.CREDENTIALS in row.reads or row.name in {"plan_query", "render_prompt"}
+    expected = ["Dependencies", "Gateway", "Tokenizers"] if counts else ["Dependencies", "Gateway"]
     assert [layer.removeprefix("FunctionsLayers")[:-8] for layer in layers] == expected
 
 

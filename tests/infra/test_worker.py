@@ -66,6 +66,7 @@ def test_what_runs_by_the_clock_runs_once_at_a_time():
         assert target["RetryPolicy"]["MaximumRetryAttempts"] == 0
     assert found == {
         "llm-gateway-dev-append_denials": "rate(1 minute)",
+        "llm-gateway-dev-judge_canaries": "rate(1 minute)",
         "llm-gateway-dev-roll_up_usage": "rate(5 minutes)",
         "llm-gateway-dev-keep_audit": "rate(1 hour)",
     }

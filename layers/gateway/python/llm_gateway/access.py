@@ -94,6 +94,7 @@ class Endpoint:
     """One route and the Lambda behind it. `permission=None` makes it public; authentication grants are added to all others.
 
     One that `waits` may do so for a query that others work on: a deployment can keep it apart from those that ask.
+    One that `counts` tokens without asking a provider has the tokenizers at hand, as those that ask have.
     `audit` is the action that the audit log calls a change of administration: "provider.created". None: it changes none.
     """
 
@@ -109,6 +110,7 @@ class Endpoint:
     status: int = 200
     streams: bool = False
     waits: bool = False
+    counts: bool = False
     dialect: Dialect = Dialect.NATIVE
     audit: str | None = None
 
