@@ -1,5 +1,6 @@
 """Labels: a version that loses its weight, and changes that others get ahead of."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,6 +68,28 @@ def test_a_weight_that_is_taken_leaves_what_was_before_the_trial_to_go_back_to(
     take(labels, 3, expected=trial.revision)
     back, _ = labels.put("answer", "production", LabelDraft(rollback=True), expected=None, by=BY)
     assert back.versions == {1: 100}
+
+
+def test_two_who_go_back_at_once_go_back_once(gateway: FakeGateway, labels: LabelService) -> None:
+    for version in (2, 1):
+        labels.put("answer", "production", LabelDraft(versions={version: 100}), expected=None, by=BY)
+    back = LabelDraft(rollback=True)
+    firsts = [lambda: labels.put("answer", "production", back, expected=None, by=BY)]
+
+    class Late(Commits):
+        """The other's change comes first."""
+
+        __slots__ = ()
+
+        def commit(self, deed: Any, changes: Any) -> None:
+            if firsts:
+                firsts.pop()()
+            Commits.commit(self, deed, changes)
+
+    late = Late(log=labels.commits.log, clock=labels.commits.clock, draw=labels.commits.draw)
+    with pytest.raises(RevisionConflict):
+        replace(labels, commits=late).put("answer", "production", back, expected=None, by=BY)
+    assert gateway.prompts.get("answer").metadata.labels["production"].versions == {2: 100}
 
 
 def test_what_somebody_has_moved_meanwhile_stays(gateway: FakeGateway, labels: LabelService) -> None:

@@ -79,6 +79,10 @@ class LabelService:
         Raises `PromptNotFound`, `PromptVersionNotFound`, `RevisionConflict`, `ValidationFailed`, `QualityGateFailed`.
         """
         _check_name(name)
+        if draft.rollback and expected is None:
+            # Back from where it leads now: of two who ask for that at once, one has done it for both.
+            label = self._prompt(prompt_id).labels.get(name)
+            expected = label.revision if label else None
         return self.commits.until_done(lambda: self._put(prompt_id, name, draft, expected, by))
 
     def delete(self, prompt_id: str, name: str, *, expected: int | None, by: "Author") -> None:
