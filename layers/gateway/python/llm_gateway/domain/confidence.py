@@ -36,11 +36,6 @@ def lower_share(hits: float, trials: float, *, error: float) -> float:
     return low
 
 
-def upper_share(hits: float, trials: float, *, error: float) -> float:
-    """What the true share of hits is not above, but with a probability of `error`."""
-    return 1 - lower_share(trials - hits, trials, error=error)
-
-
 def _evidence(hits: float, trials: float, share: float) -> float:
     """The logarithm of how much likelier the hits are with a share drawn uniformly than with `share`, which is within (0, 1)."""
     misses = trials - hits
