@@ -217,7 +217,8 @@ def _check_items(items: list[Mapping[str, Any]]) -> None:
         match item.get("type", "message"):
             case "message":
                 _refuse(item.get("role") not in ("user", "assistant", "system", "developer"), param=f"input[{number}]")
-                _refuse(set(item) - {"type", "role", "content"}, param=f"input[{number}]")
+                _refuse(set(item) - {"type", "role", "content", "phase"}, param=f"input[{number}]")
+                _refuse(item.get("phase", "final_answer") not in ("commentary", "final_answer"), param="input.phase")
                 parts = item["content"] if isinstance(item["content"], list) else []
                 _refuse(item["role"] == "assistant" and parts, param=f"input[{number}].content")
                 kinds = {part.get("type") for part in parts}
@@ -230,6 +231,9 @@ def _check_items(items: list[Mapping[str, Any]]) -> None:
             case "function_call_output":
                 _refuse(item.get("call_id") not in asked, param=f"input[{number}].call_id")
             case "reasoning":
+                led_to = items[number + 1] if number + 1 < len(items) else {}
+                led = led_to.get("type") in ("reasoning", "function_call") or led_to.get("role") == "assistant"
+                _refuse(not led, param=f"input[{number}]")
                 _refuse("encrypted_content" not in item or "summary" not in item, param=f"input[{number}]")
             case _:
                 _refuse(True, param=f"input[{number}].type")

@@ -1,11 +1,13 @@
 """OpenAI's Responses API: what a request becomes in its words, and what its answers mean where other wires have no such thing."""
 
 import json
-from typing import get_args
+from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
 from llm_gateway.domain.chat import (
     AudioPart,
+    ChatAnswer,
     ChatRequest,
     FilePart,
     FinishReason,
@@ -16,6 +18,7 @@ from llm_gateway.domain.chat import (
     OutputFormat,
     Parameters,
     TextPart,
+    Tool,
     Usage,
 )
 from llm_gateway.domain.faults import (
@@ -33,7 +36,7 @@ from llm_gateway.providers.responses.faults import fault_table
 from llm_gateway.providers.responses.request import places_of_messages
 from openai.types.responses import ResponseError, ResponseStreamEvent
 
-from tests.adapters.upstream import Raw, Refusal
+from tests.adapters.upstream import Answer, Raw, Refusal
 from tests.adapters.upstream_wires import RESPONSES, Counts, Said, SaidCall
 from tests.providers.conftest import Subject, asking
 from tests.providers.test_requests import CITY, CONVERSATION, PIXEL, WEATHER, refused, sent
@@ -306,3 +309,87 @@ def test_every_event_that_the_sdk_knows_is_read_or_says_nothing_of_an_answer() -
     assert len(told) > 50
     silent = {name for name in told if name.startswith(SILENT) or name.endswith(TOLD_AGAIN)}
     assert told - (silent - {"response.output_item.done"}) == _HANDLERS.keys() - {"response.cancelled"}
+
+
+def thought(name: str) -> dict:
+    return {"type": "reasoning", "id": name, "summary": [], "encrypted_content": name}
+
+
+def message(text: str, phase: str | None) -> dict:
+    content = [{"type": "output_text", "text": text, "annotations": []}]
+    return {
+        "type": "message",
+        "id": "msg",
+        "role": "assistant",
+        "status": "completed",
+        "content": content,
+        "phase": phase,
+    }
+
+
+CALL = {"type": "function_call", "id": "fc", "call_id": "c1", "name": "look", "arguments": "{}"}
+LOOK = Tool(name="look")
+
+
+def said_back(responses: Subject, answer: ChatAnswer, **changes: Any) -> list[dict]:
+    """What becomes of the answer as a turn of the next request, without the question before it and after it."""
+    said = Message(
+        role=MessageRole.ASSISTANT,
+        content=(TextPart(text=answer.text),) if answer.text else (),
+        tool_calls=answer.tool_calls,
+        reasoning=answer.reasoning.items if answer.reasoning else (),
+    )
+    results = [
+        Message(role=MessageRole.TOOL, content=(TextPart(text="x"),), tool_call_id=call.id)
+        for call in answer.tool_calls
+    ]
+    (asked,) = asking().messages
+    turn = replace(said, **changes)
+    responses.upstream.script(Answer())
+    body = sent(responses, asking(messages=(asked, turn, *results, asked), tools=(LOOK,)))
+    return [item for item in body["input"][1:-1] if item.get("type") != "function_call_output"]
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        [thought("a"), message("Let me look.", "commentary"), CALL],
+        [thought("a"), message("First.", "commentary"), thought("b"), message("Then.", "final_answer")],
+        [thought("a"), message("First.", None), thought("b"), message("Then.", None)],
+        [message("Only this.", "final_answer")],
+    ],
+)
+def test_messages_go_back_with_their_phases_behind_the_thoughts_that_led_to_them(
+    responses: Subject, output: list[dict]
+) -> None:
+    spoken = {"role": "assistant"}
+    expected = [
+        item
+        if item["type"] != "message"
+        else {**spoken, "content": item["content"][0]["text"], **({"phase": item["phase"]} if item["phase"] else {})}
+        for item in output
+    ]
+    ends = [
+        {"type": "response.output_item.done", "output_index": place, "item": item} for place, item in enumerate(output)
+    ]
+    for behavior in (
+        Raw(body=json.dumps(response(output=output)).encode()),
+        events(*ends, {"type": "response.completed", "response": response(output=output)}),
+    ):
+        for answer in both(responses, behavior, asking(tools=(LOOK,))):
+            back = [{key: value for key, value in item.items() if key != "id"} for item in said_back(responses, answer)]
+            assert back == [{key: value for key, value in item.items() if key != "id"} for item in expected]
+
+
+def test_one_message_without_a_phase_is_nothing_to_keep(responses: Subject) -> None:
+    for output in ([message("Hi.", None)], [message("A.", None), message("B.", None)]):
+        for answer in both(responses, Raw(body=json.dumps(response(output=output)).encode())):
+            assert answer.reasoning is None
+
+
+def test_a_text_that_was_changed_keeps_the_phase_that_all_of_it_had(responses: Subject) -> None:
+    for phases, phase in ((("commentary", "commentary"), {"phase": "commentary"}), (("commentary", "x y"), {})):
+        output = [message("First.", phases[0]), message("Then.", phases[1])]
+        (answer, _) = both(responses, Raw(body=json.dumps(response(output=output)).encode()))
+        back = said_back(responses, answer, content=(TextPart(text="Another."),))
+        assert back == [{"role": "assistant", "content": "Another.", **phase}]

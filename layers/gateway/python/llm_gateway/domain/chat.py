@@ -93,7 +93,8 @@ class ReasoningItem:
 
 
 REASONING_TYPES: Final[Mapping[str, frozenset[str]]] = {
-    "openai": frozenset({"reasoning"}),
+    # Where a message ends in the turn's text, and its phase.
+    "openai": frozenset({"reasoning", "message"}),
     "anthropic": frozenset({"thinking", "redacted_thinking"}),
 }
 """What the `type` of an item of each vendor may be."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 from llm_gateway.domain.chat import ChatAnswer, Delta
 from llm_gateway.domain.faults import ProviderFailed
 from llm_gateway.providers import untrusted
+from llm_gateway.providers.responses.messages import mark, worth_keeping
 from llm_gateway.providers.writing import LEFT_OUT, Joiner
 
 JsonDict = Mapping[str, Any]
@@ -20,12 +21,14 @@ _INCOMPLETE: Final[Mapping[str, str]] = {"max_output_tokens": "length", "content
 class ItemJoiner(Joiner):
     """Puts items together. A whole response is read as the ends of its items, and so is one whose pieces did not come.
 
-    `_begun` are the places of the items of which pieces have come, `_closed` those of the items that have ended.
+    `_begun` are the places of the items of which pieces have come, `_closed` those of the items that have ended. `_told` is how
+    many pieces of text are of messages that have ended.
     """
 
     _refused: bool = False
     _begun: set[int] = field(default_factory=set)
     _closed: set[int] = field(default_factory=set)
+    _told: int = 0
 
     @property
     def whole(self) -> bool:
@@ -47,6 +50,7 @@ class ItemJoiner(Joiner):
     def answer(self) -> ChatAnswer:
         if self._refused:
             self.reason = "content_filter"
+        self.items = worth_keeping(self.items)
         return super().answer()
 
     def _hear(self, event: JsonDict) -> list[Delta]:
@@ -137,6 +141,9 @@ class ItemJoiner(Joiner):
                 text = untrusted.text(part.get("refusal" if refusal else "text"), name="text")
                 deltas += self.add_text(text)
                 self.tell_probabilities(part.get("logprobs"))
+        pieces, self._told = self.text.pieces[self._told :], len(self.text.pieces)
+        if length := sum(map(len, pieces)):
+            self.keep_thought(_VENDOR, mark(item.get("phase"), length=length))
         return deltas
 
     def _close_call(self, place: int, item: JsonDict) -> list[Delta]:

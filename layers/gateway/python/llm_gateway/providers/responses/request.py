@@ -19,6 +19,7 @@ from llm_gateway.domain.chat import (
 )
 from llm_gateway.domain.json_wish import wish_for_json
 from llm_gateway.errors import FieldError, UnsupportedParameter
+from llm_gateway.providers.responses.messages import as_said
 from llm_gateway.providers.strict_schema import fits_strict_mode
 from llm_gateway.providers.thoughts import in_place
 
@@ -66,9 +67,7 @@ def places_of_messages(request: ChatRequest) -> tuple[int, ...]:
 
 def _size(message: Message) -> int:
     """How many items the message becomes."""
-    if message.role is not MessageRole.ASSISTANT:
-        return 1
-    return len(message.reasoning) + len(message.tool_calls) + (1 if message.text else 0)
+    return sum(1 for _ in _message(message)) if message.role is MessageRole.ASSISTANT else 1
 
 
 def _refuse_unsupported(request: ChatRequest) -> None:
@@ -110,9 +109,8 @@ def _message(message: Message) -> Iterable[JsonDict]:
                 {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
                 for call in message.tool_calls
             ]
-            # Parts that go in are of other types than those that came out; a text is either.
-            said: list[JsonDict] = [{"role": "assistant", "content": message.text}] if message.text else []
-            return in_place(message, said=said, calls=calls)
+            turn, said = as_said(message)
+            return in_place(turn, said=said, calls=calls)
         case role:
             return [{"role": role.value, "content": _content(message.content)}]
 
