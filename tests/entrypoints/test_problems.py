@@ -285,3 +285,11 @@ def test_it_is_told_in_whole_seconds_and_an_hour_at_most(api: Api, asked_s: floa
     api.gateway.outside.models.script.append(faults.ProviderRateLimited("Full.", retry_after_s=asked_s))
     response = _ask(api, timeout_s=1)
     assert (response.status_code, response.headers["Retry-After"]) == (429, told)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nobody's"}])
+def test_an_unknown_route_among_openais_is_told_in_openais_words(api: Api, headers: dict[str, str]) -> None:
+    response = api.client.get("/v1/fine_tuning/jobs", headers=headers)
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "route_not_found"
+    assert response.headers["Content-Type"] == "application/json"

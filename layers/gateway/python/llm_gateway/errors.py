@@ -18,7 +18,7 @@
     ├── PayloadTooLarge                  413
     ├── UnsupportedMediaType             415
     ├── Unprocessable                    422
-    │   ├── ValidationFailed  ContextWindowExceeded  UnsupportedParameter  UnpricedModel
+    │   ├── ValidationFailed (ModelNotListed)  ContextWindowExceeded  UnsupportedParameter  UnpricedModel
     │   ├── TemplateInvalid  TemplateVariablesInvalid  QualityGateFailed
     ├── TooManyRequests                  429
     │   ├── RateLimited  BudgetExceeded
@@ -52,10 +52,13 @@ def listed(names: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field; `field` is a dotted path into the request's body, or a header's or parameter's name."""
+    """What is wrong with one field; `field` is a dotted path into the request's body, or a header's or parameter's name.
+
+    `is_unknown`: there is no such field."""
 
     field: str
     message: str
+    is_unknown: bool = False
 
 
 class GatewayError(Exception):
@@ -253,6 +256,10 @@ class Unprocessable(GatewayError):
 
 class ValidationFailed(Unprocessable):
     code = "validation_failed"
+
+
+class ModelNotListed(ValidationFailed):
+    """Nobody that may be asked has the model."""
 
 
 class ContextWindowExceeded(Unprocessable):

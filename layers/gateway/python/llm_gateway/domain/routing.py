@@ -12,7 +12,7 @@ from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.domain.providers import ModelConfig, ProviderConfig
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
 from llm_gateway.domain.query_context import ContextReport
-from llm_gateway.errors import GatewayError, NoProviderAvailable, ProviderNotFound, ValidationFailed, listed
+from llm_gateway.errors import GatewayError, ModelNotListed, NoProviderAvailable, ProviderNotFound, listed
 
 Draw = Callable[[], float]
 """A random number in [0, 1)."""
@@ -139,7 +139,7 @@ def _by_priority(model: str | None, providers: Sequence[ProviderConfig], *, draw
         message = (
             f"no enabled provider lists {model!r}: name the provider too, as provider or as <provider>/<model> ({ids})"
         )
-        raise ValidationFailed.of("model", message)
+        raise ModelNotListed.of("model", message)
     return [_candidate(provider, model) for provider in _in_order(able, draw)]
 
 

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llm_gateway.access import Endpoint
+from llm_gateway.access import Dialect, Endpoint
 from llm_gateway.entrypoints.composition import gateway_behind
 from llm_gateway.entrypoints.credentials import key_behind
 from llm_gateway.entrypoints.denials import denial_in
@@ -45,6 +45,8 @@ def guarded(row: Endpoint) -> type[APIRoute]:
 
             async def guarded_handle(request: Request) -> Response:
                 state = state_of(request)
+                if row.dialect is not Dialect.NATIVE:
+                    state.dialect = _spoken(row, request)
                 try:
                     whole = await read(request)
                     if row.permission is not None:
@@ -64,6 +66,12 @@ def guarded(row: Endpoint) -> type[APIRoute]:
             return guarded_handle
 
     return GuardedRoute
+
+
+def _spoken(row: Endpoint, request: Request) -> Dialect:
+    from llm_gateway.entrypoints.dialects import spoken
+
+    return spoken(row, request)
 
 
 def _schema(annotation: Any) -> Any:

@@ -11,7 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
-from llm_gateway.access import METRICS_NAMESPACE, SERVER_ERRORS
+from llm_gateway.access import METRICS_NAMESPACE, SERVER_ERRORS, Dialect
 from llm_gateway.endpoints import BASE_PATH
 from llm_gateway.entrypoints.request_state import ASKED_MS, PLACE, RequestState
 from llm_gateway.settings import Release
@@ -69,6 +69,12 @@ def _told_of(room: "Room") -> dict[str, str]:
     }
 
 
+def _in_dialect(state: RequestState) -> dict[str, str]:
+    from llm_gateway.entrypoints.dialects import speech_of
+
+    return speech_of(state.dialect).headers(request_id=state.request_id, room=state.room)
+
+
 class Observed:
     """ASGI middleware: gives every request an id (`X-Request-Id`) and logs its end."""
 
@@ -95,7 +101,9 @@ class Observed:
                 # What is answered is for one caller, and may be another in a moment.
                 headers.setdefault("Cache-Control", "no-store")
                 headers["X-Content-Type-Options"] = "nosniff"
-                if state.room:
+                if state.dialect is not Dialect.NATIVE:
+                    headers.update(_in_dialect(state))
+                elif state.room:
                     headers.update(_told_of(state.room))
             await send(message)
 

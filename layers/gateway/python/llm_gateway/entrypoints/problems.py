@@ -1,4 +1,4 @@
-"""The only place that renders errors: every failure leaves as an RFC 9457 problem."""
+"""The only place that renders errors: every failure leaves as an RFC 9457 problem, or in the dialect of its route."""
 
 import math
 from typing import TYPE_CHECKING, Final
@@ -7,9 +7,10 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import compile_path
 
+from llm_gateway.access import Dialect
 from llm_gateway.endpoints import ENDPOINTS
 from llm_gateway.entrypoints.observe import log_unexpected
 from llm_gateway.entrypoints.prefix import own_path
@@ -83,6 +84,7 @@ def render(request: Request, raised: Exception) -> Response:
     error = as_gateway_error(raised)
     if isinstance(error, RouteNotFound):
         error = _misrouted(own_path(request), error)
+        state_of(request).dialect = _dialect_at(request)
     state_of(request).error_code = error.code
     problem = problem_shown(error, request)
     headers = dict(error.headers)
@@ -90,5 +92,35 @@ def render(request: Request, raised: Exception) -> Response:
         headers["X-Gateway-Overhead-Ms"] = str(error.overhead_ms)
     if error.retry_after_s is not None or error.status in (429, 503):
         headers["Retry-After"] = str(_whole_seconds(error))
+    dialect = state_of(request).dialect
+    if dialect is not Dialect.NATIVE:
+        return _in_dialect(dialect, error, problem, headers)
     content = problem.model_dump_json(context=served_under(request.scope["root_path"]))
     return Response(content, error.status, headers, PROBLEM)
+
+
+def rendered_in_stream(request: Request, raised: Exception) -> bytes:
+    """The last event of a stream that met `raised` after something was sent."""
+    error, state = as_gateway_error(raised), state_of(request)
+    state.error_code = error.code
+    problem = problem_shown(error, request)
+    if state.dialect is Dialect.NATIVE:
+        from llm_gateway.wire.events import error_event
+
+        return error_event(problem, root_path=request.scope["root_path"])
+    from llm_gateway.entrypoints.dialects import speech_of
+
+    return speech_of(state.dialect).broken_off(error, problem)
+
+
+def _dialect_at(request: Request) -> Dialect:
+    from llm_gateway.entrypoints.dialects import spoken_at
+
+    return spoken_at(request)
+
+
+def _in_dialect(dialect: Dialect, error: GatewayError, problem: "Problem", headers: dict[str, str]) -> Response:
+    from llm_gateway.entrypoints.dialects import speech_of
+
+    refusal = speech_of(dialect).refusal(error, problem)
+    return JSONResponse(refusal.body, refusal.status, headers | refusal.headers)

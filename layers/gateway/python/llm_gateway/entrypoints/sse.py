@@ -36,7 +36,7 @@ class EventStream(Response):
     """Sends what `events` yields. `left` is set when the client is gone; the generator is closed in its own thread.
 
     One that `goes_on` is read to its end all the same. The head waits for the first event, for `patience_s` at most: by default
-    no longer than a silence may last.
+    no longer than a silence may last. `keep_alive` is what fills a silence.
     """
 
     media_type = EVENTS
@@ -50,8 +50,10 @@ class EventStream(Response):
         silence_s: float,
         patience_s: float | None = None,
         goes_on: bool = False,
+        keep_alive: bytes = KEEP_ALIVE,
+        media_type: str = EVENTS,
     ) -> None:
-        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        super().__init__(media_type=media_type, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._events = events
         self._render = render
@@ -59,6 +61,7 @@ class EventStream(Response):
         self._silence_s = silence_s
         self._patience_s = silence_s if patience_s is None else patience_s
         self._goes_on = goes_on
+        self._keep_alive = keep_alive
         # Bounded, so that a slow reader slows the provider and nothing piles up here.
         self._room = threading.BoundedSemaphore(_AHEAD)
         self._queue: asyncio.Queue[object] = asyncio.Queue()
@@ -96,7 +99,7 @@ class EventStream(Response):
         try:
             item = await asyncio.wait_for(self._queue.get(), wait_s)
         except TimeoutError:
-            return KEEP_ALIVE
+            return self._keep_alive
         self._room.release()
         return item
 

@@ -1,18 +1,28 @@
 """A query's items as a streamed response, whether they are asked for now or read again."""
 
+from collections.abc import Callable, Generator
 from contextlib import closing
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from starlette.requests import Request
 
 from llm_gateway.domain.streams import Opened, Position
-from llm_gateway.entrypoints.problems import as_gateway_error, problem_shown
+from llm_gateway.entrypoints.problems import rendered_in_stream
 from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.entrypoints.sse import EventStream as EventStream
-from llm_gateway.wire.events import error_event, events
+from llm_gateway.wire.events import events
+from llm_gateway.wire.media_types import JSON
 
 if TYPE_CHECKING:
     from llm_gateway.services.queries.reading import Stream
+
+
+Writer = Callable[["Stream"], Generator[bytes, None, None]]
+"""Makes the events of a query's items."""
+
+LONGEST_HEAD_S: Final = 240
+"""For how long an answer in another dialect waits for what may still go wrong, before its status and headers are sent."""
 
 
 def event_stream(
@@ -23,14 +33,14 @@ def event_stream(
     silence_s: float,
     patience_s: float | None = None,
     goes_on: bool = False,
+    write: Writer | None = None,
 ) -> EventStream:
-    """`items` as events that go on from `start`; a comment is sent in each silence of `silence_s`. See `EventStream`."""
-    state = state_of(request)
+    """`items` as events that go on from `start`; a comment is sent in each silence of `silence_s`. See `EventStream`.
 
-    def render(raised: Exception) -> bytes:
-        error = as_gateway_error(raised)
-        state.error_code = error.code
-        return error_event(problem_shown(error, request), root_path=request.scope["root_path"])
+    `write` is there for a stream in another dialect, which always begins at the start.
+    """
+    state = state_of(request)
+    written = write or partial(events, start=start)
 
     def shown() -> "Stream":
         with closing(items):
@@ -41,11 +51,43 @@ def event_stream(
                 yield item
 
     stream = EventStream(
-        events(shown(), start=start),
-        render=render,
+        written(shown()),
+        render=partial(rendered_in_stream, request),
         left=state.left,
         silence_s=silence_s,
         patience_s=patience_s,
         goes_on=goes_on,
     )
     return stream
+
+
+def whole_answer(
+    request: Request, answer: Callable[[], tuple[bytes, dict[str, str]]], *, silence_s: float
+) -> EventStream:
+    """The body and the headers that `answer` gives, which may take as long as a stream does.
+
+    After `LONGEST_HEAD_S` status and headers are sent without those of the answer, and white space ahead of the body keeps the
+    line alive. What fails then breaks the connection: nothing else would tell the client that there is no answer.
+    """
+    state = state_of(request)
+
+    def body() -> Generator[bytes, None, None]:
+        content, headers = answer()
+        # In time, unless the head was sent already.
+        response.headers.update(headers)
+        yield content
+
+    response = EventStream(
+        body(),
+        render=_break_off,
+        left=state.left,
+        silence_s=silence_s,
+        patience_s=LONGEST_HEAD_S,
+        keep_alive=b" ",
+        media_type=JSON,
+    )
+    return response
+
+
+def _break_off(error: Exception) -> NoReturn:
+    raise error

@@ -89,7 +89,11 @@ def _at(value: Any, place: Sequence[int | str]) -> Any:
 def validation_failed(faults: Sequence[Mapping[str, Any]]) -> ValidationFailed:
     """All that pydantic found, each with the field, parameter or header where it is."""
     errors = [
-        FieldError(_field(fault)[:_LONGEST_FIELD], _message(fault)[:_LONGEST_MESSAGE])
+        FieldError(
+            _field(fault)[:_LONGEST_FIELD],
+            _message(fault)[:_LONGEST_MESSAGE],
+            is_unknown=fault["type"] == "extra_forbidden",
+        )
         for fault in faults[:_MOST_ERRORS]
     ]
     listed = "; ".join(f"{error.field}: {error.message}" for error in errors[:_MOST_LISTED])

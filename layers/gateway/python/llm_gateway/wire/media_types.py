@@ -1,7 +1,8 @@
-"""The media types of answers that are not plain JSON."""
+"""The media types of answers."""
 
 from typing import Final
 
+JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
 PROBLEM: Final = "application/problem+json"
 
