@@ -57,7 +57,7 @@ class ApiStack(Stack):
         for row in endpoints:
             # A method is a resource: where a route has several, one stands for all, and the function refuses the others.
             method = row.method if len(row.methods) == 1 else "ANY"
-            self.api.root.resource_for_path(row.path).add_method(method, self._integration(row))
+            self.api.root.resource_for_path(resource_of(row)).add_method(method, self._integration(row))
         # API Gateway would call an unknown path forbidden, and a known one with another method, too.
         for resource in (self.api.root, self.api.root.add_resource("{proxy+}")):
             resource.add_method("ANY", self._integration(_FALLBACK))
@@ -126,6 +126,11 @@ class ApiStack(Stack):
             raise TypeError("a REST API has its own resource")
         own.security_policy, own.endpoint_access_mode = _TLS, "BASIC"
         return api
+
+
+def resource_of(row: Endpoint) -> str:
+    """The row's path as API Gateway takes it."""
+    return row.path.removesuffix("}") + "+}" if row.rest else row.path
 
 
 _PUBLIC_THROTTLE = apigateway.MethodDeploymentOptions(

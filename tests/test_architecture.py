@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 from llm_gateway import endpoints
-from llm_gateway.access import Endpoint
+from llm_gateway.access import Dialect, Endpoint
 from llm_gateway.endpoints import ENDPOINTS, SCHEDULES, WORKERS
 from llm_gateway.entrypoints.openapi import openapi_json
 
 from functions.__main__ import every_endpoint, every_schedule, every_worker
 
+# The others are other vendors' APIs, which they describe themselves.
+DESCRIBED = [row for row in ENDPOINTS if row.dialect is Dialect.NATIVE]
 ROOT = Path(__file__).parent.parent
 FUNCTIONS = ROOT / "functions"
 PACKAGE = ROOT / "layers/gateway/python/llm_gateway"
@@ -172,10 +174,10 @@ def test_printing_the_document_is_how_it_is_written() -> None:
 
 def test_the_document_lists_exactly_the_table() -> None:
     published = {(method.upper(), path) for path, methods in _document()["paths"].items() for method in methods}
-    assert published == {(row.method, row.path) for row in ENDPOINTS}
+    assert published == {(row.method, row.path) for row in DESCRIBED}
 
 
-@pytest.mark.parametrize("row", ENDPOINTS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", DESCRIBED, ids=lambda row: row.name)
 def test_an_operation_says_what_its_row_says(row: Endpoint) -> None:
     operation = _document()["paths"][row.path][row.method.lower()]
     assert operation["description"]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, FinishReason, TextDelta, Usage
+from llm_gateway.domain.embeddings import EmbeddingRequest, Embeddings
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, Timeouts
 from llm_gateway.ports.providers import Provider, Providers
 
@@ -22,7 +23,7 @@ class Asked:
 @dataclass(slots=True)
 class AnsweringProviders(Providers):
     """`script` holds what the next calls meet: a text to answer, a whole answer, what is raised, or a function that gives
-    one of these when it is its turn; then comes "Hello!"."""
+    one of these when it is its turn; then comes "Hello!". A vector tells the length of its text."""
 
     script: list[Said | Callable[[], Said]] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
@@ -50,6 +51,13 @@ class _Answering(Provider):
             return said
         usage = Usage(input_tokens=10, output_tokens=len(said.split()))
         return ChatAnswer(text=said, finish_reason=FinishReason.STOP, model=request.model, usage=usage)
+
+    def embed(
+        self, request: EmbeddingRequest, *, timeouts: Timeouts, cancelled: Callable[[], bool] = lambda: False
+    ) -> Embeddings:
+        words = sum(len(text.split()) for text in request.texts)
+        vectors = tuple((float(len(text)), 0.5) for text in request.texts)
+        return Embeddings(vectors=vectors, model=request.model, usage=Usage(input_tokens=words))
 
     def stream(
         self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Callable[[], bool] = lambda: False

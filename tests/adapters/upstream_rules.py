@@ -17,6 +17,8 @@ _COMPLETION_FIELDS = {
         "stop",
     ),
     *("seed", "tools", "tool_choice", "response_format", "n", "user", "reasoning_effort", "logprobs", "top_logprobs"),
+    *("frequency_penalty", "presence_penalty", "logit_bias", "verbosity", "service_tier", "parallel_tool_calls"),
+    *("prediction", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier"),
     *("service_tier", "verbosity", "parallel_tool_calls", "prompt_cache_key", "metadata", "safety_identifier"),
 }
 _MESSAGE_FIELDS = {

@@ -76,6 +76,10 @@ ACCESS: Final[dict[tuple[str, str], Cells]] = {
     ("GET", "/prompts/{prompt_id}/tests/{run_id}"): Cells(may=EDITORS),
     ("GET", "/prompts/{prompt_id}/performance"): Cells(may=frozenset({ADMIN, EDITOR, AUDITOR})),
     ("DELETE", "/query/{query_id}"): Cells(may=ASKERS, status=204, own=True, anothers={ADMIN: 204}),
+    ("POST", "/v1/chat/completions"): Cells(may=ASKERS, body=QUESTION | {"model": "small"}),
+    ("POST", "/v1/embeddings"): Cells(may=ASKERS, body={"model": "small", "input": "A text."}),
+    ("GET", "/v1/models"): Cells(may=ASKERS),
+    ("GET", "/v1/models/{model}"): Cells(may=ASKERS),
 }
 GUARDED: Final = [row for row in ENDPOINTS if row.permission is not None]
 

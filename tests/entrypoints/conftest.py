@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from functions.__main__ import every_endpoint
 from tests.adapters.gateway import FakeGateway
-from tests.entrypoints.contract import check
+from tests.entrypoints.contract import check, code_in, status_at
 
 PROVIDERS = "/api/v1/llm/providers"
 PROMPTS = "/api/v1/llm/prompts"
@@ -114,7 +114,8 @@ class Api:
         """The problem that a call meets, which must be this one."""
         response = self.call(*args, **kwargs)
         problem: dict[str, Any] = response.json()
-        assert (response.status_code, problem["code"]) == (status, code), problem
+        expected = status_at(response.request.url.path, status)
+        assert (response.status_code, code_in(problem)) == (expected, code), problem
         return problem
 
     def register(self, **changes: Any) -> dict[str, Any]:

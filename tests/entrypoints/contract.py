@@ -78,8 +78,43 @@ def check(response: Response) -> None:
         assert "Retry-After" not in response.headers or response.status_code == 202
 
 
+# What the vendors' clients read in the place of the gateway's own codes.
+_IN_OPENAIS_WORDS: Final = {
+    "unauthenticated": "invalid_api_key",
+    "context_window_exceeded": "context_length_exceeded",
+    "rate_limited": "rate_limit_exceeded",
+    "budget_exceeded": "insufficient_quota",
+    "provider_not_found": "model_not_found",
+}
+_IN_THE_GATEWAYS: Final = {theirs: ours for ours, theirs in _IN_OPENAIS_WORDS.items()}
+
+
+def code_in(body: dict[str, Any]) -> str:
+    """The gateway's own code for the error, in whatever dialect it is told."""
+    code: str = body["error"]["code"] if "error" in body else body["code"]
+    return _IN_THE_GATEWAYS.get(code, code)
+
+
+def status_at(path: str, status: int) -> int:
+    """The status of what the gateway itself answers with `status`."""
+    return 400 if status == 422 and path.startswith("/v1/") else status
+
+
+def check_openais(response: Response) -> None:
+    assert response.headers["Content-Type"] == "application/json"
+    assert not _INNARDS.search(response.text), response.text
+    if response.request.method != "HEAD":
+        told = response.json()
+        assert told.keys() == {"error"}
+        assert told["error"].keys() == {"message", "type", "param", "code"}
+        assert told["error"]["message"]
+
+
 def check_problem(response: Response) -> None:
     status, headers = response.status_code, response.headers
+    if response.request.url.path.startswith("/v1/"):
+        check_openais(response)
+        return
     assert headers["Content-Type"] == "application/problem+json"
     if response.request.method != "HEAD":
         _check_members(response.json(), status=status, request_id=headers["X-Request-Id"])

@@ -95,6 +95,7 @@ class Endpoint:
 
     One that `waits` may do so for a query that others work on: a deployment can keep it apart from those that ask.
     One that `counts` tokens without asking a provider has the tokenizers at hand, as those that ask have.
+    `rest` says that the last step of the path stands for all that follows, slashes too.
     `audit` is the action that the audit log calls a change of administration: "provider.created". None: it changes none.
     """
 
@@ -111,6 +112,7 @@ class Endpoint:
     streams: bool = False
     waits: bool = False
     counts: bool = False
+    rest: bool = False
     dialect: Dialect = Dialect.NATIVE
     audit: str | None = None
 

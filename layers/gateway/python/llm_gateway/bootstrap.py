@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from llm_gateway.services.audit.denials import Denials
     from llm_gateway.services.audit.keeping import AuditKeeper
     from llm_gateway.services.audit.trail import AuditTrail
+    from llm_gateway.services.catalog import ModelCatalog
     from llm_gateway.services.context.assembling import Assembler
     from llm_gateway.services.context.embedding import KeptVectors
     from llm_gateway.services.context.provider_counts import ProviderCounts
@@ -141,6 +142,12 @@ class Gateway:
         from llm_gateway.services.providers import ProviderBook
 
         return ProviderBook(store=self.outside.provider_store)
+
+    @cached_property
+    def catalog(self) -> "ModelCatalog":
+        from llm_gateway.services.catalog import ModelCatalog
+
+        return ModelCatalog(providers=self.outside.provider_store, prompts=lambda: self.prompts)
 
     @cached_property
     def provider_changes(self) -> "ProviderService":

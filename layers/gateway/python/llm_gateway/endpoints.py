@@ -9,10 +9,11 @@ from dataclasses import replace
 from itertools import chain
 from typing import Final
 
-from llm_gateway.access import Area, Endpoint, Permission, Resource, Row, Schedule, Worker
+from llm_gateway.access import Area, Dialect, Endpoint, Permission, Resource, Row, Schedule, Worker
 
 BASE_PATH: Final = "/api/v1/llm"
-P, R = Permission, Resource
+DROP_IN_PATH: Final = "/v1"
+P, R, D = Permission, Resource, Dialect
 
 # What a row touches is a union of these.
 KEYS: Final = frozenset({R.KEYS})
@@ -136,6 +137,17 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
         BASE_PATH,
         Endpoint("list_audit", "GET", "/audit", P.READ_AUDIT, reads=AUDIT),
         Endpoint("get_usage", "GET", "/usage", P.READ_USAGE, memory_mb=1024, reads=QUERY_INDEX | USAGE),
+    ),
+    # Other vendors' APIs, for their own clients. Answers that are not streamed may take as long as those that are.
+    Area.DROP_IN: _below(
+        DROP_IN_PATH,
+        Endpoint("create_chat_completion", "POST", "/chat/completions", P.RUN_QUERIES, dialect=D.OPENAI, memory_mb=1024,
+                 timeout_s=900, streams=True, reads=ASKS | PROMPTS, writes=ANSWERS | EVENTS),
+        Endpoint("create_embeddings", "POST", "/embeddings", P.RUN_QUERIES, dialect=D.OPENAI, memory_mb=1024,
+                 timeout_s=900, streams=True, reads=PROVIDERS | CREDENTIALS | LIMITS, writes=LIMITS | EVENTS),
+        Endpoint("list_models", "GET", "/models", P.RUN_QUERIES, dialect=D.OPENAI, reads=PROVIDERS | PROMPTS),
+        Endpoint("get_model", "GET", "/models/{model}", P.RUN_QUERIES, dialect=D.OPENAI, rest=True,
+                 reads=PROVIDERS | PROMPTS),
     ),
 }
 

@@ -81,8 +81,9 @@ class Origin:
 class QueryRequest:
     """What a client asks. `domain.routing` says who is a candidate, by `model`, `provider` and `fallback`.
 
-    `vendor` are members of the body that a candidate is sent, by the kind of provider that they are for. One that was made from
-    a prompt or from roles has an `origin`.
+    `vendor` are members of the body that a candidate is sent, by the kind of provider that they are for. `kinds_for` are the
+    parameters that not every kind of provider has, each with the kinds that can take it. One that was made from a prompt or from
+    roles has an `origin`.
     """
 
     messages: tuple[Message, ...]
@@ -96,6 +97,7 @@ class QueryRequest:
     tool_choice: ToolChoice = "auto"
     output: OutputFormat = OutputFormat()
     vendor: Mapping[str, JsonObject] = field(default_factory=dict)
+    kinds_for: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cache: Literal["auto", "force", "bypass", "refresh"] = "auto"
     mode: Mode = "sync"
     priority: Literal["high", "normal"] = "normal"

@@ -1,8 +1,9 @@
 """A query on its way in: who asks, since when, under which idempotency key, and whether the client still waits."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -14,15 +15,16 @@ from llm_gateway.domain.terms import Terms
 from llm_gateway.entrypoints.http import Caller, Gateway
 from llm_gateway.entrypoints.idempotency import IdempotencyKey
 from llm_gateway.entrypoints.query_replies import QueryReply as QueryReply
-from llm_gateway.entrypoints.query_replies import reply_to
+from llm_gateway.entrypoints.query_replies import reply_to, shown_whole
 from llm_gateway.entrypoints.request_state import state_of
+from llm_gateway.entrypoints.streaming import LONGEST_HEAD_S, Writer, event_stream, whole_answer
 from llm_gateway.entrypoints.streaming import EventStream as EventStream
-from llm_gateway.entrypoints.streaming import event_stream
 from llm_gateway.ports.system import never
 from llm_gateway.services.queries.asking import Asked
 
 if TYPE_CHECKING:
     from llm_gateway.domain.prompts.choices import Choices
+    from llm_gateway.domain.queries import Query, QueryAnswer
     from llm_gateway.services.queries.foretelling import Foretold
 
 
@@ -39,11 +41,31 @@ class _Asking:
         run = asking.accept if query.mode == "async" else asking.run
         return reply_to(self.request, run(self._asked(query, choices)))
 
-    def stream(self, query: QueryRequest, choices: "Choices | None" = None) -> EventStream:
-        """The answer as it comes."""
+    def stream(
+        self, query: QueryRequest, choices: "Choices | None" = None, *, write: Writer | None = None
+    ) -> EventStream:
+        """The answer as it comes; `write` makes the events of another dialect."""
         items = self.gateway.asking.stream(self._asked(query, choices))
         silence_s, goes_on = self.gateway.settings.keep_alive_s, query.on_disconnect == "finish"
-        return event_stream(self.request, items, start=Position(), silence_s=silence_s, goes_on=goes_on)
+        return event_stream(
+            self.request,
+            items,
+            start=Position(),
+            silence_s=silence_s,
+            patience_s=LONGEST_HEAD_S if write else None,
+            goes_on=goes_on,
+            write=write,
+        )
+
+    def whole(
+        self, query: QueryRequest, choices: "Choices | None", show: "Callable[[Query, QueryAnswer], dict[str, Any]]"
+    ) -> EventStream:
+        """The answer as another dialect has it, which may take as long as a stream."""
+
+        def answer() -> tuple[bytes, dict[str, str]]:
+            return shown_whole(self.gateway.asking.run(self._asked(query, choices)), show)
+
+        return whole_answer(self.request, answer, silence_s=self.gateway.settings.keep_alive_s)
 
     def foretell(self, query: QueryRequest, choices: "Choices | None" = None) -> "Foretold":
         """What would be asked of whom."""

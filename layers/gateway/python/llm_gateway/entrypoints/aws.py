@@ -43,6 +43,7 @@ __all__ = [
 
 # What is not text Mangum encodes as base64, and a REST API without binary media types passes that on as it is.
 _TEXT: Final = [*DEFAULT_TEXT_MIME_TYPES, PROBLEM]
+_ANY_PATH: Final = "/{proxy+}"
 _REQUEST_CONTEXT: Final = "x-amzn-request-context"
 
 
@@ -73,7 +74,7 @@ class RestApi(APIGateway):
         if lines:
             scope["headers"] = [[name.lower().encode(), line.encode()] for name in lines for line in lines[name]]
         called = event["requestContext"].get("path") or event["path"]
-        depth = _depth(event["resource"], event.get("pathParameters") or {})
+        depth = _depth(event["resource"], event.get("pathParameters") or {}, event["path"])
         mount(scope, called=called, path=event["path"], depth=depth)
         scope[ASKED_MS] = event["requestContext"].get("requestTimeEpoch")
         return scope
@@ -95,7 +96,7 @@ class BehindWebAdapter:
         context = _request_context(Headers(scope=scope))
         if context:
             path = scope["raw_path"].decode("latin-1")
-            mount(scope, called=context["path"], path=path, depth=_depth(context["resourcePath"], {}))
+            mount(scope, called=context["path"], path=path, depth=_depth(context["resourcePath"], {}, path))
             # The other end of this connection is the adapter.
             scope["client"] = (_source_ip(context), 0)
             scope[ASKED_MS] = context.get("requestTimeEpoch")
@@ -131,7 +132,12 @@ def _source_ip(context: Mapping[str, Any]) -> str:
     return address if isinstance(address, str) else ""
 
 
-def _depth(resource: str, parameters: Mapping[str, str]) -> int:
+def _depth(resource: str, parameters: Mapping[str, str], called: str) -> int:
     """How many steps the API's own path has: those of the resource, whose last may stand for several."""
+    if resource.endswith("+}") and not resource.endswith(_ANY_PATH):
+        # What precedes the last says where the path begins in what was called: how a step is encoded there does not matter.
+        _, found, rest = called.partition(resource[: resource.rindex("{")])
+        resource = resource[: resource.rindex("{")] + rest if found else resource
+        return len([step for step in resource.split("/") if step])
     path = resource.replace("{proxy+}", parameters.get("proxy", "{proxy+}"))
     return len([step for step in path.split("/") if step])

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final, cast
 from starlette.requests import Request
 
 from llm_gateway.access import Dialect, Endpoint
+from llm_gateway.endpoints import DROP_IN_PATH
 from llm_gateway.entrypoints.prefix import own_path
 
 if TYPE_CHECKING:
     from llm_gateway.wire.dialects import Speech
 
-_DROP_IN_PATHS: Final = "/v1/"
 _SAID_BY_ANTHROPICS_CLIENTS: Final = "anthropic-version"
 
 
@@ -24,7 +24,7 @@ def spoken(row: Endpoint, request: Request) -> Dialect:
 
 def spoken_at(request: Request) -> Dialect:
     """The dialect in which it is told that a request leads to no route."""
-    return _of_client(request) if own_path(request).startswith(_DROP_IN_PATHS) else Dialect.NATIVE
+    return _of_client(request) if own_path(request).startswith(f"{DROP_IN_PATH}/") else Dialect.NATIVE
 
 
 def _of_client(request: Request) -> Dialect:

@@ -18,14 +18,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from llm_gateway import bootstrap
-from llm_gateway.access import Endpoint
+from llm_gateway.access import Dialect, Endpoint
 from llm_gateway.domain import keys
 from llm_gateway.endpoints import BASE_PATH
 from llm_gateway.endpoints import endpoint as row_named
 from llm_gateway.entrypoints.composition import gateway, gateway_behind
 from llm_gateway.entrypoints.guard import guarded
 from llm_gateway.entrypoints.observe import Observed
-from llm_gateway.entrypoints.prefix import address
+from llm_gateway.entrypoints.prefix import address, route_of
 from llm_gateway.entrypoints.problems import render_framework_errors
 from llm_gateway.entrypoints.replies import Reply as Reply
 from llm_gateway.entrypoints.request_state import state_of
@@ -68,18 +68,21 @@ def _mount(app: FastAPI, mounted: Mounted, *, described: bool) -> None:
     known, headers = set[str](), set[str]()
     # Monitors and browsers add parameters of their own to what is public.
     strict = [Depends(_leaving_nothing_unread(known, headers))] if row.permission else None
+    path = route_of(row)
     router = APIRouter(route_class=guarded(row), dependencies=strict)
     answering = _answering(handler, status=row.status)
     if "HEAD" in row.methods:
         router.add_api_route(
-            row.path, answering, methods=["HEAD"], name=row.name, response_model=None, include_in_schema=False
+            path, answering, methods=["HEAD"], name=row.name, response_model=None, include_in_schema=False
         )
     router.add_api_route(
-        row.path,
+        path,
         answering,
         methods=[row.method],
         name=row.name,
         status_code=row.status,
+        # Their bodies are the vendors', who publish them.
+        include_in_schema=row.dialect is Dialect.NATIVE,
         **_description(mounted) if described else {"response_model": None},
     )
     for route in router.routes:

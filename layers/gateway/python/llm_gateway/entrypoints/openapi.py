@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from llm_gateway.access import Area, Endpoint, Resource
+from llm_gateway.access import Area, Dialect, Endpoint, Resource
 from llm_gateway.endpoints import AREAS
 from llm_gateway.entrypoints.http import Mounted, app_of
 from llm_gateway.wire import examples, field_descriptions
@@ -155,7 +155,8 @@ _TAGS: Final = {
 _DESCRIPTION: Final = (
     "Send a key of the gateway as `Authorization: Bearer <key>` or as `X-Api-Key`. Bodies are JSON; unknown fields are errors. "
     "Errors are problems (RFC 9457), whose `type` leads to a page that says what to do. Times are RFC 3339 in UTC, "
-    "money is a decimal text in US dollars."
+    "money is a decimal text in US dollars. Below `/v1` are OpenAI's API and Anthropic's, for their own clients: their "
+    "vendors describe them."
 )
 _OK: Final = {200: "Done", 201: "Made", 204: "Gone"}
 _EVENT_STREAM: Final = (
@@ -173,7 +174,7 @@ def openapi_json(mounted: Iterable[Mounted]) -> str:
         summary="One API in front of OpenAI, Anthropic and a model of your own.",
         description=_DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        tags=[{"name": name, "description": words} for area, (name, words) in _TAGS.items() if AREAS.get(area)],
+        tags=[{"name": name, "description": words} for area, (name, words) in _TAGS.items() if _is_described(area)],
         routes=app_of(*mounted, described=True).routes,
         # Relative to the document's own address: behind a stage or a base path the API is beside it.
         servers=[{"url": "."}],
@@ -189,9 +190,14 @@ def openapi_json(mounted: Iterable[Mounted]) -> str:
     document = _renamed(document)
     for area, rows in AREAS.items():
         for row in rows:
-            _describe(document["paths"][row.path][row.method.lower()], row, tag=_TAGS[area][0])
+            if row.dialect is Dialect.NATIVE:
+                _describe(document["paths"][row.path][row.method.lower()], row, tag=_TAGS[area][0])
     _describe_schemas(document)
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+
+def _is_described(area: Area) -> bool:
+    return any(row.dialect is Dialect.NATIVE for row in AREAS.get(area, ()))
 
 
 def _event_schemas() -> dict[str, Any]:

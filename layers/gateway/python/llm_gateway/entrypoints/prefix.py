@@ -5,6 +5,8 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.types import Scope
 
+from llm_gateway.access import Endpoint
+
 
 def mount(scope: Scope, *, called: str, path: str, depth: int) -> None:
     """Note in ASGI's words that a client asked for `called`, and that the last `depth` steps of it and of `path` are the
@@ -18,6 +20,11 @@ def mount(scope: Scope, *, called: str, path: str, depth: int) -> None:
 def address(request: Request, path: str) -> str:
     """What leads to the API's own `path` from the host that the client called."""
     return f"{request.scope['root_path']}{path}"
+
+
+def route_of(row: Endpoint) -> str:
+    """The row's path as a router takes it."""
+    return row.path.removesuffix("}") + ":path}" if row.rest else row.path
 
 
 def own_path(request: Request) -> str:

@@ -13,7 +13,7 @@ from starlette.routing import compile_path
 from llm_gateway.access import Dialect
 from llm_gateway.endpoints import ENDPOINTS
 from llm_gateway.entrypoints.observe import log_unexpected
-from llm_gateway.entrypoints.prefix import own_path
+from llm_gateway.entrypoints.prefix import own_path, route_of
 from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.entrypoints.validation import validation_failed
 from llm_gateway.errors import BudgetExceeded, GatewayError, MalformedRequest, MethodNotAllowed, RouteNotFound
@@ -34,7 +34,7 @@ def render_framework_errors(app: FastAPI) -> None:
 
 def _misrouted(path: str, error: RouteNotFound) -> GatewayError:
     """`MethodNotAllowed` where the table has other methods for `path`: a Lambda's own app knows but one of its routes."""
-    rows = [row for row in ENDPOINTS if compile_path(row.path)[0].match(path)]
+    rows = [row for row in ENDPOINTS if compile_path(route_of(row))[0].match(path)]
     methods = [method for row in rows for method in row.methods]
     if not methods:
         return error

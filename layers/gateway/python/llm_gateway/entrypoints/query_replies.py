@@ -1,10 +1,13 @@
 """Replies to questions: the answer, or the promise of one."""
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 
 from llm_gateway.domain.idempotency import Replayed
+from llm_gateway.domain.money import usd
 from llm_gateway.endpoints import BASE_PATH
 from llm_gateway.entrypoints.prefix import address
 from llm_gateway.entrypoints.replies import Reply
@@ -12,7 +15,7 @@ from llm_gateway.wire.answers import AnswerShown, CutShortShown, ResultShown
 from llm_gateway.wire.query_status import AcceptedShown, StatusShown
 
 if TYPE_CHECKING:
-    from llm_gateway.domain.queries import Query
+    from llm_gateway.domain.queries import Query, QueryAnswer
 
 _POLL_AFTER_S = 1
 
@@ -29,6 +32,24 @@ def reply_to(request: Request, found: "Query | Replayed[Query]") -> QueryReply:
         raise ValueError("a query that was waited for has an answer")
     overhead_ms = query.answer.latency.overhead_ms
     return Reply(AnswerShown.of(query, query.answer), headers={"X-Gateway-Overhead-Ms": str(overhead_ms), **replayed})
+
+
+def shown_whole(
+    found: "Query | Replayed[Query]", show: "Callable[[Query, QueryAnswer], dict[str, Any]]"
+) -> tuple[bytes, dict[str, str]]:
+    """The body and the headers of an answer that `show` puts into another dialect."""
+    query, replayed = (found.made, {"Idempotent-Replayed": "true"}) if isinstance(found, Replayed) else (found, {})
+    answer = query.answer
+    if answer is None:
+        raise ValueError("a query that was waited for has an answer")
+    cost = {} if answer.cost_usd is None else {"X-Gateway-Cost-Usd": usd(answer.cost_usd)}
+    headers = {
+        "X-Gateway-Provider": answer.provider,
+        "X-Gateway-Overhead-Ms": str(answer.latency.overhead_ms),
+        **cost,
+        **replayed,
+    }
+    return json.dumps(show(query, answer), ensure_ascii=False).encode("utf-8", "replace"), headers
 
 
 def result_of(query: "Query") -> Reply[ResultShown]:

@@ -65,7 +65,7 @@ def _each_once(tools: list[Tool]) -> list[Tool]:
     return tools
 
 
-def _with_a_model(name: str) -> str:
+def with_a_model(name: str) -> str:
     if name.endswith("/"):
         raise ValueError("has nothing after the slash: name a model there, or leave the slash out")
     return name
@@ -74,8 +74,11 @@ def _with_a_model(name: str) -> str:
 RoleName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}(@[a-z0-9][a-z0-9-]{0,62})?$")]
 Variables = Annotated[dict[str, Any], Field(max_length=100)]
 Number = Annotated[float, Field(strict=True)]
-Fallback = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_with_a_model)]
+Fallback = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(with_a_model)]
 Timeout = Annotated[Number, Field(ge=1, le=LONGEST_S)]
+Metadata = Annotated[dict[str, Any], Field(max_length=1000), AfterValidator(_small)]
+Messages = Annotated[list[Message], Field(max_length=2000), AfterValidator(_few_files)]
+Tools = Annotated[list[Tool], Field(max_length=128), AfterValidator(_each_once)]
 VendorOptions = Annotated[
     dict[str, Annotated[dict[str, Any], Field(max_length=40)]], Field(max_length=10), AfterValidator(_own_to_the_vendor)
 ]
@@ -96,6 +99,17 @@ _OPENAIS: Final = {
     "functions": "it is tools",
     "user": "put it into metadata",
 }
+
+
+def fault_in_choice(choice: ToolChoice, tools: list[Tool]) -> str | None:
+    """Why the choice cannot be of these tools."""
+    if choice in ("auto", "none"):
+        return None
+    if not tools:
+        return "asks for a tool to be called: send tools too"
+    if isinstance(choice, ChosenTool) and choice.function.name not in {tool.function.name for tool in tools}:
+        return f"names {choice.function.name!r}, which is none of tools"
+    return None
 
 
 class Prompt(Incoming):
@@ -178,27 +192,24 @@ class QueryBase(Incoming):
     messages: Annotated[list[Message], Field(min_length=1, max_length=2000), AfterValidator(_few_files)] = []
     system: System | None = None
     context: ContextBody | None = None
-    model: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_with_a_model)] | None = None
+    model: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(with_a_model)] | None = None
     provider: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     fallback: Annotated[list[Fallback], Field(max_length=20)] | None = None
     parameters: Parameters = Parameters()
     vendor: VendorOptions = {}
-    tools: Annotated[list[Tool], Field(max_length=128), AfterValidator(_each_once)] = []
+    tools: Tools = []
     tool_choice: ToolChoice = "auto"
     output: OutputFormat = OutputFormat()
     cache: Literal["auto", "force", "bypass", "refresh"] = "auto"
-    metadata: Annotated[dict[str, Any], Field(max_length=1000), AfterValidator(_small)] = {}
+    metadata: Metadata = {}
 
     @field_validator("tool_choice")
     @classmethod
     def _names_a_tool(cls, choice: ToolChoice, info: ValidationInfo) -> ToolChoice:
         tools: list[Tool] | None = info.data.get("tools")
-        if tools is None or choice in ("auto", "none"):
-            return choice
-        if not tools:
-            raise ValueError("asks for a tool to be called: send tools too")
-        if isinstance(choice, ChosenTool) and choice.function.name not in {tool.function.name for tool in tools}:
-            raise ValueError(f"names {choice.function.name!r}, which is none of tools")
+        fault = None if tools is None else fault_in_choice(choice, tools)
+        if fault is not None:
+            raise ValueError(fault)
         return choice
 
     @model_validator(mode="after")

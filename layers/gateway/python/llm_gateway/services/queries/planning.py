@@ -128,6 +128,8 @@ class Planner:
             raise ModelNotAllowed(f"The key may not ask {provider.id!r} for {candidate.model.name!r}.")
         if not provider.enabled:
             raise ProviderDisabled("The provider is disabled.")
+        if request.kinds_for:
+            _check_kind(request, candidate)
         chat, left_out = _readable(_chat(request, candidate), candidate)
         if request.origin is not None and request.origin.wishes:
             chat, beyond = _with_wishes(chat, candidate, request.origin.wishes)
@@ -207,6 +209,13 @@ def _check_images(messages: tuple[Message, ...]) -> None:
                 fault = fault_in_image_url(part.url, private_allowed=False)
                 if fault:
                     raise ValidationFailed.of(f"messages[{index}].content[{place}].image_url.url", fault)
+
+
+def _check_kind(request: QueryRequest, candidate: Candidate) -> None:
+    """Raises `UnsupportedParameter` for a parameter that the candidate's kind of provider does not have."""
+    for parameter, kinds in request.kinds_for.items():
+        if candidate.provider.kind not in kinds:
+            raise UnsupportedParameter.of(parameter, f"{candidate.provider.id!r} has no such parameter: leave it out")
 
 
 def _with_wishes(

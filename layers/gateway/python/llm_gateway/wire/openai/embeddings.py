@@ -1,0 +1,85 @@
+"""Embeddings: what OpenAI's clients send and read."""
+
+from base64 import b64encode
+from struct import pack
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from llm_gateway.wire.openai.parameters import EMBEDDINGS
+from llm_gateway.wire.queries import Timeout, with_a_model
+from llm_gateway.wire.schema import Incoming, PositiveInt
+
+if TYPE_CHECKING:
+    from llm_gateway.domain.embeddings import Embedded, Vector
+
+MOST_TEXTS: Final = 2048
+"""More than OpenAI takes of one request no client sends."""
+
+
+def _texts(given: Any) -> Any:
+    if isinstance(given, str):
+        return [given]
+    if isinstance(given, list) and all(isinstance(text, str) for text in given):
+        return given
+    raise ValueError(
+        "must be a text or a list of texts: the gateway takes no tokens, which mean something else to each model"
+    )
+
+
+class EmbeddingOptions(Incoming):
+    """Where to ask, and how long to wait."""
+
+    provider: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    timeout_s: Timeout | None = None
+
+
+class EmbeddingsBody(Incoming):
+    """A request of the Embeddings API, and what it says to the gateway."""
+
+    elsewhere = {name: f"it is not offered: {how}" for name, (fate, how) in EMBEDDINGS.items() if fate == "refused"}
+
+    input: Annotated[list[str], Field(min_length=1, max_length=MOST_TEXTS), BeforeValidator(_texts)]
+    model: Annotated[str, Field(min_length=1, max_length=300)]
+    dimensions: PositiveInt | None = None
+    encoding_format: Literal["float", "base64"] = "float"
+    gateway: EmbeddingOptions | None = None
+
+    @field_validator("model")
+    @classmethod
+    def _names_a_model(cls, name: str) -> str:
+        return with_a_model(name)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(self.input)
+
+
+def embeddings_shown(embedded: "Embedded", *, encoding: str, query_id: str) -> dict[str, Any]:
+    """The vectors in the order of the texts, with a member `gateway`."""
+    from llm_gateway.domain.money import usd
+    from llm_gateway.wire.attempts import AttemptShown
+
+    cost, tokens = embedded.cost_usd, embedded.usage.input_tokens
+    return {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": index, "embedding": _in_base64(vector) if encoding == "base64" else vector}
+            for index, vector in enumerate(embedded.vectors)
+        ],
+        "model": embedded.model,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+        "gateway": {
+            "query_id": query_id,
+            "provider": embedded.provider,
+            "cost_usd": None if cost is None else usd(cost),
+            "cache": {"hit": False, "age_s": None, "saved_usd": None},
+            "attempts": [AttemptShown.model_validate(one).model_dump(mode="json") for one in embedded.attempts],
+            "warnings": [],
+        },
+    }
+
+
+def _in_base64(vector: "Vector") -> str:
+    """As OpenAI sends them: 32-bit floats, the least significant byte first."""
+    return b64encode(pack(f"<{len(vector)}f", *vector)).decode()
