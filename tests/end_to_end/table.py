@@ -18,12 +18,15 @@ _FOUND: Final = (
     "list_audit",
     "list_queries",
     "get_usage",
+    "list_models",
 )
 _WANTS_A_BODY: Final = (
     "create_provider",
     "update_provider",
     "run_query",
     "stream_query",
+    "create_chat_completion",
+    "create_embeddings",
     "plan_query",
     "create_key",
     "update_key",
@@ -49,5 +52,6 @@ def path_of(row: Endpoint) -> str:
         query_id=f"qry_{ULID()}",
         version=1,
         other=2,
+        model="nobody/model",
         **dict.fromkeys(("provider_id", "key_id", "prompt_id", "label", "run_id"), "nobody"),
     )

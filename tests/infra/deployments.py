@@ -19,8 +19,15 @@ from tests.infra.lint import check
 
 ROOT = Path(__file__).parents[2]
 Resource = dict[str, Any]
+
+
+def stack_of(area: Area) -> str:
+    """What the area's stack is called here."""
+    return area.value.replace("-", "_")
+
+
 # The stack of each function, by the name of its row.
-STACKS = {row.name: area.value for area, rows in AREAS.items() for row in rows} | {
+STACKS = {row.name: stack_of(area) for area, rows in AREAS.items() for row in rows} | {
     row.name: "worker" for row in (*WORKERS, *SCHEDULES)
 }
 

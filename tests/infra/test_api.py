@@ -10,7 +10,8 @@ from llm_gateway.endpoints import AREAS, ENDPOINTS
 from llm_gateway.wire.problems import Problem
 from llm_gateway.wire.schema import served_under
 
-from tests.infra.deployments import Template, deployed, synthesized
+from infra.api import resource_of
+from tests.infra.deployments import Template, deployed, stack_of, synthesized
 
 API = "AWS::ApiGateway::"
 SAID_BY_API_GATEWAY = {
@@ -55,14 +56,14 @@ def called(properties):
 
 
 def test_the_routes_are_those_of_the_table():
-    table = {(method_of(row), row.path) for row in ENDPOINTS}
+    table = {(method_of(row), resource_of(row)) for row in ENDPOINTS}
     assert set(routes(deployed().api)) == table | {("ANY", "/"), ("ANY", "/{proxy+}")}
 
 
 def test_each_route_calls_the_function_of_its_row():
     found = routes(deployed().api)
     for row in ENDPOINTS:
-        assert called(found[method_of(row), row.path]) == deployed().functions()[row.name]["FunctionName"]
+        assert called(found[method_of(row), resource_of(row)]) == deployed().functions()[row.name]["FunctionName"]
     assert called(found["ANY", "/{proxy+}"]) == called(found["ANY", "/"]) == called(found["ANY", "/health"])
 
 
@@ -121,7 +122,7 @@ def test_functions_come_and_go_without_the_api():
     """The API imports nothing, so that no export of a function's stack stands in the way of its removal."""
     assert "Fn::ImportValue" not in json.dumps(deployed().api.body)
     for area in AREAS:
-        assert not deployed().templates[area].body.get("Outputs")
+        assert not deployed().templates[stack_of(area)].body.get("Outputs")
 
 
 def test_the_web_acl_comes_and_goes_with_one_deployment():
@@ -143,7 +144,7 @@ def test_the_api_takes_no_tls_older_than_1_2():
 def test_streaming_routes_stream_for_a_quarter_of_an_hour():
     found = routes(deployed().api)
     for row in ENDPOINTS:
-        integration = found[method_of(row), row.path]["Integration"]
+        integration = found[method_of(row), resource_of(row)]["Integration"]
         assert integration["ResponseTransferMode"] == ("STREAM" if row.streams else "BUFFERED")
         assert integration["TimeoutInMillis"] == (900_000 if row.streams else 29_000)
         assert ("response-streaming-invocations" in json.dumps(integration["Uri"])) == row.streams
