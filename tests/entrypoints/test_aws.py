@@ -174,3 +174,17 @@ def test_a_query_tells_where_it_can_be_found(api: Api, function: Mangum, root: s
     query_id = json.loads(answered["body"])["id"]
     assert answered["headers"]["x-gateway-query-id"] == query_id
     assert answered["headers"]["location"] == f"{root}{QUERY}/{query_id}/status"
+
+
+@pytest.mark.parametrize("sent", ["local/small", "local%2Fsmall"])
+@pytest.mark.parametrize("decoded", [True, False])
+@pytest.mark.parametrize("root", ROOTS)
+def test_a_name_may_have_slashes(api: Api, function: Mangum, root: str, sent: str, decoded: bool) -> None:
+    api.register()
+    given = sent.replace("%2F", "/") if decoded else sent
+    resource = {"resource": "/v1/models/{model+}", "pathParameters": {"model": given}}
+    asked = event(api, "GET", f"/v1/models/{given}", root=root, **resource)
+    asked["requestContext"]["path"] = f"{root}/v1/models/{sent}"
+    answer = function(asked, _CONTEXT)
+    assert answer["statusCode"] == 200, answer["body"]
+    assert json.loads(answer["body"])["id"] == "local/small"

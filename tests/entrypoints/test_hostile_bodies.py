@@ -11,7 +11,7 @@ import pytest
 
 from tests.adapters.gateway import FakeGateway
 from tests.adapters.gateway_processes import REPOSITORY
-from tests.entrypoints.conftest import QUERY
+from tests.entrypoints.conftest import QUERY, Api
 from tests.entrypoints.hostile import KINDS, MIB
 from tests.entrypoints.serving import Serving
 
@@ -53,3 +53,47 @@ def test_others_are_answered_meanwhile() -> None:
             answered += 1
         asking.join()
     assert answered > len(bodies)
+
+
+_SAID = [
+    "model",
+    "messages",
+    "tools",
+    "tool_choice",
+    "response_format",
+    "stop",
+    "logit_bias",
+    "stream_options",
+    "gateway",
+]
+_SAID += [
+    "temperature",
+    "n",
+    "metadata",
+    "modalities",
+    "prediction",
+    "reasoning_effort",
+    "seed",
+    "top_logprobs",
+    "user",
+]
+_VALUES: list[Any] = [None, True, 0, -1, 1.5, 2**70, "", "x", "prompt:", "prompt:a@", "/", "a/", [], [[]], [None], {}]
+_VALUES += [{"type": "json_schema"}, {"type": "json_schema", "json_schema": {"name": "a", "schema": {"$ref": "#/x"}}}]
+_VALUES += [
+    [{"role": "user"}],
+    [{"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}],
+    {"prompt": {}},
+]
+
+
+def test_no_request_in_openais_dialect_makes_the_gateway_fail(api: Api) -> None:
+    api.register()
+    sane = {"model": "small", "messages": [{"role": "user", "content": "Hello."}]}
+    for name in _SAID:
+        for value in _VALUES:
+            response = api.call("POST", "/v1/chat/completions", sane | {name: value})
+            assert response.status_code in (200, 400, 404), (name, value, response.text)
+    for name in ("model", "input", "dimensions", "encoding_format", "gateway"):
+        for value in _VALUES:
+            response = api.call("POST", "/v1/embeddings", {"model": "small", "input": "Hello."} | {name: value})
+            assert response.status_code in (200, 400, 404), (name, value, response.text)

@@ -494,6 +494,32 @@ def test_embeddings(client: openai.OpenAI, encoding: Any) -> None:
     assert answer.model_extra["gateway"]["provider"] == "d"
 
 
+def test_embeddings_are_a_query(client: openai.OpenAI, serving: Serving, upstreams: Upstreams) -> None:
+    asked: Any = {"model": "d/text-embedding-3-small", "input": "One."}
+    headers = {"Idempotency-Key": "embed once"}
+    raw = client.embeddings.with_raw_response.create(**asked, extra_headers=headers)
+    query_id = raw.headers["X-Gateway-Query-Id"]
+    assert raw.headers["X-Gateway-Provider"] == "d"
+    again = client.embeddings.with_raw_response.create(**asked, extra_headers=headers)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.parse().to_dict()["gateway"] == raw.parse().to_dict()["gateway"]
+    assert len(upstreams["d"].requests) == 1
+    stored = json.loads(serving.call("GET", f"/api/v1/llm/query/{query_id}/result")[1])
+    assert (stored["status"], stored["output"]["text"], stored["provider"]) == ("succeeded", None, "d")
+    assert stored["usage"]["input_tokens"] > 0
+    assert serving.call("DELETE", f"/api/v1/llm/query/{query_id}")[0].status == 204
+    client.embeddings.create(**asked, extra_headers=headers)
+    assert len(upstreams["d"].requests) == 2, "an erasure takes back what would be replayed"
+    upstreams["d"].script(Refusal(status=500))
+    with pytest.raises(openai.InternalServerError) as failed:
+        client.embeddings.create(**asked)
+    query_id = failed.value.response.headers["X-Gateway-Query-Id"]
+    assert json.loads(serving.call("GET", f"/api/v1/llm/query/{query_id}/status")[1])["status"] == "failed"
+    with pytest.raises(openai.NotFoundError) as refused:
+        client.embeddings.create(model="nothing", input="One.")
+    assert "X-Gateway-Query-Id" not in refused.value.response.headers
+
+
 @pytest.mark.parametrize("text", [[1, 2], [[1, 2]], [], ""])
 def test_embeddings_of_what_is_no_text(client: openai.OpenAI, text: Any) -> None:
     with pytest.raises(openai.BadRequestError) as refused:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from llm_gateway.services.queries.charge import Charges
     from llm_gateway.services.queries.closing import Closing
     from llm_gateway.services.queries.dispatch import Dispatcher
+    from llm_gateway.services.queries.embedding import EmbeddingAsker
     from llm_gateway.services.queries.foretelling import Foreteller
     from llm_gateway.services.queries.listing import Lister
     from llm_gateway.services.queries.planning import Planner
@@ -564,6 +565,18 @@ class Gateway:
                 draw=outside.draw,
             ),
             charges=EmbeddingCharges(accounts=lambda: outside.key_accounts, clock=outside.clock),
+        )
+
+    @cached_property
+    def asking_to_embed(self) -> "EmbeddingAsker":
+        from llm_gateway.services.queries.embedding import EmbeddingAsker
+
+        return EmbeddingAsker(
+            embedder=self.embeddings,
+            store=self.outside.query_store,
+            states=self.states,
+            journal=self.outside.journal,
+            clock=self.outside.clock,
         )
 
     @cached_property

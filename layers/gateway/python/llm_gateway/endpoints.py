@@ -144,7 +144,7 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
         Endpoint("create_chat_completion", "POST", "/chat/completions", P.RUN_QUERIES, dialect=D.OPENAI, memory_mb=1024,
                  timeout_s=900, streams=True, reads=ASKS | PROMPTS, writes=ANSWERS | EVENTS),
         Endpoint("create_embeddings", "POST", "/embeddings", P.RUN_QUERIES, dialect=D.OPENAI, memory_mb=1024,
-                 timeout_s=900, streams=True, reads=PROVIDERS | CREDENTIALS | LIMITS, writes=LIMITS | EVENTS),
+                 timeout_s=900, streams=True, reads=ASKS, writes=ANSWERS | EVENTS),
         Endpoint("list_models", "GET", "/models", P.RUN_QUERIES, dialect=D.OPENAI, reads=PROVIDERS | PROMPTS),
         Endpoint("get_model", "GET", "/models/{model}", P.RUN_QUERIES, dialect=D.OPENAI, rest=True,
                  reads=PROVIDERS | PROMPTS),

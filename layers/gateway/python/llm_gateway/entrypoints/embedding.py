@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
+from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.identifiers import QUERY_PREFIX
 from llm_gateway.domain.terms import Terms
 from llm_gateway.entrypoints.http import Caller, Gateway
+from llm_gateway.entrypoints.idempotency import IdempotencyKey
+from llm_gateway.entrypoints.query_replies import headers_of
 from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.entrypoints.sse import EventStream as EventStream
 from llm_gateway.entrypoints.streaming import LONGEST_HEAD_S, whole_answer
@@ -18,6 +21,7 @@ from llm_gateway.wire.openai.embeddings import embeddings_shown
 
 if TYPE_CHECKING:
     from llm_gateway.domain.embeddings import EmbeddingQuery
+    from llm_gateway.services.queries.embedding import AskedToEmbed
     from llm_gateway.wire.openai.embeddings import EmbeddingsBody
 
 
@@ -26,17 +30,38 @@ class _Embedding:
     request: Request
     caller: Caller
     gateway: Gateway
+    idempotency: Idempotency | None
 
     def embed(self, body: "EmbeddingsBody") -> EventStream:
         """A vector for each text."""
-        query = self._query(body)
+        asked = self._asked(body)
 
         def answer() -> tuple[bytes, dict[str, str]]:
-            embedded = self.gateway.embeddings.embed(query)
-            shown = embeddings_shown(embedded, encoding=body.encoding_format, query_id=query.id)
-            return json.dumps(shown).encode(), {"X-Gateway-Provider": embedded.provider}
+            headers: dict[str, str] = {}
+            make = partial(self._shown, asked, body, headers)
+            if self.idempotency is None:
+                return make(), headers
+            shown, replayed = self.gateway.replay.do(self.idempotency, make, reference=asked.query.id)
+            return shown, {"Idempotent-Replayed": "true"} if replayed else headers
 
         return whole_answer(self.request, answer, silence_s=self.gateway.settings.keep_alive_s)
+
+    def _shown(self, asked: "AskedToEmbed", body: "EmbeddingsBody", headers: dict[str, str]) -> bytes:
+        query, embedded = self.gateway.asking_to_embed.ask(asked)
+        headers.update(headers_of(query.answer) if query.answer else {})
+        return json.dumps(embeddings_shown(query, embedded, encoding=body.encoding_format)).encode()
+
+    def _asked(self, body: "EmbeddingsBody") -> "AskedToEmbed":
+        from llm_gateway.services.queries.embedding import AskedToEmbed
+
+        state = state_of(self.request)
+        return AskedToEmbed(
+            query=self._query(body),
+            caller=self.caller,
+            received_s=state.received_s,
+            tell_id=partial(setattr, state, "query_id"),
+            idempotency=self.idempotency,
+        )
 
     def _query(self, body: "EmbeddingsBody") -> "EmbeddingQuery":
         from llm_gateway.domain.embeddings import EmbeddingQuery
@@ -58,8 +83,8 @@ class _Embedding:
         )
 
 
-async def _embedding(request: Request, caller: Caller, gateway: Gateway) -> _Embedding:
-    return _Embedding(request=request, caller=caller, gateway=gateway)
+async def _embedding(request: Request, caller: Caller, gateway: Gateway, idempotency: IdempotencyKey) -> _Embedding:
+    return _Embedding(request=request, caller=caller, gateway=gateway, idempotency=idempotency)
 
 
 Embedding = Annotated[_Embedding, Depends(_embedding)]

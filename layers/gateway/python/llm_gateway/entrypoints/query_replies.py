@@ -42,14 +42,14 @@ def shown_whole(
     answer = query.answer
     if answer is None:
         raise ValueError("a query that was waited for has an answer")
+    content = json.dumps(show(query, answer), ensure_ascii=False).encode("utf-8", "replace")
+    return content, {**headers_of(answer), **replayed}
+
+
+def headers_of(answer: "QueryAnswer") -> dict[str, str]:
+    """What the headers of a whole answer in another dialect tell."""
     cost = {} if answer.cost_usd is None else {"X-Gateway-Cost-Usd": usd(answer.cost_usd)}
-    headers = {
-        "X-Gateway-Provider": answer.provider,
-        "X-Gateway-Overhead-Ms": str(answer.latency.overhead_ms),
-        **cost,
-        **replayed,
-    }
-    return json.dumps(show(query, answer), ensure_ascii=False).encode("utf-8", "replace"), headers
+    return {"X-Gateway-Provider": answer.provider, "X-Gateway-Overhead-Ms": str(answer.latency.overhead_ms), **cost}
 
 
 def result_of(query: "Query") -> Reply[ResultShown]:

@@ -73,12 +73,12 @@ class Replay:
     claims: Claims
     ids: Ids
 
-    def do(self, key: Idempotency, create: Callable[[], bytes]) -> tuple[bytes, bool]:
-        """What `create` answers, now or the first time, and whether it is a replay.
+    def do(self, key: Idempotency, create: Callable[[], bytes], *, reference: str | None = None) -> tuple[bytes, bool]:
+        """What `create` answers, now or the first time, and whether it is a replay. The answer can be erased by `reference`.
 
         Raises what `create` raises, which does not use the key up; what `Claims.take` raises; and `QueryInProgress`.
         """
-        reference = self.ids.ulid()
+        reference = reference or self.ids.ulid()
         known = self.claims.take(key, reference=reference, lasts=_LONGEST)
         if known is None:
             return self._create(key, reference, create), False

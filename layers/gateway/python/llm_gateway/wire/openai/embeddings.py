@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from llm_gateway.wire.openai.completions import gateway_member
 from llm_gateway.wire.openai.parameters import EMBEDDINGS
 from llm_gateway.wire.queries import Timeout, with_a_model
 from llm_gateway.wire.schema import Incoming, PositiveInt
 
 if TYPE_CHECKING:
     from llm_gateway.domain.embeddings import Embedded, Vector
+    from llm_gateway.domain.queries import Query
 
 MOST_TEXTS: Final = 2048
 """More than OpenAI takes of one request no client sends."""
@@ -55,12 +57,11 @@ class EmbeddingsBody(Incoming):
         return tuple(self.input)
 
 
-def embeddings_shown(embedded: "Embedded", *, encoding: str, query_id: str) -> dict[str, Any]:
+def embeddings_shown(query: "Query", embedded: "Embedded", *, encoding: str) -> dict[str, Any]:
     """The vectors in the order of the texts, with a member `gateway`."""
-    from llm_gateway.domain.money import usd
-    from llm_gateway.wire.attempts import AttemptShown
-
-    cost, tokens = embedded.cost_usd, embedded.usage.input_tokens
+    if query.answer is None:
+        raise ValueError("a query whose texts were embedded has an answer")
+    tokens = embedded.usage.input_tokens
     return {
         "object": "list",
         "data": [
@@ -69,14 +70,7 @@ def embeddings_shown(embedded: "Embedded", *, encoding: str, query_id: str) -> d
         ],
         "model": embedded.model,
         "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
-        "gateway": {
-            "query_id": query_id,
-            "provider": embedded.provider,
-            "cost_usd": None if cost is None else usd(cost),
-            "cache": {"hit": False, "age_s": None, "saved_usd": None},
-            "attempts": [AttemptShown.model_validate(one).model_dump(mode="json") for one in embedded.attempts],
-            "warnings": [],
-        },
+        "gateway": gateway_member(query, query.answer, list(query.answer.warnings)),
     }
 
 

@@ -1,0 +1,123 @@
+"""Embeddings that a caller asks for: queries like any other, recorded and counted, whose output is null."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from llm_gateway.domain.chat import Message, MessageRole, TextPart
+from llm_gateway.domain.embeddings import Embedded, EmbeddingQuery
+from llm_gateway.domain.idempotency import Idempotency
+from llm_gateway.domain.keys import Caller
+from llm_gateway.domain.queries import (
+    Attempt,
+    Figures,
+    Latency,
+    Output,
+    Query,
+    QueryAnswer,
+    QueryProblem,
+    QueryRequest,
+    QueryStatus,
+)
+from llm_gateway.errors import DependencyUnavailable, GatewayError
+from llm_gateway.ports.embeddings import Embedder
+from llm_gateway.ports.queries import Journal, QueryStore
+from llm_gateway.ports.system import Clock
+from llm_gateway.services.queries.closing import NOT_STORED
+from llm_gateway.services.queries.states import States
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedToEmbed:
+    """What a caller asks, since when (a time of the monotonic clock), and who is told which query it has become."""
+
+    query: EmbeddingQuery
+    caller: Caller
+    received_s: float
+    tell_id: Callable[[str | None], None]
+    idempotency: Idempotency | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingAsker:
+    """Takes such a query from its texts to its end."""
+
+    embedder: Embedder
+    store: QueryStore
+    states: States
+    journal: Journal
+    clock: Clock
+
+    def ask(self, asked: AskedToEmbed) -> tuple[Query, Embedded]:
+        """The vectors, and the query as it ended. Raises what `Embedder.embed` does.
+
+        A query for which nobody was called leaves no trace. An end that cannot be stored is given all the same, with a warning.
+        """
+        made = self.states.new(
+            _request(asked.query), asked.caller, status=QueryStatus.RUNNING, idempotency=asked.idempotency
+        )
+        # By its id an erasure finds the answer that is kept under an idempotency key.
+        query = replace(made, id=asked.query.id)
+        asked.tell_id(query.id)
+        try:
+            embedded = self.embedder.embed(asked.query)
+        except GatewayError as error:
+            self._close_failed(query, error, asked)
+            raise
+        return self._close(self._ended(query, embedded, asked), embedded.attempts), embedded
+
+    def _close_failed(self, query: Query, error: GatewayError, asked: AskedToEmbed) -> None:
+        if not error.attempts:
+            asked.tell_id(None)
+            return
+        error.query_id = query.id
+        now, problem = self.clock.now(), QueryProblem.of(error)
+        failed = replace(query, status=QueryStatus.FAILED, completed_at=now, problem=problem, lease=None)
+        self._close(failed, error.attempts)
+
+    def _close(self, end: Query, calls: tuple[Attempt, ...]) -> Query:
+        try:
+            self.store.add(end)
+        except DependencyUnavailable as error:
+            _log.error("An embeddings query ends, and cannot be stored: %s.", type(error).__qualname__)
+            end = end if end.answer is None else replace(end, answer=replace(end.answer, warnings=(NOT_STORED,)))
+        self.journal.ended(end, calls=calls)
+        return end
+
+    def _ended(self, query: Query, embedded: Embedded, asked: AskedToEmbed) -> Query:
+        answer = QueryAnswer(
+            output=Output(text=None),
+            finish_reason=None,
+            provider=embedded.provider,
+            model=embedded.model,
+            usage=embedded.usage,
+            cost_usd=embedded.cost_usd,
+            attempts=embedded.attempts,
+            latency=self._latency(embedded.attempts, asked),
+        )
+        return replace(
+            query,
+            status=QueryStatus.SUCCEEDED,
+            completed_at=self.clock.now(),
+            answer=answer,
+            figures=Figures.of(answer),
+            lease=None,
+        )
+
+    def _latency(self, attempts: tuple[Attempt, ...], asked: AskedToEmbed) -> Latency:
+        total_ms = round((self.clock.monotonic_s() - asked.received_s) * 1000)
+        # Some calls are made at the same time.
+        provider_ms = min(total_ms, sum(attempt.latency_ms for attempt in attempts))
+        return Latency(total_ms=total_ms, provider_ms=provider_ms, waiting_ms=0)
+
+
+def _request(asked: EmbeddingQuery) -> QueryRequest:
+    return QueryRequest(
+        messages=tuple(Message(role=MessageRole.USER, content=(TextPart(text=text),)) for text in asked.texts),
+        model=asked.model,
+        provider=asked.provider,
+        cache="bypass",
+        timeout_s=asked.timeout_s,
+    )
