@@ -188,3 +188,24 @@ def test_a_name_may_have_slashes(api: Api, function: Mangum, root: str, sent: st
     answer = function(asked, _CONTEXT)
     assert answer["statusCode"] == 200, answer["body"]
     assert json.loads(answer["body"])["id"] == "local/small"
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_client_of_openai_is_answered_where_nothing_streams(api: Api, function: Mangum, streams: bool) -> None:
+    api.register()
+    asked = {"model": "small", "messages": QUESTION["messages"], "stream": streams}
+    answer = function(event(api, "POST", "/v1/chat/completions", asked, root="/dev"), _CONTEXT)
+    assert answer["statusCode"] == 200, answer["body"]
+    assert answer["isBase64Encoded"] is False
+    if streams:
+        assert answer["body"].endswith("data: [DONE]\n\n")
+    else:
+        assert json.loads(answer["body"])["choices"][0]["message"]["content"] == "Hello!"
+        assert answer["headers"]["x-gateway-provider"] == "local"
+
+
+def test_a_client_of_openai_is_refused_in_its_own_words(api: Api, function: Mangum) -> None:
+    unknown = event(api, "GET", "/v1/fine_tuning/jobs", root="/dev", resource="/{proxy+}")
+    unknown["pathParameters"] = {"proxy": "v1/fine_tuning/jobs"}
+    answer = function(unknown, _CONTEXT)
+    assert (answer["statusCode"], json.loads(answer["body"])["error"]["code"]) == (404, "route_not_found")
