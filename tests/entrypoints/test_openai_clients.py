@@ -467,6 +467,13 @@ def test_an_id_is_written_with_its_slash_or_without(client: openai.OpenAI, servi
     assert (response.status, json.loads(body)["id"]) == (200, "a/gpt-4.1-mini")
 
 
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/nothing"])
+def test_whatever_version_of_another_api_a_client_names(serving: Serving, path: str) -> None:
+    response, body = serving.call("GET", path, **{"anthropic-version": "2023-06-01"})
+    assert response.status == (200 if path == "/v1/models" else 404)
+    assert json.loads(body)
+
+
 def test_a_key_sees_what_it_may_ask(serving: Serving) -> None:
     from llm_gateway.domain.keys import Allowed
 

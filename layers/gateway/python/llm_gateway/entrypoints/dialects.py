@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final, cast
 from starlette.requests import Request
 
 from llm_gateway.access import Dialect, Endpoint
-from llm_gateway.endpoints import DROP_IN_PATH
+from llm_gateway.endpoints import DROP_IN_PATH, ENDPOINTS
 from llm_gateway.entrypoints.prefix import own_path
 
 if TYPE_CHECKING:
     from llm_gateway.wire.dialects import Speech
 
 _SAID_BY_ANTHROPICS_CLIENTS: Final = "anthropic-version"
+_SPOKEN: Final = frozenset(row.dialect for row in ENDPOINTS)
 
 
 def spoken(row: Endpoint, request: Request) -> Dialect:
@@ -28,7 +29,8 @@ def spoken_at(request: Request) -> Dialect:
 
 
 def _of_client(request: Request) -> Dialect:
-    return Dialect.ANTHROPIC if _SAID_BY_ANTHROPICS_CLIENTS in request.headers else Dialect.OPENAI
+    is_anthropics = Dialect.ANTHROPIC in _SPOKEN and _SAID_BY_ANTHROPICS_CLIENTS in request.headers
+    return Dialect.ANTHROPIC if is_anthropics else Dialect.OPENAI
 
 
 def speech_of(dialect: Dialect) -> "Speech":
