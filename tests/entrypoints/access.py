@@ -79,6 +79,8 @@ ACCESS: Final[dict[tuple[str, str], Cells]] = {
     ("POST", "/v1/chat/completions"): Cells(may=ASKERS, body=QUESTION | {"model": "small"}),
     ("POST", "/v1/embeddings"): Cells(may=ASKERS, body={"model": "small", "input": "A text."}),
     ("GET", "/v1/models"): Cells(may=ASKERS),
+    ("POST", "/v1/messages"): Cells(may=ASKERS, body=QUESTION | {"model": "small", "max_tokens": 100}),
+    ("POST", "/v1/messages/count_tokens"): Cells(may=ASKERS, body=QUESTION | {"model": "small"}),
     ("GET", "/v1/models/{model}"): Cells(may=ASKERS),
 }
 GUARDED: Final = [row for row in ENDPOINTS if row.permission is not None]

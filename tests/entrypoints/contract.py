@@ -78,6 +78,7 @@ def check(response: Response) -> None:
         assert "Retry-After" not in response.headers or response.status_code == 202
 
 
+_ANTHROPICS: Final = "/v1/messages"
 # What the vendors' clients read in the place of the gateway's own codes.
 _IN_OPENAIS_WORDS: Final = {
     "unauthenticated": "invalid_api_key",
@@ -91,12 +92,16 @@ _IN_THE_GATEWAYS: Final = {theirs: ours for ours, theirs in _IN_OPENAIS_WORDS.it
 
 def code_in(body: dict[str, Any]) -> str:
     """The gateway's own code for the error, in whatever dialect it is told."""
+    if body.get("type") == "error":
+        return str(body["gateway"]["code"])
     code: str = body["error"]["code"] if "error" in body else body["code"]
     return _IN_THE_GATEWAYS.get(code, code)
 
 
 def status_at(path: str, status: int) -> int:
     """The status of what the gateway itself answers with `status`."""
+    if path.startswith(_ANTHROPICS) and status == 503:
+        return 529
     return 400 if status == 422 and path.startswith("/v1/") else status
 
 
@@ -110,8 +115,23 @@ def check_openais(response: Response) -> None:
         assert told["error"]["message"]
 
 
+def check_anthropics(response: Response) -> None:
+    assert response.headers["Content-Type"] == "application/json"
+    assert not _INNARDS.search(response.text), response.text
+    if response.request.method != "HEAD":
+        told = response.json()
+        assert told.keys() == {"type", "error", "request_id", "gateway"}
+        assert told["type"] == "error"
+        assert told["error"].keys() == {"type", "message"}
+        assert told["error"]["message"]
+        assert told["request_id"] == response.headers["request-id"]
+
+
 def check_problem(response: Response) -> None:
     status, headers = response.status_code, response.headers
+    if response.request.url.path.startswith(_ANTHROPICS):
+        check_anthropics(response)
+        return
     if response.request.url.path.startswith("/v1/"):
         check_openais(response)
         return

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from llm_gateway.services.queries.calls import Calls
     from llm_gateway.services.queries.charge import Charges
     from llm_gateway.services.queries.closing import Closing
+    from llm_gateway.services.queries.counting import InputCounter
     from llm_gateway.services.queries.dispatch import Dispatcher
     from llm_gateway.services.queries.embedding import EmbeddingAsker
     from llm_gateway.services.queries.foretelling import Foreteller
@@ -279,6 +280,21 @@ class Gateway:
             counter=outside.counter,
             prices=outside.prices,
             clock=outside.clock,
+        )
+
+    @cached_property
+    def counting(self) -> "InputCounter":
+        from llm_gateway.services.queries.counting import InputCounter
+
+        outside = self.outside
+        return InputCounter(
+            planner=self.planner,
+            assembly=lambda: self.assembly,
+            provider_counts=lambda: self.provider_counts,
+            accounts=lambda: outside.key_accounts,
+            counter=outside.counter,
+            clock=outside.clock,
+            ids=outside.ids,
         )
 
     @cached_property

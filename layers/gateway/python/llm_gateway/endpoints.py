@@ -148,6 +148,10 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
         Endpoint("list_models", "GET", "/models", P.RUN_QUERIES, dialect=D.OPENAI, reads=PROVIDERS | PROMPTS),
         Endpoint("get_model", "GET", "/models/{model}", P.RUN_QUERIES, dialect=D.OPENAI, rest=True,
                  reads=PROVIDERS | PROMPTS),
+        Endpoint("create_message", "POST", "/messages", P.RUN_QUERIES, dialect=D.ANTHROPIC, memory_mb=1024, timeout_s=900,
+                 streams=True, reads=ASKS | PROMPTS, writes=ANSWERS | EVENTS),
+        Endpoint("count_message_tokens", "POST", "/messages/count_tokens", P.RUN_QUERIES, dialect=D.ANTHROPIC, memory_mb=1024,
+                 reads=PROVIDERS | CREDENTIALS | PROMPTS | LIMITS, writes=LIMITS),
     ),
 }
 

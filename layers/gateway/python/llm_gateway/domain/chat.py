@@ -78,6 +78,7 @@ class ToolCall:
     id: str
     name: str
     arguments: str
+    cache_control: CacheControl | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,8 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One turn. `tool_calls` and `reasoning` on an assistant's turn, `tool_call_id` on a tool's."""
+    """One turn. `tool_calls` and `reasoning` on an assistant's turn; `tool_call_id`, `is_error` and `cache_control`, which marks
+    the whole result, on a tool's."""
 
     role: MessageRole
     content: tuple[Part, ...] = ()
@@ -118,6 +120,8 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     reasoning: tuple[ReasoningItem, ...] = ()
+    is_error: bool = False
+    cache_control: CacheControl | None = None
 
     @property
     def text(self) -> str:
@@ -132,6 +136,7 @@ class Tool:
     description: str | None = None
     parameters: JsonObject = field(default_factory=dict)
     strict: bool | None = None
+    cache_control: CacheControl | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +203,7 @@ class ChatRequest:
     by_responses: bool = False
     cached_system_chars: int = 0
     is_recomposed: bool = False
+    parallel_tool_calls: bool = True
 
     @property
     def may_change_its_price(self) -> bool:
@@ -237,7 +243,8 @@ class ChatAnswer:
 
     `json` is the parsed text of an answer that was asked for as JSON, once it is found to have the asked form.
     `annotations` (citations) and `logprobs` are in the provider's own words; None where it gave none. `warnings` tell what
-    the provider, or the way to it, left out of the request.
+    the provider, or the way to it, left out of the request. `stop_sequence` is the text to stop at that came, where the provider
+    says which.
     """
 
     text: str | None
@@ -250,6 +257,7 @@ class ChatAnswer:
     annotations: tuple[JsonObject, ...] | None = None
     logprobs: tuple[JsonObject, ...] | None = None
     warnings: tuple[str, ...] = ()
+    stop_sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

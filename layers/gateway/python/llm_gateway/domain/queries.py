@@ -95,6 +95,7 @@ class QueryRequest:
     parameters: Parameters = Parameters()
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = "auto"
+    parallel_tool_calls: bool = True
     output: OutputFormat = OutputFormat()
     vendor: Mapping[str, JsonObject] = field(default_factory=dict)
     kinds_for: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -158,7 +159,8 @@ def total_usd(attempts: Sequence[Attempt]) -> Decimal | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """`json` is the parsed text where JSON was asked for; `annotations` and `logprobs` are in the provider's own words."""
+    """`json` is the parsed text where JSON was asked for; `annotations` and `logprobs` are in the provider's own words, and
+    `stop_sequence` is the text to stop at that came, where the provider says which."""
 
     text: str | None
     json: Any = None
@@ -166,6 +168,7 @@ class Output:
     reasoning: Reasoning | None = None
     annotations: tuple[JsonObject, ...] | None = None
     logprobs: tuple[JsonObject, ...] | None = None
+    stop_sequence: str | None = None
 
     @property
     def is_empty(self) -> bool:

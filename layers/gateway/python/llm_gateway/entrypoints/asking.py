@@ -67,6 +67,11 @@ class _Asking:
 
         return whole_answer(self.request, answer, silence_s=self.gateway.settings.keep_alive_s)
 
+    def count(self, query: QueryRequest, choices: "Choices | None" = None) -> int:
+        """How many tokens the one who would be asked first would read."""
+        tell_room = partial(setattr, state_of(self.request), "room")
+        return self.gateway.counting.count(query, self.caller, choices, tell_room=tell_room)
+
     def foretell(self, query: QueryRequest, choices: "Choices | None" = None) -> "Foretold":
         """What would be asked of whom."""
         return self.gateway.foretelling.foretell(query, Terms.of(self.caller), choices)

@@ -25,7 +25,10 @@ def spoken(row: Endpoint, request: Request) -> Dialect:
 
 def spoken_at(request: Request) -> Dialect:
     """The dialect in which it is told that a request leads to no route."""
-    return _of_client(request) if own_path(request).startswith(f"{DROP_IN_PATH}/") else Dialect.NATIVE
+    path = own_path(request)
+    if any(path.startswith(row.path) for row in ENDPOINTS if row.dialect is Dialect.ANTHROPIC):
+        return Dialect.ANTHROPIC
+    return _of_client(request) if path.startswith(f"{DROP_IN_PATH}/") else Dialect.NATIVE
 
 
 def _of_client(request: Request) -> Dialect:

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from llm_gateway.wire.anthropic.parameters import COUNT, MESSAGES
 from llm_gateway.wire.openai.parameters import CHAT, EMBEDDINGS, Fate
 
-_TABLES: Final = {"chat": CHAT, "embeddings": EMBEDDINGS}
+_TABLES: Final = {"chat": CHAT, "embeddings": EMBEDDINGS, "messages": MESSAGES, "count_tokens": COUNT}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -58,8 +58,15 @@ _TAGS: Final = frozenset(
         *("text", "image_url", "file", "input_audio"),  # their parts
         *("equals", "contains", "regex", "json_schema", "json_path", "similar", "judge"),  # assertions
         *("max_tokens", "max_latency_ms", "max_cost_usd"),
+        *("image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking"),  # blocks of a message
     }
 )
+# Beside an index, they follow these names.
+_TAGS_OF: Final = {
+    "source": frozenset({"base64", "url", "file", "text", "content"}),
+    "thinking": frozenset({"adaptive", "enabled", "disabled", "between_tools"}),
+    "tool_choice": frozenset({"auto", "any", "tool", "none"}),
+}
 # The members of a context's items have names of their own, `text` among them.
 _WITHOUT_TAGS: Final = "items"
 
@@ -119,14 +126,17 @@ def _field(fault: Mapping[str, Any]) -> str:
 
 def _steps(place: Iterable[int | str]) -> Iterator[int | str]:
     """`place` without what tells a union's members apart."""
-    after_index, name = False, ""
+    tags: frozenset[str] = frozenset()
+    name = ""
     for step in place:
         if isinstance(step, int):
             yield step
-        elif not (step.startswith("[") or (after_index and name != _WITHOUT_TAGS and step in _TAGS)):
+        elif not (step.startswith("[") or step in tags):
             name = step
             yield step
-        after_index = isinstance(step, int)
+            tags = _TAGS_OF.get(name, frozenset())
+            continue
+        tags = _TAGS if isinstance(step, int) and name != _WITHOUT_TAGS else frozenset()
 
 
 def _message(fault: Mapping[str, Any]) -> str:

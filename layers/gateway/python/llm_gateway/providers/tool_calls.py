@@ -134,7 +134,13 @@ class ToolCalls:
         return [delta for call in self.calls for delta in self._settle(call)]
 
     def whole(self) -> tuple[ToolCall, ...]:
-        return tuple(ToolCall(id=call.id, name=call.name, arguments=str(call.arguments)) for call in self.calls)
+        kept = self.calls[:1] if self.is_cut else self.calls
+        return tuple(ToolCall(id=call.id, name=call.name, arguments=str(call.arguments)) for call in kept)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the model made further calls where one at a time was asked for: only the first is handed out."""
+        return len(self.calls) > 1 and not self.request.parallel_tool_calls
 
     def generated(self) -> str:
         return "".join(f"{call.name}{call.arguments}" for call in self.calls)
@@ -173,7 +179,7 @@ class ToolCalls:
 
     def _show(self, call: _Call) -> list[ToolCallDelta]:
         """What is new of a call that has its name: nobody can do anything with a call before that."""
-        if not call.name:
+        if not call.name or (call.index and not self.request.parallel_tool_calls):
             return []
         first, new = call.shown == 0, "".join(call.arguments.pieces[max(call.shown - 1, 0) :])
         call.shown = len(call.arguments.pieces) + 1

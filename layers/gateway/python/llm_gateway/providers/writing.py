@@ -26,6 +26,9 @@ from llm_gateway.providers.tool_calls import Growing, ToolCalls
 
 LEFT_OUT: Final = "The provider left out some of the reasoning that was sent back."
 _BETWEEN_THOUGHTS: Final = "\n\n"
+_CUT: Final = (
+    "The model called several tools at once, though one at a time was asked for: the first call alone was kept."
+)
 
 
 @dataclass(kw_only=True)
@@ -42,6 +45,7 @@ class Joiner(ABC):
     generating: bool = False
     closed: bool = False
     reason: object = None
+    stop_sequence: str | None = None
     text: Growing = field(default_factory=Growing)
     thought: Growing = field(default_factory=Growing)
     items: list[ReasoningItem] = field(default_factory=list)
@@ -86,6 +90,8 @@ class Joiner(ABC):
     def answer(self) -> ChatAnswer:
         """The whole answer, after `end`. Raises `ProviderResponseInvalid` for a reason that the gateway does not know."""
         text = str(self.text)
+        if self.calls.is_cut:
+            self.warn(_CUT)
         return ChatAnswer(
             text=text or (None if self.calls else ""),
             finish_reason=finish_reason(self.reason, calls=bool(self.calls)),
@@ -96,6 +102,7 @@ class Joiner(ABC):
             annotations=tuple(self.annotations) or None,
             logprobs=tuple(self.logprobs) or None,
             warnings=tuple(self.warnings),
+            stop_sequence=self.stop_sequence,
         )
 
     def filter(self) -> None:

@@ -25,7 +25,7 @@ ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 _LONGEST_ADDRESS = 8_000
 
 
-def _image_address(url: str) -> str:
+def image_address(url: str) -> str:
     if _DATA_URL.fullmatch(url):
         return url
     if not url.startswith("https://"):
@@ -64,7 +64,7 @@ class TextPart(Incoming):
 class ImageUrl(Incoming):
     """Where the image is: an https address, or its bytes as a data URL."""
 
-    url: Annotated[str, AfterValidator(_image_address)]
+    url: Annotated[str, AfterValidator(image_address)]
     detail: Literal["auto", "low", "high"] | None = None
 
 

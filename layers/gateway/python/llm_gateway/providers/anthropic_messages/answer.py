@@ -70,6 +70,7 @@ class EventJoiner(Joiner):
             for delta in (*self._open(place, block), *self._close(place))
         ]
         self._stop_for(body.get("stop_reason"))
+        self._stop_at(body.get("stop_sequence"))
         return deltas
 
     def _start(self, event: JsonDict) -> list[Delta]:
@@ -156,7 +157,9 @@ class EventJoiner(Joiner):
 
     def _update(self, event: JsonDict) -> list[Delta]:
         self._count(event.get("usage"))
-        self._stop_for(untrusted.record(event.get("delta"), name="delta").get("stop_reason") or self.reason)
+        delta = untrusted.record(event.get("delta"), name="delta")
+        self._stop_for(delta.get("stop_reason") or self.reason)
+        self._stop_at(delta.get("stop_sequence"))
         return []
 
     def _stop(self, _: JsonDict) -> list[Delta]:
@@ -170,6 +173,11 @@ class EventJoiner(Joiner):
             raise ProviderRefused(
                 "The provider paused its answer for tools of its own, which the gateway does not offer."
             )
+
+    def _stop_at(self, text: object) -> None:
+        """Which of the texts to stop at has come: none but those that were asked for."""
+        if isinstance(text, str) and text in self.request.parameters.stop:
+            self.stop_sequence = text
 
     def _fail(self, event: JsonDict) -> list[Delta]:
         raise self.faults.of_event(event.get("error"))

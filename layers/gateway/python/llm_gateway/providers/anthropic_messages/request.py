@@ -45,6 +45,7 @@ _DROPS_UNBOUND: Final = {"block_binding": {"prefix_mismatch_behavior": "drop_blo
 _BINDING_CONTROLS: Final = "thinking-binding-controls-2026-08-01"
 # What others call it.
 _MEDIA_TYPES: Final = {"image/jpg": "image/jpeg"}
+_THINKING: Final = "thinking"
 _NOT_IN_AN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -64,9 +65,9 @@ def request_arguments(request: ChatRequest, profile: ModelProfile) -> JsonDict:
         "stop_sequences": list(request.parameters.stop),
         "tools": [_tool(tool) for tool in request.tools],
         "tool_choice": _tool_choice(request),
-        "thinking": _thinking(request, profile, most=most),
+        "thinking": _told_to_think(request, profile, most=most),
         "output_config": _output_config(schema, request.parameters.reasoning_effort, profile),
-        "extra_body": {**_sampling(request), **request.vendor},
+        "extra_body": {**_sampling(request), **_options(request)},
     }
     return {name: value for name, value in arguments.items() if value}
 
@@ -86,6 +87,20 @@ def request_headers(request: ChatRequest, profile: ModelProfile) -> dict[str, st
 def _may_be_unbound(request: ChatRequest, profile: ModelProfile) -> bool:
     """Whether thoughts go back behind other words than they followed, which the model refuses unless it may leave them out."""
     return request.is_recomposed and profile.binds_thoughts and request.parameters.reasoning_effort != "none"
+
+
+def _told_to_think(request: ChatRequest, profile: ModelProfile, *, most: int) -> JsonDict | None:
+    """As the caller wrote it, where the request came in this API's own words."""
+    if _THINKING not in request.vendor:
+        return _thinking(request, profile, most=most)
+    written, unbound = request.vendor[_THINKING] or {}, _DROPS_UNBOUND if _may_be_unbound(request, profile) else {}
+    if unbound and written.get("type", "adaptive") == "adaptive":
+        return {"type": "adaptive", **written, **unbound}
+    return dict(written) or None
+
+
+def _options(request: ChatRequest) -> JsonDict:
+    return {name: value for name, value in request.vendor.items() if name != _THINKING}
 
 
 def _thinking(request: ChatRequest, profile: ModelProfile, *, most: int) -> JsonDict | None:
@@ -195,7 +210,9 @@ def _trim_prefill(turns: list[JsonDict]) -> None:
 def _turn_blocks(message: Message, number: int) -> list[JsonDict]:
     blocks = list(_blocks(message.content, number))
     if message.role is MessageRole.TOOL:
-        return [{"type": "tool_result", "tool_use_id": _call_id(message.tool_call_id or ""), "content": blocks}]
+        failed = {"is_error": True} if message.is_error else {}
+        result = {"type": "tool_result", "tool_use_id": _call_id(message.tool_call_id or ""), "content": blocks}
+        return [{**result, **failed, **_cache_mark(message.cache_control)}]
     calls = [
         _tool_use(call, f"messages[{number}].tool_calls[{place}]") for place, call in enumerate(message.tool_calls)
     ]
@@ -237,7 +254,8 @@ def _image_source(url: str, number: int) -> JsonDict:
 
 
 def _tool_use(call: ToolCall, place: str) -> JsonDict:
-    return {"type": "tool_use", "id": _call_id(call.id), "name": call.name, "input": _input(call.arguments, place)}
+    block = {"type": "tool_use", "id": _call_id(call.id), "name": call.name, "input": _input(call.arguments, place)}
+    return {**block, **_cache_mark(call.cache_control)}
 
 
 def _input(arguments: str, place: str) -> JsonDict:
@@ -264,18 +282,22 @@ def _tool(tool: Tool) -> JsonDict:
         "description": tool.description,
         "input_schema": {"type": "object", **tool.parameters},
         "strict": tool.strict,
+        **_cache_mark(tool.cache_control),
     }
     return {name: value for name, value in wire.items() if value is not None}
 
 
 def _tool_choice(request: ChatRequest) -> JsonDict | None:
     """None where it goes without saying; a choice among no tools at all is left to the provider to refuse."""
+    one_alone = {} if request.parallel_tool_calls else {"disable_parallel_tool_use": True}
     match request.tool_choice:
         case NamedTool(name=name):
-            return {"type": "tool", "name": name}
+            return {"type": "tool", "name": name, **one_alone}
         case "required":
-            return {"type": "any"}
-        case "auto" | "none" as choice:
-            return {"type": choice} if request.tools else None
+            return {"type": "any", **one_alone}
+        case "auto":
+            return {"type": "auto", **one_alone} if request.tools else None
+        case "none":
+            return {"type": "none"} if request.tools else None
         case _:
             assert_never(request.tool_choice)

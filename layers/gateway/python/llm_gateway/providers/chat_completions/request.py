@@ -62,6 +62,7 @@ def request_body(request: ChatRequest, *, dialect: Dialect) -> JsonDict:
         "seed": parameters.seed,
         "tools": [_tool(tool) for tool in request.tools] or None,
         "tool_choice": _tool_choice(request),
+        "parallel_tool_calls": None if request.parallel_tool_calls or not request.tools else False,
         "response_format": _response_format(request.output),
         "reasoning_effort": effort,
         "logprobs": None if parameters.logprobs is None else True,

@@ -52,6 +52,7 @@ def request_arguments(request: ChatRequest, *, thinks: bool = True) -> JsonDict:
         "top_logprobs": parameters.logprobs or None,
         "tools": [_tool(tool) for tool in request.tools] or None,
         "tool_choice": _tool_choice(request),
+        "parallel_tool_calls": None if request.parallel_tool_calls or not request.tools else False,
         "text": _given({"format": _format(request.output), "verbosity": options.pop("verbosity", None)}) or None,
         "reasoning": _reasoning(request, parameters),
         "extra_body": options or None,

@@ -254,6 +254,7 @@ def _chat(request: QueryRequest, candidate: Candidate) -> ChatRequest:
         system=request.system,
         tools=request.tools,
         tool_choice=request.tool_choice,
+        parallel_tool_calls=request.parallel_tool_calls,
         output=request.output,
         parameters=request.parameters,
         vendor=request.vendor.get(candidate.provider.kind, _NO_OPTIONS) if request.vendor else _NO_OPTIONS,

@@ -100,6 +100,7 @@ class States:
                     reasoning=answer.reasoning,
                     annotations=answer.annotations,
                     logprobs=answer.logprobs,
+                    stop_sequence=answer.stop_sequence,
                 ),
                 finish_reason=answer.finish_reason,
                 provider=progress.answering.provider.id,

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from llm_gateway.domain import chat
-from llm_gateway.wire.messages import JsonSchema, OutputFormat, ToolChoice
-from llm_gateway.wire.openai.options import (
+from llm_gateway.wire.gateway_options import (
     DEFAULT_TIMEOUT_S,
     PROMPT_PREFIX,
     GatewayOptions,
@@ -15,6 +14,7 @@ from llm_gateway.wire.openai.options import (
     fault_in_prompt,
     prompt_of,
 )
+from llm_gateway.wire.messages import JsonSchema, OutputFormat, ToolChoice
 from llm_gateway.wire.openai.parameters import CHAT, HANDED_ON, kinds_for, members_of_bodies
 from llm_gateway.wire.queries import Messages, Metadata, Number, Parameters, StreamBody, Tools, fault_in_choice
 from llm_gateway.wire.schema import Flag, Incoming, PositiveInt, wrong

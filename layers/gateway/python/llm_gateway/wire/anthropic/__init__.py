@@ -1,0 +1,1 @@
+"""Anthropic's API, as its own clients speak it."""

@@ -1,0 +1,99 @@
+"""Errors and limits in Anthropic's words, so that its SDK raises its own exceptions and waits as it would for Anthropic."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from llm_gateway.wire.anthropic.parameters import NAMES
+from llm_gateway.wire.dialects import Refusal
+from llm_gateway.wire.schema import whole_seconds
+
+if TYPE_CHECKING:
+    from llm_gateway.domain.accounts import Room
+    from llm_gateway.errors import GatewayError
+    from llm_gateway.wire.problems import Problem
+
+_OVERLOADED: Final = 529
+# Of every status that the gateway answers with; see https://platform.claude.com/docs/en/api/errors.
+_TYPES: Final = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    409: "conflict_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    _OVERLOADED: "overloaded_error",
+}
+# Asking again is of no use before the budget's period is over, or while the key has another request's answer.
+_NEVER_AGAIN: Final = ("budget_exceeded", "idempotency_conflict")
+_RETRIED_BY_CLIENTS: Final = (408, 409, 429)
+
+
+def refusal(error: "GatewayError", problem: "Problem") -> Refusal:
+    """`{"type": "error", "error": {"type", "message"}, "request_id"}`, and whether the SDK should try again."""
+    status = _status(error, problem)
+    return Refusal(status=status, body=_body(status, problem), headers=_advice(error, problem))
+
+
+def broken_off(error: "GatewayError", problem: "Problem") -> bytes:
+    """`event: error`. The SDK raises an `APIStatusError` of it."""
+    told = json.dumps(_body(_status(error, problem), problem), ensure_ascii=False)
+    return f"event: error\ndata: {told}\n\n".encode("utf-8", "replace")
+
+
+def headers(*, request_id: str, room: "Room | None") -> dict[str, str]:
+    """The request's id, which the SDK reads from here, and the limit of requests as Anthropic tells it."""
+    told = {"request-id": request_id}
+    if room is None:
+        return told
+    # Rounded up: a client that waits so long does not come too early.
+    reset = datetime.now(UTC) + timedelta(seconds=room.reset_s, milliseconds=999)
+    return told | {
+        "anthropic-ratelimit-requests-limit": str(room.limit),
+        "anthropic-ratelimit-requests-remaining": str(room.remaining),
+        "anthropic-ratelimit-requests-reset": whole_seconds(reset),
+    }
+
+
+def _status(error: "GatewayError", problem: "Problem") -> int:
+    from llm_gateway.errors import ModelNotListed
+
+    if isinstance(error, ModelNotListed):
+        return 404
+    if problem.status == 503:
+        return _OVERLOADED
+    return 400 if problem.status == 422 else problem.status
+
+
+def _body(status: int, problem: "Problem") -> dict[str, Any]:
+    kind = _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
+    error = {"type": kind, "message": _message(problem)}
+    gateway = {"code": problem.code, "query_id": problem.query_id, "attempts": problem.attempts}
+    return {
+        "type": "error",
+        "error": error,
+        "request_id": problem.request_id,
+        "gateway": {name: value for name, value in gateway.items() if value is not None},
+    }
+
+
+def _message(problem: "Problem") -> str:
+    said, detail = problem.provider_message, _in_its_names(problem)
+    return detail if not said or said in detail else f"{detail} {said}"
+
+
+def _in_its_names(problem: "Problem") -> str:
+    """The detail, with the fields called as a client of Anthropic's called them."""
+    detail = problem.detail
+    for fault in problem.errors or ():
+        if name := NAMES.get(fault.field):
+            detail = detail.replace(f"{fault.field}:", f"{name}:")
+    return detail
+
+
+def _advice(error: "GatewayError", problem: "Problem") -> dict[str, str]:
+    """`x-should-retry: false` where the gateway has tried its providers already, or where no retry could succeed."""
+    retried = problem.status in _RETRIED_BY_CLIENTS or problem.status >= 500
+    is_vain = bool(error.attempts) or problem.code in _NEVER_AGAIN
+    return {"x-should-retry": "false"} if retried and is_vain else {}
