@@ -191,6 +191,21 @@ def test_one_tool_call_at_a_time(client: openai.OpenAI, upstreams: Upstreams, na
     assert upstreams[name].requests[-1].body.get("parallel_tool_calls") is (None if name == "b" else False)
 
 
+def test_a_thought_goes_back_with_the_message_as_the_sdk_dumps_it(client: openai.OpenAI, upstreams: Upstreams) -> None:
+    calls = (SaidCall(name="weather"),)
+    said = Said(pieces=(), calls=calls, finish="tool_calls", thoughts=("Which city?",), secrets=("SECRET-THOUGHT",))
+    upstreams["b"].script(Answer(said=said))
+    asked: Any = {"model": "b/claude-opus-5-5", "tools": [TOOL], "reasoning_effort": "high"}
+    message = client.chat.completions.create(messages=QUESTION, **asked).choices[0].message
+    told = message.to_dict()
+    assert told["reasoning"]["items"]  # type: ignore[index,call-overload]
+    assert message.tool_calls is not None
+    result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "Rain."}
+    client.chat.completions.create(messages=[*QUESTION, told, result], **asked)
+    (turn,) = [turn for turn in upstreams["b"].requests[-1].body["messages"] if turn["role"] == "assistant"]
+    assert "thinking" in turn["content"][0]["type"]
+
+
 class Greeting(BaseModel):
     greeting: str
     loud: bool
