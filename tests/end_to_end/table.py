@@ -27,6 +27,8 @@ _WANTS_A_BODY: Final = (
     "stream_query",
     "create_chat_completion",
     "create_embeddings",
+    "create_message",
+    "count_message_tokens",
     "plan_query",
     "create_key",
     "update_key",
