@@ -98,6 +98,12 @@ def code_in(body: dict[str, Any]) -> str:
     return _IN_THE_GATEWAYS.get(code, code)
 
 
+def told_in(body: dict[str, Any]) -> str:
+    """What the error says, in whatever dialect."""
+    told: str = body["error"]["message"] if "error" in body else body["detail"]
+    return told
+
+
 def status_at(path: str, status: int) -> int:
     """The status of what the gateway itself answers with `status`."""
     if path.startswith(_ANTHROPICS) and status == 503:

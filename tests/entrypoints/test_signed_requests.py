@@ -21,6 +21,7 @@ from tests.adapters.gateway import FakeGateway
 from tests.adapters.signing import params, signed
 from tests.entrypoints.access import GUARDED, cells_of, path_of
 from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Api
+from tests.entrypoints.contract import told_in
 from tests.entrypoints.serving import Serving
 from tests.entrypoints.test_aws import _CONTEXT, ROOTS, event
 
@@ -82,7 +83,7 @@ def test_a_bare_secret_opens_no_route_where_a_signature_is_required(api: Api, ro
         status=401,
         code="unauthenticated",
     )
-    assert "must be signed" in problem["detail"]
+    assert "must be signed" in told_in(problem)
 
 
 @pytest.mark.parametrize("row", GUARDED, ids=lambda row: row.name)

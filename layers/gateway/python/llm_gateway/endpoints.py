@@ -151,7 +151,7 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
         Endpoint("create_message", "POST", "/messages", P.RUN_QUERIES, dialect=D.ANTHROPIC, memory_mb=1024, timeout_s=900,
                  streams=True, reads=ASKS | PROMPTS, writes=ANSWERS | EVENTS),
         Endpoint("count_message_tokens", "POST", "/messages/count_tokens", P.RUN_QUERIES, dialect=D.ANTHROPIC, memory_mb=1024,
-                 reads=PROVIDERS | CREDENTIALS | PROMPTS | LIMITS, writes=LIMITS),
+                 counts=True, reads=PROVIDERS | CREDENTIALS | PROMPTS | LIMITS, writes=LIMITS),
     ),
 }
 
