@@ -26,6 +26,14 @@ def stack_of(area: Area) -> str:
     return area.value.replace("-", "_")
 
 
+# Settings that have nothing to do with one another: their tests share one synthesis.
+UNUSUAL = {
+    "retentionDays": "7",
+    "logRetentionDays": "7",
+    "waitingConcurrency": "20",
+    "alarmEmail": "operator@example.com",
+    "dashboards": "off",
+}
 # The stack of each function, by the name of its row.
 STACKS = {row.name: stack_of(area) for area, rows in AREAS.items() for row in rows} | {
     row.name: "worker" for row in (*WORKERS, *SCHEDULES)

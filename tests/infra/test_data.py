@@ -6,7 +6,7 @@ import pytest
 from llm_gateway.settings import Settings
 
 from tests.adapters.aws import definition_of
-from tests.infra.deployments import deployed
+from tests.infra.deployments import UNUSUAL, deployed
 
 TABLES = {
     "Keys": ["key_id"],
@@ -99,7 +99,7 @@ def test_the_key_does_for_alarms_and_budgets_what_an_encrypted_notice_needs():
 
 
 def test_bodies_are_private_and_live_as_long_as_queries():
-    bucket = bucket_of(deployed(retentionDays="7"), "Bodies")
+    bucket = bucket_of(deployed(**UNUSUAL), "Bodies")
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     rules = bucket["LifecycleConfiguration"]["Rules"]
     assert {rule["Prefix"]: (rule["ExpirationInDays"], rule["Status"]) for rule in rules} == {

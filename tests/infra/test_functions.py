@@ -18,7 +18,7 @@ from llm_gateway.endpoints import ENDPOINTS, ROWS, endpoint
 from llm_gateway.entrypoints import observe
 
 from infra.functions import WEB_ADAPTER_RELEASE, files
-from tests.infra.deployments import ROOT, STACKS, deployed
+from tests.infra.deployments import ROOT, STACKS, UNUSUAL, deployed
 
 PACKAGE = ROOT / "layers" / "gateway" / "python"
 STREAMING = [row for row in ENDPOINTS if row.streams]
@@ -59,7 +59,7 @@ def test_context_chooses_processor_and_python():
 
 
 def test_every_log_ends():
-    for template in deployed(logRetentionDays="7"):
+    for template in deployed(**UNUSUAL):
         assert {log["RetentionInDays"] for log in template.properties("AWS::Logs::LogGroup")} <= {7}
     for row in ROWS:
         log = deployed().having(row.name).of_type("AWS::Logs::LogGroup")
@@ -69,7 +69,7 @@ def test_every_log_ends():
 def test_concurrency_is_reserved_where_one_waits_and_nowhere_else():
     reserved = {
         name: properties.get("ReservedConcurrentExecutions")
-        for name, properties in deployed(waitingConcurrency="20").functions().items()
+        for name, properties in deployed(**UNUSUAL).functions().items()
     }
     waiting = {"get_query_status", "get_query_result", "resume_query_stream"}
     assert {name for name, number in reserved.items() if number == 20} == waiting

@@ -2,7 +2,7 @@
 
 from llm_gateway.endpoints import WORKERS
 
-from tests.infra.deployments import deployed
+from tests.infra.deployments import UNUSUAL, deployed
 
 
 def test_what_a_caller_would_notice_rings():
@@ -49,13 +49,13 @@ def test_no_other_accounts_alarms_are_told_of():
 
 def test_an_address_is_told_of_alarms_if_there_is_one():
     assert not deployed().monitoring.of_type("AWS::SNS::Subscription")
-    (subscription,) = deployed(alarmEmail="operator@example.com").monitoring.properties("AWS::SNS::Subscription")
+    (subscription,) = deployed(**UNUSUAL).monitoring.properties("AWS::SNS::Subscription")
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "operator@example.com")
 
 
 def test_the_dashboard_can_be_left_out():
     assert len(deployed().monitoring.of_type("AWS::CloudWatch::Dashboard")) == 1
-    assert not deployed(dashboards="off").monitoring.of_type("AWS::CloudWatch::Dashboard")
+    assert not deployed(**UNUSUAL).monitoring.of_type("AWS::CloudWatch::Dashboard")
 
 
 def test_what_a_budget_has_reached_goes_where_alarms_go():
