@@ -26,7 +26,8 @@ class Task(Generic[T]):
     def run(self) -> None:
         try:
             self.result = self._do()
-        except BaseException as error:  # noqa: BLE001: it is raised again where the block ends.
+        except BaseException as error:  # noqa: BLE001
+            # It is raised again where the block ends.
             self.error = error
 
 
