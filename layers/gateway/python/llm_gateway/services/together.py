@@ -26,7 +26,7 @@ class Task(Generic[T]):
     def run(self) -> None:
         try:
             self.result = self._do()
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             # It is raised again where the block ends.
             self.error = error
 
