@@ -18,7 +18,7 @@ from infra.bedrock import bedrock_statements, bedrock_wildcards
 from infra.data import DataStack
 from infra.deployment import Architecture, Deployment, Streaming
 from infra.grants import acknowledged_wildcards, statements, variables
-from infra.layers import TOKENIZERS_MOUNTED_AT, Layers, asks_providers, counts_tokens
+from infra.layers import TOKENIZERS_MOUNTED_AT, Layers, asks_providers, counts_tokens, invokes_models
 from infra.local_model import ModelFunction, ModelService
 from infra.logs import log_of
 from infra.security import acknowledge, managed_policy_finding
@@ -123,7 +123,7 @@ class Functions(Construct):
         granted = [write_logs, *statements(row, self._data)]
         if self._model and asks_providers(row):
             granted += self._model.caller_statements
-        if self._deployment.bedrock and asks_providers(row):
+        if self._deployment.bedrock and invokes_models(row):
             granted += bedrock_statements(Stack.of(scope), self._deployment.bedrock)
         if self._deployment.tracing:
             granted.append(_TRACING)

@@ -17,7 +17,7 @@ from layers.gateway.build import build as build_gateway
 from layers.tokenizers.build import MOUNTED_AT as TOKENIZERS_MOUNTED_AT
 from layers.tokenizers.build import build as build_tokenizers
 
-__all__ = ["TOKENIZERS_MOUNTED_AT", "Layers", "asks_providers", "counts_tokens"]
+__all__ = ["TOKENIZERS_MOUNTED_AT", "Layers", "asks_providers", "counts_tokens", "invokes_models"]
 
 # Lambda's own limit is 250; what is loaded in a cold start should stay far below it.
 _LIMIT_MB = 150
@@ -77,6 +77,11 @@ def _told_size_mb(name: str, directory: Path) -> float:
 def asks_providers(row: Row) -> bool:
     """Whether the row's function calls providers, which is what credentials are read for."""
     return Resource.CREDENTIALS in row.reads
+
+
+def invokes_models(row: Row) -> bool:
+    """Whether the row's function has models answer. One that only has providers count has not."""
+    return asks_providers(row) and not (isinstance(row, Endpoint) and row.counts)
 
 
 def counts_tokens(row: Row) -> bool:

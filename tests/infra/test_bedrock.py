@@ -10,7 +10,16 @@ from tests.infra.deployments import STACKS, deployed
 from tests.infra.test_deployment import read
 
 ACTIONS = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
-ASKING = {"run_query", "stream_query", "process_query", "get_provider_status", "run_prompt_tests"}
+ASKING = {
+    "run_query",
+    "stream_query",
+    "process_query",
+    "get_provider_status",
+    "run_prompt_tests",
+    "create_chat_completion",
+    "create_embeddings",
+    "create_message",
+}
 OWN = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc123"
 MODELS = "amazon.nova-lite-v1:0,us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 

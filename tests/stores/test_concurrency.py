@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from threading import Barrier
 from types import NoneType
@@ -12,6 +13,7 @@ from uuid import uuid4
 import pytest
 from llm_gateway.domain.caching import Pending
 from llm_gateway.domain.idempotency import IdempotencyRecord
+from llm_gateway.domain.prompts.canaries import Feedback
 from llm_gateway.domain.providers import ProviderCredentials
 from llm_gateway.domain.queries import QueryStatus
 from llm_gateway.errors import AlreadyExists, RevisionConflict
@@ -21,6 +23,7 @@ from tests.adapters.aws import ENVIRONMENT, connect, deploy
 from tests.adapters.clock import FakeClock
 from tests.adapters.ids import FakeIds
 from tests.stores.conftest import Stores, stores_in_memory, stores_on_aws
+from tests.stores.test_feedback import end, give, sums
 from tests.stores.values import api_key, problem, provider, query, succeeded
 
 WRITERS = 8
@@ -165,3 +168,10 @@ def test_a_client_is_made_once_however_many_ask_first(monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, value)
     aws = Aws()
     assert len(outcomes_of(lambda _: id(aws.sqs))) == 1
+
+
+def test_no_feedback_is_lost_where_several_come_at_once(contested: Stores, clock: FakeClock) -> None:
+    ended = end(contested, clock)
+    done = outcomes_of(lambda number: give(contested, clock, ended.id, "0.5", name=str(number)), writers=3)
+    assert done == {True: 3}
+    assert sums(contested, clock) == [(3, Feedback(count=3, total=Decimal("1.5"), rated=1, means=Decimal("0.5")))]

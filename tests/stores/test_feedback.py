@@ -1,6 +1,5 @@
 """Feedback: in memory and on AWS alike."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -119,13 +118,6 @@ def test_a_query_takes_ten_names(stores: Stores, clock: FakeClock, ended: Query)
         give(stores, clock, ended.id, "1", name="one more")
     assert give(stores, clock, ended.id, "0", name="3")
     assert sums(stores, clock) == [(3, Feedback(count=10, total=Decimal(9), rated=1, means=Decimal("0.9")))]
-
-
-def test_none_is_lost_where_several_come_at_once(stores: Stores, clock: FakeClock, ended: Query) -> None:
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        done = list(pool.map(lambda name: give(stores, clock, ended.id, "0.5", name=name), "abc"))
-    assert done == [True] * 3
-    assert sums(stores, clock) == [(3, Feedback(count=3, total=Decimal("1.5"), rated=1, means=Decimal("0.5")))]
 
 
 def test_a_querys_summary_is_the_same_with_feedback(stores: Stores, clock: FakeClock, ended: Query) -> None:

@@ -37,6 +37,7 @@ from llm_gateway.errors import (
     DeadlineExceeded,
     GatewayError,
     ModelNotAllowed,
+    ModelNotListed,
     NoProviderAvailable,
     ProviderNotFound,
     RateLimited,
@@ -288,7 +289,7 @@ def test_an_unforeseen_failure_ends_as_one_and_is_noted() -> None:
     [
         ((" ",), {}, ValidationFailed, "input[0]"),
         (("x",) * 2049, {}, ValidationFailed, "input"),
-        (("x",), {"model": "unheard-of"}, ValidationFailed, "model"),
+        (("x",), {"model": "unheard-of"}, ModelNotListed, "model"),
         (("x",), {"provider": "nobody"}, ProviderNotFound, None),
     ],
 )
