@@ -10,7 +10,7 @@ def get_prompt_performance(
     prompt_id: str, wanted: PerformanceSearch, gateway: Gateway, limit: Limit = 20, cursor: Cursor = None
 ) -> PerformancePage:
     """What the queries of each version of a prompt came to that ended in a span of time, the last 24 hours where none is given:
-    errors, percentiles of latency, tokens, cost and feedback, whoever asked. Queries of the prompt's tests do not count."""
+    errors, percentiles of latency, tokens, cost and feedback, of all keys. Queries of the prompt's tests do not count."""
     page = gateway.performance.page(prompt_id, wanted, limit=limit, cursor=cursor)
     return PerformancePage.of(page, bucketed=wanted.bucket is not None)
 

@@ -1,4 +1,4 @@
-"""POST /api/v1/llm/query/plan: see what a query would be sent to whom."""
+"""POST /api/v1/llm/query/plan: see which provider a query would be sent to, and what it would be sent."""
 
 from llm_gateway.entrypoints.asking import Asking
 from llm_gateway.entrypoints.aws import endpoint, lambda_handler

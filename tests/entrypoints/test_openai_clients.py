@@ -1,4 +1,4 @@
-"""OpenAI's own SDK, pointed at the gateway: it finds there what it knows from OpenAI, whoever answers."""
+"""OpenAI's own SDK, pointed at the gateway: it finds there what it knows from OpenAI, whichever provider answers."""
 
 import asyncio
 import json

@@ -42,7 +42,7 @@ def rows(*rollups: Rollup, scores: tuple[FeedbackSum, ...] = (), version: int | 
     return performance(rollups, scores, prompt_id="support", version=version, bucket=bucket)
 
 
-def test_a_version_has_a_row_over_the_whole_time_whoever_asked() -> None:
+def test_a_version_has_a_row_over_the_whole_time_of_all_keys() -> None:
     first = rolled_up([record(), record(key="key_b"), record(version=2, failed=True)], start=HOUR)
     later = rolled_up([record()], start=HOUR + timedelta(hours=1))
     others = rolled_up([record(prompt="other"), UsageRecord(

@@ -1,4 +1,4 @@
-"""Runs: whom they ask, what they may cost, what becomes of a run whose worker dies, and that nothing is paid twice."""
+"""Runs: which providers they ask, what they may cost, what becomes of a run whose worker dies, and that nothing is paid twice."""
 
 import json
 from collections.abc import Callable

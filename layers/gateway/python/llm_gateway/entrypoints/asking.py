@@ -73,7 +73,7 @@ class _Asking:
         return self.gateway.counting.count(query, self.caller, choices, tell_room=tell_room)
 
     def foretell(self, query: QueryRequest, choices: "Choices | None" = None) -> "Foretold":
-        """What would be asked of whom."""
+        """Which providers would be asked, and what."""
         return self.gateway.foretelling.foretell(query, Terms.of(self.caller), choices)
 
     def _asked(self, query: QueryRequest, choices: "Choices | None") -> Asked:

@@ -30,7 +30,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     "TestRunCreate": {
         "version": "Whose tests to run. With neither this nor `label`: what `production` names if it is set, else the newest.",
         "label": "A label that names one version.",
-        "candidates": "Whom to ask: providers' ids, or `provider/model`. Empty by default: whom the prompt leads to.",
+        "candidates": "Which to ask: providers' ids, or `provider/model`. Empty by default: the one that the prompt leads to.",
         "repeat": "How often to ask each test.",
         "only": "The names of the tests to run. Empty by default: all. A run of some lets no label move.",
         "mode": "`sync` waits for the results of 20 calls at most, `async` makes up to 1,000 later.",
@@ -43,7 +43,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "TestResult": {
         "name": "The test's name.",
-        "candidate": "Who was asked. Null: whom the prompt led to.",
+        "candidate": "Who was asked. Null: the one that the prompt led to.",
         "repeat": "Which of the repeats it is, from 1.",
         "passed": "Whether each of its assertions passed.",
         "assertions": "What became of each.",

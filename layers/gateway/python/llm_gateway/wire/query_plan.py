@@ -1,4 +1,4 @@
-"""What would be asked of whom, over HTTP."""
+"""Which providers would be asked, and what, over HTTP."""
 
 from typing import Literal
 
@@ -32,7 +32,7 @@ class PlannedCandidateShown(Outgoing):
 
 
 class QueryPlanShown(Outgoing):
-    """What a query would be sent to whom. Nobody was asked."""
+    """Which provider a query would be sent to, and with what. Nobody was asked."""
 
     candidates: list[PlannedCandidateShown]
     prompt: PromptUsedShown | None

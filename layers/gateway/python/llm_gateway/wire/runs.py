@@ -23,7 +23,7 @@ Number = Annotated[int, Field(strict=True, ge=0, le=2**53 - 1)]
 
 
 class RunBody(Incoming):
-    """Which version's tests to run, and whom to ask. `candidates` are providers' ids, or `provider/model`."""
+    """Which version's tests to run, and which candidates to ask. `candidates` are providers' ids, or `provider/model`."""
 
     version: Number | None = None
     label: Slug | None = None

@@ -36,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCase:
-    """One case of a run: the test's name, whom it asks (None: whom the prompt leads to), and which of the repeats it is."""
+    """One case of a run: the test's name, its candidate (None: the one that the prompt leads to), and which of the repeats."""
 
     number: int
     test: str

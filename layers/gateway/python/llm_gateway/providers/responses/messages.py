@@ -33,7 +33,7 @@ def worth_keeping(items: Sequence[ReasoningItem]) -> list[ReasoningItem]:
 def as_said(message: Message) -> tuple[Message, list[JsonDict]]:
     """A turn as it is sent back: its messages in their places among its thoughts, or else its text as one message.
 
-    Whoever sends it may have changed the text: then only a phase that all of it had is still true.
+    The client may have changed the text: then only a phase that all of it had is still true.
     """
     marks = [item.item for item in message.reasoning if _is_mark(item)]
     lengths = [each["length"] for each in marks if type(each.get("length")) is int and each["length"] > 0]

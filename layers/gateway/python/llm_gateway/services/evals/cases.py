@@ -18,7 +18,7 @@ from llm_gateway.domain.usage import TEST_TAG
 from llm_gateway.errors import DependencyUnavailable, GatewayError, QueryInProgress, RateLimited
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.evals.assertions import Checker, Observed, Verdict
-from llm_gateway.services.evals.judging import Judge, cost_of_failure, whom
+from llm_gateway.services.evals.judging import Judge, cost_of_failure, named
 from llm_gateway.services.evals.likeness import Likeness
 from llm_gateway.services.queries.asking import Asked, Asker
 
@@ -65,7 +65,7 @@ class CaseAsker:
     ) -> Query:
         request = QueryRequest(
             messages=test.messages,
-            **(whom(case.candidate) if case.candidate else {}),
+            **(named(case.candidate) if case.candidate else {}),
             fallback=() if case.candidate else None,
             cache="bypass",
             timeout_s=timeout_s,

@@ -55,7 +55,7 @@ class Judge:
         request = QueryRequest(
             messages=(_said(MessageRole.USER, _material(assertion.rubric, query)),),
             system=_SYSTEM,
-            **whom(assertion.provider),
+            **named(assertion.provider),
             fallback=(),
             parameters=Parameters(max_output_tokens=_TOKENS),
             output=OutputFormat(type="json_schema", schema=_SCHEMA),
@@ -72,8 +72,8 @@ class Judge:
         return Judgement(verdict=_verdict(assertion, answered), cost_usd=cost_usd)
 
 
-def whom(candidate: str) -> dict[str, Any]:
-    """Whom a query names that asks `candidate`: a provider's id, or `provider/model`."""
+def named(candidate: str) -> dict[str, Any]:
+    """The provider and model that a query names which asks `candidate`: a provider's id, or `provider/model`."""
     return {"model": candidate} if "/" in candidate else {"provider": candidate}
 
 

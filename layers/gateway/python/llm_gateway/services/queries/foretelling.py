@@ -1,4 +1,4 @@
-"""Foretelling: what a query would be sent to whom, for how many tokens and how much money, without a call to anybody."""
+"""Foretelling: which provider a query would be sent to, for how many tokens and how much money, without a call to anybody."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

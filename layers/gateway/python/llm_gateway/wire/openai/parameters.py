@@ -72,7 +72,7 @@ EMBEDDINGS: Final[Mapping[str, tuple[Fate, str]]] = {
     "user": ("refused", "embeddings are asked without a user"),
 }
 
-# Whoever is asked gets these, if they are of one of the kinds; nobody else may answer where the value asks for something.
+# A provider of one of the kinds gets these; no other may answer where the value asks for something.
 _NEEDED: Final[Mapping[str, tuple[tuple[ProviderKind, ...], tuple[Any, ...]]]] = {
     "frequency_penalty": (_COMPATIBLE, (0,)),
     "presence_penalty": (_COMPATIBLE, (0,)),
