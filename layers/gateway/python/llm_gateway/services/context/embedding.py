@@ -28,7 +28,7 @@ Embed = Callable[[Sequence[str]], Vectors]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """The caller that embeddings are asked for. They count against its limits and budget, and come before `ends_s` or not at all."""
+    """The caller that embeddings are for. They count against its limits and budget, and come before `ends_s` or not at all."""
 
     owner: str
     terms: Terms
