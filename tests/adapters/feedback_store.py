@@ -20,7 +20,7 @@ class InMemoryFeedbackStore(FeedbackStore):
     def __init__(self, queries: InMemoryQueryStore) -> None:
         self._queries = queries
         self._given: dict[str, dict[str, Decimal]] = defaultdict(dict)
-        self._sums: dict[tuple[str, datetime, int], Feedback] = {}
+        self._sums: dict[tuple[str, datetime, int, str], Feedback] = {}
         self._writing = RLock()
 
     def give(self, query_id: str, *, name: str, score: Decimal, comment: str | None, at: datetime) -> bool:
@@ -38,11 +38,11 @@ class InMemoryFeedbackStore(FeedbackStore):
             change = feedback_change(query, before, [*given.values()])
             if query.prompt is not None and change is not None:
                 hour = Bucket.HOUR.start(query.completed_at or query.created_at)
-                place = query.prompt.id, hour, query.prompt.version
+                place = query.prompt.id, hour, query.prompt.version, query.prompt.label or ""
                 self._sums[place] = self._sums.get(place, Feedback()).plus(change)
             return True
 
     def sums(self, prompt_id: str, *, since: datetime, until: datetime) -> Iterator[FeedbackSum]:
-        for (of, start, version), feedback in sorted(self._sums.items()):
+        for (of, start, version, label), feedback in sorted(self._sums.items()):
             if of == prompt_id and since <= start < until:
-                yield FeedbackSum(version=version, start=start, feedback=feedback)
+                yield FeedbackSum(version=version, label=label or None, start=start, feedback=feedback)

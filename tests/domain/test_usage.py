@@ -68,10 +68,14 @@ def record(query_id: str = "qry_1", *, cost: str | None = "1", key: str = "key_a
 
 
 def test_a_query_counts_as_its_answer_says() -> None:
-    asked = replace(ENDED, tags=("a", "b"), prompt=PromptUsed(id="greet", version=3))
+    asked = replace(ENDED, tags=("a", "b"), prompt=PromptUsed(id="greet", version=3, label="live"))
     counted = UsageRecord.of(asked)
     assert counted.group == Group(
-        key="key_a", provider="openai", model="gpt", prompt=PromptUsed(id="greet", version=3), tags=("a", "b")
+        key="key_a",
+        provider="openai",
+        model="gpt",
+        prompt=PromptUsed(id="greet", version=3, label="live"),
+        tags=("a", "b"),
     )
     assert (counted.usage, counted.cost_usd, counted.latency_ms) == (FIGURES.usage, Decimal("0.000393"), 655)
     assert (counted.failed, counted.invalid, counted.cache_hit) == (False, False, False)

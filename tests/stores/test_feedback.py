@@ -62,6 +62,18 @@ def test_feedback_counts_for_the_version_of_the_query(stores: Stores, clock: Fak
     assert sums(stores, clock, "other") == []
 
 
+def test_feedback_is_told_apart_by_the_label_that_led_to_the_version(
+    stores: Stores, clock: FakeClock, ended: Query
+) -> None:
+    for query_id, label in (("qry_2", "live"), ("qry_3", "trial")):
+        other = end(stores, clock, query_id, PromptUsed(id="answer", version=3, label=label))
+        assert give(stores, clock, other.id, "1")
+    assert give(stores, clock, ended.id, "1")
+    hour = Bucket.HOUR.start(clock.now())
+    found = stores.feedback.sums("answer", since=hour - HOUR, until=hour + HOUR)
+    assert {each.label for each in found} == {None, "live", "trial"}
+
+
 def test_the_last_one_of_a_name_counts(stores: Stores, clock: FakeClock, ended: Query) -> None:
     for score, name in (("1", "default"), ("0.2", "tone"), ("0.4", "default")):
         assert give(stores, clock, ended.id, score, name=name)

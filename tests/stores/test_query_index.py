@@ -94,7 +94,7 @@ def test_what_is_listed_is_what_is_stored_but_for_its_content_and_lease(
     stores: Stores, clock: FakeClock, came_in: Any
 ) -> None:
     lease = Lease(holder="h", until=clock.now() + timedelta(seconds=30))
-    running = came_in(lease=lease, prompt=PromptUsed(id="greet", version=2))
+    running = came_in(lease=lease, prompt=PromptUsed(id="greet", version=2, label="live"))
     done = came_in(**ended(clock))
     failed = came_in(status=QueryStatus.FAILED, completed_at=clock.now(), problem=problem())
     now = clock.now()

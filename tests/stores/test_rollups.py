@@ -17,7 +17,13 @@ from tests.adapters.ids import FakeIds
 from tests.stores.conftest import Stores, stores_on_aws
 
 START = datetime(2026, 11, 29, 19, tzinfo=UTC)
-GROUP = Group(key="key_a", provider="openai", model="gpt é", prompt=PromptUsed(id="greet", version=3), tags=("b", "a"))
+GROUP = Group(
+    key="key_a",
+    provider="openai",
+    model="gpt é",
+    prompt=PromptUsed(id="greet", version=3, label="live"),
+    tags=("b", "a"),
+)
 
 
 def rollup(start: datetime = START, group: Group = GROUP, requests: int = 2) -> Rollup:

@@ -9,7 +9,7 @@ import pytest
 from llm_gateway.domain.audit.entries import GATEWAY
 from llm_gateway.domain.identifiers import QUERY_PREFIX
 from llm_gateway.domain.prompts.prompts import Gate, Label, LabelMove, PromptMetadata
-from llm_gateway.domain.queries import PromptUsed, QueryProblem, QueryStatus
+from llm_gateway.domain.queries import Figures, PromptUsed, QueryProblem, QueryStatus
 from llm_gateway.domain.usage import TEST_TAG
 from llm_gateway.errors import ValidationFailed
 from llm_gateway.ports.audit import Search
@@ -17,7 +17,7 @@ from llm_gateway.services.prompts.labels import LabelService
 
 from tests.adapters.gateway import FakeGateway
 from tests.adapters.prompt_store import InMemoryPrompts
-from tests.stores.values import prompt, prompt_version, query
+from tests.stores.values import answer, prompt, prompt_version, query
 
 GATE = Gate(max_validation_failure_rate=0.02, min_requests=20)
 INVALID = QueryProblem(status=502, code="response_validation_failed", title="Not so", detail="It is no JSON.")
@@ -45,7 +45,7 @@ def end(gateway: FakeGateway, version: int, count: int, *, bad: int = 0, at: dat
     for number in range(count):
         failed = number < bad
         said = {
-            "prompt": PromptUsed(id="answer", version=version),
+            "prompt": PromptUsed(id="answer", version=version, label="production"),
             "created_at": at,
             "completed_at": at,
             "expires_at": at + timedelta(days=30),
@@ -127,6 +127,30 @@ def test_what_was_before_the_weights_does_not_count(gateway: FakeGateway) -> Non
     assert label(gateway).versions == {3: 90, 4: 10}
 
 
+@pytest.mark.parametrize("label", [None, "trial"])
+def test_queries_that_another_way_led_to_the_version_do_not_count(gateway: FakeGateway, label: str | None) -> None:
+    before = weighted(
+        gateway, {3: 90, 4: 10}, Gate(max_validation_failure_rate=0.02, min_feedback=0.6, min_requests=20)
+    )
+    end(gateway, 3, 180)
+    end(gateway, 4, 40, bad=20, prompt=PromptUsed(id="answer", version=4, label=label))
+    for stored in gateway.outside.query_store.all():
+        gateway.outside.feedback.give(
+            stored.id, name="default", score=Decimal(0), comment=None, at=gateway.outside.clock.now()
+        )
+    gateway.canaries.judge()
+    assert gateway.outside.prompt_store.get("answer").labels == before.labels
+
+
+def test_a_version_is_judged_beside_one_that_the_cache_answers_for(gateway: FakeGateway) -> None:
+    weighted(gateway, {3: 90, 4: 10})
+    cached = replace(Figures.of(answer()), cache_hit=True)
+    end(gateway, 3, 180, figures=cached)
+    end(gateway, 4, 20, bad=20)
+    gateway.canaries.judge()
+    assert label(gateway).version == 3
+
+
 def test_queries_of_tests_do_not_count(gateway: FakeGateway) -> None:
     weighted(gateway, {3: 90, 4: 10})
     end(gateway, 3, 180)
@@ -178,8 +202,8 @@ def test_a_label_that_cannot_be_moved_keeps_no_other_waiting(gateway: FakeGatewa
     first = weighted(gateway, {3: 90, 4: 10})
     gateway.outside.prompt_store.put(replace(first, id="zebra"), *(prompt_version("zebra", each) for each in (3, 4)))
     for prompt_id in ("answer", "zebra"):
-        end(gateway, 3, 180, prompt=PromptUsed(id=prompt_id, version=3))
-        end(gateway, 4, 20, bad=20, prompt=PromptUsed(id=prompt_id, version=4))
+        end(gateway, 3, 180, prompt=PromptUsed(id=prompt_id, version=3, label="production"))
+        end(gateway, 4, 20, bad=20, prompt=PromptUsed(id=prompt_id, version=4, label="production"))
 
     class Full(LabelService):
         __slots__ = ()

@@ -47,10 +47,11 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptUsed:
-    """The version of a prompt that a query was made from."""
+    """The version of a prompt that a query was made from, and the label that led to it; None where its number was named."""
 
     id: str
     version: int
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

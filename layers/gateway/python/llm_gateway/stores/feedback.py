@@ -137,7 +137,7 @@ class DynamoFeedbackStore:
             "TableName": self._sums,
             "Key": {
                 "collection": {"S": _collection(query.prompt.id)},
-                "place": {"S": f"{hour.strftime(_HOUR)}#{query.prompt.version:06}"},
+                "place": {"S": f"{hour.strftime(_HOUR)}#{query.prompt.version:06}#{query.prompt.label or ''}"},
             },
             "UpdateExpression": "SET expires_at = :expires_at ADD #count :count, score :score, rated :rated, means :means",
             "ExpressionAttributeNames": {"#count": "count"},
@@ -160,11 +160,12 @@ def _scores(given: Given) -> list[Decimal]:
 
 
 def _sum(item: Any) -> FeedbackSum:
-    hour, _, version = item["place"]["S"].partition("#")
+    hour, version, label = item["place"]["S"].split("#")
     feedback = Feedback(
         count=int(item["count"]["N"]),
         total=Decimal(item["score"]["N"]),
         rated=int(item["rated"]["N"]),
         means=Decimal(item["means"]["N"]),
     )
-    return FeedbackSum(version=int(version), start=datetime.strptime(f"{hour}+0000", f"{_HOUR}%z"), feedback=feedback)
+    start = datetime.strptime(f"{hour}+0000", f"{_HOUR}%z")
+    return FeedbackSum(version=int(version), label=label or None, start=start, feedback=feedback)

@@ -328,12 +328,13 @@ def _problem_of(item: QueryItem) -> QueryProblem | None:
 
 
 def _prompt_of(item: QueryItem) -> PromptUsed | None:
-    prompt_id, _, version = (item.prompt or "").partition("@")
-    return PromptUsed(id=prompt_id, version=int(version)) if version else None
+    prompt_id, _, rest = (item.prompt or "").partition("@")
+    version, _, label = rest.partition(":")
+    return PromptUsed(id=prompt_id, version=int(version), label=label or None) if version else None
 
 
 def _name(prompt: PromptUsed) -> str:
-    return f"{prompt.id}@{prompt.version}"
+    return f"{prompt.id}@{prompt.version}:{prompt.label}" if prompt.label else f"{prompt.id}@{prompt.version}"
 
 
 def _figures(query: Query) -> str | None:

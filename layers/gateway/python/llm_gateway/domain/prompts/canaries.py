@@ -1,8 +1,9 @@
 """Canaries: whether a version with a smaller weight does worse than a label's gate allows, told without crying wolf.
 
-A version breaks a bound where it is certain that it is beyond it, and where the heaviest version keeps it by what is known; both
-must have had `min_requests`. Certain means: by confidence sequences that hold over all looks together, so that of a thousand
-labels whose lighter version is as good, about one is rolled back, however long each of them is watched.
+A version breaks a bound where it is certain that it is beyond it, and where the heaviest version keeps it by what is known. Both
+must have had `min_requests`, the heaviest with those that the cache answered: one that answers mostly from there is judged
+against, too. Certain means: by confidence sequences that hold over all looks together, so that of a thousand labels whose
+lighter version is as good, about one is rolled back, however long each of them is watched.
 Answers from the cache say nothing of a version: they count nowhere here.
 """
 
@@ -94,7 +95,7 @@ def heaviest(versions: Mapping[int, int]) -> int:
 
 def breach(gate: Gate, *, light: Record, heavy: Record) -> str | None:
     """The reason why the lighter version has to lose its weight; None where there is none."""
-    if min(light.asked, heavy.asked) < gate.min_requests:
+    if min(light.asked, heavy.sums.requests) < gate.min_requests:
         return None
     bounds, costs = tuple(_bounds(gate, light, heavy)), gate.max_cost_ratio is not None
     error = FALSE_ALARMS / max(len(bounds) + costs, 1)

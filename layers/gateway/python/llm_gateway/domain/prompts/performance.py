@@ -17,9 +17,10 @@ _PLACES: Final = Decimal("1e-12")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedbackSum:
-    """The feedback on those queries of a version that ended in the hour from `start` on."""
+    """The feedback on those queries of a version that ended in the hour from `start` on, and that `label` led to it."""
 
     version: int
+    label: str | None = None
     start: datetime
     feedback: Feedback
 

@@ -89,7 +89,7 @@ class CanaryWatch:
             if used is None or is_of_tests(rollup.group):
                 continue
             for each in labels:
-                if each.prompt_id == used.id and used.version in each.label.versions:
+                if (each.prompt_id, each.label.name) == (used.id, used.label) and used.version in each.label.versions:
                     records = found[each.prompt_id, each.label.name]
                     records.setdefault(used.version, Record()).sums.merge(rollup.sums)
 
@@ -97,6 +97,8 @@ class CanaryWatch:
         if watched.gate.min_feedback is None:
             return
         for each in self.feedback.sums(watched.prompt_id, since=_hour(watched.since), until=self.clock.now() + HOUR):
+            if each.label != watched.label.name:
+                continue
             record = records.get(each.version, Record())
             records[each.version] = replace(record, feedback=record.feedback.plus(each.feedback))
 

@@ -24,10 +24,14 @@ BASE: Final = "base"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """The prompt and its version, None where none was named; and each role's version, by the name that it was called by."""
+    """The prompt and its version, None where none was named; and each role's version, by the name that it was called by.
+
+    `label` is the one that led to the prompt's version, None where its number was named or it is the newest.
+    """
 
     metadata: PromptMetadata | None = None
     version: PromptVersion | None = None
+    label: str | None = None
     roles: Mapping[str, PromptVersion] = field(default_factory=dict)
 
 
@@ -60,6 +64,7 @@ class Resolver:
         return Resolved(
             metadata=opening.prompt.metadata if opening.prompt else None,
             version=version,
+            label=_label_of(opening.prompt.metadata, choice) if opening.prompt and choice else None,
             roles={name: self._role(known, name, sticky_key, draw) for name in names},
         )
 
@@ -111,3 +116,8 @@ def number_of(
     if label is not None:
         raise LabelNotFound(metadata.id, label)
     return metadata.version
+
+
+def _label_of(metadata: PromptMetadata, choice: PromptChoice) -> str | None:
+    label = PRODUCTION if choice.label is None else choice.label
+    return label if choice.version is None and label in metadata.labels else None

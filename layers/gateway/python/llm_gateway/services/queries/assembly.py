@@ -74,7 +74,7 @@ def _defaults(resolved: Resolved, choices: Choices) -> Defaults:
 
 def _used(resolved: Resolved) -> PromptUsed | None:
     version = resolved.version
-    return PromptUsed(id=version.prompt_id, version=version.number) if version else None
+    return PromptUsed(id=version.prompt_id, version=version.number, label=resolved.label) if version else None
 
 
 def _wished(asked: Parameters, defaults: Parameters) -> tuple[Parameters, tuple[str, ...]]:
