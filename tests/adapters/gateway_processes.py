@@ -43,7 +43,7 @@ def running_gateway(environment: Mapping[str, str], *, log: Path) -> Iterator[st
     port = free_port()
     base_url = f"http://127.0.0.1:{port}"
     with log.open("ab") as output:
-        process = _start("--port", str(port), environment=environment, output=output.fileno())
+        process = _start("--port", str(port), "--processes", "1", environment=environment, output=output.fileno())
     try:
         _wait_until_it_answers(f"{base_url}/health", process, log)
         yield base_url

@@ -1,7 +1,12 @@
 """The local door: every endpoint on one port."""
 
-from collections.abc import AsyncIterator, Iterable
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from multiprocessing.process import BaseProcess
 
 import uvicorn
 from anyio.to_thread import current_default_thread_limiter
@@ -10,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
+from uvicorn.supervisors import Multiprocess
 
 from llm_gateway.entrypoints.http import Mounted, app_of
 from llm_gateway.entrypoints.problems import render
@@ -20,22 +26,31 @@ from llm_gateway.errors import Forbidden
 _THREADS = 256
 
 
-def serve(mounted: Iterable[Mounted], *, host: str, port: int) -> None:
-    """Serves until it is told to stop."""
-    uvicorn.Server(config_of(local_app(mounted, host=host), host=host, port=port)).run()
+def serve(app: Callable[[], FastAPI], *, host: str, port: int, processes: int = 1) -> None:
+    """Serves until it is told to stop. Several processes share one socket, each with an `app` of its own; one that dies has a
+    successor, and none outlives the one that started them."""
+    config = config_of(app, host=host, port=port, processes=processes)
+    if processes == 1:
+        uvicorn.Server(config).run()
+    else:
+        Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
-def config_of(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
+def config_of(app: FastAPI | Callable[[], FastAPI], *, host: str, port: int, processes: int = 1) -> uvicorn.Config:
     """How `app` is served on a machine of one's own."""
     return uvicorn.Config(
         app,
+        factory=not isinstance(app, FastAPI),
         host=host,
         port=port,
+        workers=processes,
         log_level="warning",
         access_log=False,
         # The other end of the connection has sent a request: any program on this machine could write another address in a header.
         proxy_headers=False,
         timeout_graceful_shutdown=10,
+        # A process that has much to do is late, not dead: what it is asked would die with it.
+        timeout_worker_healthcheck=120,
     )
 
 
@@ -56,4 +71,12 @@ def _refusal(scope: Scope, fault: str) -> Response:
 @asynccontextmanager
 async def _with_threads(_app: FastAPI) -> AsyncIterator[None]:
     current_default_thread_limiter().total_tokens = _THREADS
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
     yield
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
