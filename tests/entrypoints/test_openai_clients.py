@@ -167,6 +167,29 @@ def test_a_tool_call_in_a_stream(client: openai.OpenAI, upstreams: Upstreams, na
 
 
 @pytest.mark.parametrize("streams", [False, True])
+def test_a_message_that_the_sdk_has_parsed_goes_back_as_it_is(
+    client: openai.OpenAI, upstreams: Upstreams, streams: bool
+) -> None:
+    upstreams["a"].script(Answer(said=Said(pieces=(), calls=(SaidCall(name="weather"),), finish="tool_calls")))
+    closed = {**TOOL["function"]["parameters"], "additionalProperties": False}
+    strict = {**TOOL, "function": {**TOOL["function"], "parameters": closed, "strict": True}}
+    asked: Any = {"model": MODELS["a"], "tools": [strict]}
+    if streams:
+        with client.chat.completions.stream(messages=QUESTION, **asked) as stream:
+            message = stream.get_final_completion().choices[0].message
+    else:
+        message = client.chat.completions.parse(messages=QUESTION, **asked).choices[0].message
+    (call,) = message.tool_calls or ()
+    assert call.function.parsed_arguments == {"city": "Paris"}
+    turns: list[Any] = [*QUESTION, message, {"role": "tool", "tool_call_id": call.id, "content": "Rain."}]
+    assert client.chat.completions.create(messages=turns, **asked).choices[0].message.content == "Hello there."
+    sent = upstreams["a"].requests[-1].body["messages"][1]["tool_calls"]
+    assert sent == [
+        {"id": call.id, "type": "function", "function": {"name": "weather", "arguments": call.function.arguments}}
+    ]
+
+
+@pytest.mark.parametrize("streams", [False, True])
 @everybody
 def test_one_tool_call_at_a_time(client: openai.OpenAI, upstreams: Upstreams, name: str, streams: bool) -> None:
     calls = (SaidCall(name="weather", id="call_1"), SaidCall(name="weather", id="call_2"))

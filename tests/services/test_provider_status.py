@@ -3,6 +3,7 @@
 import pytest
 from llm_gateway.domain.faults import ProviderAuthFailed, ProviderFailed, ProviderRateLimited, ProviderRejected
 from llm_gateway.domain.keys import Caller, Role
+from llm_gateway.domain.providers import ProviderKind
 from llm_gateway.errors import DependencyUnavailable, Forbidden, ProviderNotFound
 from llm_gateway.services.provider_status import StatusService
 
@@ -41,6 +42,15 @@ def test_a_probe_is_a_call_like_any_other(engine: Engine, service: StatusService
     assert engine.gates.all_ended_once
     assert (state.metrics.requests, state.metrics.errors) == (1, 0)
     assert state.last_success_at == engine.clock.now()
+
+
+@pytest.mark.parametrize(("model", "by_responses"), [("gpt-5-pro", True), ("gpt-4.1-mini", False)])
+def test_a_probe_asks_by_the_api_by_which_queries_ask(
+    engine: Engine, service: StatusService, model: str, *, by_responses: bool
+) -> None:
+    engine.add(provider("o", kind=ProviderKind.OPENAI, default_model=model))
+    service.status("o", probe=True, caller=OPERATOR)
+    assert [called.request.by_responses for called in engine.providers.called] == [by_responses]
 
 
 def test_a_probe_that_fails_shows_in_the_state(engine: Engine, service: StatusService) -> None:

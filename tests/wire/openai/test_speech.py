@@ -52,6 +52,20 @@ def test_an_error_has_openais_words(error: GatewayError, status: int, kind: str,
     assert refusal.body == {"error": {"message": error.detail, "type": kind, "param": param, "code": code}}
 
 
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ("parameters.reasoning_effort", "reasoning_effort"),
+        ("parameters.max_output_tokens", "max_completion_tokens"),
+        ("output.schema", "response_format"),
+    ],
+)
+def test_a_parameter_has_the_name_that_the_client_knows(field: str, name: str) -> None:
+    error = UnsupportedParameter.of(field, "leave it out")
+    told = speech.refusal(error, _problem(error)).body["error"]
+    assert (told["param"], told["message"]) == (name, f"{name}: leave it out")
+
+
 def test_what_is_unknown_is_named_before_what_is_wrong() -> None:
     faults = [FieldError("n", "must be 1"), FieldError("colour", "is not a known field", is_unknown=True)]
     error = ValidationFailed("Two faults.", errors=faults)

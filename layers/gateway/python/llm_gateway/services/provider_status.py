@@ -11,7 +11,7 @@ from llm_gateway.domain.chat import ChatRequest, Message, MessageRole, OutputFor
 from llm_gateway.domain.health import GateState
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.metrics import LastError
-from llm_gateway.domain.providers import ProviderConfig, RetryPolicy
+from llm_gateway.domain.providers import Api, ProviderConfig, RetryPolicy
 from llm_gateway.domain.queries import Attempt, AttemptOutcome
 from llm_gateway.domain.routing import Candidate, Step
 from llm_gateway.errors import Forbidden, GatewayError
@@ -48,8 +48,14 @@ class StatusService:
         """Why the call failed, where one was made: the gate does not note what may be its caller's fault, and here nothing is."""
         model = config.model(config.default_model)
         once = replace(config, retry=RetryPolicy(max_attempts=1))
-        candidate = Candidate(provider=once, model=model, profile=capabilities_of(config.kind, model, config.api))
-        chat = ChatRequest(model=model.name, messages=_PROBE, parameters=Parameters(max_output_tokens=_PROBE_TOKENS))
+        profile = capabilities_of(config.kind, model, config.api)
+        chat = ChatRequest(
+            model=model.name,
+            messages=_PROBE,
+            parameters=Parameters(max_output_tokens=_PROBE_TOKENS),
+            by_responses=profile.api is Api.RESPONSES,
+        )
+        candidate = Candidate(provider=once, model=model, profile=profile)
         step = Step(candidate=candidate, chat=chat, output=OutputFormat(), tokens=_PROBE_TOKENS * 2)
         now_s = self.clock.monotonic_s()
         progress = Progress(deadline=_deadline(now_s))

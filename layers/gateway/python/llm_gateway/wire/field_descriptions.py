@@ -274,6 +274,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
             ("annotations", "audio", "function_call", "refusal"),
             "Accepted where it is empty, as OpenAI's SDK sends it.",
         ),
+        "parsed": "Accepted as OpenAI's SDK sends it, and not sent on: `content` says the same.",
         "tool_calls": "The calls it asked for; at most 128.",
         "reasoning": "What it thought before, `output.reasoning` of that answer as it came, so that it goes on from there.",
     },
@@ -321,8 +322,13 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "id": "What the tool's answer refers to.",
         "type": "Always `function`.",
         "function": "Which function, and with what.",
+        "index": "Accepted as OpenAI's SDK sends it; the list has the order.",
     },
-    "CalledFunction": {"name": "The function's name.", "arguments": "Its arguments, a JSON text."},
+    "CalledFunction": {
+        "name": "The function's name.",
+        "arguments": "Its arguments, a JSON text.",
+        "parsed_arguments": "Accepted as OpenAI's SDK sends it, and not sent on: `arguments` says the same.",
+    },
     "Tool": {"type": "Always `function`.", "function": "The function."},
     "FunctionTool": {
         "name": "Its name, of letters, digits, '_' and '-'; no two tools have the same.",

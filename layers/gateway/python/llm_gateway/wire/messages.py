@@ -169,6 +169,8 @@ class CalledFunction(Incoming):
 
     name: ToolName
     arguments: str
+    # OpenAI's SDK has read them already, and sends them along with the text that they come from.
+    parsed_arguments: Any = None
 
 
 class ToolCall(Incoming):
@@ -177,6 +179,8 @@ class ToolCall(Incoming):
     id: CallId
     type: Literal["function"] = "function"
     function: CalledFunction
+    # As OpenAI's SDK puts a call together from a stream. The list has the order already.
+    index: int | None = None
 
     def to_domain(self) -> chat.ToolCall:
         return chat.ToolCall(id=self.id, name=self.function.name, arguments=self.function.arguments)
@@ -245,6 +249,8 @@ class AssistantMessage(Incoming):
     annotations: Nothing | None = None
     audio: None = None
     function_call: None = None
+    # What OpenAI's SDK has read in the content; the content is sent.
+    parsed: Any = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "AssistantMessage":

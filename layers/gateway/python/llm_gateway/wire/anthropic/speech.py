@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_gateway.wire.anthropic.parameters import NAMES
-from llm_gateway.wire.dialects import Refusal
+from llm_gateway.wire.dialects import Refusal, detail_in
 from llm_gateway.wire.schema import whole_seconds
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ _RETRIED_BY_CLIENTS: Final = (408, 409, 429)
 def refusal(error: "GatewayError", problem: "Problem") -> Refusal:
     """`{"type": "error", "error": {"type", "message"}, "request_id"}`, and whether the SDK should try again."""
     status = _status(error, problem)
-    return Refusal(status=status, body=_body(status, problem), headers=_advice(error, problem))
+    return Refusal(status=status, body=_body(status, error, problem), headers=_advice(error, problem))
 
 
 def broken_off(error: "GatewayError", problem: "Problem") -> bytes:
     """`event: error`. The SDK raises an `APIStatusError` of it."""
-    told = json.dumps(_body(_status(error, problem), problem), ensure_ascii=False)
+    told = json.dumps(_body(_status(error, problem), error, problem), ensure_ascii=False)
     return f"event: error\ndata: {told}\n\n".encode("utf-8", "replace")
 
 
@@ -66,30 +66,21 @@ def _status(error: "GatewayError", problem: "Problem") -> int:
     return 400 if problem.status == 422 else problem.status
 
 
-def _body(status: int, problem: "Problem") -> dict[str, Any]:
+def _body(status: int, error: "GatewayError", problem: "Problem") -> dict[str, Any]:
     kind = _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
-    error = {"type": kind, "message": _message(problem)}
+    told = {"type": kind, "message": _message(error, problem)}
     gateway = {"code": problem.code, "query_id": problem.query_id, "attempts": problem.attempts}
     return {
         "type": "error",
-        "error": error,
+        "error": told,
         "request_id": problem.request_id,
         "gateway": {name: value for name, value in gateway.items() if value is not None},
     }
 
 
-def _message(problem: "Problem") -> str:
-    said, detail = problem.provider_message, _in_its_names(problem)
+def _message(error: "GatewayError", problem: "Problem") -> str:
+    said, detail = problem.provider_message, detail_in(NAMES, error, problem)
     return detail if not said or said in detail else f"{detail} {said}"
-
-
-def _in_its_names(problem: "Problem") -> str:
-    """The detail, with the fields called as a client of Anthropic's called them."""
-    detail = problem.detail
-    for fault in problem.errors or ():
-        if name := NAMES.get(fault.field):
-            detail = detail.replace(f"{fault.field}:", f"{name}:")
-    return detail
 
 
 def _advice(error: "GatewayError", problem: "Problem") -> dict[str, str]:

@@ -72,6 +72,19 @@ EMBEDDINGS: Final[Mapping[str, tuple[Fate, str]]] = {
     "user": ("refused", "embeddings are asked without a user"),
 }
 
+NAMES: Final[Mapping[str, str]] = {
+    "parameters.logprobs": "logprobs",
+    "parameters.max_output_tokens": "max_completion_tokens",
+    "parameters.reasoning_effort": "reasoning_effort",
+    "parameters.seed": "seed",
+    "parameters.stop": "stop",
+    "parameters.temperature": "temperature",
+    "parameters.top_p": "top_p",
+    "output.type": "response_format",
+    "output.schema": "response_format",
+}
+"""What OpenAI's clients call what the gateway has another name for."""
+
 # A provider of one of the kinds gets these; no other may answer where the value asks for something.
 _NEEDED: Final[Mapping[str, tuple[tuple[ProviderKind, ...], tuple[Any, ...]]]] = {
     "frequency_penalty": (_COMPATIBLE, (0,)),

@@ -4,7 +4,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from llm_gateway.wire.dialects import Refusal
+from llm_gateway.wire.dialects import Refusal, detail_in
+from llm_gateway.wire.openai.parameters import NAMES
 
 if TYPE_CHECKING:
     from llm_gateway.domain.accounts import Room
@@ -64,7 +65,7 @@ def _body(error: "GatewayError", problem: "Problem") -> dict[str, Any]:
         code = "model_not_found"
     elif any(fault.is_unknown for fault in error.errors):
         code = "unknown_parameter"
-    return {"error": {"message": _message(problem), "type": kind, "param": _param(error, problem), "code": code}}
+    return {"error": {"message": _message(error, problem), "type": kind, "param": _param(error, problem), "code": code}}
 
 
 def _is_of_unlisted_model(error: "GatewayError") -> bool:
@@ -77,16 +78,16 @@ def _type(status: int) -> str:
     return "server_error" if status >= 500 else _INVALID
 
 
-def _message(problem: "Problem") -> str:
-    said = problem.provider_message
-    return problem.detail if not said or said in problem.detail else f"{problem.detail} {said}"
+def _message(error: "GatewayError", problem: "Problem") -> str:
+    said, detail = problem.provider_message, detail_in(NAMES, error, problem)
+    return detail if not said or said in detail else f"{detail} {said}"
 
 
 def _param(error: "GatewayError", problem: "Problem") -> str | None:
     """The first thing that is unknown, else the first that is wrong."""
     unknown = [fault.field for fault in error.errors if fault.is_unknown]
     fields = unknown or [fault.field for fault in error.errors]
-    return fields[0] if fields else "model" if problem.code in _OF_THE_MODEL else None
+    return NAMES.get(fields[0], fields[0]) if fields else "model" if problem.code in _OF_THE_MODEL else None
 
 
 def _advice(error: "GatewayError", problem: "Problem") -> dict[str, str]:
