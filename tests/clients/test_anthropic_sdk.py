@@ -117,6 +117,22 @@ def test_a_tool_is_called_and_answers(at: House, streamed: bool) -> None:
     ]
 
 
+def test_the_sdks_tool_runner_sends_the_conversation_itself(at: House) -> None:
+    @anthropic.beta_tool
+    def weather(city: str) -> str:
+        """The weather in a city."""
+        return f"Rain in {city}."
+
+    asked: dict[str, Any] = ASK | {"tools": [weather]}
+    with pytest.raises(anthropic.BadRequestError, match=r"thread: is not a known field here: .* thread=False"):
+        at.client().beta.messages.tool_runner(**asked).until_done()
+    at.claude.script(Answer(said=CALLS))
+    answer = at.client().beta.messages.tool_runner(**asked, thread=False).until_done()
+    assert answer.content[-1].type == "text"
+    *_, result = at.claude.requests[-1].body["messages"]
+    assert result["content"][0]["content"] == [{"type": "text", "text": "Rain in Paris."}]
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 def test_thoughts_go_back_exactly_as_they_came(at: House, streamed: bool) -> None:
     at.claude.script(Answer(said=THINKS_AND_CALLS))

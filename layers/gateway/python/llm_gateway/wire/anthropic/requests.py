@@ -104,6 +104,7 @@ class CountBody(Incoming):
     elsewhere: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("mcp_servers", "container", "betas"), SERVER_TOOLS),
         "context_management": STATELESS,
+        "thread": "the gateway keeps no state at a provider: send all messages, as the SDK's tool runner does with thread=False",
         "output_format": "it is output_config.format",
         "max_output_tokens": "it is max_tokens",
         "stop": "it is stop_sequences",
