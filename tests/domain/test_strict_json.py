@@ -67,6 +67,7 @@ def test_a_byte_order_mark_is_no_part_of_a_document() -> None:
     [
         ("", "is not JSON (Expecting value at line 1, column 1)"),
         ("{", "is not JSON ("),
+        ('"a\x00"', "is not JSON (Invalid control character at line 1, column 3)"),
         ("{}\n{}", "at line 2, column 1)"),
         (b"\xff", "is not UTF-8"),
         ("NaN", "holds NaN, which is none in JSON"),

@@ -66,6 +66,7 @@ def test_over_the_limit_is_429_with_a_true_retry_after(api: Api, path: str) -> N
     assert ask(api, limited, path).status_code == 200
     refused = ask(api, limited, path)
     assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert refused.json()["detail"] == "The key allows 20 requests in a minute, at most 1 at once."
     assert told(refused)[:2] == ("20", "0")
     assert refused.headers["Retry-After"] in ("2", "3")
     clock.move(seconds=3)

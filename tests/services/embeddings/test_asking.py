@@ -11,9 +11,12 @@ from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.embeddings import Embedded, EmbeddingQuery
 from llm_gateway.domain.faults import (
     CallCancelled,
+    CircuitOpen,
     ProviderAuthFailed,
     ProviderDisabled,
     ProviderFailed,
+    ProviderFault,
+    ProviderNotConnected,
     ProviderRateLimited,
     ProviderRefused,
     ProviderRejected,
@@ -208,6 +211,18 @@ def test_where_several_fail_it_says_what_each_met() -> None:
     assert isinstance(error, NoProviderAvailable)
     assert "a: It failed; b: Full." in error.detail
     assert [one.provider for one in error.attempts] == ["a", "b"]
+
+
+@pytest.mark.parametrize("fault", [CircuitOpen("Open.", retry_after_s=9), ProviderNotConnected("Nobody listens.")])
+def test_one_that_cannot_be_called_is_nobody(fault: ProviderFault) -> None:
+    desk = Desk(lists("a", retry=RetryPolicy(max_attempts=1)))
+    desk.models.script("a", lambda: fault)
+
+    error = desk.refused()
+
+    assert isinstance(error, NoProviderAvailable)
+    assert error.provider == "a"
+    assert (error.detail, error.retry_after_s) == (f"No provider could answer. a: {fault.detail}", fault.retry_after_s)
 
 
 def test_where_all_are_at_their_limit_it_says_when_one_is_not() -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from llm_gateway.domain import budgets
 from llm_gateway.domain.budgets import Hold
 from llm_gateway.domain.keys import Budget, KeyLimits
-from llm_gateway.domain.limits import NS_PER_S, Level, Reservation, in_seconds
+from llm_gateway.domain.limits import NS_PER_S, Level, Limit, Reservation, in_seconds
 from llm_gateway.domain.money import usd as written
 from llm_gateway.domain.passing import Reason, Refusal, longest, taking, waits
 from llm_gateway.domain.periods import period_at
@@ -238,9 +238,13 @@ def error_of(account: Account, refusal: Refusal, need: Need) -> TooManyRequests:
             )
             return RateLimited(detail, retry_after_s=wait_s)
         case _:
-            return RateLimited(
-                f"The key allows {limits.requests_per_minute} requests in a minute.", retry_after_s=wait_s
-            )
+            return RateLimited(_told_of_requests(limits), retry_after_s=wait_s)
+
+
+def _told_of_requests(limits: KeyLimits) -> str:
+    most = Limit.of(limits.requests_per_minute or 1, burst=limits.burst)
+    at_once = "" if most.burst == most.per_minute else f", at most {most.burst} at once"
+    return f"The key allows {most.per_minute} requests in a minute{at_once}."
 
 
 def over_budget(budget: Budget, refusal: Refusal, *, usd: Decimal) -> BudgetExceeded:

@@ -96,7 +96,8 @@ def _loaded(text: str, object_hook: Callable[[list[tuple[str, Any]]], Any] | Non
             text, parse_constant=_refuse, parse_float=_finite, parse_int=integer, object_pairs_hook=object_hook
         )
     except json.JSONDecodeError as error:
-        raise InvalidJson(f"is not JSON ({error.msg} at line {error.lineno}, column {error.colno})") from None
+        why = error.msg.removesuffix(" at")  # Python ends some of its messages for the place to follow.
+        raise InvalidJson(f"is not JSON ({why} at line {error.lineno}, column {error.colno})") from None
     except RecursionError:
         raise _too_deep(bounds.levels) from None
 

@@ -6,7 +6,13 @@ from typing import Final
 
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.embeddings import Embedded, EmbeddingQuery, Embeddings, batches
-from llm_gateway.domain.faults import ProviderFault, ProviderRateLimited, ProviderResponseInvalid
+from llm_gateway.domain.faults import (
+    CircuitOpen,
+    ProviderFault,
+    ProviderNotConnected,
+    ProviderRateLimited,
+    ProviderResponseInvalid,
+)
 from llm_gateway.domain.money import total
 from llm_gateway.domain.queries import Attempt, AttemptOutcome
 from llm_gateway.errors import DependencyUnavailable, GatewayError, NoProviderAvailable, UnsupportedParameter
@@ -45,7 +51,7 @@ class EmbeddingService:
     def _ask(
         self, plan: EmbeddingPlan, asked: EmbeddingQuery, progress: Progress
     ) -> tuple[EmbeddingStep, list[Embeddings]]:
-        """The first candidate that embeds all texts. Raises its own fault where it is alone."""
+        """The first candidate that embeds all texts. Raises its own fault where it is alone, and could be called."""
         faults: list[GatewayError] = []
         for step in plan.steps:
             try:
@@ -54,7 +60,9 @@ class EmbeddingService:
                 if isinstance(fault, ProviderFault) and not fault.falls_over:
                     raise
                 faults.append(fault)
-        raise faults[0] if len(faults) == 1 else _nobody(faults)
+        if len(faults) == 1 and not isinstance(faults[0], CircuitOpen | ProviderNotConnected):
+            raise faults[0]
+        raise _nobody(faults)
 
     def _all(
         self, step: EmbeddingStep, plan: EmbeddingPlan, asked: EmbeddingQuery, progress: Progress
@@ -125,4 +133,6 @@ def _nobody(faults: Sequence[GatewayError]) -> GatewayError:
     told = "; ".join(f"{fault.provider}: {fault.detail.rstrip('.')}" for fault in faults)
     if all(isinstance(fault, ProviderRateLimited) for fault in faults):
         return ProviderRateLimited(f"Every provider is at its limit. {told}.", retry_after_s=soonest_s)
-    return NoProviderAvailable(f"No provider could answer. {told}.", retry_after_s=soonest_s)
+    nobody = NoProviderAvailable(f"No provider could answer. {told}.", retry_after_s=soonest_s)
+    nobody.provider = faults[0].provider if len(faults) == 1 else None
+    return nobody
