@@ -118,6 +118,12 @@ def test_a_search_that_is_none_is_refused(api: Api, search: str, field: str) -> 
     assert problem["errors"][0]["field"] == field
 
 
+def test_the_buckets_are_told_as_they_are_written(api: Api) -> None:
+    api.write()
+    problem = api.refused("GET", f"{PERFORMANCE}?bucket=week", status=422, code="validation_failed")
+    assert problem["errors"] == [{"field": "bucket", "message": "must be 'hour' or 'day'"}]
+
+
 def test_a_prompt_that_is_not_there_has_no_performance(api: Api) -> None:
     api.refused("GET", PERFORMANCE, status=404, code="prompt_not_found")
 

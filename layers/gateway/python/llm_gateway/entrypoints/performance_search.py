@@ -14,9 +14,9 @@ async def _wanted(
     version: Annotated[int | None, FromQuery(ge=0, le=2**53 - 1)] = None,
     since: Annotated[Moment | None, FromQuery(alias="from")] = None,
     until: Annotated[Moment | None, FromQuery(alias="to")] = None,
-    bucket: Literal[Bucket.HOUR, Bucket.DAY] | None = None,
+    bucket: Literal["hour", "day"] | None = None,
 ) -> PerformanceWanted:
-    return PerformanceWanted(version=version, since=since, until=until, bucket=bucket)
+    return PerformanceWanted(version=version, since=since, until=until, bucket=Bucket(bucket) if bucket else None)
 
 
 PerformanceSearch = Annotated[PerformanceWanted, Depends(_wanted)]

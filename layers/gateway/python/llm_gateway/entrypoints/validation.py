@@ -63,6 +63,7 @@ _TAGS: Final = frozenset(
 )
 # Beside an index, they follow these names.
 _TAGS_OF: Final = {
+    "response_format": frozenset({"text", "json_object", "json_schema"}),
     "source": frozenset({"base64", "url", "file", "text", "content"}),
     "thinking": frozenset({"adaptive", "enabled", "disabled", "between_tools"}),
     "tool_choice": frozenset({"auto", "any", "tool", "none"}),

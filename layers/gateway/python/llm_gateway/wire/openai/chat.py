@@ -67,6 +67,8 @@ class TextFormat(Incoming):
 class JsonFormat(Incoming):
     """Any JSON."""
 
+    elsewhere = {"schema": "a schema goes with type json_schema, as json_schema.schema"}
+
     type: Literal["json_object"]
 
     def to_format(self) -> OutputFormat:
@@ -75,6 +77,8 @@ class JsonFormat(Incoming):
 
 class JsonSchemaFormat(Incoming):
     """JSON that a schema validates."""
+
+    elsewhere = {name: f"it is json_schema.{name}" for name in ("name", "description", "schema", "strict")}
 
     type: Literal["json_schema"]
     json_schema: SchemaFormat
