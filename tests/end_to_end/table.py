@@ -26,6 +26,7 @@ _WANTS_A_BODY: Final = (
     "run_query",
     "stream_query",
     "create_chat_completion",
+    "create_response",
     "create_embeddings",
     "create_message",
     "count_message_tokens",

@@ -77,6 +77,7 @@ ACCESS: Final[dict[tuple[str, str], Cells]] = {
     ("GET", "/prompts/{prompt_id}/performance"): Cells(may=frozenset({ADMIN, EDITOR, AUDITOR})),
     ("DELETE", "/query/{query_id}"): Cells(may=ASKERS, status=204, own=True, anothers={ADMIN: 204}),
     ("POST", "/v1/chat/completions"): Cells(may=ASKERS, body=QUESTION | {"model": "small"}),
+    ("POST", "/v1/responses"): Cells(may=ASKERS, body={"model": "small", "input": "A text."}),
     ("POST", "/v1/embeddings"): Cells(may=ASKERS, body={"model": "small", "input": "A text."}),
     ("GET", "/v1/models"): Cells(may=ASKERS),
     ("POST", "/v1/messages"): Cells(may=ASKERS, body=QUESTION | {"model": "small", "max_tokens": 100}),

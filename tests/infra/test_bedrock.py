@@ -17,6 +17,7 @@ ASKING = {
     "get_provider_status",
     "run_prompt_tests",
     "create_chat_completion",
+    "create_response",
     "create_embeddings",
     "create_message",
 }

@@ -124,6 +124,7 @@ def test_public_functions_may_nothing_but_log(row):
         ("run_prompt_tests", {**AUTHENTICATED, **ASKING, "Prompts": LIST_ITEMS, "Evals": [*LIST_ITEMS, *ADD_RUNS]}),
         ("get_prompt_test", {**AUTHENTICATED, "Prompts": LIST_ITEMS, "Evals": LIST_ITEMS, "Queries": None}),
         ("create_chat_completion", {**AUTHENTICATED, **ASKING, "Prompts": LIST_ITEMS}),
+        ("create_response", {**AUTHENTICATED, **ASKING, "Prompts": LIST_ITEMS}),
         ("create_embeddings", {**AUTHENTICATED, **ASKING, "Prompts": None}),
         ("list_models", {**AUTHENTICATED, "Providers": LIST_ITEMS, "Prompts": LIST_ITEMS, "Credentials": None}),
         ("give_feedback", {**AUTHENTICATED, "QueryState": READ_AND_CHANGE_ITEMS, "Evals": ADD_RUNS}),

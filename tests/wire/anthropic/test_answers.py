@@ -10,7 +10,7 @@ from llm_gateway.domain.queries import CacheNote, Output
 from llm_gateway.wire.anthropic.answers import message_of
 from llm_gateway.wire.anthropic.thoughts import opened
 
-from tests.wire.anthropic.answers import answered
+from tests.wire.answered import answered
 
 
 def _shown(output: Output, **changes: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from llm_gateway.domain.streams import Opened, Waiting
 from llm_gateway.wire.anthropic.events import events
 from llm_gateway.wire.anthropic.thoughts import opened
 
-from tests.wire.anthropic.answers import answered
+from tests.wire.answered import answered
 
 OPENED = Opened(query_id="qry_1", provider="p", model="m")
 

@@ -143,6 +143,8 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
         DROP_IN_PATH,
         Endpoint("create_chat_completion", "POST", "/chat/completions", P.RUN_QUERIES, dialect=D.OPENAI, memory_mb=1024,
                  timeout_s=900, streams=True, reads=ASKS | PROMPTS, writes=ANSWERS | EVENTS),
+        Endpoint("create_response", "POST", "/responses", P.RUN_QUERIES, dialect=D.OPENAI, memory_mb=1024, timeout_s=900,
+                 streams=True, reads=ASKS | PROMPTS, writes=ANSWERS | EVENTS),
         Endpoint("create_embeddings", "POST", "/embeddings", P.RUN_QUERIES, dialect=D.OPENAI, memory_mb=1024,
                  timeout_s=900, streams=True, reads=ASKS, writes=ANSWERS | EVENTS),
         Endpoint("list_models", "GET", "/models", P.RUN_QUERIES, dialect=D.OPENAI, reads=PROVIDERS | PROMPTS),

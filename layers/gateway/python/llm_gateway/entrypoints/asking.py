@@ -17,7 +17,7 @@ from llm_gateway.entrypoints.idempotency import IdempotencyKey
 from llm_gateway.entrypoints.query_replies import QueryReply as QueryReply
 from llm_gateway.entrypoints.query_replies import reply_to, shown_whole
 from llm_gateway.entrypoints.request_state import state_of
-from llm_gateway.entrypoints.streaming import LONGEST_HEAD_S, Writer, event_stream, whole_answer
+from llm_gateway.entrypoints.streaming import LONGEST_HEAD_S, Breaker, Writer, event_stream, whole_answer
 from llm_gateway.entrypoints.streaming import EventStream as EventStream
 from llm_gateway.ports.system import never
 from llm_gateway.services.queries.asking import Asked
@@ -42,9 +42,14 @@ class _Asking:
         return reply_to(self.request, run(self._asked(query, choices)))
 
     def stream(
-        self, query: QueryRequest, choices: "Choices | None" = None, *, write: Writer | None = None
+        self,
+        query: QueryRequest,
+        choices: "Choices | None" = None,
+        *,
+        write: Writer | None = None,
+        break_off: Breaker | None = None,
     ) -> EventStream:
-        """The answer as it comes; `write` makes the events of another dialect."""
+        """The answer as it comes; `write` makes the events of another dialect, and `break_off` the last where it failed."""
         items = self.gateway.asking.stream(self._asked(query, choices))
         silence_s, goes_on = self.gateway.settings.keep_alive_s, query.on_disconnect == "finish"
         return event_stream(
@@ -55,6 +60,7 @@ class _Asking:
             patience_s=LONGEST_HEAD_S if write else None,
             goes_on=goes_on,
             write=write,
+            break_off=break_off,
         )
 
     def whole(

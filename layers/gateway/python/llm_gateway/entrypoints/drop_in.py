@@ -9,8 +9,15 @@ from typing import Final
 
 from llm_gateway.wire.anthropic.parameters import COUNT, MESSAGES
 from llm_gateway.wire.openai.parameters import CHAT, EMBEDDINGS, Fate
+from llm_gateway.wire.openai.responses.parameters import RESPONSES
 
-_TABLES: Final = {"chat": CHAT, "embeddings": EMBEDDINGS, "messages": MESSAGES, "count_tokens": COUNT}
+_TABLES: Final = {
+    "chat": CHAT,
+    "responses": RESPONSES,
+    "embeddings": EMBEDDINGS,
+    "messages": MESSAGES,
+    "count_tokens": COUNT,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -21,6 +21,8 @@ from llm_gateway.wire.media_types import PROBLEM
 from llm_gateway.wire.schema import served_under
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llm_gateway.wire.problems import Problem
 
 _DEFAULT_RETRY_AFTER_S: Final = 5
@@ -99,11 +101,15 @@ def render(request: Request, raised: Exception) -> Response:
     return Response(content, error.status, headers, PROBLEM)
 
 
-def rendered_in_stream(request: Request, raised: Exception) -> bytes:
-    """The last event of a stream that met `raised` after something was sent."""
+def rendered_in_stream(
+    request: Request, raised: Exception, *, break_off: "Callable[[GatewayError, Problem], bytes] | None" = None
+) -> bytes:
+    """The last event of a stream that met `raised` after something was sent; `break_off` makes it where it is told."""
     error, state = as_gateway_error(raised), state_of(request)
     state.error_code = error.code
     problem = problem_shown(error, request)
+    if break_off is not None:
+        return break_off(error, problem)
     if state.dialect is Dialect.NATIVE:
         from llm_gateway.wire.events import error_event
 

@@ -15,11 +15,16 @@ from llm_gateway.wire.events import events
 from llm_gateway.wire.media_types import JSON
 
 if TYPE_CHECKING:
+    from llm_gateway.errors import GatewayError
     from llm_gateway.services.queries.reading import Stream
+    from llm_gateway.wire.problems import Problem
 
 
 Writer = Callable[["Stream"], Generator[bytes, None, None]]
 """Makes the events of a query's items."""
+
+Breaker = Callable[["GatewayError", "Problem"], bytes]
+"""Makes the last event of a stream that failed."""
 
 LONGEST_HEAD_S: Final = 240
 """For how long an answer in another dialect waits for what may still go wrong, before its status and headers are sent."""
@@ -34,10 +39,12 @@ def event_stream(
     patience_s: float | None = None,
     goes_on: bool = False,
     write: Writer | None = None,
+    break_off: Breaker | None = None,
 ) -> EventStream:
     """`items` as events that go on from `start`; a comment is sent in each silence of `silence_s`. See `EventStream`.
 
-    `write` is there for a stream in another dialect, which always begins at the start.
+    `write` is there for a stream in another dialect, which always begins at the start; `break_off` where its last event, if it
+    fails, depends on those before.
     """
     state = state_of(request)
     written = write or partial(events, start=start)
@@ -52,7 +59,7 @@ def event_stream(
 
     stream = EventStream(
         written(shown()),
-        render=partial(rendered_in_stream, request),
+        render=partial(rendered_in_stream, request, break_off=break_off),
         left=state.left,
         silence_s=silence_s,
         patience_s=patience_s,

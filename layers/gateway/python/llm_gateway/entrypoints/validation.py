@@ -58,12 +58,15 @@ _TAGS: Final = frozenset(
         *("text", "image_url", "file", "input_audio"),  # their parts
         *("equals", "contains", "regex", "json_schema", "json_path", "similar", "judge"),  # assertions
         *("max_tokens", "max_latency_ms", "max_cost_usd"),
+        *("input_text", "input_image", "input_file", "output_text", "refusal"),  # parts of an item
         *("image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking"),  # blocks of a message
     }
 )
+_FORMATS: Final = frozenset({"text", "json_object", "json_schema"})
 # Beside an index, they follow these names.
 _TAGS_OF: Final = {
-    "response_format": frozenset({"text", "json_object", "json_schema"}),
+    "response_format": _FORMATS,
+    "format": _FORMATS,
     "source": frozenset({"base64", "url", "file", "text", "content"}),
     "thinking": frozenset({"adaptive", "enabled", "disabled", "between_tools"}),
     "tool_choice": frozenset({"auto", "any", "tool", "none"}),

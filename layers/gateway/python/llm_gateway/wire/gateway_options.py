@@ -12,6 +12,9 @@ from llm_gateway.wire.schema import Incoming, PositiveInt, Slug, wrong
 if TYPE_CHECKING:
     from pydantic_core import PydanticCustomError
 
+    from llm_gateway.domain.chat import OutputFormat
+    from llm_gateway.domain.prompts.choices import Choices
+
 PROMPT_PREFIX: Final = "prompt:"
 DEFAULT_TIMEOUT_S: Final = 240
 _PROMPT: Final = re.compile(r"prompt:(?P<id>[a-z0-9][a-z0-9-]{0,62})(?:@(?P<which>[a-z0-9][a-z0-9-]{0,62}))?")
@@ -79,3 +82,15 @@ def prompt_of(model: str, options: GatewayOptions | None) -> Prompt | None:
     if which is not None and which.isdecimal() and len(which) <= _LONGEST_VERSION and int(which) > 0:
         return Prompt(id=named["id"], version=int(which), **filled)
     return Prompt(id=named["id"], label=which, **filled)
+
+
+def choices_of(prompt: Prompt | None, system: System | None, output: "OutputFormat | None") -> "Choices | None":
+    """The prompt and the roles that a query is made from, `output` where it wishes for a form of its own; None without either."""
+    if prompt is None and not (system and (system.roles or system.variables or system.base)):
+        return None
+    from llm_gateway.domain.prompts.choices import Choices, SystemChoice
+
+    asked = SystemChoice()
+    if system is not None:
+        asked = SystemChoice(roles=tuple(system.roles), variables=system.variables, text=system.text, base=system.base)
+    return Choices(prompt=prompt.to_domain() if prompt else None, system=asked, output=output)

@@ -83,7 +83,7 @@ class ImagePart(Incoming):
         )
 
 
-def _pdf(url: str) -> str:
+def pdf_address(url: str) -> str:
     from llm_gateway.domain.media import fault_in_pdf
 
     if not url.startswith(_PDF_URL):
@@ -98,7 +98,7 @@ class File(Incoming):
 
     elsewhere = dict.fromkeys(("file_id", "file_url"), "send the bytes of the file as file_data")
 
-    file_data: Annotated[str, AfterValidator(_pdf)]
+    file_data: Annotated[str, AfterValidator(pdf_address)]
     filename: Annotated[str, Field(min_length=1, max_length=255)] | None = None
 
 

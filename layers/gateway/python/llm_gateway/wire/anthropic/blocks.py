@@ -9,8 +9,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from llm_gateway.domain import chat
-from llm_gateway.wire.anthropic.refusals import FILES, SERVER_TOOLS, only, refused
+from llm_gateway.wire.anthropic.refusals import FILES, SERVER_TOOLS
 from llm_gateway.wire.messages import MOST_PARTS, CacheControl, CallId, image_address
+from llm_gateway.wire.refusals import only, refused
 from llm_gateway.wire.schema import Flag, Incoming
 
 MOST_BLOCKS: Final = MOST_PARTS

@@ -9,7 +9,7 @@ from llm_gateway.domain import chat
 from llm_gateway.domain.providers import ProviderKind
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.wire.anthropic.blocks import MOST_BLOCKS, TextContent, parts_of
-from llm_gateway.wire.anthropic.refusals import SERVER_TOOLS, STATELESS, refused
+from llm_gateway.wire.anthropic.refusals import SERVER_TOOLS, STATELESS
 from llm_gateway.wire.anthropic.tools import AnyTool, ChooseTool, Tool, ToolChoice
 from llm_gateway.wire.anthropic.turns import Turn
 from llm_gateway.wire.gateway_options import (
@@ -17,11 +17,13 @@ from llm_gateway.wire.gateway_options import (
     PROMPT_PREFIX,
     GatewayOptions,
     Model,
+    choices_of,
     fault_in_prompt,
     prompt_of,
 )
 from llm_gateway.wire.messages import CacheControl, JsonSchema
 from llm_gateway.wire.queries import Number, Prompt
+from llm_gateway.wire.refusals import refused
 from llm_gateway.wire.schema import Flag, Incoming, PositiveInt, wrong
 
 if TYPE_CHECKING:
@@ -156,21 +158,8 @@ class CountBody(Incoming):
 
     def choices(self) -> "Choices | None":
         """The prompt and the roles; None where the request names neither."""
-        prompt, system = self.prompt(), self.gateway.system
-        if prompt is None and not (system and (system.roles or system.variables or system.base)):
-            return None
-        from llm_gateway.domain.prompts.choices import Choices, SystemChoice
-
-        asked = SystemChoice()
-        if system is not None:
-            asked = SystemChoice(
-                roles=tuple(system.roles), variables=system.variables, text=system.text, base=system.base
-            )
-        return Choices(
-            prompt=prompt.to_domain() if prompt else None,
-            system=asked,
-            output=self._output() if self.output_config and self.output_config.format else None,
-        )
+        output = self._output() if self.output_config and self.output_config.format else None
+        return choices_of(self.prompt(), self.gateway.system, output)
 
     def to_domain(self) -> QueryRequest:
         own, text = self.gateway, self._plain_system()

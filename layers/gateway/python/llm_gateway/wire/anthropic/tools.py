@@ -6,8 +6,9 @@ from pydantic import Field
 
 from llm_gateway.domain import chat
 from llm_gateway.wire.anthropic.blocks import Marked, ToolName, mark_of
-from llm_gateway.wire.anthropic.refusals import SERVER_TOOLS, only, refused
+from llm_gateway.wire.anthropic.refusals import SERVER_TOOLS
 from llm_gateway.wire.messages import JsonSchema
+from llm_gateway.wire.refusals import only, refused
 from llm_gateway.wire.schema import Flag, Incoming
 
 _OWN: Final = "tools of Anthropic's own are not offered: describe yours with a name and an input_schema"

@@ -25,7 +25,7 @@ DONE: Final = b"data: [DONE]\n\n"
 _ONE_CALL: Final = (
     "The model asked for several tools at once, and parallel_tool_calls is false: only the first is told."
 )
-_HOW_SERVED: Final = ("auto", "default", "flex", "scale", "priority", "fast")
+_HOW_SERVED: Final = ("auto", "default", "flex", "scale", "priority", "fast", "ultrafast")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def completion(query: Query, answer: "QueryAnswer", manner: Manner) -> JsonDict:
             }
         ],
         "usage": usage_shown(answer.usage),
-        "service_tier": _tier(answer),
+        "service_tier": tier_of(answer),
         "gateway": gateway_member(query, answer, _warnings(answer, manner)),
     }
 
@@ -146,7 +146,7 @@ def _logprobs(answer: "QueryAnswer") -> JsonDict | None:
     return None if told is None else {"content": [dict(token) for token in told], "refusal": None}
 
 
-def _tier(answer: "QueryAnswer") -> str | None:
+def tier_of(answer: "QueryAnswer") -> str | None:
     tier = answer.usage.service_tier
     return tier if tier in _HOW_SERVED else None
 
@@ -187,7 +187,7 @@ def _last_chunks(query: Query, created: int, manner: Manner) -> Iterator[JsonDic
     head = _head(query.id, created, answer.model, kind="chat.completion.chunk")
     told = {"gateway": gateway_member(query, answer, _warnings(answer, manner))}
     finish = {"finish_reason": answer.finish_reason or "stop", "logprobs": _logprobs(answer)}
-    last = {**_chunk(head, {}, manner, **finish), "service_tier": _tier(answer)}
+    last = {**_chunk(head, {}, manner, **finish), "service_tier": tier_of(answer)}
     if not manner.tells_usage:
         yield {**last, **told}
         return

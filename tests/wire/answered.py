@@ -1,4 +1,4 @@
-"""Answers to put into Anthropic's shape."""
+"""Answers to put into the shapes of dialects."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,0 +1,1 @@
+"""OpenAI's Responses API, as its own clients speak it: stateless, each request with its whole conversation."""
