@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from llm_gateway.entrypoints.aws import Caller, Gateway, endpoint, lambda_handler
-from llm_gateway.wire.openai.models import model_shown
+from llm_gateway.entrypoints.aws import endpoint, lambda_handler
+from llm_gateway.entrypoints.listing_models import Models
 
 
 @endpoint
-def get_model(model: str, caller: Caller, gateway: Gateway) -> dict[str, Any]:
-    """As OpenAI's own clients read it."""
-    return model_shown(gateway.catalog.find(model, caller))
+def get_model(model: str, models: Models) -> dict[str, Any]:
+    """As OpenAI's own clients read it, or Anthropic's, which say so in `anthropic-version`."""
+    return models.one(model)
 
 
 handler = lambda_handler(get_model)

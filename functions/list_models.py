@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from llm_gateway.entrypoints.aws import Caller, Gateway, endpoint, lambda_handler
-from llm_gateway.wire.openai.models import models_shown
+from llm_gateway.entrypoints.aws import endpoint, lambda_handler
+from llm_gateway.entrypoints.listing_models import ListedModels
 
 
 @endpoint
-def list_models(caller: Caller, gateway: Gateway) -> dict[str, Any]:
-    """As OpenAI's own clients list them."""
-    return models_shown(gateway.catalog.all(caller))
+def list_models(models: ListedModels) -> dict[str, Any]:
+    """As OpenAI's own clients list them, or Anthropic's, which say so in `anthropic-version`."""
+    return models.all()
 
 
 handler = lambda_handler(list_models)

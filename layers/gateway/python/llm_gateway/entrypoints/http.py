@@ -200,7 +200,8 @@ def _leaving_nothing_unread(known: Set[str], headers: Set[str]) -> Callable[[Req
         for name in given:
             if name not in known:
                 raise ValidationFailed.of(name or "query", "is not a known parameter of this route")
-            if given.count(name) > 1:
+            # Such a name is that of a list.
+            if given.count(name) > 1 and not name.endswith("[]"):
                 raise ValidationFailed.of(name, "must be there once")
         for name in headers:
             if len(set(request.headers.getlist(name))) > 1:

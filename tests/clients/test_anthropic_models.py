@@ -1,0 +1,125 @@
+"""Anthropic's own SDK lists and reads models, where OpenAI's does: each finds its own shape."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Any
+
+import anthropic
+import pytest
+from anthropic.types import ModelInfo
+
+from tests.clients.anthropic_house import CLAUDE, GPT, House, house
+
+PROMPT = {
+    "id": "greeting",
+    "name": "Greeting",
+    "template": {"messages": [{"role": "user", "content": "Say hello."}]},
+}
+NAMES = [f"claude/{CLAUDE}", f"gpt/{GPT}", CLAUDE, GPT, "prompt:greeting", "prompt:greeting@production"]
+
+
+@pytest.fixture(scope="module")
+def at() -> Iterator[House]:
+    with house() as opened:
+        assert opened.serving.call("POST", "/api/v1/llm/prompts", PROMPT)[0].status == 201
+        label = "/api/v1/llm/prompts/greeting/labels/production"
+        assert opened.serving.call("PUT", label, {"version": 1})[0].status == 201
+        yield opened
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 6, 20])
+def test_models_are_listed_by_the_page(at: House, limit: int) -> None:
+    assert [model.id for model in at.client().models.list(limit=limit)] == NAMES
+    backwards = at.client().models.list(limit=limit, before_id=NAMES[-1])
+    pages = list(backwards.iter_pages())
+    assert [model.id for page in reversed(pages) for model in page.data] == NAMES[:-1]
+
+
+def test_the_asynchronous_client(at: House) -> None:
+    async def names() -> list[str]:
+        async with at.async_client() as client:
+            return [model.id async for model in client.models.list(limit=4)]
+
+    assert asyncio.run(names()) == NAMES
+
+
+def test_a_model_tells_what_it_can_take(at: House) -> None:
+    claude = at.client().models.retrieve(f"claude/{CLAUDE}")
+    assert claude.to_dict().keys() == ModelInfo.model_fields.keys()
+    assert (claude.id, claude.type, claude.lifecycle) == (f"claude/{CLAUDE}", "model", "active")
+    assert claude.created_at.tzinfo is not None
+    assert claude.created_at.astimezone(UTC).year >= 2026
+    assert claude.max_input_tokens == 200_000
+    able: Any = claude.capabilities
+    assert able is not None
+    assert (able.image_input.supported, able.thinking.supported, able.batch.supported) == (True, True, False)
+    gpt: Any = at.client().models.retrieve(GPT).capabilities
+    assert (gpt.pdf_input.supported, gpt.thinking.supported, gpt.effort.supported) == (True, False, False)
+    prompt = at.client().models.retrieve("prompt:greeting")
+    assert (prompt.id, prompt.capabilities, prompt.max_tokens) == ("prompt:greeting", None, None)
+
+
+@pytest.mark.parametrize("name", ["prompt:greeting@production", "prompt:greeting@latest", "prompt:greeting@1"])
+def test_a_prompt_by_its_label_or_version(at: House, name: str) -> None:
+    assert at.client().models.retrieve(name).id == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["claude/nothing", "nothing", "prompt:nothing", *(f"prompt:greeting@{which}" for which in ("staging", "2", "0"))],
+)
+def test_a_model_that_is_none(at: House, name: str) -> None:
+    with pytest.raises(anthropic.NotFoundError):
+        at.client().models.retrieve(name)
+
+
+@pytest.mark.parametrize(("stages", "found"), [(["retired"], 0), (["active"], 6), (["active", "retired"], 6)])
+def test_all_models_are_active(at: House, stages: list[Any], found: int) -> None:
+    assert len(list(at.client().models.list(lifecycle=stages))) == found
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"after_id": "nothing"},
+        {"before_id": "nothing"},
+        {"limit": 0},
+        {"limit": 1001},
+        {"after_id": GPT, "before_id": GPT},
+    ],
+)
+def test_a_page_that_is_none(at: House, asked: dict[str, Any]) -> None:
+    with pytest.raises(anthropic.BadRequestError) as refused:
+        at.client().models.list(**asked)
+    assert any(name in str(refused.value) for name in asked)
+
+
+def test_a_version_that_is_none(at: House) -> None:
+    with pytest.raises(anthropic.BadRequestError, match="anthropic-version"):
+        at.client(default_headers={"anthropic-version": "1999-01-01"}).models.list()
+
+
+def test_openais_list_has_no_pages(at: House) -> None:
+    response, body = at.serving.call("GET", "/v1/models")
+    assert (response.status, [model["id"] for model in json.loads(body)["data"]]) == (200, NAMES)
+    response, body = at.serving.call("GET", "/v1/models?limit=2")
+    assert (response.status, json.loads(body)["error"]["param"]) == (400, "limit")
+
+
+def test_an_alias_is_a_name_to_ask_by(at: House) -> None:
+    own = {"id": "aliased", "name": "Aliased", "kind": "openai", "base_url": at.gpt.openai_base_url}
+    models = [{"name": GPT, "aliases": ["gpt-of-old"]}]
+    described = {**own, "default_model": GPT, "models": models, "credentials": {"api_key": "sk-secret-1f3a"}}
+    assert at.serving.call("POST", "/api/v1/llm/providers", described)[0].status == 201
+    try:
+        names = [model.id for model in at.client().models.list()]
+        assert {"gpt-of-old", "aliased/gpt-of-old"} < set(names)
+        assert GPT not in names, "two providers list it: the name alone says nothing"
+        asked: Any = {"max_tokens": 10, "messages": [{"role": "user", "content": "Hello."}]}
+        told = at.client().messages.create(model="gpt-of-old", **asked).to_dict()["gateway"]
+        assert told["provider"] == "aliased"  # type: ignore[index,call-overload]
+        assert at.gpt.requests[-1].body["model"] == GPT
+    finally:
+        assert at.serving.call("DELETE", "/api/v1/llm/providers/aliased")[0].status == 204
