@@ -40,10 +40,11 @@ fix: ## Format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-openapi: ## Write the API's description anew from the code
+openapi: ## Write the API's description anew from the code, and from that the Python client's types
 	$(READY) python
 	@PYTHONPATH=layers/gateway/python $(BIN)/python -m functions --print-openapi > .cache/openapi.json
 	@mv .cache/openapi.json layers/gateway/python/llm_gateway/wire/openapi.json
+	@$(BIN)/python -m workshop.client
 
 synth: ## Write the CloudFormation templates to cdk.out/
 	$(READY) python cdk

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from llm_gateway.domain.chat import ChatAnswer, ChatRequest, Delta, FinishReason, TextDelta, Usage
 from llm_gateway.domain.embeddings import EmbeddingRequest, Embeddings
+from llm_gateway.domain.faults import CallCancelled
 from llm_gateway.domain.providers import ProviderConfig, ProviderCredentials, Timeouts
 from llm_gateway.ports.providers import Provider, Providers
 
@@ -23,10 +24,12 @@ class Asked:
 @dataclass(slots=True)
 class AnsweringProviders(Providers):
     """`script` holds what the next calls meet: a text to answer, a whole answer, what is raised, or a function that gives
-    one of these when it is its turn; then comes "Hello!". A vector tells the length of its text."""
+    one of these when it is its turn; then comes "Hello!". `pause` is called before a stream's words, and again before its
+    end, with what tells whether it was cancelled. A vector tells the length of its text."""
 
     script: list[Said | Callable[[], Said]] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    pause: Callable[[Callable[[], bool]], None] = lambda _: None
 
     def open(self, config: ProviderConfig, credentials: ProviderCredentials | None) -> Provider:
         return _Answering(self, config, credentials)
@@ -63,5 +66,12 @@ class _Answering(Provider):
         self, request: ChatRequest, *, timeouts: Timeouts, cancelled: Callable[[], bool] = lambda: False
     ) -> Generator[Delta | ChatAnswer, None, None]:
         answer = self.complete(request, timeouts=timeouts)
+        self._pause(cancelled)
         yield TextDelta(text=answer.text or "")
+        self._pause(cancelled)
         yield answer
+
+    def _pause(self, cancelled: Callable[[], bool]) -> None:
+        self.providers.pause(cancelled)
+        if cancelled():
+            raise CallCancelled("The query was cancelled.")

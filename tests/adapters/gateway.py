@@ -5,6 +5,7 @@ from typing import Any
 
 from llm_gateway.bootstrap import Gateway
 from llm_gateway.domain.keys import ApiKey, KeySpec, Role
+from llm_gateway.ports.queries import Delivery
 from llm_gateway.settings import Settings
 
 from tests.adapters.authors import BY
@@ -22,3 +23,11 @@ class FakeGateway(Gateway):
         """A key of that role and its secret."""
         issued = self.key_changes.create(KeySpec(**{"name": role.value, "role": role, **said}), by=BY)
         return issued.key, issued.secret
+
+    def work_off(self) -> None:
+        """What the queues' workers do: every message that is there is dealt with, and those that follow from it."""
+        queue = self.outside.queue
+        while queue.sent:
+            sent = queue.sent.pop(0)
+            delivery = Delivery(query_id=sent.query_id, receipt="r", queue_arn="arn:aws:sqs:::queries", count=1)
+            (self.run_worker if delivery.is_of_a_run else self.worker).process(delivery)

@@ -24,7 +24,7 @@ class Serving:
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.listening.getsockname()[1]
         app = local_app(every_endpoint(), host="127.0.0.1")
-        app.state.gateway = lambda: gateway
+        app.state.gateway = lambda: self.gateway
         self.server = uvicorn.Server(config_of(app, host="127.0.0.1", port=self.port))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listening]})
 
@@ -38,6 +38,11 @@ class Serving:
         self.server.should_exit = True
         self.thread.join()
         self.listening.close()
+
+    def begin_anew(self) -> None:
+        """Another gateway, with nothing in it, behind the same port."""
+        self.gateway = FakeGateway()
+        self.key = self.gateway.new_key(Role.ADMIN)[1]
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
         """Bytes and iterators of bytes are sent as they are, the latter in chunks without a length."""

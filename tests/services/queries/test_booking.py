@@ -471,7 +471,9 @@ def test_a_key_that_could_not_be_freed_either_is_freed_by_who_asks_again(engine:
     run(engine, question(timeout_s=25), idempotency=idempotency())
     engine.queries.faults.clear()
     # For all that others know, its record is still on its way.
-    assert isinstance(run(engine, question(), idempotency=idempotency()).error, QueryInProgress)
+    meanwhile = run(engine, question(), idempotency=idempotency()).error
+    assert isinstance(meanwhile, QueryInProgress)
+    assert (meanwhile.query_id or "").startswith("qry_")
     engine.clock.sleep(25 + 31)
     lost = run(engine, question(), idempotency=idempotency()).error
     assert isinstance(lost, DependencyUnavailable)

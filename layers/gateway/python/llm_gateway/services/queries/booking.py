@@ -203,6 +203,9 @@ class Booking:
         made_s = made_at_s(known.reference, prefix=QUERY_PREFIX) or 0
         ends_s = made_s + lifetime(booked.query.request).total_seconds()
         if not known.completed or booked.idempotency is None or ends_s >= self.clock.now().timestamp():
-            return still_runs()
+            # Its client may have lost the connection before it was told the id: with it, it can go on or cancel.
+            refusal = still_runs()
+            refusal.query_id = known.reference
+            return refusal
         self.claims.erase(booked.idempotency.scope, reference=known.reference)
         return DependencyUnavailable(_LOST, retry_after_s=1)

@@ -1,0 +1,91 @@
+# Written by `make openapi` from the asynchronous module of the same name; do not edit.
+"""Sends calls over HTTP, again where that is worth it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import httpx
+
+from llm_gateway_client.answered import A, failure, no_answer, read
+from llm_gateway_client.calls import Call
+from llm_gateway_client.errors import GatewayError
+from llm_gateway_client.retries import Retries
+
+
+class Transport:
+    """`url` is the gateway's address; what is not an answer is raised as a `GatewayError`."""
+
+    def __init__(self, http: httpx.Client, *, url: httpx.URL, auth: httpx.Auth, retries: Retries) -> None:
+        self.url = url
+        self.retries = retries
+        self._http = http
+        self._auth = auth
+
+    def send(self, call: Call, answer: type[A]) -> A:
+        """The answer to `call`."""
+        return read(self.respond(call), answer)
+
+    def respond(self, call: Call, *, is_streamed: bool = False) -> httpx.Response:
+        """The response to `call`, read to its end unless it `is_streamed`: then it has to be closed."""
+        tries = 1
+        while True:
+            try:
+                return self.try_once(call, is_streamed=is_streamed)
+            except GatewayError as error:
+                wait_s = self.retries.wait_s(error, call, tries=tries)
+                if wait_s is None:
+                    raise
+            time.sleep(wait_s)
+            tries += 1
+
+    def try_once(self, call: Call, *, is_streamed: bool = False) -> httpx.Response:
+        """As `respond`, without a second try."""
+        request = self._request(call)
+        try:
+            response = self._http.send(request, auth=self._auth, stream=is_streamed, follow_redirects=False)
+            if not response.is_success:
+                if is_streamed:
+                    self._read_and_close(response)
+                raise failure(response)
+        except httpx.HTTPError as error:
+            raise no_answer(error, request.url.copy_with(query=None)) from error
+        return response
+
+    def pages(self, call: Call, page: type[A]) -> Iterator[A]:
+        """Every page of a list, each fetched when the one before has been used up."""
+        while True:
+            answer = self.send(call, page)
+            yield answer
+            cursor = getattr(answer, "next_cursor", None)
+            if not cursor:
+                return
+            call = call.with_params(cursor=cursor)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _request(self, call: Call) -> httpx.Request:
+        def trace(event: str, info: object) -> None:  # noqa: ARG001 - as httpx calls it
+            if event.endswith("send_request_body.complete"):
+                call.tell_sent()
+
+        extra: dict[str, Any] = {"extensions": {"trace": trace}}
+        if call.body is not None:
+            extra["json"] = call.body
+        if call.read_timeout_s is not None:
+            usual = self._http.timeout
+            extra["timeout"] = httpx.Timeout(
+                connect=usual.connect, write=usual.write, pool=usual.pool, read=call.read_timeout_s
+            )
+        return self._http.build_request(
+            call.method, f"{self.url}{call.full_path}", params=dict(call.params), headers=dict(call.headers), **extra
+        )
+
+    def _read_and_close(self, response: httpx.Response) -> None:
+        try:
+            response.read()
+        finally:
+            with suppress(httpx.HTTPError):
+                response.close()
