@@ -1,0 +1,22 @@
+"""Words that only their key can read: sealed before they are stored, and unreadable for ever once the key's words are erased."""
+
+from typing import Protocol
+
+
+class Seal(Protocol):
+    """Seals with a secret of the gateway key's own. What is sealed for one key or query opens for no other.
+
+    Every method raises `DependencyUnavailable` where the key's secret cannot be reached: nothing is then stored in clear.
+    """
+
+    def seal(self, plain: bytes, *, key_id: str, query_id: str) -> bytes:
+        """`plain`, sealed: some 60 bytes longer. It begins as `domain.sealing.is_sealed` tells, as no JSON does."""
+        ...
+
+    def open(self, sealed: bytes, *, key_id: str, query_id: str) -> bytes:
+        """What was sealed for this key and query.
+
+        Raises `domain.sealing.Shredded` where the key's secret was erased since, and `domain.sealing.NotSealedSo` for anything
+        that was not sealed for this key and query, or was changed.
+        """
+        ...
