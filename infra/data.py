@@ -26,6 +26,7 @@ _TABLES = {
     Resource.USAGE: ("period", "place"),
     Resource.PROMPTS: ("collection", "place"),
     Resource.EVALS: ("collection", "place"),
+    Resource.SEALS: ("key_id", "data_key_id"),
 }
 KEYS_INDEX = "by_collection"
 # The indexes of queries: what each is by, and what they hold beside keys. Nothing of what was asked or answered is in them, and
@@ -103,6 +104,7 @@ class DataStack(Stack):
             "PEPPER_SECRET_ID": self.pepper.secret_arn,
             "CREDENTIALS_PREFIX": self.credentials_prefix,
             "KMS_KEY_ID": self.key.key_id,
+            "SEAL": "on" if self._deployment.seal else "off",
             "RETENTION_DAYS": str(self._deployment.retention_days),
             "USAGE_RETENTION_DAYS": str(self._deployment.usage_retention_days),
             "AUDIT_RETENTION_DAYS": str(self._deployment.audit_retention_days or FOREVER),

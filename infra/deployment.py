@@ -118,6 +118,7 @@ class Deployment:
     audit_retention_days: int | None
     usage_retention_days: int
     allow_private_addresses: bool
+    seal: bool
     waf: bool
     dashboards: bool
     tracing: bool
@@ -144,6 +145,7 @@ class Deployment:
             audit_retention_days=_audit_retention_days(node),
             usage_retention_days=_whole_number(node, "usageRetentionDays"),
             allow_private_addresses=_is_on(node, "allowPrivateAddresses"),
+            seal=_is_on(node, "seal"),
             waf=_is_on(node, "waf"),
             dashboards=_is_on(node, "dashboards"),
             tracing=_is_on(node, "tracing"),

@@ -5,7 +5,7 @@ from typing import Final, assert_never
 
 from aws_cdk import ArnFormat
 from aws_cdk import aws_iam as iam
-from llm_gateway.access import AUDIT_DAYS, Endpoint, Resource, Row, Schedule, Worker
+from llm_gateway.access import AUDIT_DAYS, SEALING, Endpoint, Resource, Row, Schedule, Worker
 
 from infra.data import KEYS_INDEX, QUERY_INDEXES, DataStack
 
@@ -52,6 +52,7 @@ _ACTIONS: Final[dict[Resource, _Actions]] = {
     },
     # Nobody deletes a run: it expires.
     Resource.EVALS: {"reads": _COLLECTION["reads"], "writes": ("dynamodb:PutItem", "dynamodb:UpdateItem")},
+    Resource.SEALS: {"reads": ("dynamodb:GetItem",), "writes": ("dynamodb:Query", "dynamodb:PutItem")},
     Resource.AUDIT_ARCHIVE: {"reads": (), "writes": ("s3:PutObject",)},
     Resource.EVENTS: {"reads": (), "writes": ("events:PutEvents",)},
 }
@@ -69,7 +70,7 @@ _KEY_ACTIONS = (
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 )
-# The services that may use the key for a function; a function can never use it by itself.
+# The services that may use the key for a function. By itself a function uses it for the secrets of sealed words alone.
 _ENCRYPTED_BY = ("dynamodb", "s3", "secretsmanager", "sqs")
 _VARIABLES = {
     Resource.KEYS: ("KEYS_TABLE",),
@@ -86,6 +87,7 @@ _VARIABLES = {
     Resource.USAGE: ("USAGE_TABLE", "USAGE_RETENTION_DAYS"),
     Resource.PROMPTS: ("PROMPTS_TABLE",),
     Resource.EVALS: ("EVALS_TABLE", "USAGE_RETENTION_DAYS"),
+    Resource.SEALS: ("SEALS_TABLE", "SEAL", "KMS_KEY_ID"),
     Resource.AUDIT_ARCHIVE: ("AUDIT_BUCKET",),
     Resource.EVENTS: ("EVENT_BUS",),
 }
@@ -106,6 +108,7 @@ def statements(row: Row, data: DataStack) -> list[iam.PolicyStatement]:
         if (actions := _actions(resource, row))
     ]
     granted += _listing(row, data)
+    granted += _sealing(row, data)
     match row:
         case Endpoint():
             granted += _authentication(data)
@@ -199,6 +202,7 @@ def _arns(resource: Resource, data: DataStack) -> list[str]:
             | Resource.CACHE
             | Resource.AUDIT
             | Resource.USAGE
+            | Resource.SEALS
         ):
             return [data.tables[resource].table_arn]
         case _:
@@ -227,6 +231,15 @@ def _consumption(row: Worker, data: DataStack) -> iam.PolicyStatement:
 def _key_use(data: DataStack) -> iam.PolicyStatement:
     services = [f"{service}.{data.region}.amazonaws.com" for service in _ENCRYPTED_BY]
     return _allow("Key", _KEY_ACTIONS, [data.key.key_arn], {"StringEquals": {"kms:ViaService": services}})
+
+
+def _sealing(row: Row, data: DataStack) -> list[iam.PolicyStatement]:
+    """For the secrets of sealed words: nothing else that this key of KMS has encrypted says that of itself."""
+    if Resource.SEALS not in row.reads | row.writes:
+        return []
+    actions = ["kms:Decrypt", *(["kms:GenerateDataKey"] if Resource.SEALS in row.writes else [])]
+    purpose = {"StringEquals": {"kms:EncryptionContext:purpose": [SEALING]}}
+    return [_allow("Sealing", actions, [data.key.key_arn], purpose)]
 
 
 def _secrets(data: DataStack, prefix: str) -> str:

@@ -31,7 +31,7 @@ class InMemoryAnswerCache(AnswerCache):
         taken_until = found.expires_at if isinstance(found, CachedAnswer) else found.until if found else None
         return found if taken_until and taken_until > self._clock.now() else None
 
-    def put(self, key: str, answer: CachedAnswer) -> None:
+    def put(self, key: str, answer: CachedAnswer, *, owner: str) -> None:
         self._reach()
         with self._writing:
             if (key, answer.query_id) not in self._emptied:

@@ -28,6 +28,7 @@ _KEYS: Final = {
     "usage": ("period", "place"),
     "prompts": ("collection", "place"),
     "evals": ("collection", "place"),
+    "seals": ("key_id", "data_key_id"),
 }
 _LISTED: Final = (
     *("owner", "mode", "status", "attempts", "created_at", "due_at", "started_at", "completed_at", "expires_at"),
@@ -51,7 +52,7 @@ def connect(endpoint: str | None = None) -> Aws:
         if endpoint is not None:
             os.environ["AWS_ENDPOINT_URL"] = endpoint
         aws = Aws()
-        for client in (aws.dynamodb, aws.dynamodb_once, aws.s3, aws.secrets_manager, aws.sqs, aws.events):
+        for client in (aws.dynamodb, aws.dynamodb_once, aws.s3, aws.secrets_manager, aws.sqs, aws.events, aws.kms):
             assert endpoint is None or client.meta.endpoint_url == endpoint
         return aws
 
@@ -75,6 +76,7 @@ def deploy(aws: Aws, *, name: str, retention_days: int = 30) -> Settings:
             "HIGH_QUEUE_URL": aws.sqs.create_queue(QueueName=f"{name}-high")["QueueUrl"],
             "PEPPER_SECRET_ID": f"{name}/pepper",
             "CREDENTIALS_PREFIX": f"{name}/providers/",
+            "KMS_KEY_ID": aws.kms.create_key()["KeyMetadata"]["KeyId"],
             "RETENTION_DAYS": str(retention_days),
         }
     )

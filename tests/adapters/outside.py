@@ -9,6 +9,7 @@ from llm_gateway.ports.providers import Prices, ProviderGates, Providers, TokenC
 from llm_gateway.ports.system import Clock
 from llm_gateway.stores.accounts import StoredKeyAccounts
 from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.sealing import EnvelopeSeal
 
 from tests.adapters.answer_cache import InMemoryAnswerCache
 from tests.adapters.answering import AnsweringProviders
@@ -17,6 +18,7 @@ from tests.adapters.audit_log import InMemoryAuditLog
 from tests.adapters.body_store import InMemoryBodyStore
 from tests.adapters.canary_events import RecordingCanaryEvents
 from tests.adapters.credential_store import InMemoryCredentialStore
+from tests.adapters.data_keys import InMemoryDataKeys
 from tests.adapters.denial_counters import InMemoryDenialCounters
 from tests.adapters.failed_attempts import InMemoryFailedAttempts
 from tests.adapters.feedback_store import InMemoryFeedbackStore
@@ -95,6 +97,10 @@ class FakeOutside:
     @cached_property
     def feedback(self) -> InMemoryFeedbackStore:
         return InMemoryFeedbackStore(self.query_store)
+
+    @cached_property
+    def seal(self) -> EnvelopeSeal:
+        return EnvelopeSeal(InMemoryDataKeys(self.clock, self.ids), clock=self.clock)
 
     @cached_property
     def cache(self) -> InMemoryAnswerCache:

@@ -18,6 +18,7 @@ TABLES = {
     "Usage": ["period", "place"],
     "Prompts": ["collection", "place"],
     "Evals": ["collection", "place"],
+    "Seals": ["key_id", "data_key_id"],
 }
 STATEFUL = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SecretsManager::Secret")
 

@@ -42,6 +42,8 @@ ASKING = {
     "Cache": HOLD_PLACES,
     "Bodies": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
     "BodiesMissing": "s3:ListBucket",
+    "Seals": [*LIST_ITEMS, ADD_ITEMS],
+    "Sealing": ["kms:Decrypt", "kms:GenerateDataKey"],
     "Events": "events:PutEvents",
 }
 NAMES = {
@@ -56,11 +58,12 @@ NAMES = {
     "bodies": {"BODIES_BUCKET"},
     "credentials": {"CREDENTIALS_PREFIX", "KMS_KEY_ID"},
     "queue": {"QUEUE_URL", "HIGH_QUEUE_URL"},
+    "seals": {"SEALS_TABLE", "KMS_KEY_ID"},
     "events": {"EVENT_BUS"},
 }
 TUNING = {
     *("RETENTION_DAYS", "CACHE_TTL_S", "LEASE_S", "KEEP_ALIVE_S", "ALLOW_PRIVATE_ADDRESSES", "TIKTOKEN_CACHE_DIR"),
-    "BEDROCK",
+    *("BEDROCK", "SEAL"),
     *("AWS_LAMBDA_EXEC_WRAPPER", "AWS_LWA_INVOKE_MODE", "AWS_LWA_READINESS_CHECK_PROTOCOL", "PORT"),
 }
 PUBLIC = [row.name for row in ENDPOINTS if row.permission is None]
@@ -140,10 +143,17 @@ def test_public_functions_may_nothing_but_log(row):
                 "Events": "events:PutEvents",
             },
         ),
-        ("get_query_status", {**AUTHENTICATED, "Queries": READ_ITEMS}),
+        ("get_query_status", {**AUTHENTICATED, "Queries": READ_ITEMS, "Seals": None, "Sealing": None}),
         (
             "get_query_result",
-            {**AUTHENTICATED, "Queries": READ_ITEMS, "Bodies": "s3:GetObject", "BodiesMissing": "s3:ListBucket"},
+            {
+                **AUTHENTICATED,
+                "Queries": READ_ITEMS,
+                "Bodies": "s3:GetObject",
+                "BodiesMissing": "s3:ListBucket",
+                "Seals": READ_ITEMS,
+                "Sealing": "kms:Decrypt",
+            },
         ),
         ("run_query", {**AUTHENTICATED, **ASKING}),
         ("plan_query", {**AUTHENTICATED, "Providers": LIST_ITEMS, "Queries": None, "Credentials": None, "Queue": None}),

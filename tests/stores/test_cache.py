@@ -46,7 +46,7 @@ def test_who_looks_first_makes_the_answer_and_the_others_are_told(cache: AnswerC
 def test_the_answer_is_everybodys_as_it_was(cache: AnswerCache, clock: FakeClock, size: int) -> None:
     cache.look_up(KEY, holder="qry_1", until=soon(clock))
     made = cached(clock, size=size)
-    cache.put(KEY, made)
+    cache.put(KEY, made, owner="key_alice")
     clock.advance(LEASE_S + 1)
     assert cache.look_up(KEY, holder="qry_2", until=soon(clock)) == made
     assert cache.peek(KEY) == made
@@ -64,7 +64,7 @@ def test_a_holder_that_asks_again_after_it_has_answered_is_given_its_own(
 ) -> None:
     """As a query is that is taken up again because only its end could not be stored."""
     cache.look_up(KEY, holder="qry_1", until=soon(clock))
-    cache.put(KEY, cached(clock, size=size))
+    cache.put(KEY, cached(clock, size=size), owner="key_alice")
     assert cache.look_up(KEY, holder="qry_1", until=soon(clock)) == cached(clock, size=size)
     cache.release(KEY, holder="qry_1")
     assert cache.peek(KEY) == cached(clock, size=size)
@@ -82,7 +82,7 @@ def test_a_maker_that_was_killed_loses_its_place_when_its_time_is_over(cache: An
 
 @pytest.mark.parametrize("size", [100, LARGE])
 def test_an_answer_is_gone_when_its_time_is_up(cache: AnswerCache, clock: FakeClock, size: int) -> None:
-    cache.put(KEY, cached(clock, size=size))
+    cache.put(KEY, cached(clock, size=size), owner="key_alice")
     clock.advance(TTL_S - 0.001)
     assert cache.peek(KEY) is not None
     clock.advance(0.001)
@@ -104,7 +104,7 @@ def test_releasing_a_place_that_was_filled_or_never_taken_changes_nothing(cache:
     cache.release(KEY, holder="qry_1")
     assert cache.peek(KEY) is None
     cache.look_up(KEY, holder="qry_1", until=soon(clock))
-    cache.put(KEY, cached(clock))
+    cache.put(KEY, cached(clock), owner="key_alice")
     cache.release(KEY, holder="qry_1")
     assert cache.peek(KEY) == cached(clock)
 
@@ -113,9 +113,9 @@ def test_releasing_a_place_that_was_filled_or_never_taken_changes_nothing(cache:
 def test_a_newer_answer_takes_the_place_of_an_older(
     cache: AnswerCache, clock: FakeClock, first: int, second: int
 ) -> None:
-    cache.put(KEY, cached(clock, query_id="qry_1", size=first))
+    cache.put(KEY, cached(clock, query_id="qry_1", size=first), owner="key_alice")
     newer = cached(clock, query_id="qry_2", size=second)
-    cache.put(KEY, newer)
+    cache.put(KEY, newer, owner="key_alice")
     assert cache.peek(KEY) == newer
 
 
@@ -124,14 +124,14 @@ def test_a_late_answer_is_as_good_as_any(cache: AnswerCache, clock: FakeClock) -
     clock.advance(LEASE_S)
     cache.look_up(KEY, holder="qry_2", until=soon(clock))
     late = cached(clock, query_id="qry_1")
-    cache.put(KEY, late)
+    cache.put(KEY, late, owner="key_alice")
     assert cache.peek(KEY) == late
     cache.release(KEY, holder="qry_2")
     assert cache.peek(KEY) == late
 
 
 def test_keys_have_nothing_to_do_with_each_other(cache: AnswerCache, clock: FakeClock) -> None:
-    cache.put("a", cached(clock))
+    cache.put("a", cached(clock), owner="key_alice")
     assert cache.peek("b") is None
     cache.delete("b", query_id="qry_1")
     assert cache.peek("a") == cached(clock)
@@ -139,7 +139,7 @@ def test_keys_have_nothing_to_do_with_each_other(cache: AnswerCache, clock: Fake
 
 @pytest.mark.parametrize("size", [100, LARGE])
 def test_a_deleted_answer_is_a_miss(cache: AnswerCache, clock: FakeClock, size: int) -> None:
-    cache.put(KEY, cached(clock, size=size))
+    cache.put(KEY, cached(clock, size=size), owner="key_alice")
     cache.delete(KEY, query_id="qry_1")
     assert cache.peek(KEY) is None
     assert cache.look_up(KEY, holder="qry_2", until=soon(clock)) is None
@@ -155,16 +155,16 @@ def test_an_answer_that_comes_after_it_was_deleted_stays_away(
     cache.delete(KEY, query_id="qry_1")
     if looked_up:
         assert cache.look_up(KEY, holder="qry_2", until=soon(clock)) is None
-    cache.put(KEY, cached(clock, size=size))
+    cache.put(KEY, cached(clock, size=size), owner="key_alice")
     assert not isinstance(cache.peek(KEY), CachedAnswer)
     another = cached(clock, query_id="qry_2", size=size)
-    cache.put(KEY, another)
+    cache.put(KEY, another, owner="key_alice")
     assert cache.peek(KEY) == another
 
 
 def test_a_place_that_was_emptied_is_soon_forgotten(aws, settings, clock: FakeClock, ids) -> None:
     cache = stores_on_aws(aws, settings, clock, ids).cache
-    cache.put(KEY, cached(clock))
+    cache.put(KEY, cached(clock), owner="key_alice")
     cache.delete(KEY, query_id="qry_1")
     (item,) = aws.dynamodb.scan(TableName=settings.cache_table)["Items"]
     assert set(item) == {"cache_key", "holder", "erased", "taken_until", "expires_at"}
@@ -177,10 +177,10 @@ def test_deleting_leaves_no_body_behind_however_the_place_was_used_since(aws, se
     def bodies() -> int:
         return aws.s3.list_objects_v2(Bucket=settings.bodies_bucket)["KeyCount"]
 
-    cache.put(KEY, cached(clock, query_id="qry_1", size=LARGE))
+    cache.put(KEY, cached(clock, query_id="qry_1", size=LARGE), owner="key_alice")
     clock.advance(TTL_S)
     cache.look_up(KEY, holder="qry_2", until=soon(clock))
-    cache.put(KEY, cached(clock, query_id="qry_2", size=LARGE))
+    cache.put(KEY, cached(clock, query_id="qry_2", size=LARGE), owner="key_alice")
     assert bodies() == 2
     cache.delete(KEY, query_id="qry_1")
     assert cache.peek(KEY) is None
@@ -189,14 +189,14 @@ def test_deleting_leaves_no_body_behind_however_the_place_was_used_since(aws, se
 
 def test_an_answer_whose_body_is_gone_is_a_miss_that_somebody_can_mend(aws, settings, clock: FakeClock, ids) -> None:
     stores = stores_on_aws(aws, settings, clock, ids)
-    stores.cache.put(KEY, cached(clock, size=LARGE))
+    stores.cache.put(KEY, cached(clock, size=LARGE), owner="key_alice")
     (body,) = aws.s3.list_objects_v2(Bucket=settings.bodies_bucket)["Contents"]
     stores.bodies.delete(body["Key"])
     assert stores.cache.peek(KEY) is None
     assert stores.cache.look_up(KEY, holder="qry_2", until=soon(clock)) is None
     assert isinstance(stores.cache.look_up(KEY, holder="qry_3", until=soon(clock)), Pending)
     mended = cached(clock, query_id="qry_2", size=LARGE)
-    stores.cache.put(KEY, mended)
+    stores.cache.put(KEY, mended, owner="key_alice")
     assert stores.cache.peek(KEY) == mended
 
 
@@ -206,6 +206,6 @@ def test_the_table_deletes_what_is_free_and_not_before(aws, settings, clock: Fak
     cache.look_up(KEY, holder="qry_1", until=clock.now() + timedelta(seconds=29.5))
     (item,) = aws.dynamodb.scan(TableName=settings.cache_table)["Items"]
     assert int(item["expires_at"]["N"]) == int(clock.now().timestamp()) + 30
-    cache.put(KEY, cached(clock))
+    cache.put(KEY, cached(clock), owner="key_alice")
     (item,) = aws.dynamodb.scan(TableName=settings.cache_table)["Items"]
     assert int(item["expires_at"]["N"]) == int(clock.now().timestamp()) + TTL_S

@@ -108,7 +108,7 @@ CALLS: dict[str, Callable[[Stores], object]] = {
     "read feedback": lambda stores: list(stores.feedback.sums("answer", since=NOW, until=UNTIL)),
     "look an answer up": lambda stores: stores.cache.look_up("k", holder="qry_1", until=UNTIL),
     "peek at an answer": lambda stores: stores.cache.peek("k"),
-    "cache an answer": lambda stores: stores.cache.put("k", CACHED),
+    "cache an answer": lambda stores: stores.cache.put("k", CACHED, owner="key_alice"),
     "release an answer's place": lambda stores: stores.cache.release("k", holder="qry_1"),
     "delete a cached answer": lambda stores: stores.cache.delete("k", query_id="qry_1"),
     "claim an idempotency key": lambda stores: stores.idempotency.claim(

@@ -93,7 +93,7 @@ def test_the_cache_and_the_keys_are_asked_once(on_aws: Stores, clock: FakeClock,
     for holder in ("qry_1", "qry_2"):
         assert asks(lambda holder=holder: cache.look_up("k", holder=holder, until=until)) == ["UpdateItem"]
     assert asks(lambda: cache.peek("k")) == ["GetItem"]
-    assert asks(lambda: cache.put("k", made)) == [*put, "UpdateItem"]
+    assert asks(lambda: cache.put("k", made, owner="key_alice")) == [*put, "UpdateItem"]
     assert asks(lambda: cache.look_up("k", holder="qry_2", until=until)) == ["UpdateItem", *got]
     assert asks(lambda: cache.peek("k")) == ["GetItem", *got]
     assert asks(lambda: cache.delete("k", query_id="qry_1")) == ["UpdateItem", "DeleteObject"]

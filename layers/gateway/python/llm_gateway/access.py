@@ -46,12 +46,16 @@ class Resource(StrEnum):
     USAGE = "usage"
     PROMPTS = "prompts"
     EVALS = "evals"
+    SEALS = "seals"
 
 
 QUERY_BODIES: Final = "queries/"
 CACHED_BODIES: Final = "cache/"
 ENDING_BODIES: Final = (QUERY_BODIES, CACHED_BODIES)
 """What the names of large bodies begin with. Those in `ENDING_BODIES` are deleted when queries are; any other stays."""
+
+SEALING: Final = "sealing"
+"""What the secrets of sealed words are wrapped for: a function itself may use the key of KMS for this, and for nothing else."""
 
 AUDIT_DAYS: Final = "entries/"
 """What the names of the audit log's exported days begin with."""

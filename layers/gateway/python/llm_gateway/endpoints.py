@@ -38,7 +38,9 @@ EVALS: Final = frozenset({R.EVALS})
 QUERY_INDEX: Final = frozenset({R.QUERY_INDEX})
 # Whatever takes an Idempotency-Key looks for the answer of the first time, and keeps its own.
 REPLAYS: Final = CACHE | BODIES
-ANSWERS: Final = QUERIES | LIMITS | CACHE | BODIES
+# What words are sealed with: whatever reads or writes words of queries.
+SEALS: Final = frozenset({R.SEALS})
+ANSWERS: Final = QUERIES | LIMITS | CACHE | BODIES | SEALS
 ASKS: Final = PROVIDERS | CREDENTIALS | ANSWERS
 
 
@@ -95,14 +97,14 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
                  reads=ASKS | PROMPTS, writes=ANSWERS | EVENTS),
         Endpoint("plan_query", "POST", "/query/plan", P.RUN_QUERIES, memory_mb=1024, counts=True, reads=PROVIDERS | PROMPTS),
         Endpoint("resume_query_stream", "GET", "/query/{query_id}/stream", P.READ_QUERY_CONTENT, timeout_s=900, streams=True,
-                 waits=True, reads=QUERIES | BODIES),
+                 waits=True, reads=QUERIES | BODIES | SEALS),
         Endpoint("cancel_query", "POST", "/query/{query_id}/cancel", P.RUN_QUERIES, reads=QUERY_STATE | LIMITS,
                  writes=QUERY_STATE | LIMITS),
         Endpoint("erase_query", "DELETE", "/query/{query_id}", P.READ_QUERY_CONTENT, status=204,
                  reads=QUERY_STATE | CACHE | BODIES | LIMITS, writes=QUERY_STATE | CACHE | BODIES | LIMITS),
         Endpoint("get_query_status", "GET", "/query/{query_id}/status", P.READ_QUERY_STATUS, waits=True, reads=QUERIES),
         Endpoint("get_query_result", "GET", "/query/{query_id}/result", P.READ_QUERY_CONTENT, waits=True,
-                 reads=QUERIES | BODIES),
+                 reads=QUERIES | BODIES | SEALS),
         Endpoint("give_feedback", "POST", "/query/{query_id}/feedback", P.RUN_QUERIES, status=204,
                  reads=QUERY_STATE, writes=QUERY_STATE | EVALS),
     ),

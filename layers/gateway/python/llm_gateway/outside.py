@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     )
     from llm_gateway.ports.queries import AnswerCache, BodyStore, Journal, QueryIndex, QueryQueue, QueryStore
     from llm_gateway.ports.replay import IdempotencyStore
+    from llm_gateway.ports.sealing import Shredder
     from llm_gateway.ports.system import Clock, Ids
     from llm_gateway.ports.usage import RollupStore
     from llm_gateway.stores.connection import Aws
+    from llm_gateway.stores.documents import Sealing
     from llm_gateway.stores.event_bus import EventBus
 
 
@@ -219,11 +221,36 @@ class Outside:
         return DynamoDenialCounters(aws=self.aws, table=self.settings.limits_table, log=self.audit_log)
 
     @cached_property
+    def seal(self) -> "Shredder":
+        from llm_gateway.stores.data_keys import KmsDataKeys
+        from llm_gateway.stores.sealing import EnvelopeSeal
+
+        keys = KmsDataKeys(
+            aws=self.aws,
+            table=self.settings.seals_table,
+            kms_key_id=self.settings.kms_key_id,
+            clock=self.clock,
+            ids=self.ids,
+            kept=timedelta(days=self.settings.retention_days),
+        )
+        return EnvelopeSeal(keys, clock=self.clock)
+
+    def _sealing(self) -> "Sealing":
+        from llm_gateway.stores.documents import Sealing
+
+        return Sealing(seal=lambda: self.seal, is_on=self.settings.seal)
+
+    @cached_property
     def query_store(self) -> "QueryStore":
         from llm_gateway.stores.queries import DynamoQueryStore
 
         return DynamoQueryStore(
-            aws=self.aws, table=self.settings.queries_table, bodies=self.bodies, clock=self.clock, ids=self.ids
+            aws=self.aws,
+            table=self.settings.queries_table,
+            bodies=self.bodies,
+            clock=self.clock,
+            ids=self.ids,
+            sealing=self._sealing(),
         )
 
     @cached_property
@@ -273,7 +300,13 @@ class Outside:
     def cache(self) -> "AnswerCache":
         from llm_gateway.stores.cache import DynamoAnswerCache
 
-        return DynamoAnswerCache(aws=self.aws, table=self.settings.cache_table, bodies=self.bodies, clock=self.clock)
+        return DynamoAnswerCache(
+            aws=self.aws,
+            table=self.settings.cache_table,
+            bodies=self.bodies,
+            clock=self.clock,
+            sealing=self._sealing(),
+        )
 
     @cached_property
     def idempotency(self) -> "IdempotencyStore":

@@ -19,6 +19,7 @@ class Settings:
 
     `lease_s` is how long a worker on a query may be silent before another takes it up: at most what SQS can delay a message.
     `keep_alive_s` is how long a stream may be silent: at most what its readers are promised.
+    `seal` says that what is asked and answered is sealed once more, for its key, before it is stored.
     `local_model_url` is where the deployment's own model is, if it has one: it alone may be private, and is shown signatures.
     """
 
@@ -32,6 +33,7 @@ class Settings:
     prompts_table: str
     evals_table: str
     audit_table: str
+    seals_table: str
     audit_bucket: str
     queue_url: str
     high_queue_url: str
@@ -40,6 +42,7 @@ class Settings:
     pepper_secret_id: str
     credentials_prefix: str
     kms_key_id: str | None
+    seal: bool
     retention_days: int
     usage_retention_days: int
     audit_retention: timedelta | None
@@ -65,6 +68,7 @@ class Settings:
             prompts_table=environment.get("PROMPTS_TABLE", ""),
             evals_table=environment.get("EVALS_TABLE", ""),
             audit_table=environment.get("AUDIT_TABLE", ""),
+            seals_table=environment.get("SEALS_TABLE", ""),
             audit_bucket=environment.get("AUDIT_BUCKET", ""),
             queue_url=environment.get("QUEUE_URL", ""),
             high_queue_url=environment.get("HIGH_QUEUE_URL", ""),
@@ -73,6 +77,7 @@ class Settings:
             pepper_secret_id=environment.get("PEPPER_SECRET_ID", ""),
             credentials_prefix=environment.get("CREDENTIALS_PREFIX", ""),
             kms_key_id=environment.get("KMS_KEY_ID") or None,
+            seal=environment.get("SEAL", "") == "on",
             retention_days=_whole_number(environment, "RETENTION_DAYS", default=30),
             usage_retention_days=_whole_number(environment, "USAGE_RETENTION_DAYS", default=400),
             audit_retention=_audit_retention(environment),

@@ -161,8 +161,8 @@ class AnswerCache(Protocol):
         """What is there now, for those who wait; None where the place is free. One small read."""
         ...
 
-    def put(self, key: str, answer: CachedAnswer) -> None:
-        """Fills the place until `answer.expires_at`, also where another query holds it.
+    def put(self, key: str, answer: CachedAnswer, *, owner: str) -> None:
+        """Fills the place until `answer.expires_at`, also where another query holds it. The answer is the key `owner`'s.
 
         A place from which this same query's answer was erased stays empty.
         """

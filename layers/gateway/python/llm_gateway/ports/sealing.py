@@ -20,3 +20,12 @@ class Seal(Protocol):
         that was not sealed for this key and query, or was changed.
         """
         ...
+
+
+class Shredder(Seal, Protocol):
+    def shred(self, key_id: str) -> None:
+        """Erases the secrets of a key: what was sealed for it opens nowhere any more, minutes later at the latest.
+
+        What is sealed for the key afterwards has a new secret. Raises `DependencyUnavailable`.
+        """
+        ...

@@ -1,4 +1,4 @@
-"""Cached answers in DynamoDB, large ones in S3; encrypted there like everything else, and complete: nothing is redacted."""
+"""Cached answers in DynamoDB, large ones in S3; complete, for their owner alone; sealed where bodies are."""
 
 from datetime import datetime
 
@@ -7,15 +7,24 @@ from llm_gateway.ports.queries import BodyStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.documents import Sealing
 from llm_gateway.stores.places import Place, Places
 
 
 class DynamoAnswerCache:
     """One call to DynamoDB each, and one to S3 for a large answer."""
 
-    def __init__(self, *, aws: Aws, table: str, bodies: BodyStore, clock: Clock) -> None:
+    def __init__(
+        self, *, aws: Aws, table: str, bodies: BodyStore, clock: Clock, sealing: Sealing | None = None
+    ) -> None:
         self._places = Places(
-            aws=aws, table=table, bodies=bodies, clock=clock, prefix="answer#", holding="cached answers"
+            aws=aws,
+            table=table,
+            bodies=bodies,
+            clock=clock,
+            prefix="answer#",
+            holding="cached answers",
+            sealing=sealing,
         )
 
     def look_up(self, key: str, *, holder: str, until: datetime) -> CachedAnswer | Pending | None:
@@ -24,9 +33,9 @@ class DynamoAnswerCache:
     def peek(self, key: str) -> CachedAnswer | Pending | None:
         return _found(self._places.look(key))
 
-    def put(self, key: str, answer: CachedAnswer) -> None:
+    def put(self, key: str, answer: CachedAnswer, *, owner: str) -> None:
         document = to_json(CachedAnswer, answer)
-        self._places.fill(key, document, holder=answer.query_id, until=answer.expires_at, if_held=False)
+        self._places.fill(key, document, holder=answer.query_id, until=answer.expires_at, if_held=False, owner=owner)
 
     def release(self, key: str, *, holder: str) -> None:
         self._places.release(key, holder=holder)

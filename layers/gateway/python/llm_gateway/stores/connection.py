@@ -87,6 +87,11 @@ class Aws:
         """EventBridge. It has no types of its own: one call is all that is asked of it."""
         return self._client("events")
 
+    @property
+    def kms(self) -> Any:
+        """The key service. Two calls are asked of it: it has no types of its own."""
+        return self._client("kms")
+
     def _client(self, service: str, config: Config = _CONFIG) -> BaseClient:
         if (service, config) not in self._clients:
             # A session must not make two clients at once.

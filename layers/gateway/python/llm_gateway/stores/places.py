@@ -19,7 +19,7 @@ from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.queries import BodyStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.stores.connection import Aws, reaching
-from llm_gateway.stores.documents import Documents, Kept
+from llm_gateway.stores.documents import Documents, Kept, Owner, Sealing
 from llm_gateway.stores.tables import Item, MillisecondsAttribute, Outcome, bind
 
 TRIES: Final = 4
@@ -31,6 +31,7 @@ class PlaceItem(Item):
     """`holder` took the place, or has filled it since. A free place may be deleted: `expires_at` is for the TTL.
 
     `erased` is the holder whose document was erased last. The place refuses a document of that holder that arrives later.
+    `owner` is the key whose document it is, where it is sealed.
     """
 
     cache_key = UnicodeAttribute(hash_key=True)
@@ -42,6 +43,7 @@ class PlaceItem(Item):
     erased = UnicodeAttribute(null=True)
     document = BinaryAttribute(legacy_encoding=False, null=True)
     document_key = UnicodeAttribute(null=True)
+    owner = UnicodeAttribute(null=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +60,19 @@ class Place:
 class Places:
     """Keys get a prefix of their own in the table: several kinds of places share it."""
 
-    def __init__(self, *, aws: Aws, table: str, bodies: BodyStore, clock: Clock, prefix: str, holding: str) -> None:
+    def __init__(
+        self,
+        *,
+        aws: Aws,
+        table: str,
+        bodies: BodyStore,
+        clock: Clock,
+        prefix: str,
+        holding: str,
+        sealing: Sealing | None = None,
+    ) -> None:
         self._items = bind(PlaceItem, table=table, aws=aws)
-        self._documents = Documents(bodies)
+        self._documents = Documents(bodies, sealing)
         self._clock = clock
         self._prefix = prefix
         self._holding = holding
@@ -92,12 +104,18 @@ class Places:
         # DynamoDB deletes what has expired within days, not at once.
         return self._place(item) if item.taken_until > self._clock.now() else None
 
-    def fill(self, key: str, document: bytes | None, *, holder: str, until: datetime, if_held: bool) -> bool:
-        """Whether it was filled: if `holder` still has the place where that is asked for, else unless it was emptied for them."""
-        kept = self._documents.keep(document, key=self._document_key(key, holder))
+    def fill(
+        self, key: str, document: bytes | None, *, holder: str, until: datetime, if_held: bool, owner: str | None = None
+    ) -> bool:
+        """Whether it was filled: if `holder` still has the place where that is asked for, else unless it was emptied for them.
+
+        A document that has an `owner` may be sealed for that key, and for this place.
+        """
+        bound = self._bound(key, owner) if owner else None
+        kept = self._documents.keep(document, key=self._document_key(key, holder), owner=bound)
         not_emptied = PlaceItem.erased.does_not_exist() | (PlaceItem.erased != holder)
         condition = PlaceItem.holder == holder if if_held else not_emptied
-        done = self._change(key, _filling(holder, kept, until=until), condition=condition).done
+        done = self._change(key, _filling(holder, kept, owner=owner, until=until), condition=condition).done
         if not done:
             self._documents.discard(kept)
         return done
@@ -128,9 +146,12 @@ class Places:
         self._documents.delete(*{self._document_key(key, holder), deleted.document_key if deleted else None})
 
     def _place(self, item: PlaceItem) -> Place | None:
-        """None where it is filled with a document that has been deleted."""
-        document = self._documents.read(Kept(packed=item.document, key=item.document_key))
-        if document is None and item.document_key is not None:
+        """None where it is filled with a document that has been deleted, or whose secret is erased."""
+        key = item.cache_key.removeprefix(self._prefix)
+        bound = self._bound(key, item.owner) if item.owner else None
+        kept = Kept(packed=item.document, key=item.document_key)
+        document = self._documents.read(kept, owner=bound)
+        if document is None and kept.is_there:
             return None
         return Place(
             holder=item.holder,
@@ -139,6 +160,10 @@ class Places:
             fingerprint=item.fingerprint,
             document=document,
         )
+
+    def _bound(self, key: str, owner: str) -> Owner:
+        """Sealed for the place itself: a document that is moved to another place does not open there."""
+        return Owner(key_id=owner, query_id=self._prefix + key)
 
     def _change(self, key: str, actions: list[Action], *, condition: Condition | None) -> Outcome[PlaceItem]:
         with reaching(self._holding):
@@ -158,13 +183,14 @@ def _taking(holder: str, *, until: datetime, fingerprint: str | None) -> list[Ac
     ]
 
 
-def _filling(holder: str, kept: Kept, *, until: datetime) -> list[Action]:
+def _filling(holder: str, kept: Kept, *, owner: str | None, until: datetime) -> list[Action]:
     return [
         PlaceItem.holder.set(holder),
         *_until(until),
         PlaceItem.filled.set(True),
         PlaceItem.document.set(kept.packed) if kept.packed is not None else PlaceItem.document.remove(),
         PlaceItem.document_key.set(kept.key) if kept.key is not None else PlaceItem.document_key.remove(),
+        PlaceItem.owner.set(owner) if owner is not None else PlaceItem.owner.remove(),
     ]
 
 
@@ -179,7 +205,12 @@ def _emptying(holder: str, *, now: datetime) -> list[Action]:
 
 
 def _nothing() -> list[Action]:
-    return [PlaceItem.filled.remove(), PlaceItem.document.remove(), PlaceItem.document_key.remove()]
+    return [
+        PlaceItem.filled.remove(),
+        PlaceItem.document.remove(),
+        PlaceItem.document_key.remove(),
+        PlaceItem.owner.remove(),
+    ]
 
 
 def _until(time: datetime) -> list[Action]:

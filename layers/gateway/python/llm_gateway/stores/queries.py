@@ -25,7 +25,7 @@ from llm_gateway.ports.queries import BodyStore
 from llm_gateway.ports.system import Clock, Ids
 from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.connection import Aws, ConditionFailed, reaching
-from llm_gateway.stores.documents import Documents, Kept
+from llm_gateway.stores.documents import Documents, Kept, Owner, Sealing
 from llm_gateway.stores.query_items import (
     STANDING,
     TO_BE_CANCELLED,
@@ -55,9 +55,11 @@ _SUMMARY: Final = [field.name for field in fields(QuerySummary)]
 class DynamoQueryStore:
     """One call to DynamoDB each, where nobody else changes the query meanwhile; two to mark or end what is to be cancelled."""
 
-    def __init__(self, *, aws: Aws, table: str, bodies: BodyStore, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, *, aws: Aws, table: str, bodies: BodyStore, clock: Clock, ids: Ids, sealing: Sealing | None = None
+    ) -> None:
         self._items = bind(QueryItem, table=table, aws=aws)
-        self._documents = Documents(bodies)
+        self._documents = Documents(bodies, sealing)
         self._clock = clock
         self._ids = ids
 
@@ -211,10 +213,12 @@ class DynamoQueryStore:
         summary = self._told(item)
         if summary is None:
             return None
-        request = self._documents.read(Kept(packed=item.request, key=item.request_key))
-        answer = self._documents.read(Kept(packed=item.answer, key=item.answer_key))
-        if request is None or (answer is None and item.answer_key is not None):
-            # Erased between the two reads.
+        owner = Owner(key_id=item.owner, query_id=item.query_id)
+        answered = Kept(packed=item.answer, key=item.answer_key)
+        request = self._documents.read(Kept(packed=item.request, key=item.request_key), owner=owner)
+        answer = self._documents.read(answered, owner=owner)
+        if request is None or (answer is None and answered.is_there):
+            # Erased between the two reads, or with all that its key has sealed.
             return None
         return Query(
             **{name: getattr(summary, name) for name in _SUMMARY},
@@ -224,11 +228,15 @@ class DynamoQueryStore:
 
     def _keep_request(self, query: Query, write_id: str) -> Kept:
         document = to_json(QueryRequest, query.request)
-        return self._documents.keep(document, key=f"{QUERY_BODIES}{query.id}/request/{write_id}")
+        return self._documents.keep(document, key=f"{QUERY_BODIES}{query.id}/request/{write_id}", owner=_owner(query))
 
     def _keep_answer(self, query: Query, write_id: str) -> Kept:
         document = None if query.answer is None else to_json(QueryAnswer, query.answer)
-        return self._documents.keep(document, key=f"{QUERY_BODIES}{query.id}/answer/{write_id}")
+        return self._documents.keep(document, key=f"{QUERY_BODIES}{query.id}/answer/{write_id}", owner=_owner(query))
+
+
+def _owner(query: Query) -> Owner:
+    return Owner(key_id=query.owner, query_id=query.id)
 
 
 def _holder(query: Query) -> str:

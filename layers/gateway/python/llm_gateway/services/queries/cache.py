@@ -122,7 +122,7 @@ class Caching:
         try:
             if kept is not None:
                 with suppress(DependencyUnavailable):
-                    self.cache.put(seat.key, kept)
+                    self.cache.put(seat.key, kept, owner=query.owner)
                     seat.is_held = False
         finally:
             self.leave(seat)
