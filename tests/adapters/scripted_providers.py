@@ -54,13 +54,17 @@ class Called:
 
 @dataclass(slots=True, kw_only=True)
 class ScriptedProviders(Providers):
-    """`scripts` hold what the next calls of each provider meet; after that, `otherwise`. `left` lists whose stream was closed."""
+    """`scripts` hold what the next calls of each provider meet; after that, `otherwise`. `left` lists whose stream was closed.
+
+    To make an adapter ready takes `opening_s`.
+    """
 
     clock: FakeClock
     scripts: dict[str, list[Behavior]] = field(default_factory=dict)
     otherwise: Behavior = field(default_factory=Says)
     called: list[Called] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    opening_s: float = 0
 
     def script(self, provider_id: str, *behaviors: Behavior | Exception) -> None:
         """An exception stands for itself, raised at once."""
@@ -68,6 +72,7 @@ class ScriptedProviders(Providers):
         self.scripts.setdefault(provider_id, []).extend(made)
 
     def open(self, config: ProviderConfig, credentials: ProviderCredentials | None) -> Provider:
+        self.clock.advance(self.opening_s)
         return _Scripted(self, config, credentials)
 
     @property

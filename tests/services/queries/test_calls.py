@@ -63,6 +63,15 @@ def test_an_answer_is_timed_priced_and_noted(engine: Engine, progress: Progress)
     assert (progress.calls, progress.provider_s, progress.waiting_s) == (1, 1.25, 0)
 
 
+def test_to_make_an_adapter_ready_takes_none_of_the_providers_time(engine: Engine, progress: Progress) -> None:
+    engine.add(provider("a"))
+    engine.providers.opening_s = 5
+    engine.providers.script("a", Says(after_s=1.25))
+    list(call(engine, progress))
+    assert progress.attempts[0].latency_ms == 1250
+    assert progress.provider_s == 1.25
+
+
 def test_the_end_of_an_answered_call_is_settled_beside_its_storing(engine: Engine, progress: Progress) -> None:
     engine.add(provider("a", limits=ProviderLimits(max_concurrent=1)))
 

@@ -41,6 +41,10 @@ class ChatWire(Protocol):
 class Wire(ChatWire, Protocol):
     """All that a provider is asked for."""
 
+    def load(self) -> None:
+        """Imports what every call needs. The first time that takes a second, which is none of the provider's."""
+        ...
+
     def count_tokens(self, request: ChatRequest, *, timeout: "httpx2.Timeout") -> int | None:
         """The input tokens of `request`, by a call of its own; None where the API has none for that."""
         ...

@@ -45,6 +45,9 @@ class _OpenAI:
     vendor: Vendor
     clock: Clock
 
+    def load(self) -> None:
+        self._chat_completions.load()
+
     def faults(self, request: ChatRequest) -> FaultTable:
         return self._spoken(request).faults(request)
 
@@ -91,7 +94,9 @@ class ProviderRegistry:
 
     def __init__(self, *, clock: Clock, private_addresses_allowed: bool, own_model_url: str = "") -> None:
         def adapter(kind: ProviderKind, upstream: Upstream) -> Provider:
-            return WiredProvider(wire=_WIRES[kind](upstream=upstream, vendor=VENDORS[kind], clock=clock), clock=clock)
+            wire = _WIRES[kind](upstream=upstream, vendor=VENDORS[kind], clock=clock)
+            wire.load()
+            return WiredProvider(wire=wire, clock=clock)
 
         self._private_addresses_allowed = private_addresses_allowed
         self._own_model_url = own_model_url

@@ -34,6 +34,9 @@ class AnthropicMessages:
     vendor: Vendor
     clock: Clock
 
+    def load(self) -> None:
+        _ = self._client, self._faults
+
     def faults(self, _: ChatRequest) -> FaultTable:
         return self._faults
 

@@ -41,6 +41,9 @@ class Converse:
     vendor: Vendor
     clock: Clock
 
+    def load(self) -> None:
+        _ = self._faults
+
     def faults(self, _: ChatRequest) -> FaultTable:
         return self._faults
 

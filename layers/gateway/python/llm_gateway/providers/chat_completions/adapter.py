@@ -34,6 +34,9 @@ class ChatCompletions:
     dialect: Dialect
     clock: Clock
 
+    def load(self) -> None:
+        _ = self._client, self._faults
+
     def faults(self, request: ChatRequest) -> FaultTable:
         return replace(self._faults, preceding=messages_before(request))
 

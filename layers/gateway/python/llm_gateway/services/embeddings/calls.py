@@ -96,6 +96,7 @@ class EmbeddingCalls:
         usage, answered, failure = None, None, None
         try:
             provider = self.providers.open(step.provider, credentials)
+            started_s = self.clock.monotonic_s()
             found = provider.embed(request, timeouts=timeouts, cancelled=asked.cancelled)
             usage, answered = found.usage, found.model
             return found

@@ -49,6 +49,7 @@ class Calls:
         answer: ChatAnswer | None = None
         try:
             provider = self.providers.open(candidate.provider, credentials)
+            call.started_s = self.clock.monotonic_s()
             if step.streams:
                 items = provider.stream(step.chat, timeouts=timeouts, cancelled=deadline.cancelled)
                 answer = yield from _forward(items, into=call.generated)
