@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from workshop import commands, fingerprint, node
+from workshop import command_line, commands, fingerprint, node
 from workshop.places import DEV_LOCK, STAMPS, UV_LOCK, VENV, VENV_BIN, VENV_PYTHON
 from workshop.steps import Failure, Steps
 
@@ -23,6 +23,7 @@ def prepare(steps: Steps) -> None:
             create(VENV, python=sys.executable)
     digest = fingerprint.fingerprint(UV_LOCK, DEV_LOCK)
     stamp = STAMPS / "python"
+    command_line.link()
     if fingerprint.is_current(stamp, digest):
         return
     with steps.step("Python packages") as step:

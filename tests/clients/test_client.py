@@ -1,9 +1,7 @@
 """The Python client against the running gateway, over real connections."""
 
 import asyncio
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +12,7 @@ from llm_gateway_client import AsyncGatewayClient, GatewayClient, Retries, Signa
 from llm_gateway_client.answers import DeltaEvent, QueryEvent, QueryResponse
 
 from tests.adapters.breaking_proxy import breaking_proxy
+from tests.adapters.thinking import Thinking
 from tests.entrypoints.conftest import PROMPT, PROVIDER, TEST
 from tests.entrypoints.serving import Serving
 
@@ -101,23 +100,6 @@ def test_a_stream_that_breaks_again_and_again_is_given_up(serving: Serving, read
         list(stream)
     assert broken.value.query_id == stream.query_id is not None
     assert 1 < proxy.broken < 9
-
-
-class Thinking:
-    """A provider that pauses before its first word (1) or before its end (2), until it is cancelled."""
-
-    def __init__(self, serving: Serving, *, before: int) -> None:
-        self.pauses = 0
-        self.before = before
-        self.begun = threading.Event()
-        serving.gateway.outside.models.pause = self.pause  # type: ignore[attr-defined]
-
-    def pause(self, cancelled: Callable[[], bool]) -> None:
-        self.pauses += 1
-        until_s = time.monotonic() + 30
-        while self.pauses == self.before and not cancelled() and time.monotonic() < until_s:
-            self.begun.set()
-            time.sleep(0.01)
 
 
 def test_leaving_a_stream_cancels_its_query(serving: Serving, ready: GatewayClient) -> None:

@@ -1,0 +1,32 @@
+"""`llm-gateway login`: keeps an address and a key."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from llm_gateway_client.address import address_of
+from llm_gateway_client.cli import places
+from llm_gateway_client.cli.session import session
+from llm_gateway_client.retries import Retries
+from llm_gateway_client.synchronous.client import GatewayClient
+
+
+def login(
+    url: Annotated[str | None, typer.Argument(help="The gateway's address, with its stage.")] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Forget what is kept instead.")] = False,
+) -> None:
+    """Keep an address and a key, in a file for your eyes only. The key is asked for, or read from standard input."""
+    path = places.login_file()
+    if forget:
+        path.unlink(missing_ok=True)
+        session().terminal.note(f"{path} is gone. The key itself is still valid: `llm-gateway keys revoke ID` ends it.")
+        return
+    address = str(address_of(url))
+    key = typer.prompt("Key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+    # Only a key that is one is kept.
+    with GatewayClient(address, key, retries=Retries(most=session().most_retries)) as client:
+        own = client.keys.own()
+    places.write_login(path, url=address, key=key.strip())
+    session().terminal.say(f"Logged in to {address} as {own.name} ({own.role}).")
+    session().terminal.note(f"Kept in {path}.")

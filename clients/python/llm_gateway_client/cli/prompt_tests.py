@@ -1,0 +1,162 @@
+"""`llm-gateway prompts test`: runs suites, with a table, JUnit's XML or JSON."""
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from llm_gateway_client import suites
+from llm_gateway_client.answers import TestResult, TestRun
+from llm_gateway_client.cli.session import Json, session
+from llm_gateway_client.cli.statuses import FAILED, MISUSED
+from llm_gateway_client.files import FileBroken
+
+Which = Annotated[list[str], typer.Argument(help="Prompts' ids, files `*.prompt.yaml`, or folders of them.")]
+_UNSPEAKABLE = dict.fromkeys([*(code for code in range(32) if code not in (9, 10, 13)), 0xFFFE, 0xFFFF])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Suite:
+    """What is to run: a prompt, and how many tests it has."""
+
+    prompt_id: str
+    tests: int
+    version: int | None
+
+
+def run_tests(
+    which: Which,
+    version: Annotated[int | None, typer.Option(min=0, help="The version to test; of files always the newest.")] = None,
+    label: Annotated[str | None, typer.Option(help="Test the version that this label leads to.")] = None,
+    candidate: Annotated[
+        list[str] | None, typer.Option("--candidate", "-c", help="`provider` or `provider/model`; several times.")
+    ] = None,
+    repeat: Annotated[int, typer.Option(min=1, max=20, help="How often each test is asked.")] = 1,
+    only: Annotated[list[str] | None, typer.Option("--only", "-k", help="The name of a test; several times.")] = None,
+    push: Annotated[bool, typer.Option("--push", help="Write files to the gateway first where they differ.")] = False,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit's XML there.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run prompts' tests. Exit status 1: a test failed; 2: a suite is broken, or there is none."""
+    terminal = session().terminal
+    found = [_suite(each, push=push, version=version) for each in _named(which)]
+    runs: list[TestRun] = []
+    for suite in found:
+        with terminal.working(f"Testing {suite.prompt_id}…"):
+            run = suites.run(
+                session().client,
+                suite.prompt_id,
+                version=suite.version if label is None else None,
+                label=label,
+                candidates=candidate or (),
+                repeat=repeat,
+                only=only or (),
+                tests=suite.tests,
+            )
+        runs.append(run)
+        if not as_json:
+            _show(run)
+    if as_json:
+        terminal.json(runs)
+    if junit:
+        junit.write_bytes(as_junit(runs))
+    if any(run.status == "failed" for run in runs):
+        raise typer.Exit(MISUSED)
+    if any(run.failed for run in runs):
+        raise typer.Exit(FAILED)
+
+
+def _named(which: list[str]) -> list[str | Path]:
+    """Ids as texts, files as paths."""
+    named: list[str | Path] = []
+    for each in which:
+        path = Path(each)
+        if path.is_dir():
+            inside: list[str | Path] = sorted(path.rglob(f"*{suites.SUFFIX}"))
+            if not inside:
+                raise FileBroken(path, f"no file in it ends in {suites.SUFFIX}.")
+            named += inside
+        else:
+            named.append(path if path.suffix in (".yaml", ".yml") else each)
+    return named
+
+
+def _suite(named: str | Path, *, push: bool, version: int | None) -> _Suite:
+    """Raises FileBroken for a file that is broken, that has no tests, or that differs from what the gateway has."""
+    client = session().client
+    if isinstance(named, str):
+        prompt = client.prompts.get(named)
+        if not prompt.tests:
+            raise ValueError(f"{named} has no tests.")
+        return _Suite(prompt_id=named, tests=len(prompt.tests), version=version)
+    wanted = suites.read_prompt(named)
+    if not wanted.get("tests"):
+        raise FileBroken(named, "has no tests.")
+    stored = suites.find(client, wanted["id"])
+    changed = suites.changes(wanted, stored.model_dump(mode="json")) if stored else ["all of it"]
+    if changed and not push:
+        raise FileBroken(
+            named, f"differs from what the gateway has ({', '.join(changed)}): --push writes it there first."
+        )
+    current = suites.pushed(client, wanted) if changed or stored is None else stored
+    return _Suite(prompt_id=current.id, tests=len(wanted["tests"]), version=current.version)
+
+
+def _show(run: TestRun) -> None:
+    terminal = session().terminal
+    terminal.say(f"{run.prompt_id}, version {run.version}", style="bold")
+    rows = [
+        (
+            Text("pass", style="green") if each.passed else Text("FAIL", style="bold red"),
+            each.name,
+            each.candidate,
+            each.repeat if run.repeat > 1 else "",
+            each.latency_ms,
+            each.cost_usd,
+            why(each),
+        )
+        for each in run.results
+    ]
+    terminal.table(("", "test", "candidate", "", "ms", "$", "why"), rows, right=("ms", "$"))
+    if run.status == "failed":
+        terminal.say(f"The run could not be done: {run.problem}", style="bold red")
+        return
+    failed = f", {run.failed} failed" if run.failed else ""
+    terminal.say(f"{run.passed} passed{failed}; ${run.cost_usd or 'not known'}", style="red" if run.failed else "green")
+
+
+def why(result: TestResult) -> str:
+    """Which of a test's assertions failed, and what was there."""
+    return "; ".join(f"{each.type}: {each.detail or 'failed'}" for each in result.assertions if not each.passed)
+
+
+def as_junit(runs: list[TestRun]) -> bytes:
+    """The runs in the form that continuous integration reads."""
+    root = ET.Element("testsuites")
+    for run in runs:
+        counts: dict[str, Any] = {
+            "tests": len(run.results),
+            "failures": run.failed or 0,
+            "errors": int(run.status == "failed"),
+        }
+        told = {"name": f"{run.prompt_id}@{run.version}", **{name: str(value) for name, value in counts.items()}}
+        suite = ET.SubElement(root, "testsuite", told)
+        for result in run.results:
+            name = f"{result.name} [{result.candidate or run.prompt_id}, {result.repeat}]"
+            took_s = f"{(result.latency_ms or 0) / 1000:.3f}"
+            case = ET.SubElement(suite, "testcase", {"classname": run.prompt_id, "name": _xml(name), "time": took_s})
+            if not result.passed:
+                ET.SubElement(case, "failure", {"message": _xml(why(result)), "type": "assertion"})
+        if run.status == "failed":
+            case = ET.SubElement(suite, "testcase", {"classname": run.prompt_id, "name": "run"})
+            ET.SubElement(case, "error", {"message": _xml(run.problem or "The run could not be done."), "type": "run"})
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _xml(text: str) -> str:
+    """XML has no way to say most control characters."""
+    return text.translate(_UNSPEAKABLE)
