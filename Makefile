@@ -16,8 +16,8 @@ help: ## List the verbs
 	@echo "make VERB, where VERB is one of:"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-run: ## Serve the gateway on this machine with a model of its own, and ask it a first question
-	$(READY) python model
+run: ## Serve the gateway on this machine with a model of its own; ARGS=--help lists --port, --fresh and more
+	$(READY) python $(if $(findstring --help,$(ARGS)),,model)
 	@exec $(BIN)/python -m local_aws run $(ARGS)
 
 deploy-local: ## Deploy the whole app, Lambdas and API Gateway, to a local AWS

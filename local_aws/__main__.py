@@ -12,6 +12,8 @@ from local_aws import tether
 from workshop.places import ROOT
 from workshop.steps import Failure
 
+_LAST_PORT = 65_535
+
 
 class Stopped(BaseException):
     """A signal asked for the end."""
@@ -28,6 +30,12 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="local_aws", description=__doc__)
     parser.add_argument("verb", choices=("run", "deploy"))
     parser.add_argument("--folder", type=Path, default=ROOT / ".local", help="where gateway.json and the logs go")
+    parser.add_argument(
+        "--port", type=_port, help="with run: where the gateway listens; else 8080, or another if that is taken"
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="with run: forget the providers, prompts and keys of earlier runs"
+    )
     parser.add_argument("--exit-when-ready", action="store_true", help="stop again once all works")
     parser.add_argument(
         *("-c", "--context"),
@@ -37,7 +45,20 @@ def _arguments() -> argparse.Namespace:
         metavar="NAME=VALUE",
         help="with deploy: a CDK setting",
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.verb == "deploy" and (arguments.port is not None or arguments.fresh):
+        parser.error(
+            "--port and --fresh are for `run`: a deployment's API has an address of its own, and begins with nothing"
+        )
+    if arguments.verb == "run" and arguments.context:
+        parser.error("--context is for `deploy`")
+    return arguments
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: say a number from 1 to {_LAST_PORT}")
+    return int(text)
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -60,7 +81,7 @@ def main() -> int:
         if arguments.verb == "run":
             from local_aws.run import run
 
-            run(folder=folder, stay=stay)
+            run(folder=folder, stay=stay, port=arguments.port, fresh=arguments.fresh)
         else:
             from local_aws.deploy import deploy_local
 

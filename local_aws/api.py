@@ -21,6 +21,10 @@ class Api:
     base_url: str
     key: str
 
+    def is_let_in(self) -> bool:
+        """Whether the key is one, and not revoked."""
+        return self._call("GET", "/keys/self", None)[0] == 200
+
     def create_or_replace_provider(self, provider: dict[str, Any]) -> None:
         """Register `provider`, or change it where one of its id is left from before. Raises Failure with the problem."""
         status, body = self._call("POST", "/providers", provider)
@@ -33,11 +37,11 @@ class Api:
         status, body = self._call("POST", "/query", query)
         return _require(status, body)
 
-    def _call(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
         request = urllib.request.Request(  # noqa: S310 - always http
             f"{self.base_url}{BASE_PATH}{path}",
             method=method,
-            data=json.dumps(body).encode(),
+            data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"},
         )
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from local_aws.aws import LocalAws
+from local_aws.kept import Kept
 from local_aws.ports import LOOPBACK, free_port
 from local_aws.processes import Process, Processes
 from local_aws.synthesis import GATEWAY_PACKAGE
@@ -17,12 +18,15 @@ from workshop.steps import Failure
 PREFERRED_PORT: Final = 4566
 START_TIMEOUT_S: Final = 60.0
 HEALTH_TIMEOUT_S: Final = 5.0
-# It keeps nothing, so that there is nothing to wait for.
+# Where it keeps nothing, there is nothing to wait for.
 GRACE_S: Final = 0.2
+KEEPING_GRACE_S: Final = 20.0
 
 
-def start(processes: Processes, *, scratch: Path, certificate: Path | None = None) -> tuple[LocalAws, Process]:
-    """Start an emulator whose state is gone with it.
+def start(
+    processes: Processes, *, scratch: Path, certificate: Path | None = None, kept: Kept | None = None
+) -> tuple[LocalAws, Process]:
+    """Start an emulator whose state is gone with it, or is `kept` when it is asked to end.
 
     With a `certificate`, its key in the same file, it answers over https and refuses what a function's role does not allow:
     the one needs the other, because the bucket and the queues refuse everybody who comes by plain http.
@@ -39,13 +43,23 @@ def start(processes: Processes, *, scratch: Path, certificate: Path | None = Non
         **_access(certificate),
         "LOG_LEVEL": "WARNING",
         "TMPDIR": str(scratch),
-        "STATE_DIR": str(scratch / "state"),
-        "S3_DATA_DIR": str(scratch / "s3"),
+        **_state(kept, scratch),
         "PYTHONPATH": f"{ROOT}:{GATEWAY_PACKAGE}",
     }
     del environment["AWS_ENDPOINT_URL"]
     command = [sys.executable, "-m", "local_aws.emulator_process"]
-    return aws, processes.start("emulator", command, env=environment, grace_s=GRACE_S)
+    return aws, processes.start("emulator", command, env=environment, grace_s=KEEPING_GRACE_S if kept else GRACE_S)
+
+
+def _state(kept: Kept | None, scratch: Path) -> dict[str, str]:
+    if kept is None:
+        return {"STATE_DIR": str(scratch / "state"), "S3_DATA_DIR": str(scratch / "s3")}
+    return {
+        "PERSIST_STATE": "1",
+        "S3_PERSIST": "1",
+        "STATE_DIR": str(kept.services),
+        "S3_DATA_DIR": str(kept.objects),
+    }
 
 
 def _access(certificate: Path | None) -> dict[str, str]:
@@ -59,10 +73,12 @@ def _access(certificate: Path | None) -> dict[str, str]:
     }
 
 
-def given_or_started(given: LocalAws | None, processes: Processes, *, scratch: Path) -> tuple[LocalAws, Process | None]:
+def given_or_started(
+    given: LocalAws | None, processes: Processes, *, scratch: Path, kept: Kept | None = None
+) -> tuple[LocalAws, Process | None]:
     """The emulator that is there, or one that is starting. Raises Failure if the one that should be there is not."""
     if given is None:
-        return start(processes, scratch=scratch)
+        return start(processes, scratch=scratch, kept=kept)
     require(given)
     return given, None
 

@@ -5,11 +5,17 @@ import shlex
 from typing import Any, Final
 
 from local_aws.api import BASE_PATH
+from workshop.places import VENV_BIN
 
 QUESTION: Final = "What is photosynthesis? Answer in one sentence."
 NEXT_QUESTION: Final = "Name three fruits."
-NEW_KEY: Final = {"name": "My application", "role": "caller", "limits": {"requests_per_minute": 60}}
+KEPT: Final = "\n  Providers, prompts and keys are there again in the next run; `make run ARGS=--fresh` forgets them."
+NOT_KEPT: Final = (
+    "\n  Another run has what is kept between runs: this one began with nothing, and what you do here is gone with it."
+)
 END: Final = "\n  Ctrl-C stops everything."
+_JSON: Final = "-H 'Content-Type: application/json'"
+_AUTHORIZED: Final = '-H "Authorization: Bearer $GATEWAY_KEY"'
 
 
 def query(question: str) -> dict[str, Any]:
@@ -21,8 +27,9 @@ def query(question: str) -> dict[str, Any]:
 
 
 def text(*, base_url: str, key: str, answer: dict[str, Any], aws_url: str) -> str:
-    """The closing words, with commands that work when they are pasted."""
+    """The closing words, with commands that work when they are pasted, from the exports on."""
     usage = answer["usage"]
+    stream = shlex.quote(json.dumps(query(NEXT_QUESTION)))
     return f"""
   Question  {QUESTION}
   Answer    {answer["output"]["text"].strip()}
@@ -32,13 +39,25 @@ def text(*, base_url: str, key: str, answer: dict[str, Any], aws_url: str) -> st
   Key       {key}
   AWS       {aws_url}
 
-  Try
-    {_curl(base_url, key, "/query", query(NEXT_QUESTION))}
-    {_curl(base_url, key, f"/query/{answer['id']}/result")}
-    {_curl(base_url, key, "/providers")}
+  Use it, in another terminal
+    {_exports(base_url, key)}
+    llm-gateway ask {shlex.quote(NEXT_QUESTION)}
+    llm-gateway queries show {answer["id"]}
+    llm-gateway usage --by provider
 
-  A key for an application, which may ask 60 times a minute
-    {_curl(base_url, key, "/keys", NEW_KEY)}"""
+  Stream with curl
+    curl -sSN $GATEWAY_URL{BASE_PATH}/query/stream {_AUTHORIZED} {_JSON} -d {stream}
+
+  Point OpenAI's SDK at it
+    export OPENAI_BASE_URL=$GATEWAY_URL/v1 OPENAI_API_KEY=$GATEWAY_KEY
+    python -c "{_chat(answer["model"])}"
+
+  Add a provider of your own: its API key is asked for, and one more server on this machine needs none
+    llm-gateway providers add openai --kind openai --model gpt-4.1-mini
+    llm-gateway providers add mine --kind openai_compatible --base-url http://127.0.0.1:11434/v1 --model llama3.2 --no-api-key
+
+  Make a key for an application, which may ask 60 times a minute
+    llm-gateway keys create 'My application' --requests-per-minute 60"""
 
 
 def deployed_text(*, base_url: str, key: str, aws_url: str) -> str:
@@ -48,16 +67,21 @@ def deployed_text(*, base_url: str, key: str, aws_url: str) -> str:
   Key       {key}
   AWS       {aws_url}
 
-  Try
-    curl -sS {base_url}/health
-    {_curl(base_url, key, "/providers")}
+  Use it, in another terminal
+    {_exports(base_url, key)}
+    llm-gateway status
+    llm-gateway keys create 'My application' --requests-per-minute 60
+    llm-gateway providers add openai --kind openai --model gpt-4.1-mini"""
 
-  A key for an application, which may ask 60 times a minute
-    {_curl(base_url, key, "/keys", NEW_KEY)}"""
+
+def _exports(base_url: str, key: str) -> str:
+    path = f'export PATH={shlex.quote(str(VENV_BIN))}:"$PATH"'
+    return f"{path} GATEWAY_URL={shlex.quote(base_url)} GATEWAY_KEY={shlex.quote(key)}"
 
 
-def _curl(base_url: str, key: str, path: str, body: dict[str, Any] | None = None) -> str:
-    words = ["curl", "-sS", f"{base_url}{BASE_PATH}{path}", "-H", f"Authorization: Bearer {key}"]
-    if body is not None:
-        words += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
-    return shlex.join(words)
+def _chat(model: str) -> str:
+    asked = f"[{{'role': 'user', 'content': '{NEXT_QUESTION}'}}]"
+    return (
+        f"from openai import OpenAI; answer = OpenAI().chat.completions.create(model='{model}', messages={asked}); "
+        "print(answer.choices[0].message.content)"
+    )

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import shutil
 import signal
 import socket
@@ -16,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llm_gateway_client import GatewayClient
 
 from local_aws.emulator import PREFERRED_PORT as PREFERRED_AWS_PORT
 from local_aws.run import PREFERRED_PORT
+from workshop import command_line
 from workshop.places import ROOT
 
 START_TIMEOUT_S = 180
@@ -48,16 +49,18 @@ class Run:
         return gateway
 
     def commands(self) -> list[str]:
-        lines = [line.strip() for line in self.output.splitlines()]
-        return [line for line in lines if line.startswith("curl ")]
+        """What it shows to be pasted, up to the part that needs a vendor's key."""
+        shown = self.output.partition("Use it")[2].partition("Add a provider")[0]
+        lines = [line.strip() for line in shown.splitlines()]
+        return [line for line in lines if line.startswith(("export ", "llm-gateway ", "curl ", "python "))]
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[Run]:
+def started(folder: Path, *options: str) -> Iterator[Run]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LOCALSTACK_"))}
-    command = [sys.executable, "-m", "local_aws", "run", "--folder", str(folder)]
+    command = [sys.executable, "-m", "local_aws", "run", "--folder", str(folder), *options]
     environment["TMPDIR"] = str(folder / "scratch")
-    (folder / "scratch").mkdir()
+    (folder / "scratch").mkdir(exist_ok=True)
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
@@ -118,22 +121,42 @@ def test_answers_on_other_ports_when_its_own_are_taken_and_leaves_nothing(tmp_pa
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_its_commands_work_as_they_are_and_its_end_is_its_childrens(tmp_path: Path) -> None:
+    command_line.link()
     with started(tmp_path) as run:
         run.gateway()
         assert eventually(lambda: "Ctrl-C" in run.output)
-        ask, result, providers, new_key = (
-            json.loads(subprocess.check_output(shlex.split(command), timeout=60)) for command in run.commands()
-        )
-        assert ask["status"] == "succeeded"
-        assert ask["output"]["text"] not in ("", result["output"]["text"])
-        assert "Photosynthesis is" in result["output"]["text"]
-        assert [provider["id"] for provider in providers["items"]] == ["local"]
-        assert (new_key["role"], new_key["secret"][:6]) == ("caller", "llmgw_")
+        script = "\n".join([*run.commands(), "llm-gateway keys create app --json", "llm-gateway providers list --json"])
+        shown = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=120, check=False)
+        assert shown.returncode == 0, shown.stderr
+        assert "Photosynthesis is" in shown.stdout
+        assert "event: done" in shown.stdout
+        assert '"secret": "llmgw_' in shown.stdout
+        assert '"id": "local"' in shown.stdout
         children = descendants(run.process.pid)
 
         run.process.kill()
 
         assert eventually(lambda: not any(runs(child) for child in children))
+
+
+def test_what_was_made_is_there_in_the_next_run_and_forgotten_when_that_is_wanted(tmp_path: Path) -> None:
+    ids = []
+    for number, options in enumerate(((), (), ("--fresh",))):
+        with started(tmp_path, *options) as run:
+            told = run.gateway()
+            with GatewayClient(told["base_url"], told["api_key"]) as client:
+                ids.append([provider.id for provider in client.providers.list()])
+                if number == 0:
+                    client.providers.create(
+                        id="mine",
+                        name="Mine",
+                        kind="openai_compatible",
+                        default_model="m",
+                        base_url="http://127.0.0.1:9/v1",
+                    )
+            run.process.send_signal(signal.SIGINT)
+            assert run.process.wait(STOP_TIMEOUT_S) == 0, run.output
+    assert [sorted(each) for each in ids] == [["local"], ["local", "mine"], ["local"]]
 
 
 def test_a_given_emulator_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
