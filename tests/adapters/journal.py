@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from llm_gateway.domain.budget_news import BudgetReached
+from llm_gateway.domain.circuits import CircuitState
 from llm_gateway.domain.prompts.canary_news import CanaryNews
 from llm_gateway.domain.queries import Attempt, Query, QuerySummary
 from llm_gateway.ports.queries import Journal
@@ -13,6 +15,9 @@ class RecordingJournal(Journal):
     def __init__(self) -> None:
         self.written: list[QuerySummary] = []
         self.canaries: list[CanaryNews] = []
+        self.circuits: list[tuple[str, CircuitState]] = []
+        self.budgets: list[BudgetReached] = []
+        self.judged: list[tuple[str, frozenset[int], bool]] = []
         self.lines: list[tuple[str, str, tuple[Attempt, ...]]] = []
 
     def ended(self, query: QuerySummary, *, calls: Sequence[Attempt] = ()) -> None:
@@ -21,6 +26,15 @@ class RecordingJournal(Journal):
 
     def rolled_back(self, news: CanaryNews) -> None:
         self.canaries.append(news)
+
+    def circuit_turned(self, provider_id: str, state: CircuitState) -> None:
+        self.circuits.append((provider_id, state))
+
+    def budget_reached(self, news: BudgetReached) -> None:
+        self.budgets.append(news)
+
+    def gate_judged(self, prompt_id: str, versions: frozenset[int], *, passed: bool) -> None:
+        self.judged.append((prompt_id, versions, passed))
 
     def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:
         self.lines.append(("spent", query.id, tuple(calls)))

@@ -3,6 +3,7 @@
 import io
 import json
 import time
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -12,7 +13,10 @@ from typing import Any
 
 import pytest
 from llm_gateway.access import METRICS_NAMESPACE
+from llm_gateway.correlation import CURRENT, Correlation
+from llm_gateway.domain.budget_news import BudgetReached
 from llm_gateway.domain.chat import Usage
+from llm_gateway.domain.circuits import CircuitState
 from llm_gateway.domain.prompts.canary_news import CanaryNews
 from llm_gateway.domain.queries import (
     Attempt,
@@ -85,18 +89,20 @@ def test_the_line_is_what_cloudwatch_reads_as_metrics(end: str) -> None:
     document = line(ENDS[end])
     stamp = document["_aws"]
     assert stamp["Timestamp"] == pytest.approx(time.time() * 1000, abs=60_000)
-    (directive,) = stamp["CloudWatchMetrics"]
-    assert directive["Namespace"] == METRICS_NAMESPACE
-    assert directive["Dimensions"] == [[], ["provider"]]
-    for dimension in directive["Dimensions"][1]:
-        assert isinstance(document[dimension], str)
-        assert document[dimension]
-    names = [metric["Name"] for metric in directive["Metrics"]]
+    names: list[str] = []
+    for directive in stamp["CloudWatchMetrics"]:
+        assert directive["Namespace"] == METRICS_NAMESPACE
+        for dimension in (name for names in directive["Dimensions"] for name in names):
+            assert isinstance(document[dimension], str)
+            assert document[dimension]
+        names += [metric["Name"] for metric in directive["Metrics"]]
+        assert {metric["Unit"] for metric in directive["Metrics"]} <= {"Count", "Milliseconds", "None"}
+    by_provider, in_all = stamp["CloudWatchMetrics"]
+    assert (by_provider["Dimensions"], in_all["Dimensions"]) == ([[], ["provider"]], [[]])
     assert len(names) == len(set(names)) <= 100
     for name in names:
         assert isinstance(document[name], int | float)
         assert not isinstance(document[name], bool)
-    assert {metric["Unit"] for metric in directive["Metrics"]} <= {"Count", "Milliseconds", "None"}
     assert document["Queries"] == 1
 
 
@@ -133,6 +139,7 @@ def test_an_answer_in_all_its_figures() -> None:
     document.pop("_aws")
     assert document == {
         "message": "query",
+        "kind": "performance",
         "query_id": query().id,
         "key_id": query().owner,
         "mode": "sync",
@@ -159,7 +166,12 @@ def test_an_answer_in_all_its_figures() -> None:
         "UnpricedCalls": 0,
         "InputTokens": 812,
         "OutputTokens": 95,
+        "CachedInputTokens": 512,
+        "CacheWriteTokens": 0,
+        "ReasoningTokens": 0,
+        "TotalMs": 755,
         "OverheadMs": 25,
+        "SlowQueries": 0,
         "ProviderMs": 690,
         "CostUsd": 0.000493,
     }
@@ -253,11 +265,11 @@ def test_nothing_spent_is_no_line(calls: tuple[Attempt, ...]) -> None:
 
 
 def _metrics(document: dict[str, Any]) -> set[str]:
-    return {metric["Name"] for metric in document["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    return {metric["Name"] for directive in document["_aws"]["CloudWatchMetrics"] for metric in directive["Metrics"]}
 
 
 def test_what_there_was_none_of_does_not_pull_averages_down() -> None:
-    assert "OverheadMs" not in _metrics(line(ENDS["failed"]))
+    assert not {"OverheadMs", "TotalMs", "SlowQueries"} & _metrics(line(ENDS["failed"]))
     assert "ProviderMs" not in _metrics(line(ENDS["hit"]))
     assert {"OverheadMs", "ProviderMs", "CostUsd"} <= _metrics(line(ENDS["answered"]))
 
@@ -319,6 +331,7 @@ def test_a_version_that_was_rolled_back_is_a_line_and_a_metric() -> None:
     }
     assert document == {
         "message": "canary_rolled_back",
+        "kind": "performance",
         "prompt": "answer",
         "label": "production",
         "version": 4,
@@ -326,3 +339,85 @@ def test_a_version_that_was_rolled_back_is_a_line_and_a_metric() -> None:
         "reason": "it is slow",
         "CanariesRolledBack": 1,
     }
+
+
+# What is told of more than one query
+
+
+def said(tell: Callable[[EmbeddedMetricsJournal], None]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The line, and the one directive that was in it."""
+    stream = io.StringIO()
+    tell(EmbeddedMetricsJournal(stream))
+    (document,) = read(stream)
+    (directive,) = document.pop("_aws")["CloudWatchMetrics"]
+    return document, directive
+
+
+@pytest.mark.parametrize(
+    ("state", "name", "kind"),
+    [(CircuitState.OPEN, "CircuitsOpened", "error"), (CircuitState.CLOSED, "CircuitsClosed", "performance")],
+)
+def test_a_circuit_that_turns_is_counted_by_provider(state: CircuitState, name: str, kind: str) -> None:
+    document, directive = said(lambda journal: journal.circuit_turned("openai", state))
+    assert document == {"message": f"circuit_{state}", "kind": kind, "provider": "openai", name: 1}
+    assert directive["Dimensions"] == [[], ["provider"]]
+    assert directive["Metrics"] == [{"Name": name, "Unit": "Count"}]
+
+
+def test_a_budget_that_is_reached_is_counted() -> None:
+    news = BudgetReached(
+        key_id="key_1",
+        percent=80,
+        period="2026-11",
+        amount_usd=Decimal(25),
+        spent_usd=Decimal(20),
+        resets_at=datetime(2026, 12, 1, tzinfo=UTC),
+    )
+    document, directive = said(lambda journal: journal.budget_reached(news))
+    assert (document["message"], document["key_id"], document["percent"]) == ("budget_reached", "key_1", 80)
+    # Never by key: each would be a metric to pay for.
+    assert directive["Dimensions"] == [[]]
+
+
+@pytest.mark.parametrize(("passed", "name"), [(True, "GatesPassed"), (False, "GatesFailed")])
+def test_a_quality_gates_verdict_is_counted(passed: bool, name: str) -> None:
+    document, directive = said(lambda journal: journal.gate_judged("answer", frozenset({4, 3}), passed=passed))
+    assert (document["prompt"], document["versions"], document[name]) == ("answer", [3, 4], 1)
+    assert (directive["Dimensions"], directive["Metrics"]) == ([[]], [{"Name": name, "Unit": "Count"}])
+
+
+def test_a_line_tells_whose_request_it_goes_back_to() -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    before = CURRENT.set(Correlation(request_id="req_01J00000000000000000000000", traceparent=trace))
+    try:
+        document = line(answered())
+    finally:
+        CURRENT.reset(before)
+    assert document["request_id"] == "req_01J00000000000000000000000"
+    assert document["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+    assert document["query_id"] == query().id
+
+
+@pytest.mark.parametrize(("overhead_ms", "slow"), [(99, 0), (100, 1)])
+def test_a_query_that_took_longer_than_is_promised_is_counted(overhead_ms: int, slow: int) -> None:
+    latency = Latency(total_ms=600 + overhead_ms, provider_ms=600, waiting_ms=0)
+    assert line(answered(latency=latency))["SlowQueries"] == slow
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error_class", "kind"),
+    [
+        ("provider_error", 502, "provider", "error"),
+        ("internal_error", 500, "gateway", "error"),
+        ("deadline_exceeded", 504, "time", "error"),
+        ("validation_failed", 422, "caller", "request"),
+    ],
+)
+def test_a_failure_says_whose_part_it_was(code: str, status: int, error_class: str, kind: str) -> None:
+    later = replace(failed(code=code, status=status), mode="async")
+    document = line(later)
+    assert (document["error_class"], document["kind"], document["Errors"]) == (error_class, kind, 1)
+    assert document["_aws"]["CloudWatchMetrics"][-1]["Dimensions"] == [["error_class"]]
+    # One that somebody waits for is counted with its request.
+    waited_for = line(failed(code=code, status=status))
+    assert (waited_for["error_class"], "Errors" in waited_for) == (error_class, False)

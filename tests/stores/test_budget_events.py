@@ -12,6 +12,7 @@ from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.event_bus import EventBus
 
 from tests.adapters.aws import connect
+from tests.adapters.journal import RecordingJournal
 
 NEWS = BudgetReached(
     key_id="key_1",
@@ -45,7 +46,7 @@ def listening(aws: Aws) -> str:
 def test_an_event_arrives(emulator: str, caplog: pytest.LogCaptureFixture) -> None:
     aws = connect(emulator)
     url = listening(aws)
-    EventBridgeBudgetEvents(EventBus(aws=aws, bus="gateway")).reached(NEWS)
+    EventBridgeBudgetEvents(EventBus(aws=aws, bus="gateway"), RecordingJournal()).reached(NEWS)
     (message,) = aws.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
     event = json.loads(message["Body"])
     assert (event["source"], event["detail-type"]) == ("llm-gateway", "Budget reached")
@@ -55,7 +56,7 @@ def test_an_event_arrives(emulator: str, caplog: pytest.LogCaptureFixture) -> No
 
 
 def test_without_a_bus_the_log_is_told(aws: Aws, caplog: pytest.LogCaptureFixture) -> None:
-    EventBridgeBudgetEvents(EventBus(aws=aws, bus="")).reached(NEWS)
+    EventBridgeBudgetEvents(EventBus(aws=aws, bus=""), RecordingJournal()).reached(NEWS)
     assert "key_1" in caplog.text
 
 
@@ -76,5 +77,5 @@ class Refusing:
 def test_a_bus_that_does_not_take_it_is_logged(away: bool, caplog: pytest.LogCaptureFixture) -> None:
     aws: object = Refusing(away=away)
     with caplog.at_level(logging.WARNING):
-        EventBridgeBudgetEvents(EventBus(aws=aws, bus="gateway")).reached(NEWS)  # type: ignore[arg-type]
+        EventBridgeBudgetEvents(EventBus(aws=aws, bus="gateway"), RecordingJournal()).reached(NEWS)  # type: ignore[arg-type]
     assert ("cannot be reached" if away else "ThrottlingException") in caplog.text

@@ -10,6 +10,7 @@ from llm_gateway.errors import QualityGateFailed
 from llm_gateway.services.evals.gate import QualityGate
 
 from tests.adapters.clock import FakeClock
+from tests.adapters.journal import RecordingJournal
 from tests.adapters.run_store import InMemoryRunStore
 from tests.stores.values import NOW, case_result, prompt, suite_run
 
@@ -35,7 +36,7 @@ def ended(runs: InMemoryRunStore, number: int, *, failing: int = 0, **changes: A
 
 def refused(runs: InMemoryRunStore, *versions: int) -> list[str]:
     with pytest.raises(QualityGateFailed) as caught:
-        QualityGate(runs).check(PROMPT, TESTS, frozenset(versions))
+        QualityGate(runs, RecordingJournal()).check(PROMPT, TESTS, frozenset(versions))
     assert {error.field for error in caught.value.errors} == {"gate.tests"}
     assert caught.value.detail == f"gate.tests: {caught.value.errors[0].message}"
     return [error.message for error in caught.value.errors]
@@ -45,11 +46,11 @@ def test_a_version_whose_newest_run_passed_may_be_shown(runs: InMemoryRunStore) 
     ended(runs, 1, failing=1)
     ended(runs, 2)
     ended(runs, 3, failing=1, is_whole=False)
-    QualityGate(runs).check(PROMPT, TESTS, frozenset({3}))
+    QualityGate(runs, RecordingJournal()).check(PROMPT, TESTS, frozenset({3}))
 
 
 def test_a_gate_without_tests_asks_for_none(runs: InMemoryRunStore) -> None:
-    QualityGate(runs).check(PROMPT, Gate(max_error_rate=0.1), frozenset({3}))
+    QualityGate(runs, RecordingJournal()).check(PROMPT, Gate(max_error_rate=0.1), frozenset({3}))
 
 
 def test_a_version_without_a_run_may_not(runs: InMemoryRunStore) -> None:
@@ -81,7 +82,7 @@ def test_a_run_of_other_tests_is_no_pass(runs: InMemoryRunStore) -> None:
 def test_a_prompt_without_tests_has_passed_none(runs: InMemoryRunStore) -> None:
     ended(runs, 1)
     with pytest.raises(QualityGateFailed, match="has no tests"):
-        QualityGate(runs).check(replace(PROMPT, suite_hash=None), TESTS, frozenset({3}))
+        QualityGate(runs, RecordingJournal()).check(replace(PROMPT, suite_hash=None), TESTS, frozenset({3}))
 
 
 def test_of_many_failures_five_are_told(runs: InMemoryRunStore) -> None:

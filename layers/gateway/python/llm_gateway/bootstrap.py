@@ -206,7 +206,7 @@ class Gateway:
             shipped=_shipped_roles,
             checks=self.prompt_checks,
             commits=self.prompt_commits,
-            passes=QualityGate(self.outside.runs).check,
+            passes=QualityGate(self.outside.runs, self.outside.journal).check,
             shown=as_auditors_see,
             clock=self.outside.clock,
         )

@@ -93,6 +93,28 @@ class GatewayError(Exception):
         self.attempts: tuple[Any, ...] = ()
 
 
+def error_class(code: str, status: int) -> str:
+    """Whose part an error is, in one of eight words: few enough to count errors by."""
+    if code in _CLASSES:
+        return _CLASSES[code]
+    if code.startswith("provider_") and code != "provider_not_found":
+        return "provider"
+    if status >= 500:
+        return "gateway"
+    return "access" if status in (401, 403) else "caller"
+
+
+_CLASSES: Final = {
+    "rate_limited": "limit",
+    "budget_exceeded": "budget",
+    "no_provider_available": "provider",
+    "response_validation_failed": "provider",
+    "circuit_open": "provider",
+    "deadline_exceeded": "time",
+    "dependency_unavailable": "dependency",
+}
+
+
 class MalformedRequest(GatewayError):
     status, code, title = 400, "malformed_request", "The request cannot be read"
 

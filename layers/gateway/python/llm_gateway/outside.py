@@ -102,7 +102,13 @@ class Outside:
     def gates(self) -> "ProviderGates":
         from llm_gateway.stores.gates import dynamo_provider_gates
 
-        return dynamo_provider_gates(aws=self.aws, table=self.settings.limits_table, clock=self.clock, ids=self.ids)
+        return dynamo_provider_gates(
+            aws=self.aws,
+            table=self.settings.limits_table,
+            clock=self.clock,
+            ids=self.ids,
+            turned=self.journal.circuit_turned,
+        )
 
     @cached_property
     def key_store(self) -> "KeyStore":
@@ -140,7 +146,7 @@ class Outside:
     def budget_events(self) -> "BudgetEvents":
         from llm_gateway.stores.budget_events import EventBridgeBudgetEvents
 
-        return EventBridgeBudgetEvents(self._event_bus())
+        return EventBridgeBudgetEvents(self._event_bus(), self.journal)
 
     @cached_property
     def canary_events(self) -> "CanaryEvents":

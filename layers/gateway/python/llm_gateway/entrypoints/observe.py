@@ -1,19 +1,24 @@
 """What a request leaves behind: an id, and one structured log line without a word of its content."""
 
+import logging
 import math
 import time
 import traceback
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
 from llm_gateway.access import METRICS_NAMESPACE, SERVER_ERRORS, Dialect
+from llm_gateway.correlation import CURRENT, Kind, kind_of, traceparent_in
 from llm_gateway.endpoints import BASE_PATH
 from llm_gateway.entrypoints.request_state import ASKED_MS, PLACE, RequestState
+from llm_gateway.errors import error_class
 from llm_gateway.settings import Release
 
 if TYPE_CHECKING:
@@ -22,9 +27,31 @@ if TYPE_CHECKING:
     from llm_gateway.domain.accounts import Room
 
 
+_OURS: Final = "llm_gateway"
+
+
 @cache
 def logger() -> Logger:
-    return Logger(service="llm-gateway")
+    """The logger of the doors. What the floors below log by their modules' names becomes lines like its own."""
+    made = Logger(service="llm-gateway", logger_formatter=_Lines())
+    logging.getLogger(_OURS).addHandler(made.registered_handler)
+    if Release.from_environment():
+        for handler in logging.root.handlers:
+            # Lambda's own, which would write them a second time.
+            handler.addFilter(_is_not_ours)
+    return made
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] != _OURS
+
+
+class _Lines(LambdaPowertoolsFormatter):
+    """Adds to every line which request and query it is about."""
+
+    def serialize(self, log: Any) -> str:
+        failed = log["level"] not in ("DEBUG", "INFO")
+        return super().serialize({"kind": Kind.ERROR if failed else Kind.PERFORMANCE, **CURRENT.get().told(), **log})
 
 
 def log_unexpected(error: BaseException) -> None:
@@ -36,18 +63,47 @@ def log_unexpected(error: BaseException) -> None:
 
 
 def _counted(release: Release | None) -> dict[str, Any]:
-    """What makes CloudWatch count the line, in its embedded format."""
+    """What makes CloudWatch count the line by the release that wrote it."""
     if release is None:
         return {}
-    directive = {
-        "Namespace": METRICS_NAMESPACE,
-        "Dimensions": [["function", "version"]],
-        "Metrics": [{"Name": SERVER_ERRORS, "Unit": "Count"}],
-    }
-    stamp = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
-    return {"_aws": stamp, "function": release.function, "version": release.version, SERVER_ERRORS: 1}
+    figures = Figures({SERVER_ERRORS: "Count"}, {SERVER_ERRORS: 1}, function=release.function, version=release.version)
+    return in_a_line(figures)
 
 
+class Figures:
+    """Members of a line that CloudWatch takes as metrics, in its embedded format, `by` some others of its members."""
+
+    def __init__(self, units: Mapping[str, str], values: Mapping[str, float], **by: str) -> None:
+        self.directive = {
+            "Namespace": METRICS_NAMESPACE,
+            "Dimensions": [list(by)],
+            "Metrics": [{"Name": name, "Unit": unit} for name, unit in units.items()],
+        }
+        self.members = {**by, **values}
+
+
+def in_a_line(*figures: Figures) -> dict[str, Any]:
+    """The members of a line with these, nothing where there are none."""
+    if not figures:
+        return {}
+    stamp = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [each.directive for each in figures]}
+    return {"_aws": stamp, **{name: value for each in figures for name, value in each.members.items()}}
+
+
+class ColdStart:
+    """Counts the first thing that a process is asked: it has waited for the process to start."""
+
+    def __init__(self) -> None:
+        self.is_due = True
+
+    def figures(self) -> list[Figures]:
+        if not self.is_due:
+            return []
+        self.is_due = False
+        return [Figures({"ColdStarts": "Count"}, {"ColdStarts": 1})]
+
+
+_TRACEPARENT: Final = b"traceparent"
 # API Gateway gives a whole answer no more time. A start that is said to be longer ago was read off another clock.
 _LONGEST_WAIT_S: Final = 29.0
 
@@ -80,12 +136,21 @@ class Observed:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._cold_start = ColdStart()
+        logger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        scope[PLACE] = state = RequestState(request_id=f"req_{ULID()}", received_s=_received_s(scope.get(ASKED_MS)))
+        scope[PLACE] = state = RequestState(
+            request_id=f"req_{ULID()}",
+            received_s=_received_s(scope.get(ASKED_MS)),
+        )
+        for name, line in scope["headers"]:
+            if name == _TRACEPARENT:
+                state.traceparent = traceparent_in(line.decode("latin-1"))
+        CURRENT.set(state)
         status = 0
 
         async def sending(message: Message) -> None:
@@ -112,16 +177,22 @@ class Observed:
         finally:
             self._log(state, scope.get("route"), status=status)
 
-    @staticmethod
-    def _log(state: RequestState, route: "Route | None", *, status: int) -> None:
+    def _log(self, state: RequestState, route: "Route | None", *, status: int) -> None:
+        failure = error_class(state.error_code, state.error_status) if state.error_code else ""
+        has_figures = failure or self._cold_start.is_due
         logger().info(
             "request",
             extra={
-                "request_id": state.request_id,
+                "kind": kind_of(failure) if failure else Kind.REQUEST,
                 "endpoint": route.name if route else None,
                 "status": status,
                 "error_code": state.error_code,
                 "key_id": state.caller.key_id if state.caller else None,
                 "duration_ms": round((time.monotonic() - state.received_s) * 1000),
+                **(in_a_line(*_errors(failure), *self._cold_start.figures()) if has_figures else {}),
             },
         )
+
+
+def _errors(failure: str) -> list[Figures]:
+    return [Figures({"Errors": "Count"}, {"Errors": 1}, error_class=failure)] if failure else []

@@ -141,7 +141,8 @@ def _received(queue: _Queue, sqs: "SQSClient") -> "list[MessageTypeDef]":
         WaitTimeSeconds=queue.outage.pace.wait_s,
         # Short, because the worker extends it while it lives: what a killed one held is soon delivered again.
         VisibilityTimeout=queue.hidden_s,
-        MessageSystemAttributeNames=["ApproximateReceiveCount"],
+        MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+        MessageAttributeNames=["request_id", "traceparent"],
     ).get("Messages", [])
 
 
@@ -153,6 +154,10 @@ def _deal_with(message: "MessageTypeDef", queue: _Queue, sqs: "SQSClient", arn: 
                 "receiptHandle": message["ReceiptHandle"],
                 "body": message["Body"],
                 "attributes": message["Attributes"],
+                "messageAttributes": {
+                    name: {"stringValue": told.get("StringValue"), "dataType": told["DataType"]}
+                    for name, told in message.get("MessageAttributes", {}).items()
+                },
                 "eventSource": "aws:sqs",
                 "eventSourceARN": arn,
             }

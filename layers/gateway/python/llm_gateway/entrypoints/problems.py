@@ -87,14 +87,15 @@ def render(request: Request, raised: Exception) -> Response:
     if isinstance(error, RouteNotFound):
         error = _misrouted(own_path(request), error)
         state_of(request).dialect = _dialect_at(request)
-    state_of(request).error_code = error.code
+    state = state_of(request)
+    state.error_code, state.error_status = error.code, error.status
     problem = problem_shown(error, request)
     headers = dict(error.headers)
     if error.overhead_ms is not None:
         headers["X-Gateway-Overhead-Ms"] = str(error.overhead_ms)
     if error.retry_after_s is not None or error.status in (429, 503):
         headers["Retry-After"] = str(_whole_seconds(error))
-    dialect = state_of(request).dialect
+    dialect = state.dialect
     if dialect is not Dialect.NATIVE:
         return _in_dialect(dialect, error, problem, headers)
     content = problem.model_dump_json(context=served_under(request.scope["root_path"]))
@@ -106,7 +107,7 @@ def rendered_in_stream(
 ) -> bytes:
     """The last event of a stream that met `raised` after something was sent; `break_off` makes it where it is told."""
     error, state = as_gateway_error(raised), state_of(request)
-    state.error_code = error.code
+    state.error_code, state.error_status = error.code, error.status
     problem = problem_shown(error, request)
     if break_off is not None:
         return break_off(error, problem)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from llm_gateway.access import Dialect
+from llm_gateway.correlation import Correlation
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -18,18 +19,18 @@ ASKED_MS: Final = "llm_gateway.asked_ms"
 
 
 @dataclass(slots=True, kw_only=True)
-class RequestState:
+class RequestState(Correlation):
     """`received_s` is a time of the monotonic clock, `left` is set once the client is gone, `caller` is None until a key was
-    checked, `dialect` is whose words the answer has, `query_id` is the query that the request made or reads, `error_code` that
-    of the problem that it met, and `room` what the limit of the caller's key leaves."""
+    checked, `dialect` is whose words the answer has, `query_id` is the query that the request made or reads, `error_code` and
+    `error_status` are those of the problem that it met, and `room` what the limit of the caller's key leaves."""
 
     request_id: str
     received_s: float
     left: threading.Event = field(default_factory=threading.Event)
     caller: "Caller | None" = None
     dialect: Dialect = Dialect.NATIVE
-    query_id: str | None = None
     error_code: str | None = None
+    error_status: int = 0
     room: "Room | None" = None
 
 

@@ -1,17 +1,19 @@
 """The queue's door: SQS's batches in, and out the messages that must be delivered again."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSMessageAttribute, SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from llm_gateway.bootstrap import Gateway
+from llm_gateway.correlation import CURRENT, REQUEST_ID, Correlation, Kind, traceparent_in
 from llm_gateway.endpoints import WORKERS
 from llm_gateway.entrypoints.composition import gateway
-from llm_gateway.entrypoints.observe import log_unexpected, logger
+from llm_gateway.entrypoints.observe import ColdStart, Figures, in_a_line, log_unexpected, logger
 from llm_gateway.errors import NotDone
 from llm_gateway.ports.queries import Delivery
 
@@ -26,6 +28,7 @@ class QueueHandler:
 
     work: Work
     gateway: Callable[[], Gateway] = gateway
+    _cold_start: ColdStart = field(default_factory=ColdStart)
 
     def __call__(self, event: dict[str, Any], context: LambdaContext) -> Any:
         # One for each batch, because it keeps what failed, and several threads may share this handler. Even a batch in
@@ -34,15 +37,34 @@ class QueueHandler:
         return process_partial_response(event, self._deal_with, processor, context)
 
     def _deal_with(self, record: SQSRecord) -> None:
-        delivery = delivery_of(record)
+        delivery, began_s, outcome = delivery_of(record), time.monotonic(), "failed"
+        before = CURRENT.set(correlation_of(record))
         try:
             self.work(delivery, self.gateway())
+            outcome = "done"
         except NotDone as reason:
-            logger().warning("not_done", extra={"query_id": delivery.query_id, "reason": str(reason)})
+            outcome = "not_done"
+            logger().warning("not_done", extra={"reason": str(reason)})
             raise
         except Exception as error:
             log_unexpected(error)
             raise
+        finally:
+            self._log(record, delivery, outcome, took_s=time.monotonic() - began_s)
+            CURRENT.reset(before)
+
+    def _log(self, record: SQSRecord, delivery: Delivery, outcome: str, *, took_s: float) -> None:
+        logger().info(
+            "delivery",
+            extra={
+                "kind": Kind.REQUEST,
+                "outcome": outcome,
+                "queue": delivery.queue_arn.rpartition(":")[2],
+                "delivery": delivery.count,
+                "duration_ms": round(took_s * 1000),
+                **in_a_line(*_queued(record, delivery, took_s=took_s), *self._cold_start.figures()),
+            },
+        )
 
 
 def worker(work: Work) -> QueueHandler:
@@ -60,3 +82,27 @@ def delivery_of(record: SQSRecord) -> Delivery:
         queue_arn=record.event_source_arn,
         count=int(record.attributes.approximate_receive_count),
     )
+
+
+def correlation_of(record: SQSRecord) -> Correlation:
+    """Whose request the message goes back to. What is not as we send it is as if it had not been sent."""
+    told = record.message_attributes
+    request_id, traceparent = (_text(told[name]) if name in told else "" for name in ("request_id", "traceparent"))
+    return Correlation(
+        query_id=record.body,
+        request_id=request_id if REQUEST_ID.fullmatch(request_id) else None,
+        traceparent=traceparent_in(traceparent),
+    )
+
+
+def _text(attribute: SQSMessageAttribute) -> str:
+    return attribute.string_value or ""
+
+
+def _queued(record: SQSRecord, delivery: Delivery, *, took_s: float) -> list[Figures]:
+    """How long the message was in the queue before anybody took it up."""
+    sent_ms = record.attributes.get("SentTimestamp", "")
+    if delivery.count > 1 or not sent_ms.isdecimal():
+        return []
+    waited_ms = round((time.time() - took_s) * 1000) - int(sent_ms)
+    return [Figures({"QueueMs": "Milliseconds"}, {"QueueMs": max(0, waited_ms)})]

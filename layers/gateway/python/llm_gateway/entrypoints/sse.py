@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager, closing
+from contextvars import copy_context
 from typing import Final
 
 from starlette.responses import Response
@@ -73,7 +74,8 @@ class EventStream(Response):
         Raises what the generator raised before it: nothing was sent yet, so that is an ordinary problem.
         """
         loop = asyncio.get_running_loop()
-        threading.Thread(target=self._pump, args=(loop,), name="event-stream", daemon=True).start()
+        run, arguments = copy_context().run, (self._pump, loop)
+        threading.Thread(target=run, args=arguments, name="event-stream", daemon=True).start()
         self._first = await self._next(self._patience_s)
         if isinstance(self._first, Exception):
             raise self._first

@@ -3,19 +3,23 @@
 import json
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from llm_gateway.access import METRICS_NAMESPACE
+from llm_gateway.access import METRICS_NAMESPACE, OVERHEAD_GOAL_MS
+from llm_gateway.correlation import CURRENT, Kind, kind_of
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.faults import ResponseValidationFailed
 from llm_gateway.domain.money import usd
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, Query, QueryAnswer, QueryStatus, QuerySummary
 from llm_gateway.domain.redaction import redacted
+from llm_gateway.errors import error_class
 
 if TYPE_CHECKING:
+    from llm_gateway.domain.budget_news import BudgetReached
+    from llm_gateway.domain.circuits import CircuitState
     from llm_gateway.domain.prompts.canary_news import CanaryNews
 
 _BILLED: Final = (AttemptOutcome.OK, AttemptOutcome.CANCELLED)
@@ -30,10 +34,29 @@ _UNITS: Final = {
     "OverheadMs": "Milliseconds",
     "ProviderMs": "Milliseconds",
     "CostUsd": "None",
+    "TotalMs": "Milliseconds",
+    "SlowQueries": "Count",
+    "CachedInputTokens": "Count",
+    "CacheWriteTokens": "Count",
+    "ReasoningTokens": "Count",
+    "Errors": "Count",
     "CanariesRolledBack": "Count",
+    "CircuitsOpened": "Count",
+    "CircuitsClosed": "Count",
+    "BudgetsReached": "Count",
+    "GatesPassed": "Count",
+    "GatesFailed": "Count",
 }
-_OF_QUERIES: Final = [name for name in _UNITS if name != "CanariesRolledBack"]
 _SPENT: Final = ("UnpricedCalls", "InputTokens", "OutputTokens", "CostUsd")
+_BY_PROVIDER: Final = ("Queries", "FailedQueries", "CacheHits", "OverheadMs", "ProviderMs", *_SPENT)
+# In all alone: each provider's would be one more metric to pay for.
+_IN_ALL: Final = ("TotalMs", "SlowQueries", "CachedInputTokens", "CacheWriteTokens", "ReasoningTokens")
+_COUNTED: Final = frozenset({*_BY_PROVIDER, *_IN_ALL})
+
+Directives = tuple[tuple[Sequence[str], list[list[str]]], ...]
+_OF_QUERIES: Final[Directives] = ((_BY_PROVIDER, [[], ["provider"]]), (_IN_ALL, [[]]))
+# A query that somebody waits for is counted where its request ends, with all that never became a query.
+_OF_FAILED_LATER: Final[Directives] = (*_OF_QUERIES, (("Errors",), [["error_class"]]))
 
 
 class EmbeddedMetricsJournal:
@@ -43,11 +66,19 @@ class EmbeddedMetricsJournal:
         self._stream = stream
 
     def ended(self, query: QuerySummary, *, calls: Sequence[Attempt] = ()) -> None:
-        self._write(_measured("query", _record(query, calls), metrics=_OF_QUERIES))
+        record, problem = _record(query, calls), query.problem
+        directives = _OF_QUERIES
+        if problem is not None and query.status is QueryStatus.FAILED:
+            record["error_class"] = error_class(problem.code, problem.status)
+            record["kind"] = kind_of(record["error_class"])
+            if query.mode == "async":
+                record["Errors"] = 1
+                directives = _OF_FAILED_LATER
+        self._write(_measured("query", record, directives))
         if query.logs_bodies and isinstance(query, Query):
             from llm_gateway.instruments.words import bodies_line
 
-            self._write(bodies_line(query))
+            self._write({"kind": Kind.REQUEST, **CURRENT.get().told(), **bodies_line(query)})
 
     def rolled_back(self, news: "CanaryNews") -> None:
         record = {
@@ -58,14 +89,28 @@ class EmbeddedMetricsJournal:
             "reason": news.reason,
             "CanariesRolledBack": 1,
         }
-        self._write(_measured("canary_rolled_back", record, metrics=["CanariesRolledBack"], by="prompt"))
+        self._write(_measured("canary_rolled_back", record, (_once("CanariesRolledBack", by="prompt"),)))
+
+    def circuit_turned(self, provider_id: str, state: "CircuitState") -> None:
+        name = "CircuitsOpened" if state == "open" else "CircuitsClosed"
+        record = {"kind": Kind.ERROR if state == "open" else Kind.PERFORMANCE, "provider": provider_id, name: 1}
+        self._write(_measured(f"circuit_{state}", record, (_once(name, by="provider"),)))
+
+    def budget_reached(self, news: "BudgetReached") -> None:
+        record = {"key_id": news.key_id, "percent": news.percent, "period": news.period, "BudgetsReached": 1}
+        self._write(_measured("budget_reached", record, (_once("BudgetsReached"),)))
+
+    def gate_judged(self, prompt_id: str, versions: frozenset[int], *, passed: bool) -> None:
+        name = "GatesPassed" if passed else "GatesFailed"
+        record = {"prompt": prompt_id, "versions": sorted(versions), name: 1}
+        self._write(_measured("gate_judged", record, (_once(name),)))
 
     def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:
         record = _record(query, calls)
         if record["CostUsd"] or record["UnpricedCalls"]:
             # The query itself is counted where it ends.
-            kept = {name: value for name, value in record.items() if name not in _UNITS or name in _SPENT}
-            self._write(_measured("query_calls", kept, metrics=_SPENT))
+            kept = {name: value for name, value in record.items() if name not in _COUNTED or name in _SPENT}
+            self._write(_measured("query_calls", kept, ((_SPENT, [[], ["provider"]]),)))
 
     def _write(self, document: dict[str, Any]) -> None:
         # One write, so that lines of several threads do not mix. The reader of the output may have gone.
@@ -76,16 +121,23 @@ class EmbeddedMetricsJournal:
             stream.flush()
 
 
-def _measured(message: str, record: dict[str, Any], *, metrics: Iterable[str], by: str = "provider") -> dict[str, Any]:
-    """`record` as a line whose `metrics` CloudWatch takes, as a whole and `by` one of its members."""
-    directive = {
-        "Namespace": METRICS_NAMESPACE,
-        "Dimensions": [[], [by]],
-        # Nothing, rather than a zero that would pull the average down.
-        "Metrics": [{"Name": name, "Unit": _UNITS[name]} for name in metrics if record[name] is not None],
-    }
-    stamp = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
-    return {"_aws": stamp, "message": message, **record}
+def _once(name: str, *, by: str | None = None) -> tuple[Sequence[str], list[list[str]]]:
+    return (name,), [[], [by]] if by else [[]]
+
+
+def _measured(message: str, record: dict[str, Any], directives: Directives) -> dict[str, Any]:
+    """`record` as a line of which CloudWatch takes the `directives`' metrics, each as a whole and by members of it."""
+    taken = [
+        {
+            "Namespace": METRICS_NAMESPACE,
+            "Dimensions": dimensions,
+            # Nothing, rather than a zero that would pull the average down.
+            "Metrics": [{"Name": name, "Unit": _UNITS[name]} for name in names if record[name] is not None],
+        }
+        for names, dimensions in directives
+    ]
+    stamp = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": taken}
+    return {"_aws": stamp, "message": message, "kind": Kind.PERFORMANCE, **CURRENT.get().told(), **record}
 
 
 def _record(query: QuerySummary, calls: Sequence[Attempt]) -> dict[str, Any]:
@@ -94,6 +146,7 @@ def _record(query: QuerySummary, calls: Sequence[Attempt]) -> dict[str, Any]:
     # Those of an earlier try, where nobody was called this time; they were counted then.
     attempts = calls or (problem.attempts if problem else ())
     called = [attempt for attempt in calls if attempt.outcome is not AttemptOutcome.SKIPPED]
+    latency = answer.latency if answer else None
     # A hit shows the first answer's usage, which was counted then.
     usage = answer.usage if answer and not answer.cache.hit else Usage()
     unpriced = sum(attempt.outcome in _BILLED and attempt.cost_usd is None for attempt in called)
@@ -117,7 +170,12 @@ def _record(query: QuerySummary, calls: Sequence[Attempt]) -> dict[str, Any]:
         "UnpricedCalls": unpriced,
         "InputTokens": usage.input_tokens,
         "OutputTokens": usage.output_tokens,
-        "OverheadMs": answer.latency.overhead_ms if answer else None,
+        "CachedInputTokens": usage.cached_input_tokens,
+        "CacheWriteTokens": usage.cache_write_tokens,
+        "ReasoningTokens": usage.reasoning_tokens,
+        "TotalMs": latency.total_ms if latency else None,
+        "OverheadMs": latency.overhead_ms if latency else None,
+        "SlowQueries": int(latency.overhead_ms >= OVERHEAD_GOAL_MS) if latency else None,
         "ProviderMs": sum(attempt.latency_ms for attempt in called) if called else None,
         # Nothing is known to be spent where all that was called has no price: no zero, then.
         "CostUsd": None if unpriced and not costs else float(sum(costs, Decimal(0))),

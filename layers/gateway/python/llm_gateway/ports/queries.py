@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from llm_gateway.domain.budget_news import BudgetReached
     from llm_gateway.domain.caching import CachedAnswer, Pending
+    from llm_gateway.domain.circuits import CircuitState
     from llm_gateway.domain.prompts.canary_news import CanaryNews
     from llm_gateway.domain.queries import Attempt, Ending, Query, QueryProblem, QueryStatus, QuerySummary
     from llm_gateway.domain.usage import UsageRecord
@@ -233,6 +235,18 @@ class Journal(Protocol):
 
     def rolled_back(self, news: CanaryNews) -> None:
         """Writes down that a prompt's version lost its weight by itself. Never raises."""
+        ...
+
+    def circuit_turned(self, provider_id: str, state: CircuitState) -> None:
+        """Writes down that a provider is left alone, or is asked again. Never raises."""
+        ...
+
+    def budget_reached(self, news: BudgetReached) -> None:
+        """Writes down that a key has spent most or all of its budget. Never raises."""
+        ...
+
+    def gate_judged(self, prompt_id: str, versions: frozenset[int], *, passed: bool) -> None:
+        """Writes down whether versions of a prompt have passed the tests that a label asks for. Never raises."""
         ...
 
     def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:

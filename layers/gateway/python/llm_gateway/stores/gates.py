@@ -17,6 +17,7 @@ from typing import Final
 
 from llm_gateway.domain.circuits import (
     Circuit,
+    CircuitState,
     Verdict,
     closing_copy,
     ending_row,
@@ -59,13 +60,24 @@ _CALL_ID_LENGTH: Final = 12  # 60 random bits of a ULID: enough among the calls 
 _log = logging.getLogger(__name__)
 
 
-def dynamo_provider_gates(*, aws: Aws, table: str, clock: Clock, ids: Ids) -> "StoredProviderGates":
+Turned = Callable[[str, CircuitState], None]
+"""Told once by which provider's circuit has turned, and to what."""
+
+
+def _unheard(_provider: str, _state: CircuitState) -> None:
+    """For those who do not ask."""
+
+
+def dynamo_provider_gates(
+    *, aws: Aws, table: str, clock: Clock, ids: Ids, turned: Turned = _unheard
+) -> "StoredProviderGates":
     items = DynamoItems(aws=aws, table=table, key_name="scope", holding="limits")
-    return StoredProviderGates(items=items, clock=clock, ids=ids)
+    return StoredProviderGates(items=items, clock=clock, ids=ids, turned=turned)
 
 
 class StoredProviderGates:
-    def __init__(self, *, items: Items, clock: Clock, ids: Ids) -> None:
+    def __init__(self, *, items: Items, clock: Clock, ids: Ids, turned: Turned = _unheard) -> None:
+        self._turned = turned
         self._items = items
         self._clock = clock
         self._ids = ids
@@ -160,13 +172,16 @@ class StoredProviderGates:
             self._tell([admission.gate], ending_row())
         # What failed has just seen the item; what succeeded may know an old one, and the circuit of then.
         if verdict is Verdict.FAILURE and Circuit.of(item).trips(call.provider.circuit, tally):
-            opened = self._items.write(home.scope, opening(policy=call.provider.circuit, now_ns=now_ns)).item
-            self._sights.remember({home.scope: opened})
-            retry_at_ns = Circuit.of(opened).retry_at_ns
+            opened = self._items.write(home.scope, opening(policy=call.provider.circuit, now_ns=now_ns))
+            self._sights.remember({home.scope: opened.item})
+            if opened.done:
+                self._turned(call.provider.id, CircuitState.OPEN)
+            retry_at_ns = Circuit.of(opened.item).retry_at_ns
             if retry_at_ns is not None:
                 self._tell(copies, opening_copy(retry_at_ns))
         trial = Circuit.of(met)
         if trial.trial == call.id and trial.retry_at_ns is not None and Circuit.of(item).retry_at_ns is None:
+            self._turned(call.provider.id, CircuitState.CLOSED)
             self._tell(copies, closing_copy(trial.retry_at_ns))
         until_ns = held_until_ns(result, now_ns=now_ns)
         if until_ns is not None:

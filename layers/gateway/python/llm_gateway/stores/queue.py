@@ -1,10 +1,17 @@
-"""The way from an accepted query to its worker: SQS, one queue for each priority. A message is a query's id, nothing else."""
+"""The way from an accepted query to its worker: SQS, one queue for each priority.
+
+A message is a query's id, and beside it says whose request it goes back to, so that the log tells that of every line.
+"""
 
 from math import ceil
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from llm_gateway.correlation import CURRENT
 from llm_gateway.ports.queries import Delivery, Priority
 from llm_gateway.stores.connection import Aws, reaching
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
 MAX_DELAY_S: Final = 900
 """SQS holds no message back for longer."""
@@ -21,6 +28,7 @@ class SqsQueryQueue:
             self._aws.sqs.send_message(
                 QueueUrl=self._urls[priority],
                 MessageBody=query_id,
+                MessageAttributes=_correlation(),
                 DelaySeconds=min(max(ceil(delay_s), 0), MAX_DELAY_S),
             )
 
@@ -36,3 +44,9 @@ class SqsQueryQueue:
         """A queue's address ends in the same name as its ARN."""
         name = queue_arn.rpartition(":")[2]
         return next(url for url in self._urls.values() if url.rpartition("/")[2] == name)
+
+
+def _correlation() -> "dict[str, MessageAttributeValueTypeDef]":
+    current = CURRENT.get()
+    told = {"request_id": current.request_id, "traceparent": current.carried}
+    return {name: {"DataType": "String", "StringValue": value} for name, value in told.items() if value is not None}

@@ -7,6 +7,7 @@ from llm_gateway.domain.prompts.prompts import Gate, PromptMetadata
 from llm_gateway.domain.prompts.runs import SuiteRun
 from llm_gateway.errors import FieldError, QualityGateFailed
 from llm_gateway.ports.evals import RunStore
+from llm_gateway.ports.queries import Journal
 
 _MOST_TOLD: Final = 5
 _FIELD: Final = "gate.tests"
@@ -15,12 +16,14 @@ _FIELD: Final = "gate.tests"
 @dataclass(frozen=True, slots=True)
 class QualityGate:
     runs: RunStore
+    journal: Journal
 
     def check(self, prompt: PromptMetadata, gate: Gate, versions: frozenset[int]) -> None:
         """Raises `QualityGateFailed` with what failed of each version, where the gate asks for tests."""
         if not gate.tests:
             return
         failures = [failure for version in sorted(versions) for failure in self._failures(prompt, version)]
+        self.journal.gate_judged(prompt.id, versions, passed=not failures)
         if failures:
             raise QualityGateFailed(f"{failures[0].field}: {failures[0].message}", errors=failures)
 
