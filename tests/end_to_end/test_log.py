@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 from llm_gateway.domain.keys import KeySpec, Role
+from llm_gateway.entrypoints.trace import files, life_of
 
 from tests.adapters.authors import BY
 from tests.adapters.gateway_processes import WorkerProcess
@@ -89,6 +90,39 @@ def test_a_key_may_say_that_the_words_are_logged_but_never_credentials(
         assert said == (answered and answered.replace(SECRET, "[redacted]"))
     for log in logs:
         assert SECRET not in log.read_text()
+
+
+def test_from_a_requests_id_every_line_of_its_query_is_found(
+    client: Client, provider: Scripted, logs: list[Path], worker: WorkerProcess
+) -> None:
+    """Through the gateway, the queue, and two tries of the worker: one trace, the caller's own."""
+    provider.upstream.script(Refusal(status=503), Answer())
+    trace_id = uuid4().hex
+    accepted = client.send(
+        "POST",
+        "/query",
+        question(provider=provider.id) | {"mode": "async", "timeout_s": 60},
+        headers={"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"},
+    )
+    request_id, query_id = accepted.headers["X-Request-Id"], accepted.json()["id"]
+    assert client.ended(query_id)["status"] == "succeeded"
+
+    def life() -> list[dict[str, Any]]:
+        return [line.document for line in life_of(request_id, files(logs))]
+
+    assert eventually(lambda: [line["outcome"] for line in life() if line["message"] == "delivery"][-1:] == ["done"])
+    own = [line for line in life() if line["request_id"] == request_id]
+    assert {line["query_id"] for line in own} == {query_id}
+    assert {line["trace_id"] for line in own} == {trace_id}
+    messages = [line["message"] for line in own]
+    assert messages[0] == "request"
+    assert {"request", "not_done", "delivery", "query"} <= set(messages)
+    (end,) = (line for line in own if line["message"] == "query")
+    assert (end["mode"], end["status"], end["kind"]) == ("async", "succeeded", "performance")
+    # Nothing that was logged of the query anywhere is left out: only who read it has a request of their own.
+    everything = [json.loads(text) for log in logs for text in log.read_text().splitlines() if query_id in text]
+    assert [line for line in everything if line not in life()] == []
+    assert life_of(query_id, files(logs)) == life_of(request_id, files(logs))
 
 
 @pytest.mark.parametrize("how", ["cancel", "erase"])

@@ -127,14 +127,18 @@ class Asker:
         charge = self.charges.of(query, terms, plan, tell_room=asked.tell_room)
         booked = self.booking.open_queued(query, deadline=asked.deadline, charge=charge, idempotency=asked.idempotency)
         if isinstance(booked, Replayed):
+            asked.tell_id(booked.made.id)
             return booked
         query = booked.query
+        # Before it is sent, so that the log tells of the request that it goes back to.
+        asked.tell_id(query.id)
         try:
             # Perhaps so even where that fails: its answer may be lost.
             booked.is_stored = True
             self.store.add(query)
             self.queue.send(query.id, priority=asked.request.priority)
         except Exception:
+            asked.tell_id(None)
             self.booking.give_back(booked)
             raise
         self.booking.complete(booked)
