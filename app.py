@@ -36,7 +36,7 @@ def add_stacks(app: App, areas: Mapping[Area, Sequence[Endpoint]] = AREAS) -> No
         # First, so that no route leads to a function that is still to come.
         api.add_stack_dependency(stack)
     WorkerStack(app, deployment=deployment, data=data, model=model)
-    MonitoringStack(app, rows=[*endpoints, *WORKERS], deployment=deployment, data=data)
+    MonitoringStack(app, deployment=deployment, data=data)
 
 
 if __name__ == "__main__":

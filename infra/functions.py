@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
-from llm_gateway.access import METRICS_NAMESPACE, SERVER_ERRORS, Endpoint, Resource, Row, Schedule, Worker
+from llm_gateway.access import SERVER_ERRORS, Endpoint, Resource, Row, Schedule, Worker, metrics_namespace
 
 from infra.assets import code
 from infra.bedrock import bedrock_statements, bedrock_wildcards
@@ -21,6 +21,7 @@ from infra.grants import acknowledged_wildcards, statements, variables
 from infra.layers import TOKENIZERS_MOUNTED_AT, Layers, asks_providers, counts_tokens, invokes_models
 from infra.local_model import ModelFunction, ModelService
 from infra.logs import log_of
+from infra.runbook import described
 from infra.security import acknowledge, managed_policy_finding
 from layers.cache import cached
 
@@ -172,15 +173,15 @@ class _Rollout(Construct):
             period=_ROLLOUT_PERIOD,
         )
         rendered = cloudwatch.Metric(
-            namespace=METRICS_NAMESPACE,
+            namespace=metrics_namespace(deployment.prefix),
             metric_name=SERVER_ERRORS,
             dimensions_map={"function": function_name(deployment, row), "version": version},
             statistic="Sum",
             period=_ROLLOUT_PERIOD,
         )
         alarms = [
-            _one_is_too_many(scope, "Errors", raised, f"{name} raised an error"),
-            _one_is_too_many(scope, "ServerErrors", rendered, f"{name} answered that something unforeseen happened"),
+            _one_is_too_many(scope, "Errors", raised, f"{name} raised an error."),
+            _one_is_too_many(scope, "ServerErrors", rendered, f"{name} answered that something unforeseen happened."),
         ]
         codedeploy.LambdaDeploymentGroup(
             scope,
@@ -198,7 +199,7 @@ def _one_is_too_many(scope: Construct, id_: str, metric: cloudwatch.Metric, desc
     return metric.create_alarm(
         scope,
         id_,
-        alarm_description=description,
+        alarm_description=described("Release", description),
         threshold=1,
         evaluation_periods=1,
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,

@@ -1,13 +1,19 @@
 """What a request leaves in the log: one line that says who, what and how long, and not a word of its content."""
 
 import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_gateway.access import METRICS_NAMESPACE, SERVER_ERRORS
+from llm_gateway.access import SERVER_ERRORS, metrics_namespace
 from llm_gateway.domain import faults
+from llm_gateway.domain.chat import ChatAnswer, FinishReason, TextDelta, Usage
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.observe import log_unexpected
+from llm_gateway.errors import DeadlineExceeded, DependencyUnavailable
 
 from tests.entrypoints.conftest import CREDENTIAL, PROVIDER, PROVIDERS, QUERY, QUESTION, Api, Lines
 
@@ -82,7 +88,7 @@ def test_what_nobody_foresaw_is_counted_by_the_release_that_did_it(
     assert api.call("POST", QUERY, QUESTION).status_code == 500
     (line,) = lines.named("unexpected_error")
     (directive,) = line["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == METRICS_NAMESPACE
+    assert directive["Namespace"] == metrics_namespace("llm-gateway-prod")
     assert directive["Dimensions"] == [["function", "version"]]
     assert directive["Metrics"] == [{"Name": SERVER_ERRORS, "Unit": "Count"}]
     assert (line["function"], line["version"], line[SERVER_ERRORS]) == ("llm-gateway-prod-run_query", "7", 1)
@@ -97,3 +103,123 @@ def test_what_a_provider_did_is_not_counted_as_the_releases(
     api.gateway.outside.models.script.append(faults.ProviderFailed("It failed."))
     assert api.call("POST", QUERY, QUESTION).status_code == 502
     assert SERVER_ERRORS not in "".join(lines.written)
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def test_a_request_is_a_part_of_its_callers_trace(api: Api, lines: Lines) -> None:
+    api.call("GET", PROVIDERS, headers={"traceparent": TRACE})
+    api.call("GET", PROVIDERS, headers={"traceparent": "nonsense"})
+    api.call("GET", PROVIDERS)
+    told = [line["trace_id"] for line in lines.named("request")]
+    assert told[0] == TRACE[3:35]
+    assert len(set(told)) == 3
+
+
+@pytest.mark.parametrize(
+    ("meets", "status", "error_class", "kind"),
+    [
+        (RuntimeError(), 500, "gateway", "error"),
+        (faults.ProviderFailed("It failed."), 502, "provider", "error"),
+        (DeadlineExceeded("Too late."), 504, "time", "error"),
+        (DependencyUnavailable("It cannot be reached."), 503, "dependency", "error"),
+    ],
+)
+def test_a_failure_is_counted_by_whose_part_it_was(
+    api: Api, lines: Lines, meets: Exception, status: int, error_class: str, kind: str
+) -> None:
+    api.register()
+    api.gateway.outside.models.script.append(meets)
+    assert api.call("POST", QUERY, QUESTION).status_code == status
+    line = lines.named("request")[-1]
+    assert (line["error_class"], line["Errors"], line["kind"]) == (error_class, 1, kind)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [["error_class"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "role", "error_class", "kind"),
+    [
+        (f"{PROVIDERS}/nope", Role.ADMIN, "caller", "request"),
+        (PROVIDERS, None, "access", "security"),
+        ("/api/v1/llm/keys", Role.CALLER, "access", "security"),
+    ],
+)
+def test_what_a_caller_did_is_no_error_of_ours(
+    api: Api, lines: Lines, path: str, role: Role | None, error_class: str, kind: str
+) -> None:
+    api.call("GET", path, role=role)
+    line = lines.named("request")[-1]
+    assert (line["error_class"], line["kind"]) == (error_class, kind)
+
+
+def test_a_stream_that_breaks_off_is_an_error_though_its_status_was_200(api: Api, lines: Lines) -> None:
+    def breaking(*_: Any, **__: Any) -> Any:
+        yield TextDelta(text="Hel")
+        raise faults.ProviderFailed("It broke off.")
+
+    api.register()
+    api.gateway.outside.models = Streaming(breaking)
+    response = api.call("POST", f"{QUERY}/stream", QUESTION)
+    line = lines.named("request")[-1]
+    assert (response.status_code, line["status"], line["error_class"], line["kind"]) == (200, 200, "provider", "error")
+    assert line["query_id"] == response.headers["X-Gateway-Query-Id"]
+
+
+def test_the_lines_of_other_floors_are_lines_too(api: Api, lines: Lines, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the form of the doors' own, with the request that they are about, also from the thread that tells a stream."""
+
+    def heard(*_: Any, **__: Any) -> Any:
+        logging.getLogger("llm_gateway.providers.transport").warning("Something is odd.")
+        yield TextDelta(text="Hello")
+        usage = Usage(input_tokens=1, output_tokens=1)
+        yield ChatAnswer(text="Hello", finish_reason=FinishReason.STOP, model="small", usage=usage)
+
+    api.register()
+    api.gateway.outside.models = Streaming(heard)
+    response = api.call("POST", f"{QUERY}/stream", QUESTION)
+    (line,) = lines.named("Something is odd.")
+    assert (line["kind"], line["level"]) == ("error", "WARNING")
+    assert line["request_id"] == response.headers["X-Request-Id"]
+    assert line["query_id"] == response.headers["X-Gateway-Query-Id"]
+
+
+def test_lambdas_own_handler_does_not_write_our_lines_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LAMBDA],
+        env={
+            "PYTHONPATH": "layers/gateway/python",
+            "AWS_LAMBDA_FUNCTION_NAME": "f",
+            "AWS_LAMBDA_FUNCTION_VERSION": "1",
+        },
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "another's\n"
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["message"] == "ours"
+
+
+# As Lambda's runtime has it: a handler of the root's, before anything of ours is imported.
+LAMBDA = """
+import logging, sys
+logging.basicConfig(format="%(message)s", stream=sys.stderr)
+from llm_gateway.entrypoints.observe import logger
+logger()
+logging.getLogger("llm_gateway.stores.gates").warning("ours")
+logging.getLogger("another").warning("another's")
+"""
+
+
+class Streaming:
+    """Providers that stream what a test says."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def open(self, *_: Any) -> "Streaming":
+        return self

@@ -1,10 +1,14 @@
 """The queues' door: each message of a batch is dealt with by itself, and those that failed are told apart."""
 
+import json
+import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from llm_gateway.correlation import CURRENT
 from llm_gateway.entrypoints.sqs import Delivery, QueueHandler, worker
 from llm_gateway.errors import DependencyUnavailable, NotDone
 
@@ -122,3 +126,63 @@ def test_a_worker_is_a_row_of_the_table() -> None:
     assert worker(process_query).work is process_query
     with pytest.raises(KeyError):
         worker(nobodys)
+
+
+def sent_for(body: str, *, at_ms: int | None = None, count: int = 1, **told: str) -> dict[str, Any]:
+    """A message with what stands beside its body."""
+    sent = record(body, count=count)
+    sent["messageAttributes"] = {
+        name: {"stringValue": value, "dataType": "String", "stringListValues": [], "binaryListValues": []}
+        for name, value in told.items()
+    }
+    if at_ms is not None:
+        sent["attributes"]["SentTimestamp"] = str(at_ms)
+    return sent
+
+
+def test_every_line_of_a_delivery_tells_whose_request_it_goes_back_to(lines: Lines) -> None:
+    def work(*_: object) -> None:
+        logging.getLogger("llm_gateway.stores.gates").warning("A place is not given back.")
+        raise NotDone("not now")
+
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    request = "req_01M8NBTCARFDA6Y0WVMH14GQ76"
+    handler_of(work)(batch(sent_for("qry_1", request_id=request, traceparent=trace)), None)
+    told = [json.loads(line) for line in lines.written]
+    assert [line["message"] for line in told] == ["A place is not given back.", "not_done", "delivery"]
+    assert [line["kind"] for line in told] == ["error", "error", "request"]
+    for line in told:
+        assert (line["request_id"], line["query_id"], line["trace_id"]) == (request, "qry_1", trace[3:35])
+    assert (told[-1]["outcome"], told[-1]["delivery"], told[-1]["queue"]) == ("not_done", 1, "queries")
+
+
+def test_what_is_not_as_it_is_sent_is_taken_for_nothing(lines: Lines) -> None:
+    """Who may write to the queue may not write what they like into the log."""
+    forged = sent_for("qry_1", request_id='req_1", "kind": "x', traceparent="00-zz")
+    handler_of(lambda *_: None)(batch(forged), None)
+    (line,) = lines.named("delivery")
+    assert not {"request_id", "trace_id"} & line.keys()
+    assert line["kind"] == "request"
+
+
+def test_how_long_a_message_has_waited_is_measured_once(lines: Lines) -> None:
+    ago_ms = int(time.time() * 1000) - 90_000
+    handler = handler_of(lambda *_: None)
+    for count in (1, 2):
+        handler(batch(sent_for("qry_1", at_ms=ago_ms, count=count)), None)
+    first, again = lines.named("delivery")
+    assert first["QueueMs"] == pytest.approx(90_000, abs=5000)
+    assert {metric["Name"] for each in first["_aws"]["CloudWatchMetrics"] for metric in each["Metrics"]} == {
+        "QueueMs",
+        "ColdStarts",
+    }
+    assert "QueueMs" not in again
+    assert "_aws" not in again
+
+
+def test_one_message_is_not_told_of_the_others_request(lines: Lines) -> None:
+    handler_of(lambda *_: None)(
+        batch(sent_for("qry_1", request_id="req_01M8NBTCARFDA6Y0WVMH14GQ76"), sent_for("qry_2")), None
+    )
+    assert [line.get("request_id") for line in lines.named("delivery")] == ["req_01M8NBTCARFDA6Y0WVMH14GQ76", None]
+    assert CURRENT.get().told() == {}

@@ -2,21 +2,42 @@
 
 from llm_gateway.endpoints import WORKERS
 
+from infra.saved_queries import SAVED
 from tests.infra.deployments import UNUSUAL, deployed
 
 
 def test_what_a_caller_would_notice_rings():
-    alarms = {alarm["AlarmName"]: alarm for alarm in deployed().monitoring.properties("AWS::CloudWatch::Alarm")}
     names = {
         *("ServerErrors", "Throttles", "FunctionErrors", "QueriesWait", "UrgentQueriesWait", "DeadLetters"),
+        *("CircuitsOpened", "UnpricedCalls", "CanariesRolledBack", "BudgetRefusals", "Denials"),
         *(row.name for row in WORKERS),
     }
-    assert set(alarms) == {f"llm-gateway-dev-{name}" for name in names}
-    for alarm in alarms.values():
-        assert alarm["AlarmActions"]
-        assert alarm["TreatMissingData"] == "notBreaching"
-        # Emulators know no metric math, which a label or an expression would need.
+    burns = {f"{promise}Burns{speed}" for promise in ("Availability", "Overhead") for speed in ("Fast", "Slow")}
+    alarms = deployed().monitoring.properties("AWS::CloudWatch::Alarm")
+    composites = deployed().monitoring.properties("AWS::CloudWatch::CompositeAlarm")
+    telling = [alarm for alarm in (*alarms, *composites) if alarm.get("AlarmActions")]
+    told = {alarm["AlarmName"] for alarm in telling}
+    assert told == {f"llm-gateway-dev-{name}" for name in names | burns}
+    assert {alarm["TreatMissingData"] for alarm in alarms} == {"notBreaching"}
+
+
+def test_emulators_are_asked_for_nothing_that_they_lack():
+    """They know no metric math, which a label or an expression needs, no composites, and no saved queries."""
+    monitoring = deployed(**UNUSUAL).monitoring
+    for alarm in monitoring.properties("AWS::CloudWatch::Alarm"):
         assert "Metrics" not in alarm
+    for type_ in ("CloudWatch::Dashboard", "CloudWatch::CompositeAlarm", "Logs::QueryDefinition"):
+        assert not monitoring.of_type(f"AWS::{type_}")
+
+
+def test_questions_to_the_log_are_saved():
+    saved = {each["Name"]: each for each in deployed().monitoring.properties("AWS::Logs::QueryDefinition")}
+    assert {name.partition("/")[0] for name in saved} == {"llm-gateway-dev"}
+    assert len(saved) == len(SAVED)
+    for query in saved.values():
+        # What another stack imports could not be removed.
+        assert "LogGroupNames" not in query
+        assert "{" not in query["QueryString"]
 
 
 def test_a_function_that_lambda_cannot_run_rings():

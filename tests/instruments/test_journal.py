@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from llm_gateway.access import METRICS_NAMESPACE
+from llm_gateway.access import metrics_namespace
 from llm_gateway.correlation import CURRENT, Correlation
 from llm_gateway.domain.budget_news import BudgetReached
 from llm_gateway.domain.chat import Usage
@@ -91,7 +91,7 @@ def test_the_line_is_what_cloudwatch_reads_as_metrics(end: str) -> None:
     assert stamp["Timestamp"] == pytest.approx(time.time() * 1000, abs=60_000)
     names: list[str] = []
     for directive in stamp["CloudWatchMetrics"]:
-        assert directive["Namespace"] == METRICS_NAMESPACE
+        assert directive["Namespace"] == metrics_namespace()
         for dimension in (name for names in directive["Dimensions"] for name in names):
             assert isinstance(document[dimension], str)
             assert document[dimension]
@@ -325,7 +325,7 @@ def test_a_version_that_was_rolled_back_is_a_line_and_a_metric() -> None:
     (document,) = read(stream)
     (directive,) = document.pop("_aws")["CloudWatchMetrics"]
     assert directive == {
-        "Namespace": METRICS_NAMESPACE,
+        "Namespace": metrics_namespace(),
         "Dimensions": [[], ["prompt"]],
         "Metrics": [{"Name": "CanariesRolledBack", "Unit": "Count"}],
     }

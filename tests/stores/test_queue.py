@@ -1,6 +1,7 @@
 """What a query queue promises."""
 
 import pytest
+from llm_gateway.correlation import CURRENT, Correlation
 from llm_gateway.ports.queries import Priority
 from llm_gateway.stores.queue import SqsQueryQueue
 
@@ -48,3 +49,21 @@ def test_the_fake_remembers_what_was_sent() -> None:
         Sent(query_id="qry_1", delay_s=0, priority="normal"),
         Sent(query_id="qry_2", delay_s=900, priority="high"),
     ]
+
+
+def test_a_message_says_whose_request_it_goes_back_to(aws, settings, queue: SqsQueryQueue) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    request = "req_01M8NBTCARFDA6Y0WVMH14GQ76"
+    for current in (Correlation(request_id=request, traceparent=trace), Correlation()):
+        before = CURRENT.set(current)
+        queue.send("qry_1")
+        CURRENT.reset(before)
+    messages = [
+        aws.sqs.receive_message(QueueUrl=settings.queue_url, MessageAttributeNames=["All"])["Messages"][0]
+        for _ in range(2)
+    ]
+    told = [
+        {name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()}
+        for message in messages
+    ]
+    assert sorted(told, key=len) == [{}, {"request_id": request, "traceparent": trace}]

@@ -60,9 +60,10 @@ SEALING: Final = "sealing"
 AUDIT_DAYS: Final = "entries/"
 """What the names of the audit log's exported days begin with."""
 
-METRICS_NAMESPACE: Final = "LlmGateway"
+_METRICS_NAMESPACE: Final = "LlmGateway"
 SERVER_ERRORS: Final = "ServerErrors"
 """The metric of what nobody foresaw, by `function` and `version`; a release that answers so is taken back."""
+
 
 OVERHEAD_GOAL_MS: Final = 100
 """What the gateway may take of a query beside its provider: 95 of 100 queries are to take less."""
@@ -71,6 +72,14 @@ EVENT_SOURCE: Final = "llm-gateway"
 BUDGET_DETAIL_TYPE: Final = "Budget reached"
 CANARY_DETAIL_TYPE: Final = "Canary rolled back"
 """By these the gateway's events are known on the bus."""
+
+
+def metrics_namespace(deployment: str = "") -> str:
+    """Where the metrics of a deployment are, by the name that its functions' names begin with; those of a plain process: "".
+
+    Each has its own: an alarm of production must not ring for what is tried beside it.
+    """
+    return f"{_METRICS_NAMESPACE}/{deployment}" if deployment else _METRICS_NAMESPACE
 
 
 class Area(StrEnum):

@@ -6,7 +6,7 @@ from functools import cached_property
 from random import random
 from typing import TYPE_CHECKING
 
-from llm_gateway.settings import Settings
+from llm_gateway.settings import Settings, own_metrics_namespace
 
 if TYPE_CHECKING:
     from llm_gateway.domain.routing import Draw
@@ -68,7 +68,7 @@ class Outside:
     def journal(self) -> "Journal":
         from llm_gateway.instruments.journal import EmbeddedMetricsJournal
 
-        return EmbeddedMetricsJournal()
+        return EmbeddedMetricsJournal(namespace=own_metrics_namespace())
 
     @cached_property
     def prices(self) -> "Prices":

@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from llm_gateway.access import metrics_namespace
+
 LONGEST_LEASE_S: Final = 900
 LONGEST_SILENCE_S: Final = 15
 
@@ -104,6 +106,11 @@ class Release:
         function = environment.get("AWS_LAMBDA_FUNCTION_NAME")
         version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
         return cls(function=function, version=version) if function and version else None
+
+
+def own_metrics_namespace(environment: Mapping[str, str] = os.environ) -> str:
+    """Where this process's metrics belong: a row's name, at the end of its function's, has no hyphen."""
+    return metrics_namespace(environment.get("AWS_LAMBDA_FUNCTION_NAME", "").rpartition("-")[0])
 
 
 def _audit_retention(environment: Mapping[str, str]) -> timedelta | None:

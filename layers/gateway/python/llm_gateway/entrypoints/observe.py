@@ -14,12 +14,12 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
-from llm_gateway.access import METRICS_NAMESPACE, SERVER_ERRORS, Dialect
+from llm_gateway.access import SERVER_ERRORS, Dialect
 from llm_gateway.correlation import CURRENT, Kind, kind_of, traceparent_in
 from llm_gateway.endpoints import BASE_PATH
 from llm_gateway.entrypoints.request_state import ASKED_MS, PLACE, RequestState
 from llm_gateway.errors import error_class
-from llm_gateway.settings import Release
+from llm_gateway.settings import Release, own_metrics_namespace
 
 if TYPE_CHECKING:
     from starlette.routing import Route
@@ -75,7 +75,7 @@ class Figures:
 
     def __init__(self, units: Mapping[str, str], values: Mapping[str, float], **by: str) -> None:
         self.directive = {
-            "Namespace": METRICS_NAMESPACE,
+            "Namespace": own_metrics_namespace(),
             "Dimensions": [list(by)],
             "Metrics": [{"Name": name, "Unit": unit} for name, unit in units.items()],
         }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSMessageAttribute, SQSRecord
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from llm_gateway.bootstrap import Gateway
@@ -86,8 +86,7 @@ def delivery_of(record: SQSRecord) -> Delivery:
 
 def correlation_of(record: SQSRecord) -> Correlation:
     """Whose request the message goes back to. What is not as we send it is as if it had not been sent."""
-    told = record.message_attributes
-    request_id, traceparent = (_text(told[name]) if name in told else "" for name in ("request_id", "traceparent"))
+    request_id, traceparent = (_said(record, name) for name in ("request_id", "traceparent"))
     return Correlation(
         query_id=record.body,
         request_id=request_id if REQUEST_ID.fullmatch(request_id) else None,
@@ -95,13 +94,15 @@ def correlation_of(record: SQSRecord) -> Correlation:
     )
 
 
-def _text(attribute: SQSMessageAttribute) -> str:
-    return attribute.string_value or ""
+def _said(record: SQSRecord, name: str) -> str:
+    """What stands beside the message's body; empty where it does not."""
+    attribute = record.message_attributes[name]
+    return (attribute.string_value if attribute else None) or ""
 
 
 def _queued(record: SQSRecord, delivery: Delivery, *, took_s: float) -> list[Figures]:
     """How long the message was in the queue before anybody took it up."""
-    sent_ms = record.attributes.get("SentTimestamp", "")
+    sent_ms = str(record.attributes.get("SentTimestamp", ""))
     if delivery.count > 1 or not sent_ms.isdecimal():
         return []
     waited_ms = round((time.time() - took_s) * 1000) - int(sent_ms)

@@ -8,12 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
-
-if TYPE_CHECKING:
-    from mypy_boto3_logs import CloudWatchLogsClient
 
 REQUEST_PREFIX: Final = "req_"
 _LOCAL_LOGS: Final = Path(".local/logs")
@@ -108,8 +105,8 @@ def files(paths: Sequence[Path]) -> Logs:
     return having
 
 
-def cloudwatch(deployment: str, client: "CloudWatchLogsClient") -> Logs:
-    """The logs of a deployment's functions; their groups begin with the name of its stacks."""
+def cloudwatch(deployment: str, client: Any) -> Logs:
+    """The logs of a deployment's functions, by boto3's client; their groups begin with the name of its stacks."""
     pages = client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"{deployment}-")
     groups = [group["logGroupName"] for page in pages for group in page["logGroups"]]
     if not groups:

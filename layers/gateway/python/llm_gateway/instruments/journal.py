@@ -8,7 +8,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from llm_gateway.access import METRICS_NAMESPACE, OVERHEAD_GOAL_MS
+from llm_gateway.access import OVERHEAD_GOAL_MS, metrics_namespace
 from llm_gateway.correlation import CURRENT, Kind, kind_of
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.faults import ResponseValidationFailed
@@ -62,8 +62,9 @@ _OF_FAILED_LATER: Final[Directives] = (*_OF_QUERIES, (("Errors",), [["error_clas
 class EmbeddedMetricsJournal:
     """Writes to standard output, which Lambda sends to CloudWatch."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, *, namespace: str = metrics_namespace()) -> None:
         self._stream = stream
+        self._namespace = namespace
 
     def ended(self, query: QuerySummary, *, calls: Sequence[Attempt] = ()) -> None:
         record, problem = _record(query, calls), query.problem
@@ -74,7 +75,7 @@ class EmbeddedMetricsJournal:
             if query.mode == "async":
                 record["Errors"] = 1
                 directives = _OF_FAILED_LATER
-        self._write(_measured("query", record, directives))
+        self._measure("query", record, directives)
         if query.logs_bodies and isinstance(query, Query):
             from llm_gateway.instruments.words import bodies_line
 
@@ -89,28 +90,43 @@ class EmbeddedMetricsJournal:
             "reason": news.reason,
             "CanariesRolledBack": 1,
         }
-        self._write(_measured("canary_rolled_back", record, (_once("CanariesRolledBack", by="prompt"),)))
+        self._measure("canary_rolled_back", record, (_once("CanariesRolledBack", by="prompt"),))
 
     def circuit_turned(self, provider_id: str, state: "CircuitState") -> None:
         name = "CircuitsOpened" if state == "open" else "CircuitsClosed"
         record = {"kind": Kind.ERROR if state == "open" else Kind.PERFORMANCE, "provider": provider_id, name: 1}
-        self._write(_measured(f"circuit_{state}", record, (_once(name, by="provider"),)))
+        self._measure(f"circuit_{state}", record, (_once(name, by="provider"),))
 
     def budget_reached(self, news: "BudgetReached") -> None:
         record = {"key_id": news.key_id, "percent": news.percent, "period": news.period, "BudgetsReached": 1}
-        self._write(_measured("budget_reached", record, (_once("BudgetsReached"),)))
+        self._measure("budget_reached", record, (_once("BudgetsReached"),))
 
     def gate_judged(self, prompt_id: str, versions: frozenset[int], *, passed: bool) -> None:
         name = "GatesPassed" if passed else "GatesFailed"
         record = {"prompt": prompt_id, "versions": sorted(versions), name: 1}
-        self._write(_measured("gate_judged", record, (_once(name),)))
+        self._measure("gate_judged", record, (_once(name),))
 
     def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:
         record = _record(query, calls)
         if record["CostUsd"] or record["UnpricedCalls"]:
             # The query itself is counted where it ends.
             kept = {name: value for name, value in record.items() if name not in _COUNTED or name in _SPENT}
-            self._write(_measured("query_calls", kept, ((_SPENT, [[], ["provider"]]),)))
+            self._measure("query_calls", kept, ((_SPENT, [[], ["provider"]]),))
+
+    def _measure(self, message: str, record: dict[str, Any], directives: Directives) -> None:
+        """Writes `record` as a line of which CloudWatch takes the `directives`' metrics, each as a whole and by members of it."""
+        taken = [
+            {
+                "Namespace": self._namespace,
+                "Dimensions": dimensions,
+                # Nothing, rather than a zero that would pull the average down.
+                "Metrics": [{"Name": name, "Unit": _UNITS[name]} for name in names if record[name] is not None],
+            }
+            for names, dimensions in directives
+        ]
+        stamp = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": taken}
+        known = CURRENT.get().told()
+        self._write({"_aws": stamp, "message": message, "kind": Kind.PERFORMANCE, **known, **record})
 
     def _write(self, document: dict[str, Any]) -> None:
         # One write, so that lines of several threads do not mix. The reader of the output may have gone.
@@ -123,21 +139,6 @@ class EmbeddedMetricsJournal:
 
 def _once(name: str, *, by: str | None = None) -> tuple[Sequence[str], list[list[str]]]:
     return (name,), [[], [by]] if by else [[]]
-
-
-def _measured(message: str, record: dict[str, Any], directives: Directives) -> dict[str, Any]:
-    """`record` as a line of which CloudWatch takes the `directives`' metrics, each as a whole and by members of it."""
-    taken = [
-        {
-            "Namespace": METRICS_NAMESPACE,
-            "Dimensions": dimensions,
-            # Nothing, rather than a zero that would pull the average down.
-            "Metrics": [{"Name": name, "Unit": _UNITS[name]} for name in names if record[name] is not None],
-        }
-        for names, dimensions in directives
-    ]
-    stamp = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": taken}
-    return {"_aws": stamp, "message": message, "kind": Kind.PERFORMANCE, **CURRENT.get().told(), **record}
 
 
 def _record(query: QuerySummary, calls: Sequence[Attempt]) -> dict[str, Any]:
