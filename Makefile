@@ -6,11 +6,12 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 READY = @$(if $(PYTHON),$(PYTHON) -S -m workshop,echo "Python 3.11 or newer is needed, and none is on the PATH." >&2; exit 1; :)
 WITH_NODE = PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/cdk/node_modules/.bin:$$PATH"
+SITE = .cache/docs/bin/zensical build --strict
 # A process for each processor, in the order of tests/shares.py.
 SHARED = --numprocesses=auto --maxprocesses=4 --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix openapi synth deploy-local bench lock
+.PHONY: help run test check docs fix openapi synth deploy-local bench lock
 
 help: ## List the verbs
 	@echo "make VERB, where VERB is one of:"
@@ -28,12 +29,19 @@ test: ## Run all tests with coverage; ARGS="tests/domain -k limits" runs some, w
 	$(READY) python model cdk
 	@exec $(BIN)/python -m pytest $(or $(ARGS),--cov --cov-report=term $(SHARED))
 
-check: ## Format, lint, types and the direction of imports
-	$(READY) python
+check: ## Format, lint, types, the direction of imports, and the site's links
+	$(READY) python docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@PYTHONPATH=layers/gateway/python:container-local-model $(BIN)/lint-imports
+	@$(SITE)
+
+docs: ## Build the user's guide and the other pages as a site in .cache/site
+	$(READY) python docs
+	@PYTHONPATH=layers/gateway/python $(BIN)/python -m llm_gateway.entrypoints.guide docs/guide
+	@$(SITE)
+	@echo "The site is in .cache/site: python3 -m http.server --bind 127.0.0.1 --directory .cache/site"
 
 fix: ## Format, and mend what the linter can mend
 	$(READY) python

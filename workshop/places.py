@@ -15,7 +15,10 @@ CDK: Final = CDK_CLI / "node_modules" / ".bin" / "cdk"
 # Outside the clone, so that the next clone finds it.
 WHEELS: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "llm-gateway" / "wheels"
 
+SITE_VENV: Final = ROOT / ".cache" / "docs"
+
 UV_LOCK: Final = ROOT / "workshop" / "uv.lock"
+SITE_LOCK: Final = ROOT / "workshop" / "docs.lock"
 RUNTIME_LOCK: Final = ROOT / "layers" / "dependencies" / "requirements.lock"
 DEV_LOCK: Final = ROOT / "requirements-dev.lock"
 MODEL_SERVER: Final = ROOT / "container-local-model"

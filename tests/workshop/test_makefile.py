@@ -5,7 +5,7 @@ import subprocess
 
 from workshop.places import ROOT
 
-VERBS = {"run", "test", "check", "fix", "synth", "deploy-local", "bench", "lock", "help", "openapi"}
+VERBS = {"run", "test", "check", "docs", "fix", "synth", "deploy-local", "bench", "lock", "help", "openapi"}
 
 
 def make(*arguments: str) -> "subprocess.CompletedProcess[str]":
