@@ -1,12 +1,23 @@
 """Bounds that are looked at after every figure: wrong no more often than asked for, and narrow enough to be of use."""
 
+from bisect import bisect_left
 from random import Random
 
 import pytest
-from llm_gateway.domain.confidence import Sample, is_above, lower_share
+from llm_gateway.domain.confidence import Sample, is_above, is_share_above
 
 ERROR = 0.05
 RUNS = 200
+
+
+def lower_share(hits: float, trials: float, *, error: float) -> float:
+    """The greatest share that the true one is told to be above, to a ten thousandth."""
+    return (
+        bisect_left(
+            range(10_001), True, key=lambda share: not is_share_above(hits, trials, share=share / 10_000, error=error)
+        )
+        / 10_000
+    )
 
 
 def tossed(draw: Random, share: float, count: int) -> list[bool]:
@@ -20,7 +31,7 @@ def test_a_bound_that_is_looked_at_100_times_is_hardly_ever_wrong(share: float) 
         hits = 0
         for count, hit in enumerate(tossed(draw, share, 500), start=1):
             hits += hit
-            if count % 5 == 0 and lower_share(hits, count, error=ERROR) > share:
+            if count % 5 == 0 and is_share_above(hits, count, share=share, error=ERROR):
                 wrong += 1
                 break
     assert wrong <= ERROR * RUNS
@@ -48,7 +59,7 @@ def test_a_bound_holds_for_means_of_figures_between_zero_and_one() -> None:
         for count in range(1, 301):
             total += draw.betavariate(2, 6)
             if count % 10 == 0:
-                wrong += lower_share(total, count, error=ERROR) > 0.25
+                wrong += is_share_above(total, count, share=0.25, error=ERROR)
     assert wrong == 0
 
 

@@ -1,6 +1,6 @@
 """A lighter version is rolled back where it is certainly worse, and for no other reason."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
 
@@ -24,33 +24,44 @@ class Version:
     usd: float = 0.001
     pleased: float = 0.7
 
-    def answer(self, record: Record, draw: Random) -> Record:
-        """`record` with one more query."""
-        sums, chance = record.sums, draw.random()
-        sums.requests += 1
-        sums.invalid += chance < self.invalid
-        sums.errors += chance < self.errors
-        cost = self.usd * draw.lognormvariate(-0.18, 0.6)
-        sums.known_usd += Decimal(cost)
-        sums.known_usd_squares += Decimal(cost**2)
-        if chance >= self.errors:
-            sums.latency_ms.add(self.ms * draw.lognormvariate(0, 0.42))
-        score = Decimal(1) if draw.random() < self.pleased else Decimal("0.25")
-        return replace(record, feedback=record.feedback.plus(Feedback(rated=1, means=score)))
-
 
 GOOD = Version()
 
 
+@dataclass(slots=True)
+class Watched:
+    """What a version's queries add up to."""
+
+    version: Version
+    sums: Sums = field(default_factory=Sums)
+    usd: float = 0
+    usd_squares: float = 0
+    means: float = 0
+
+    def answer(self, draw: Random) -> None:
+        """One more query."""
+        version, sums, chance = self.version, self.sums, draw.random()
+        sums.requests += 1
+        sums.invalid += chance < version.invalid
+        sums.errors += chance < version.errors
+        cost = version.usd * draw.lognormvariate(-0.18, 0.6)
+        self.usd += cost
+        self.usd_squares += cost**2
+        if chance >= version.errors:
+            sums.latency_ms.add(version.ms * draw.lognormvariate(0, 0.42))
+        self.means += 1 if draw.random() < version.pleased else 0.25
+
+    def record(self) -> Record:
+        sums = replace(self.sums, known_usd=Decimal(self.usd), known_usd_squares=Decimal(self.usd_squares))
+        return Record(sums=sums, feedback=Feedback(rated=sums.requests, means=Decimal(self.means)))
+
+
 def watched(draw: Random, light: Version, heavy: Version, *, gate: Gate, weight: int, queries: int) -> int | None:
     """After how many queries the lighter version is rolled back that gets `weight` percent of them, judged after every ten."""
-    lights, heavies = Record(), Record()
+    lights, heavies = Watched(light), Watched(heavy)
     for count in range(1, queries + 1):
-        if draw.random() * 100 < weight:
-            lights = light.answer(lights, draw)
-        else:
-            heavies = heavy.answer(heavies, draw)
-        if count % 10 == 0 and breach(gate, light=lights, heavy=heavies):
+        (lights if draw.random() * 100 < weight else heavies).answer(draw)
+        if count % 10 == 0 and breach(gate, light=lights.record(), heavy=heavies.record()):
             return count
     return None
 

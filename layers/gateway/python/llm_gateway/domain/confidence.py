@@ -15,25 +15,17 @@ from dataclasses import dataclass
 from math import lgamma, log, sqrt
 from typing import Final
 
-_HALVINGS: Final = 40
 # The number of figures at which the bound on a difference is tightest.
 _TIGHTEST_AT: Final = 100
 # What is left of a variance of equal figures after rounding.
 _ROUNDING: Final = 1e-9
 
 
-def lower_share(hits: float, trials: float, *, error: float) -> float:
-    """What the true share of hits is not below, but with a probability of `error`."""
-    if hits <= 0:
-        return 0.0
-    low, high, limit = 0.0, min(hits / trials, 1.0), log(1 / error)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if _evidence(hits, trials, middle) >= limit:
-            low = middle
-        else:
-            high = middle
-    return low
+def is_share_above(hits: float, trials: float, *, share: float, error: float) -> bool:
+    """Whether the true share of hits is above `share`, from 0 up; wrong with a probability of `error` at most where it is not."""
+    if not 0 <= share * trials < hits:
+        return False
+    return share == 0 or _evidence(hits, trials, share) > log(1 / error)
 
 
 def _evidence(hits: float, trials: float, share: float) -> float:

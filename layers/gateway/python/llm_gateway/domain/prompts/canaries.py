@@ -7,12 +7,12 @@ lighter version is as good, about one is rolled back, however long each of them 
 Answers from the cache say nothing of a version: they count nowhere here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from llm_gateway.domain.confidence import Sample, is_above, lower_share
+from llm_gateway.domain.confidence import Sample, is_above, is_share_above
 from llm_gateway.domain.prompts.prompts import Gate
 from llm_gateway.domain.usage import Sums
 
@@ -81,11 +81,13 @@ class _Bound:
     limit: float
     light: _Share
     heavy: _Share
-    reason: str
+    reason: Callable[[], str]
 
     def is_broken(self, *, error: float) -> bool:
-        light, heavy = self.light, self.heavy
-        return heavy.value <= self.limit < lower_share(light.hits, light.trials, error=error)
+        light = self.light
+        return self.heavy.value <= self.limit and is_share_above(
+            light.hits, light.trials, share=self.limit, error=error
+        )
 
 
 def heaviest(versions: Mapping[int, int]) -> int:
@@ -101,7 +103,7 @@ def breach(gate: Gate, *, light: Record, heavy: Record) -> str | None:
     error = FALSE_ALARMS / max(len(bounds) + costs, 1)
     for bound in bounds:
         if bound.is_broken(error=error):
-            return bound.reason
+            return bound.reason()
     return _cost_breach(gate, light, heavy, error=error)
 
 
@@ -115,18 +117,21 @@ def _bounds(gate: Gate, light: Record, heavy: Record) -> Iterator[_Bound]:
         yield _rate_bound("rate of validation failures", "max_validation_failure_rate", limit, one, other)
     if gate.max_p95_ms is not None:
         one, other = _slow(light.sums, gate.max_p95_ms), _slow(heavy.sums, gate.max_p95_ms)
-        p95 = light.sums.latency_ms.quantile(1 - _SLOWEST) or 0
-        reason = f"its p95 is {p95:.0f} ms, above max_p95_ms {gate.max_p95_ms}"
-        yield _Bound(limit=_SLOWEST, light=one, heavy=other, reason=reason)
+        yield _Bound(limit=_SLOWEST, light=one, heavy=other, reason=lambda: _too_slow(light.sums, gate.max_p95_ms))
     if gate.min_feedback is not None:
         one, other = _displeased(light.feedback), _displeased(heavy.feedback)
-        measured = f"its feedback is {1 - one.value:.2f} on average of {one.trials:.0f} queries"
-        reason = f"{measured}, below min_feedback {gate.min_feedback:g}"
-        yield _Bound(limit=1 - gate.min_feedback, light=one, heavy=other, reason=reason)
+        yield _Bound(
+            limit=1 - gate.min_feedback,
+            light=one,
+            heavy=other,
+            reason=lambda: _too_bad(light.feedback, gate.min_feedback),
+        )
 
 
 def _rate_bound(name: str, bound: str, limit: float, light: _Share, heavy: _Share) -> _Bound:
-    reason = f"its {name} is {light.value:.1%} of {light.trials:.0f} queries, above {bound} {limit:g}"
+    def reason() -> str:
+        return f"its {name} is {light.value:.1%} of {light.trials:.0f} queries, above {bound} {limit:g}"
+
     return _Bound(limit=limit, light=light, heavy=heavy, reason=reason)
 
 
@@ -140,6 +145,17 @@ def _slow(sums: Sums, limit_ms: int) -> _Share:
 
 def _displeased(feedback: Feedback) -> _Share:
     return _Share(hits=feedback.rated - float(feedback.means), trials=feedback.rated)
+
+
+def _too_slow(sums: Sums, limit_ms: int | None) -> str:
+    return f"its p95 is {sums.latency_ms.quantile(1 - _SLOWEST) or 0:.0f} ms, above max_p95_ms {limit_ms}"
+
+
+def _too_bad(feedback: Feedback, least: float | None) -> str:
+    share = _displeased(feedback)
+    return (
+        f"its feedback is {1 - share.value:.2f} on average of {share.trials:.0f} queries, below min_feedback {least:g}"
+    )
 
 
 def _cost_breach(gate: Gate, light: Record, heavy: Record, *, error: float) -> str | None:
