@@ -1,5 +1,5 @@
-"""`python -m bench`: prints cold starts, warm calls, a hundred queries at once, what a key's account costs, hostile bodies, and
-what contexts take; judges nothing."""
+"""`python -m bench`: prints cold starts, warm calls, a hundred queries at once, what a key's account costs, hostile bodies,
+what contexts take, and how well personal data is found; judges nothing."""
 
 import argparse
 import signal
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from llm_gateway.endpoints import ROWS
+from llm_gateway.instruments.personal_data.detector import PatternDetector
 
-from bench import cold, concurrent, contexts, recall, warm
+from bench import cold, concurrent, contexts, personal, recall, warm
 from bench.built import BARE, Built, build
 from bench.figures import HEADER, line, percentile
 from bench.load import Load
@@ -32,6 +33,7 @@ def main() -> int:
     parser.add_argument("--account", action="store_true", help="measure a key's limits and budget alone")
     parser.add_argument("--hostile", action="store_true", help="measure hostile bodies alone")
     parser.add_argument("--context", action="store_true", help="measure contexts alone: what is found, time and memory")
+    parser.add_argument("--personal", action="store_true", help="measure the detector of personal data alone")
     parser.add_argument("functions", nargs="*", help="functions to start cold; all unless named")
     arguments = parser.parse_args()
     # Ended from outside, it still ends what it started.
@@ -41,6 +43,9 @@ def main() -> int:
         parser.error(f"no such function: {', '.join(sorted(unknown))} (there are {', '.join(every)})")
     if arguments.context:
         _contexts(runs=arguments.runs)
+        return 0
+    if arguments.personal:
+        _personal()
         return 0
     names = arguments.functions or every
     with tempfile.TemporaryDirectory(prefix="llm-gateway-bench-") as folder:
@@ -56,6 +61,7 @@ def main() -> int:
             _concurrent(Path(folder))
             _among_doubles(account=True, hostile=True)
             _contexts(runs=arguments.runs)
+            _personal()
         except Failure as failure:
             print(f"\n{failure}", file=sys.stderr)
             return 1
@@ -160,6 +166,25 @@ def _contexts(*, runs: int) -> None:
         figures_ms = contexts.times_ms(items, max_tokens=8_000, rank_files=rank_files, runs=runs)
         memory = contexts.memory_of_text(items, max_tokens=8_000, rank_files=rank_files)
         print(f"{line(name, figures_ms)}   {memory:.1f} times the text in memory", flush=True)
+
+
+def _personal() -> None:
+    detector, labelled = PatternDetector(), personal.lines()
+    found_of = personal.scores(detector, labelled)
+    print(f"\nPersonal data: {len(labelled)} texts, {sum(not line.labels for line in labelled)} of them without any\n")
+    print(f"{'':<24}{'there':>8}{'found':>8}{'wrong':>8}{'recall':>9}{'precision':>11}")
+    with_checksum = [score for kind, score in found_of.items() if kind not in personal.NO_CHECKSUM]
+    totals = {"all with a checksum": personal.together(with_checksum), "all": personal.together([*found_of.values()])}
+    for kind, score in {**dict(sorted(found_of.items())), **totals}.items():
+        counts = f"{score.right + score.missed:8}{score.right:8}{score.wrong:8}"
+        print(f"{kind:<24}{counts}{score.recall:9.3f}{score.precision:11.3f}")
+    print("\nTexts that are made to be slow, seconds of the processor's time, and the most memory\n")
+    print(f"{'':<24}{'1 MB':>8}{'2 MB':>8}{'ratio':>8}{'memory':>9}")
+    for family, piece in personal.HOSTILE.items():
+        one, two = (personal.of_family(piece, size_bytes=size * 1_000_000) for size in (1, 2))
+        one_s, two_s = personal.took_s(detector, one), personal.took_s(detector, two)
+        memory = personal.memory_of_text(detector, one)
+        print(f"{family:<24}{one_s:8.2f}{two_s:8.2f}{two_s / one_s:8.2f}{memory:7.1f} x", flush=True)
 
 
 def _show(name: str, measured: Load) -> None:
