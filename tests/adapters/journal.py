@@ -1,9 +1,10 @@
 """A journal that remembers which queries ended, how, and what was spent on the way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from llm_gateway.domain.budget_news import BudgetReached
 from llm_gateway.domain.circuits import CircuitState
+from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.prompts.canary_news import CanaryNews
 from llm_gateway.domain.queries import Attempt, Query, QuerySummary
 from llm_gateway.ports.queries import Journal
@@ -18,6 +19,7 @@ class RecordingJournal(Journal):
         self.circuits: list[tuple[str, CircuitState]] = []
         self.budgets: list[BudgetReached] = []
         self.judged: list[tuple[str, frozenset[int], bool]] = []
+        self.personal: list[tuple[str, dict[str, int]]] = []
         self.lines: list[tuple[str, str, tuple[Attempt, ...]]] = []
 
     def ended(self, query: QuerySummary, *, calls: Sequence[Attempt] = ()) -> None:
@@ -35,6 +37,9 @@ class RecordingJournal(Journal):
 
     def gate_judged(self, prompt_id: str, versions: frozenset[int], *, passed: bool) -> None:
         self.judged.append((prompt_id, versions, passed))
+
+    def personal_data(self, counts: Mapping[str, int], *, key_id: str, rules: Sequence[PiiRule]) -> None:
+        self.personal.append((key_id, dict(counts)))
 
     def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:
         self.lines.append(("spent", query.id, tuple(calls)))

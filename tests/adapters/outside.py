@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from llm_gateway.instruments.personal_data.detector import PatternDetector
 from llm_gateway.instruments.segmenter import UnicodeSegmenter
+from llm_gateway.ports.privacy import Detector
 from llm_gateway.ports.providers import Prices, ProviderGates, Providers, TokenCounter
 from llm_gateway.ports.system import Clock
 from llm_gateway.stores.accounts import StoredKeyAccounts
@@ -65,6 +67,10 @@ class FakeOutside:
     prices: Prices = field(default_factory=FlatPrices)
     counter: TokenCounter = field(default_factory=WordCounter)
     draw: Callable[[], float] = lambda: 0.5
+
+    @cached_property
+    def detector(self) -> Detector:
+        return PatternDetector()
 
     @cached_property
     def segmenter(self) -> UnicodeSegmenter:

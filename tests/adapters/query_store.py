@@ -21,6 +21,10 @@ class _Stored:
     finisher: str | None = None
 
 
+def _is_redacted(query: Query) -> bool:
+    return query.request.privacy is not None and query.request.privacy.is_redacted
+
+
 class InMemoryQueryStore(QueryStore):
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -101,6 +105,7 @@ class InMemoryQueryStore(QueryStore):
                     lease=None,
                     cache_keys=query.cache_keys or stored.cache_keys,
                     idempotency_scope=query.idempotency_scope or stored.idempotency_scope,
+                    request=query.request if _is_redacted(query) else stored.request,
                 ),
                 finisher=holder,
             )

@@ -148,7 +148,7 @@ def answered_meanwhile(engine: QueryEngine, request: QueryRequest) -> None:
     made = in_the_cache(engine, request)
     engine.cache.port.delete(engine.seat_of(request), query_id="qry_erased")
     key = somebody_holds(engine, request)
-    engine.events.extend([lambda: None, lambda: engine.cache.port.put(key, made)])
+    engine.events.extend([lambda: None, lambda: engine.cache.port.put(key, made, owner=ALICE.key_id)])
 
 
 def abandoned_meanwhile(engine: QueryEngine, request: QueryRequest) -> None:

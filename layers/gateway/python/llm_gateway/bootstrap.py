@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from llm_gateway.services.keys.failures import Failures
     from llm_gateway.services.keys.last_use import LastUse
     from llm_gateway.services.keys.signatures import Signatures
+    from llm_gateway.services.privacy.policies import Policies
     from llm_gateway.services.prompts.administration import PromptService
     from llm_gateway.services.prompts.checks import PromptChecks
     from llm_gateway.services.prompts.commits import Commits
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from llm_gateway.services.queries.counting import InputCounter
     from llm_gateway.services.queries.dispatch import Dispatcher
     from llm_gateway.services.queries.embedding import EmbeddingAsker
+    from llm_gateway.services.queries.entry import Entry
     from llm_gateway.services.queries.foretelling import Foreteller
     from llm_gateway.services.queries.listing import Lister
     from llm_gateway.services.queries.planning import Planner
@@ -259,7 +261,8 @@ class Gateway:
         return Asker(
             store=self.outside.query_store,
             queue=self.outside.queue,
-            assembly=lambda: self.assembly,
+            entry=self.entry,
+            policies=lambda: self.policies,
             planner=self.planner,
             charges=self.charges,
             booking=self.booking,
@@ -276,7 +279,7 @@ class Gateway:
         outside = self.outside
         return Foreteller(
             planner=self.planner,
-            assembly=lambda: self.assembly,
+            entry=self.entry,
             counter=outside.counter,
             prices=outside.prices,
             clock=outside.clock,
@@ -289,7 +292,7 @@ class Gateway:
         outside = self.outside
         return InputCounter(
             planner=self.planner,
-            assembly=lambda: self.assembly,
+            entry=self.entry,
             provider_counts=lambda: self.provider_counts,
             accounts=lambda: outside.key_accounts,
             counter=outside.counter,
@@ -307,6 +310,7 @@ class Gateway:
             waits=lambda: self.outside.waits,
             clock=self.outside.clock,
             retention=timedelta(days=self.settings.retention_days),
+            policies=lambda: self.policies,
         )
 
     @cached_property
@@ -450,6 +454,7 @@ class Gateway:
             journal=self.outside.journal,
             clock=self.outside.clock,
             accounts=lambda: self.outside.key_accounts,
+            policies=lambda: self.policies,
         )
 
     @cached_property
@@ -461,8 +466,15 @@ class Gateway:
 
         clock = self.outside.clock
         judge = Judge(asker=self.asking, clock=clock)
-        likeness = Likeness(embedder=self.embeddings, clock=clock, ids=self.outside.ids)
-        return CaseAsker(asker=self.asking, judge=judge, likeness=likeness, checker=Checker(clock=clock), clock=clock)
+        likeness = Likeness(embedder=self.embeddings, clock=clock, ids=self.outside.ids, policies=lambda: self.policies)
+        return CaseAsker(
+            asker=self.asking,
+            judge=judge,
+            likeness=likeness,
+            checker=Checker(clock=clock),
+            clock=clock,
+            policies=lambda: self.policies,
+        )
 
     @cached_property
     def spans(self) -> "SpanReader":
@@ -493,7 +505,7 @@ class Gateway:
         from llm_gateway.services.queries.cache import Caching
 
         ttl = timedelta(seconds=self.settings.cache_ttl_s)
-        return Caching(cache=self.outside.cache, clock=self.outside.clock, ttl=ttl)
+        return Caching(cache=self.outside.cache, clock=self.outside.clock, ttl=ttl, policies=lambda: self.policies)
 
     @cached_property
     def states(self) -> "States":
@@ -540,6 +552,19 @@ class Gateway:
         from llm_gateway.services.context.provider_counts import ProviderCounts
 
         return ProviderCounts(providers=self.outside.models, credentials=self.outside.credentials)
+
+    @cached_property
+    def entry(self) -> "Entry":
+        from llm_gateway.services.queries.entry import Entry
+
+        return Entry(assembly=lambda: self.assembly, policies=lambda: self.policies)
+
+    @cached_property
+    def policies(self) -> "Policies":
+        from llm_gateway.services.privacy.policies import Policies
+
+        outside = self.outside
+        return Policies(detector=outside.detector, seal=lambda: outside.seal, journal=outside.journal)
 
     @cached_property
     def assembly(self) -> "Assembly":
@@ -593,6 +618,7 @@ class Gateway:
             states=self.states,
             journal=self.outside.journal,
             clock=self.outside.clock,
+            policies=lambda: self.policies,
         )
 
     @cached_property

@@ -5,7 +5,7 @@
     ├── Unauthenticated                  401
     │   ├── SignatureInvalid  SignatureExpired  SignatureReplayed
     ├── Forbidden                        403
-    │   ├── ModelNotAllowed
+    │   ├── ModelNotAllowed  PiiBlocked
     ├── NotFound                         404
     │   ├── RouteNotFound  ErrorPageNotFound  ProviderNotFound  QueryNotFound  KeyNotFound
     │   ├── PromptNotFound  PromptVersionNotFound  LabelNotFound  RunNotFound
@@ -152,6 +152,12 @@ class Forbidden(GatewayError):
 
 class ModelNotAllowed(Forbidden):
     code, title = "model_not_allowed", "The key may not ask for that"
+
+
+class PiiBlocked(Forbidden):
+    """Names kinds and fields, and never what was found."""
+
+    code, title = "pii_blocked", "Personal data may not pass"
 
 
 class NotFound(GatewayError):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         QueryAccounts,
         Waits,
     )
+    from llm_gateway.ports.privacy import Detector
     from llm_gateway.ports.prompts import PromptReader, PromptStore
     from llm_gateway.ports.providers import (
         CredentialStore,
@@ -81,6 +82,12 @@ class Outside:
         from llm_gateway.instruments.tokens import TiktokenCounter
 
         return TiktokenCounter(self.settings.rank_files)
+
+    @cached_property
+    def detector(self) -> "Detector":
+        from llm_gateway.instruments.personal_data.detector import PatternDetector
+
+        return PatternDetector()
 
     @cached_property
     def segmenter(self) -> "Segmenter":

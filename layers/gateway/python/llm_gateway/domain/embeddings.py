@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from llm_gateway.domain.accounts import Room
 from llm_gateway.domain.chat import Usage
+from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.queries import Attempt
 from llm_gateway.domain.terms import FREE, Terms
 
@@ -66,6 +67,7 @@ class EmbeddingQuery:
 
     `model` may be `provider/model`. It counts against the limits and the budget of the key `owner` under its `terms`, as the
     query `id`; `ends_s`, a time of the monotonic clock, is when an answer is of no use any more, `timeout_s` the limit behind it.
+    `pii` are the policies that were applied to the texts: nothing is asked of anybody without those that it is under.
     `tell_room` is told what the key's limit of requests leaves, where it has one.
     """
 
@@ -76,6 +78,7 @@ class EmbeddingQuery:
     provider: str | None = None
     dimensions: int | None = None
     terms: Terms = FREE
+    pii: tuple[PiiRule, ...] = ()
     ends_s: float
     timeout_s: float
     cancelled: Callable[[], bool] = lambda: False

@@ -211,6 +211,13 @@ class ProviderSpec:
         """Who is handed the credentials: the kind, and the address's scheme, host and port."""
         return f"{self.kind} {server_of(self.base_url or self.kind.own_base_url or '')}"
 
+    @property
+    def is_in_account(self) -> bool:
+        """Whether words that it is sent stay in the deployment's account."""
+        if self.location is None:
+            return self.kind in (ProviderKind.LLAMA_CPP, ProviderKind.BEDROCK)
+        return self.location is Location.ACCOUNT
+
     def model(self, name: str) -> ModelConfig:
         """The listed model of that name or alias, or one with nothing overridden where the provider lists none."""
         named = next((model for model in self.models if model.name == name), None)

@@ -20,6 +20,8 @@ from llm_gateway.domain.chat import (
     ToolChoice,
     Usage,
 )
+from llm_gateway.domain.pii import PiiRule
+from llm_gateway.domain.privacy import Privacy, Sanitize
 from llm_gateway.domain.query_context import ContextReport, ContextWish
 from llm_gateway.domain.query_status import QueryStatus as QueryStatus
 from llm_gateway.errors import DeadlineExceeded, GatewayError
@@ -67,7 +69,8 @@ class Origin:
     """What a query was made from: its words are those that came of it, whatever becomes of the prompt and the roles.
 
     `wishes` are the parameters that the prompt wishes for, as the API names them: a candidate that cannot take one is asked
-    without it. `cache_ttl_s` and `log_bodies` are the prompt's, None where it has none.
+    without it. `cache_ttl_s` and `log_bodies` are the prompt's, None where it has none. `pii` is what the prompt and the
+    roles ask to be done with personal data.
     """
 
     prompt: PromptUsed | None = None
@@ -76,6 +79,7 @@ class Origin:
     warnings: tuple[str, ...] = ()
     cache_ttl_s: int | None = None
     log_bodies: float | None = None
+    pii: tuple[PiiRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +88,8 @@ class QueryRequest:
 
     `vendor` are members of the body that a candidate is sent, by the kind of provider that they are for. `kinds_for` are the
     parameters that not every kind of provider has, each with the kinds that can take it. One that was made from a prompt or from
-    roles has an `origin`.
+    roles has an `origin`. `privacy` says which policies were applied to it, None: none; `notes` are what was seen in it, for the
+    answer's warnings.
     """
 
     messages: tuple[Message, ...]
@@ -107,11 +112,19 @@ class QueryRequest:
     on_disconnect: Literal["cancel", "finish"] = "cancel"
     metadata: JsonObject = field(default_factory=dict)
     origin: Origin | None = None
+    sanitize: Sanitize | None = None
+    privacy: Privacy | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def reads_cache(self) -> bool:
         """Whether an earlier answer will do: always where the caller says so, else where asking again would give the same."""
         return self.cache == "force" or (self.cache == "auto" and is_deterministic(self.parameters))
+
+    @property
+    def flags_links(self) -> bool:
+        """Whether the answer's warnings tell of addresses in it that carry data out."""
+        return self.sanitize is not None and self.sanitize.links == "flag"
 
     @property
     def writes_cache(self) -> bool:
@@ -200,7 +213,10 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryAnswer:
-    """What came of a query; `finish_reason` is None where its end never came."""
+    """What came of a query; `finish_reason` is None where its end never came.
+
+    `sealed`, in base64, are the values that a stored answer has placeholders for, beside those of its request.
+    """
 
     output: Output
     finish_reason: FinishReason | None
@@ -213,6 +229,7 @@ class QueryAnswer:
     cache: CacheNote = CacheNote()
     context: ContextReport | None = None
     warnings: tuple[str, ...] = ()
+    sealed: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

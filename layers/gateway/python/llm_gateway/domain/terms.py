@@ -1,9 +1,11 @@
-"""The terms on which a key asks: its limits, its budget, and the providers and models that its queries may use."""
+"""The terms on which a key asks: its limits, its budget, the providers and models that its queries may use, and what becomes of
+personal data in them."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from llm_gateway.domain.keys import Allowed, Budget, Caller, KeyLimits
+from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.providers import ModelConfig
 
 _UNLIMITED: Final = KeyLimits()
@@ -17,10 +19,11 @@ class Terms:
     limits: KeyLimits = _UNLIMITED
     budget: Budget | None = None
     allow: Allowed = _EVERYTHING
+    pii: tuple[PiiRule, ...] = ()
 
     @classmethod
     def of(cls, caller: Caller) -> "Terms":
-        return cls(limits=caller.limits, budget=caller.budget_usd, allow=caller.allow)
+        return cls(limits=caller.limits, budget=caller.budget_usd, allow=caller.allow, pii=caller.pii)
 
     def allows(self, provider_id: str, model: ModelConfig) -> bool:
         """Whether the provider may be asked, and the model by its name or an alias."""

@@ -80,7 +80,7 @@ class _Asking:
 
     def foretell(self, query: QueryRequest, choices: "Choices | None" = None) -> "Foretold":
         """Which providers would be asked, and what."""
-        return self.gateway.foretelling.foretell(query, Terms.of(self.caller), choices)
+        return self.gateway.foretelling.foretell(query, Terms.of(self.caller), choices, key_id=self.caller.key_id)
 
     def _asked(self, query: QueryRequest, choices: "Choices | None") -> Asked:
         state = state_of(self.request)

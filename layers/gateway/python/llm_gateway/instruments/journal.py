@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -20,6 +20,7 @@ from llm_gateway.errors import error_class
 if TYPE_CHECKING:
     from llm_gateway.domain.budget_news import BudgetReached
     from llm_gateway.domain.circuits import CircuitState
+    from llm_gateway.domain.pii import PiiRule
     from llm_gateway.domain.prompts.canary_news import CanaryNews
 
 _BILLED: Final = (AttemptOutcome.OK, AttemptOutcome.CANCELLED)
@@ -46,6 +47,7 @@ _UNITS: Final = {
     "BudgetsReached": "Count",
     "GatesPassed": "Count",
     "GatesFailed": "Count",
+    "PersonalData": "Count",
 }
 _SPENT: Final = ("UnpricedCalls", "InputTokens", "OutputTokens", "CostUsd")
 _BY_PROVIDER: Final = ("Queries", "FailedQueries", "CacheHits", "OverheadMs", "ProviderMs", *_SPENT)
@@ -105,6 +107,17 @@ class EmbeddedMetricsJournal:
         name = "GatesPassed" if passed else "GatesFailed"
         record = {"prompt": prompt_id, "versions": sorted(versions), name: 1}
         self._measure("gate_judged", record, (_once(name),))
+
+    def personal_data(self, counts: Mapping[str, int], *, key_id: str, rules: "Sequence[PiiRule]") -> None:
+        for kind, count in sorted(counts.items()):
+            record = {
+                "kind": Kind.SECURITY,
+                "key_id": key_id,
+                "policies": list(rules),
+                "data_kind": kind,
+                "PersonalData": count,
+            }
+            self._measure("personal_data", record, (_once("PersonalData", by="data_kind"),))
 
     def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:
         record = _record(query, calls)

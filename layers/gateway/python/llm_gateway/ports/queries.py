@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from llm_gateway.domain.budget_news import BudgetReached
     from llm_gateway.domain.caching import CachedAnswer, Pending
     from llm_gateway.domain.circuits import CircuitState
+    from llm_gateway.domain.pii import PiiRule
     from llm_gateway.domain.prompts.canary_news import CanaryNews
     from llm_gateway.domain.queries import Attempt, Ending, Query, QueryProblem, QueryStatus, QuerySummary
     from llm_gateway.domain.usage import UsageRecord
@@ -247,6 +248,10 @@ class Journal(Protocol):
 
     def gate_judged(self, prompt_id: str, versions: frozenset[int], *, passed: bool) -> None:
         """Writes down whether versions of a prompt have passed the tests that a label asks for. Never raises."""
+        ...
+
+    def personal_data(self, counts: Mapping[str, int], *, key_id: str, rules: Sequence[PiiRule]) -> None:
+        """Writes down how much personal data of each kind a request held, and what was done with it. Never raises."""
         ...
 
     def spent(self, query: Query, *, calls: Sequence[Attempt]) -> None:

@@ -56,15 +56,20 @@ class Documents:
         self._bodies = bodies
         self._sealing = sealing
 
-    def keep(self, document: bytes | None, *, key: str, owner: Owner | None = None) -> Kept:
+    def keep(
+        self, document: bytes | None, *, key: str, owner: Owner | None = None, must_be_sealed: bool = False
+    ) -> Kept:
         """Stores a large document at once, ahead of the item that will point to it. One that has an owner may be sealed.
 
         Each writer uses a key of its own. If its condition then fails, it has not touched the document that the item points to.
+        One that `must_be_sealed` is, whatever the deployment wants of others.
         """
         if document is None:
             return Kept()
         packed = pack(document)
-        if owner is not None and self._sealing is not None and self._sealing.is_on:
+        if must_be_sealed and (owner is None or self._sealing is None):
+            raise ValueError("there is nothing to seal it with")
+        if owner is not None and self._sealing is not None and (self._sealing.is_on or must_be_sealed):
             packed = self._sealing.seal().seal(packed, key_id=owner.key_id, query_id=owner.query_id)
         if len(packed) <= MAX_INLINE_BYTES:
             return Kept(packed=packed)

@@ -31,6 +31,7 @@ from llm_gateway.stores.query_items import (
     TO_BE_CANCELLED,
     UNFINISHED,
     QueryItem,
+    Replaced,
     cancelling,
     ending,
     erasing,
@@ -41,6 +42,7 @@ from llm_gateway.stores.query_items import (
     has_ended,
     held_by,
     is_erased,
+    redacting,
     summary_of,
     taking_up,
 )
@@ -113,12 +115,15 @@ class DynamoQueryStore:
         # A holder's own, so that it may ask again.
         write_id = f"{query.lease.holder}-end" if query.lease else self._ids.ulid()
         answer = self._keep_answer(query, write_id)
+        redacted = self._redacted_request(query, write_id)
         anybodys = query.status is QueryStatus.SUCCEEDED or query.lease is None
         allowed = UNFINISHED if anybodys else held_by(_holder(query))
-        changes = [*ending(query, answer), QueryItem.write_id.set(write_id)]
+        changes = [*ending(query, answer), *redacting(redacted), QueryItem.write_id.set(write_id)]
         done = self._note(query.id, changes, condition=allowed | (QueryItem.write_id == write_id))
         if not done:
-            self._documents.discard(answer)
+            self._documents.discard(answer, redacted.now)
+        else:
+            self._documents.discard(redacted.before)
         return done
 
     def cancel(self, query_id: str) -> Ending | None:
@@ -226,9 +231,22 @@ class DynamoQueryStore:
             answer=None if answer is None else from_json(QueryAnswer, answer),
         )
 
+    def _redacted_request(self, query: Query, write_id: str) -> Replaced:
+        """The words of a query that are redacted at its end, in the place of those that were sealed for its worker."""
+        if query.request.privacy is None or not query.request.privacy.is_redacted:
+            return Replaced()
+        item = self._item(query.id, attributes=list(_KEYS))
+        return Replaced(
+            before=Kept(key=item.request_key if item else None), now=self._keep_request(query, f"{write_id}-redacted")
+        )
+
     def _keep_request(self, query: Query, write_id: str) -> Kept:
         document = to_json(QueryRequest, query.request)
-        return self._documents.keep(document, key=f"{QUERY_BODIES}{query.id}/request/{write_id}", owner=_owner(query))
+        privacy = query.request.privacy
+        is_open = privacy is not None and privacy.is_redacted and not query.status.finished
+        return self._documents.keep(
+            document, key=f"{QUERY_BODIES}{query.id}/request/{write_id}", owner=_owner(query), must_be_sealed=is_open
+        )
 
     def _keep_answer(self, query: Query, write_id: str) -> Kept:
         document = None if query.answer is None else to_json(QueryAnswer, query.answer)

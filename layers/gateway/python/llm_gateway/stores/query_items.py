@@ -6,7 +6,7 @@ of an index takes no more writes, the table takes none either.
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 from zlib import crc32
@@ -177,6 +177,25 @@ def ending(query: Query, answer: Kept) -> list[Action]:
         (QueryItem.answer_key, answer.key),
     )
     return [attribute.set(value) for attribute, value in changes if value is not None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """Where a query's words were, and where those are that take their place; nowhere where they stay."""
+
+    before: Kept = field(default_factory=Kept)
+    now: Kept = field(default_factory=Kept)
+
+
+def redacting(request: Replaced) -> list[Action]:
+    """Puts redacted words in the place of the query's own, where there are any."""
+    if not request.now.is_there:
+        return []
+    places: tuple[tuple[Attribute[Any], Any], ...] = (
+        (QueryItem.request, request.now.packed),
+        (QueryItem.request_key, request.now.key),
+    )
+    return [attribute.remove() if value is None else attribute.set(value) for attribute, value in places]
 
 
 def cancelling(query_id: str, now: datetime, *, write_id: str) -> list[Action]:

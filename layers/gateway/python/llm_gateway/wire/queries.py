@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from llm_gateway.domain import chat
+from llm_gateway.domain import chat, privacy
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.wire.context import ContextBody
 from llm_gateway.wire.messages import AudioPart, ChosenTool, FilePart, Message, OutputFormat, Tool, ToolChoice
@@ -183,6 +183,16 @@ class Parameters(Incoming):
         )
 
 
+class Sanitize(Incoming):
+    """What is done with text beyond reading it."""
+
+    text: Literal["clean", "refuse"] | None = None
+    links: Literal["flag"] | None = None
+
+    def to_domain(self) -> privacy.Sanitize | None:
+        return privacy.Sanitize(text=self.text, links=self.links) if self.text or self.links else None
+
+
 class QueryBase(Incoming):
     """What every way of asking has in common."""
 
@@ -202,6 +212,7 @@ class QueryBase(Incoming):
     output: OutputFormat = OutputFormat()
     cache: Literal["auto", "force", "bypass", "refresh"] = "auto"
     metadata: Metadata = {}
+    sanitize: Sanitize | None = None
 
     @field_validator("tool_choice")
     @classmethod
@@ -260,6 +271,7 @@ class QueryBase(Incoming):
             priority=priority,
             timeout_s=timeout_s or _DEFAULT_TIMEOUT_S[mode],
             metadata=self.metadata,
+            sanitize=self.sanitize.to_domain() if self.sanitize else None,
         )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from llm_gateway.domain.embeddings import EmbeddingQuery
 from llm_gateway.domain.identifiers import QUERY_PREFIX
+from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.terms import Terms
 from llm_gateway.errors import ValidationFailed
 from llm_gateway.ports.embeddings import Embedder
@@ -28,13 +29,17 @@ Embed = Callable[[Sequence[str]], Vectors]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """The caller that embeddings are for. They count against its limits and budget, and come before `ends_s` or not at all."""
+    """The caller that embeddings are for. They count against its limits and budget, and come before `ends_s` or not at all.
+
+    `pii` are the policies that were applied to the texts.
+    """
 
     owner: str
     terms: Terms
     ends_s: float
     timeout_s: float
     cancelled: Cancelled
+    pii: tuple[PiiRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +85,7 @@ class KeptVectors:
             model=name,
             provider=provider,
             terms=asker.terms,
+            pii=asker.pii,
             ends_s=asker.ends_s,
             timeout_s=asker.timeout_s,
             cancelled=asker.cancelled,

@@ -9,6 +9,7 @@ from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.embedding_models import embedding_profile
 from llm_gateway.domain.embeddings import EmbeddingProfile, EmbeddingQuery
 from llm_gateway.domain.faults import ProviderDisabled
+from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.providers import ModelConfig, ProviderConfig
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.domain.routing import Candidate, Draw, candidates
@@ -19,6 +20,7 @@ from llm_gateway.errors import (
     GatewayError,
     ModelNotAllowed,
     NoProviderAvailable,
+    PiiBlocked,
     ProviderNotFound,
     UnpricedModel,
     UnsupportedParameter,
@@ -59,7 +61,9 @@ class EmbeddingPlanner:
 
     def plan(self, asked: EmbeddingQuery) -> EmbeddingPlan:
         """Raises what `candidates` does, and the first candidate's error where none can take the texts: `ModelNotAllowed`,
-        `ProviderDisabled`, `UnsupportedParameter`, `ContextWindowExceeded`, `UnpricedModel`."""
+        `PiiBlocked`, `ProviderDisabled`, `UnsupportedParameter`, `ContextWindowExceeded`, `UnpricedModel`."""
+        if not set(asked.terms.pii).issubset(asked.pii):
+            raise RuntimeError("texts are to be embedded without the policies that they are under")
         _check_texts(asked)
         ranges = [by_bytes(text) for text in asked.texts]
         steps, unfit = [], []
@@ -85,6 +89,10 @@ class EmbeddingPlanner:
         provider, model = candidate.provider, candidate.model
         if not asked.terms.allows(provider.id, model):
             raise ModelNotAllowed(f"The key may not ask {provider.id!r} for {model.name!r}.")
+        if PiiRule.LOCAL_ONLY in asked.pii and not provider.is_in_account:
+            raise PiiBlocked(
+                f"Words may go to providers inside the account alone, and {provider.id!r} is not one of them."
+            )
         if not provider.enabled:
             raise ProviderDisabled("The provider is disabled.")
         profile = embedding_profile(provider.kind, model)

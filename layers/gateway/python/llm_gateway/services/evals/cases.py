@@ -1,5 +1,6 @@
 """Cases: a test asked once of one candidate, and its answer held against the test's assertions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -20,6 +21,7 @@ from llm_gateway.ports.system import Clock
 from llm_gateway.services.evals.assertions import Checker, Observed, Verdict
 from llm_gateway.services.evals.judging import Judge, cost_of_failure, named
 from llm_gateway.services.evals.likeness import Likeness
+from llm_gateway.services.privacy.policies import Policies
 from llm_gateway.services.queries.asking import Asked, Asker
 
 LATER: Final = (RateLimited, ProviderRateLimited, QueryInProgress, DependencyUnavailable)
@@ -37,6 +39,7 @@ class CaseAsker:
     likeness: Likeness
     checker: Checker
     clock: Clock
+    policies: Callable[[], Policies]
 
     def ask(self, run: SuiteRun, case: RunCase, *, caller: Caller, timeout_s: float, replayable: bool) -> CaseResult:
         """What came of a case, also where its query failed. One that is `replayable` is paid for once, however often it is asked.
@@ -88,13 +91,23 @@ class CaseAsker:
         def ask(assertion: Judged | Similar) -> Verdict:
             left_s = max(ends_s - self.clock.monotonic_s(), _SHORTEST_S)
             if isinstance(assertion, Similar):
-                judgement = self.likeness.judge(assertion, observed.text, caller=caller, timeout_s=left_s)
+                judgement = self.likeness.judge(
+                    assertion,
+                    observed.text,
+                    caller=caller,
+                    timeout_s=left_s,
+                    pii=query.request.privacy.rules if query.request.privacy else (),
+                )
             else:
                 judgement = self.judge.judge(assertion, query, caller=caller, timeout_s=left_s)
             costs.append(judgement.cost_usd)
             return judgement.verdict
 
         findings = tuple(self.checker.check(assertion, observed, ask=ask) for assertion in test.assertions)
+        if query.request.privacy is not None:
+            # A run is stored: what its findings quote of an answer is told as the answer itself is stored.
+            redact = self.policies().redact
+            findings = tuple(replace(each, detail=each.detail and redact(each.detail, "detail")) for each in findings)
         return CaseResult(
             case=case,
             passed=all(finding.passed for finding in findings),

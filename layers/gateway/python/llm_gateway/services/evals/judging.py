@@ -12,7 +12,7 @@ from llm_gateway.domain.chat import Message, MessageRole, OutputFormat, Paramete
 from llm_gateway.domain.idempotency import Replayed
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.prompts.suites import Judged
-from llm_gateway.domain.queries import Query, QueryRequest
+from llm_gateway.domain.queries import Origin, Query, QueryRequest
 from llm_gateway.errors import GatewayError
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.evals.assertions import Verdict
@@ -60,6 +60,8 @@ class Judge:
             parameters=Parameters(max_output_tokens=_TOKENS),
             output=OutputFormat(type="json_schema", schema=_SCHEMA),
             cache="force",
+            # Under what the judged query was under, whatever its key asks: the same words are sent again.
+            origin=Origin(pii=query.request.privacy.rules) if query.request.privacy else None,
             timeout_s=timeout_s,
         )
         try:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.prompts.choices import PromptChoice
 from llm_gateway.domain.prompts.labels import RoleName, pick
 from llm_gateway.domain.prompts.prompts import (
@@ -27,12 +28,14 @@ class Resolved:
     """The prompt and its version, None where none was named; and each role's version, by the name that it was called by.
 
     `label` is the one that led to the prompt's version, None where its number was named or it is the newest.
+    `pii` is what any of them asks to be done with personal data.
     """
 
     metadata: PromptMetadata | None = None
     version: PromptVersion | None = None
     label: str | None = None
     roles: Mapping[str, PromptVersion] = field(default_factory=dict)
+    pii: frozenset[PiiRule] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,10 @@ class Resolver:
             version=version,
             label=_label_of(opening.prompt.metadata, choice) if opening.prompt and choice else None,
             roles={name: self._role(known, name, sticky_key, draw) for name in names},
+            pii=frozenset().union(
+                opening.prompt.metadata.pii if opening.prompt else (),
+                *(known[RoleName.of(name).id].metadata.pii for name in names),
+            ),
         )
 
     def _prompt(self, found: OpenPrompt | None, choice: PromptChoice, draw: float) -> PromptVersion:

@@ -1,10 +1,10 @@
 """Asking: a query is answered at once, as a stream, or later by a worker."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.chat import ChatAnswer
 from llm_gateway.domain.faults import CallCancelled
@@ -22,6 +22,7 @@ from llm_gateway.services.queries.cache import cache_keys
 from llm_gateway.services.queries.charge import Charges, TellRoom, unheard
 from llm_gateway.services.queries.closing import Closing, cancellation
 from llm_gateway.services.queries.dispatch import Dispatcher
+from llm_gateway.services.queries.entry import Entry
 from llm_gateway.services.queries.lease import keep_lease
 from llm_gateway.services.queries.planning import Planner, asker_of
 from llm_gateway.services.queries.progress import Deadline, Pieces
@@ -30,7 +31,9 @@ from llm_gateway.services.queries.states import States
 
 if TYPE_CHECKING:
     from llm_gateway.domain.prompts.choices import Choices
-    from llm_gateway.services.queries.assembly import Assembly
+    from llm_gateway.services.privacy.policies import Policies
+
+_NO_VALUES: Final[Mapping[str, str]] = {}
 
 
 def _nobody(_: str | None) -> None:
@@ -41,7 +44,8 @@ def _nobody(_: str | None) -> None:
 class Asked:
     """What a caller asks, since when (a time of the monotonic clock) it has been waiting, and whether it still does.
 
-    `choices` are there where a prompt or roles have to be put into the request first.
+    `choices` are there where a prompt or roles have to be put into the request first. `values` are those that its placeholders
+    stand for, where personal data was masked.
 
     `tell_id` is told which query the request has become: before it is answered, and None where it is refused after all.
     `tell_room` is told what the limit of its key leaves, where it has one, before anybody is asked.
@@ -55,6 +59,7 @@ class Asked:
     cancelled: Cancelled = never
     tell_id: Callable[[str | None], None] = _nobody
     tell_room: TellRoom = unheard
+    values: Mapping[str, str] = field(default_factory=lambda: _NO_VALUES)
 
     @property
     def deadline(self) -> Deadline:
@@ -70,7 +75,8 @@ class Asker:
 
     store: QueryStore
     queue: QueryQueue
-    assembly: Callable[[], "Assembly"]
+    entry: Entry
+    policies: "Callable[[], Policies]"
     planner: Planner
     charges: Charges
     booking: Booking
@@ -81,9 +87,9 @@ class Asker:
 
     def run(self, asked: Asked) -> Query | Replayed[Query]:
         """Asks and waits. A query that cannot be planned is refused and leaves no trace; one that then fails is stored, and
-        its error carries its id. Raises what `Assembly.assemble`, `Planner.plan`, `Booking.open` and `Dispatcher.ask` raise."""
-        asked = self._assembled(asked, asked.choices) if asked.choices else asked
+        its error carries its id. Raises what `Entry.admit`, `Planner.plan`, `Booking.open` and `Dispatcher.ask` raise."""
         terms = Terms.of(asked.caller)
+        asked = self._entered(asked, terms)
         plan = self._plan(asked, terms)
         booked = self._open(asked, terms, plan, stored=False)
         if not isinstance(booked, Booked):
@@ -95,15 +101,15 @@ class Asker:
         except Exception as error:
             self._close_failed(booked, error)
             raise
-        return self._close_succeeded(booked, answer)
+        return self._close_succeeded(asked, booked, answer)
 
     def stream(self, asked: Asked) -> Stream:
         """Asks, and gives the answer as it comes: `Opened` right before the first delta, the whole query last.
 
         Raises as `run` does, once something came too. Closing the generator stops the provider's work.
         """
-        asked = self._assembled(asked, asked.choices) if asked.choices else asked
         terms = Terms.of(asked.caller)
+        asked = self._entered(asked, terms)
         plan = self._plan(asked, terms)
         booked = self._open(asked, terms, plan, stored=True)
         if isinstance(booked, Replayed):
@@ -112,18 +118,19 @@ class Asker:
             yield from retell(booked, Position())
         elif not booked.is_stored:
             # There is no record to hold, nor one through which somebody could cancel it.
-            yield from self._stream(booked, plan)
+            yield from self._stream(asked, booked, plan)
         else:
             with keep_lease(booked.query, self.store, self.clock, lease=self.states.lease) as hold:
                 booked.progress.deadline = asked.deadline.or_when(hold.is_lost)
-                yield from self._stream(booked, plan)
+                yield from self._stream(asked, booked, plan)
 
     def accept(self, asked: Asked) -> Query | Replayed[Query]:
         """Stores the query and hands it to the workers; then it is not lost any more. Raises as `run` does, but for answers."""
-        asked = self._assembled(asked, asked.choices) if asked.choices else asked
         terms = Terms.of(asked.caller)
+        asked = self._entered(asked, terms)
         plan = self.planner.plan(asked.request, terms)
         query = self.states.new(asked.request, asked.caller, status=QueryStatus.QUEUED, idempotency=asked.idempotency)
+        query = self._sealed(query, asked)
         charge = self.charges.of(query, terms, plan, tell_room=asked.tell_room)
         booked = self.booking.open_queued(query, deadline=asked.deadline, charge=charge, idempotency=asked.idempotency)
         if isinstance(booked, Replayed):
@@ -144,9 +151,16 @@ class Asker:
         self.booking.complete(booked)
         return query
 
-    def _assembled(self, asked: Asked, choices: "Choices") -> Asked:
-        """With the words of the prompt and the roles, which are the query's own from here on."""
-        return replace(asked, request=self.assembly().assemble(asked.request, choices), choices=None)
+    def _entered(self, asked: Asked, terms: Terms) -> Asked:
+        """With the words of the prompt and the roles, which are the query's own from here on, and under its policies."""
+        entered = self.entry.admit(asked.request, asked.choices, terms, key_id=asked.caller.key_id)
+        if entered.request is asked.request:
+            return asked
+        return replace(asked, request=entered.request, choices=None, values=entered.values)
+
+    def _sealed(self, query: Query, asked: Asked) -> Query:
+        """With the values behind its placeholders, for its owner's later readings."""
+        return self.policies().with_sealed_values(query, asked.values) if asked.values else query
 
     def _plan(self, asked: Asked, terms: Terms) -> Plan:
         if asked.request.context is None:
@@ -161,6 +175,7 @@ class Asker:
         query = self.states.new(
             asked.request, asked.caller, status=QueryStatus.RUNNING, idempotency=key, cache_keys=keys
         )
+        query = self._sealed(query, asked)
         charge = self.charges.of(query, terms, plan, tell_room=asked.tell_room)
         asked.tell_id(query.id)
         try:
@@ -172,13 +187,15 @@ class Asker:
             raise
         if isinstance(booked, Replayed):
             asked.tell_id(booked.made.id)
+            if booked.made.request.privacy is not None:
+                return Replayed(self.policies().revealed(booked.made))
         elif booked.cached is not None:
-            return self._close(booked, partial(self.states.given_again, query, booked.cached, booked.progress))
+            return self._close(asked, booked, partial(self.states.given_again, query, booked.cached, booked.progress))
         return booked
 
-    def _stream(self, booked: Booked, plan: Plan) -> Stream:
+    def _stream(self, asked: Asked, booked: Booked, plan: Plan) -> Stream:
         try:
-            with closing(self.dispatcher.stream(plan, booked.progress)) as items:
+            with closing(self._pieces(asked, booked, plan)) as items:
                 answer = yield from _forward(items, booked)
         except GeneratorExit:
             self._close_cancelled(booked)
@@ -189,19 +206,33 @@ class Asker:
             self._close_failed(booked, error)
             raise
         # Outside the `try`: a client that leaves now leaves a query that has ended.
-        yield self._close_succeeded(booked, answer)
+        yield self._close_succeeded(asked, booked, answer)
 
-    def _close_succeeded(self, booked: Booked, answer: ChatAnswer) -> Query:
-        return self._close(booked, partial(self.states.succeeded, booked.query, answer, booked.progress))
+    def _pieces(self, asked: Asked, booked: Booked, plan: Plan) -> Pieces:
+        items = self.dispatcher.stream(plan, booked.progress)
+        if not asked.values:
+            return items
+        from llm_gateway.services.privacy.streams import restored_pieces
 
-    def _close(self, booked: Booked, make_end: Callable[[], Query]) -> Query:
-        """Ends a query that was answered; one whose answer cannot be told ends too, and has failed."""
+        return restored_pieces(items, asked.values, is_json=asked.request.output.type != "text")
+
+    def _close_succeeded(self, asked: Asked, booked: Booked, answer: ChatAnswer) -> Query:
+        return self._close(asked, booked, partial(self.states.succeeded, booked.query, answer, booked.progress))
+
+    def _close(self, asked: Asked, booked: Booked, make_end: Callable[[], Query]) -> Query:
+        """Ends a query that was answered, and gives it as its caller reads it; one whose answer cannot be told ends too, and has
+        failed."""
         try:
             end = make_end()
         except Exception as error:
             self._close_failed(booked, error)
             raise
-        return self.closing.close(booked, end)
+        end = self.closing.close(booked, end)
+        if not asked.values:
+            return end
+        from llm_gateway.services.privacy.policies import shown
+
+        return shown(end, asked.values)
 
     def _close_failed(self, booked: Booked, error: Exception) -> None:
         """Ends a query as failed, and tells so in the error, if it is one of ours."""

@@ -61,6 +61,7 @@ class Assembly:
                 warnings=(*composition.warnings, *told),
                 cache_ttl_s=resolved.metadata.cache_ttl_s if resolved.metadata else None,
                 log_bodies=resolved.metadata.log_bodies if resolved.metadata else None,
+                pii=tuple(sorted(resolved.pii)),
             ),
         )
 

@@ -3,6 +3,7 @@
 The cache is a help, never a condition: where it cannot be reached, the query goes on as if nothing were there.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +27,7 @@ from llm_gateway.ports.system import Clock
 
 if TYPE_CHECKING:
     from llm_gateway.domain.routing import Candidate, Step
+    from llm_gateway.services.privacy.policies import Policies
     from llm_gateway.services.queries.progress import Deadline
 
 _WHOLE: Final = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
@@ -48,7 +50,9 @@ def cache_key(step: "Step", request: QueryRequest, *, owner: str) -> str:
     The versions of a prompt and of roles count too, where the request was made from any.
     """
     provider, origin = step.candidate.provider, request.origin
-    made_from = (origin.prompt, origin.roles) if origin else ()
+    made_from: tuple[object, ...] = (origin.prompt, origin.roles) if origin else ()
+    if request.privacy is not None:
+        made_from = (*made_from, request.privacy.rules)
     return digest([owner, provider.id, provider.kind, provider.base_url, step.chat, step.output, *made_from])
 
 
@@ -64,6 +68,7 @@ class Seat:
     candidate: "Candidate"
     reads: bool
     lasts: timedelta
+    owner: str
     is_held: bool = False
     is_filled: bool = False
 
@@ -75,12 +80,13 @@ class Caching:
     cache: AnswerCache
     clock: Clock
     ttl: timedelta
+    policies: "Callable[[], Policies]"
 
     def seat(self, query: Query, first: "Step") -> Seat:
         """The seat of a query that has a key, not taken yet."""
         (key,), request = query.cache_keys, query.request
         reads, lasts = request.reads_cache, lifetime(request)
-        return Seat(key=key, holder=query.id, candidate=first.candidate, reads=reads, lasts=lasts)
+        return Seat(key=key, holder=query.id, candidate=first.candidate, reads=reads, lasts=lasts, owner=query.owner)
 
     def look_up(self, seat: Seat) -> CachedAnswer | Pending | None:
         """The answer, or who is making it. None: nobody is, or the query does not want to know; it makes the answer itself."""
@@ -93,7 +99,7 @@ class Caching:
         except DependencyUnavailable:
             return None
         seat.is_held = found is None
-        return found
+        return self._opened(found, seat)
 
     def wait(self, seat: Seat, deadline: "Deadline") -> tuple[CachedAnswer | None, float]:
         """Waits while somebody else makes the same answer, for half of the time at most; and tells for how many seconds.
@@ -106,13 +112,18 @@ class Caching:
         while self.clock.monotonic_s() < until_s and not deadline.cancelled():
             self.clock.sleep(_LOOK_EVERY_S)
             try:
-                found = self.cache.peek(seat.key) or self.look_up(seat)
+                found = self._opened(self.cache.peek(seat.key), seat) or self.look_up(seat)
             except DependencyUnavailable:
                 break
             if not isinstance(found, Pending):
                 break
         waited_s = self.clock.monotonic_s() - now_s
         return (found if isinstance(found, CachedAnswer) else None), waited_s
+
+    def _opened(self, found: CachedAnswer | Pending | None, seat: Seat) -> CachedAnswer | Pending | None:
+        if isinstance(found, CachedAnswer) and found.answer.sealed is not None:
+            return self.policies().of_cache(found, owner=seat.owner)
+        return found
 
     def fill(self, seat: Seat, query: Query) -> None:
         """Keeps what `query` ended with, if it is an answer for others; otherwise, or if the cache cannot, frees the seat."""

@@ -22,6 +22,7 @@ from llm_gateway.services.replay import Claims
 from llm_gateway.services.together import Beside
 
 if TYPE_CHECKING:
+    from llm_gateway.services.privacy.policies import Policies
     from llm_gateway.services.queries.booking import Booked
 
 _log = logging.getLogger(__name__)
@@ -42,24 +43,31 @@ class Closing:
     journal: Journal
     clock: Clock
     accounts: Callable[[], QueryAccounts]
+    policies: "Callable[[], Policies]"
 
     def close(self, booked: "Booked", end: Query) -> Query:
         """Ends a query whose caller waits for it. An end that cannot be stored is given all the same, with a warning."""
+        warnings: tuple[str, ...] = ()
         try:
-            is_ours = self._close(booked, end, settle=True)
+            kept = self.kept(end)
         except DependencyUnavailable:
-            self._tell(end, booked, ended=True)
+            # Nothing of its words may be stored, and all else is to be done.
+            kept, warnings = _unforeseen(end), (NOT_STORED,)
+        try:
+            is_ours = self._close(booked, kept, settle=True)
+        except DependencyUnavailable:
+            self._tell(kept, booked, ended=True)
             if booked.idempotency is not None:
                 # There is nothing to replay: the same request again has to be answered anew.
                 self.claims.forget(booked.idempotency, reference=end.id)
             return _warned(end, NOT_STORED)
         except Exception:
-            failed = _unforeseen(end)
+            failed = _unforeseen(kept)
             self._store_otherwise(booked, failed)
             self._tell(failed, booked, ended=True)
             raise
-        self._tell(end, booked, ended=is_ours)
-        return end
+        self._tell(kept, booked, ended=is_ours)
+        return _warned(end, *warnings) if warnings else end
 
     def close_queued(self, booked: "Booked", end: Query) -> bool:
         """Ends a query that a worker took up, and tries hard to store what was paid for.
@@ -69,6 +77,7 @@ class Closing:
         is settled only when the end is stored, and until then what was spent is noted beside it.
         """
         try:
+            end = self.kept(end)
             is_ours = self._close(booked, end, settle=False, pauses_s=_PAUSES_TO_STORE_S)
         except DependencyUnavailable:
             self.note_spent(booked)
@@ -87,6 +96,10 @@ class Closing:
         _step(_ACCOUNT, partial(self._settle, booked, end))()
         self._tell(end, booked, ended=True)
         return True
+
+    def kept(self, end: Query) -> Query:
+        """What of an end may be stored and told, by the policies that its request is under. Raises `DependencyUnavailable`."""
+        return end if end.request.privacy is None else self.policies().kept(end)
 
     def requeue(self, booked: "Booked", *, problem: QueryProblem | None, counted: bool) -> bool:
         """Gives a query back that was not answered; `problem` is why, and `counted` whether that was an attempt.
@@ -250,7 +263,10 @@ def _step(what: str, do: Callable[[], object]) -> Callable[[], bool]:
 
 def _unforeseen(end: Query) -> Query:
     """What a query ends as whose end cannot be stored as it is: failed, with nothing of its answer."""
-    return replace(end, status=QueryStatus.FAILED, answer=None, problem=_UNFORESEEN)
+    request = end.request
+    if request.privacy is not None:
+        request = replace(request, messages=(), system=None, context=None, tools=(), vendor={}, metadata={})
+    return replace(end, request=request, status=QueryStatus.FAILED, answer=None, problem=_UNFORESEEN)
 
 
 def _note(what: str, error: Exception) -> None:
@@ -278,6 +294,6 @@ def _may_end_otherwise(end: Query, attempts: Sequence[Attempt]) -> bool:
     return not decided or end.problem.status >= 500 or end.problem.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
-def _warned(end: Query, warning: str) -> Query:
+def _warned(end: Query, *warnings: str) -> Query:
     answer = end.answer
-    return end if answer is None else replace(end, answer=replace(answer, warnings=(*answer.warnings, warning)))
+    return end if answer is None else replace(end, answer=replace(answer, warnings=(*answer.warnings, *warnings)))

@@ -16,12 +16,12 @@ from llm_gateway.ports.keys import QueryAccounts
 from llm_gateway.ports.providers import TokenCounter
 from llm_gateway.ports.system import Clock, Ids
 from llm_gateway.services.queries.charge import TellRoom
+from llm_gateway.services.queries.entry import Entry
 from llm_gateway.services.queries.planning import Planner
 
 if TYPE_CHECKING:
     from llm_gateway.domain.prompts.choices import Choices
     from llm_gateway.services.context.provider_counts import ProviderCounts
-    from llm_gateway.services.queries.assembly import Assembly
 
 _ID_LENGTH = 12
 _OVER_AFTER_S = 60
@@ -33,7 +33,7 @@ class InputCounter:
     """Counts for the candidate that would be asked first. It is free, and counts as a request of its key."""
 
     planner: Planner
-    assembly: "Callable[[], Assembly]"
+    entry: Entry
     provider_counts: "Callable[[], ProviderCounts]"
     accounts: Callable[[], QueryAccounts]
     counter: TokenCounter
@@ -45,10 +45,10 @@ class InputCounter:
     ) -> int:
         """The input tokens: as the provider counts them where it does, else the most that they may be.
 
-        Raises what `Assembly.assemble` and `Planner.plan` do, and `RateLimited` where the key's limit is reached.
+        Raises what `Entry.admit` and `Planner.plan` do, and `RateLimited` where the key's limit is reached.
         """
         terms = Terms.of(caller)
-        request = self.assembly().assemble(request, choices) if choices else request
+        request = self.entry.admit(request, choices, terms, key_id=caller.key_id).request
         step = first_step(self.planner.plan(request, terms, asks_to_count=False))
         self._count_request(caller, terms, tell_room)
         exact = self.provider_counts().of(step.candidate)(step.chat)

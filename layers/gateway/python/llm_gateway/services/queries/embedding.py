@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from llm_gateway.domain.chat import Message, MessageRole, TextPart
 from llm_gateway.domain.embeddings import Embedded, EmbeddingQuery
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.keys import Caller
+from llm_gateway.domain.privacy import Privacy
 from llm_gateway.domain.queries import (
     Attempt,
     Figures,
@@ -25,6 +27,9 @@ from llm_gateway.ports.queries import Journal, QueryStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.closing import NOT_STORED
 from llm_gateway.services.queries.states import States
+
+if TYPE_CHECKING:
+    from llm_gateway.services.privacy.policies import Policies
 
 _log = logging.getLogger(__name__)
 
@@ -49,12 +54,14 @@ class EmbeddingAsker:
     states: States
     journal: Journal
     clock: Clock
+    policies: "Callable[[], Policies]"
 
     def ask(self, asked: AskedToEmbed) -> tuple[Query, Embedded]:
         """The vectors, and the query as it ended. Raises what `Embedder.embed` does.
 
         A query for which nobody was called leaves no trace. An end that cannot be stored is given all the same, with a warning.
         """
+        asked = self._covered(asked)
         made = self.states.new(
             _request(asked.query), asked.caller, status=QueryStatus.RUNNING, idempotency=asked.idempotency
         )
@@ -68,6 +75,14 @@ class EmbeddingAsker:
             raise
         return self._close(self._ended(query, embedded, asked), embedded.attempts), embedded
 
+    def _covered(self, asked: AskedToEmbed) -> AskedToEmbed:
+        """With texts that may be sent, by what the key asks of personal data. Raises what `Policies.cover_texts` does."""
+        query = asked.query
+        if not query.terms.pii:
+            return asked
+        texts = self.policies().cover_texts(query.texts, query.terms.pii, key_id=query.owner, field="input")
+        return replace(asked, query=replace(query, texts=texts, pii=query.terms.pii))
+
     def _close_failed(self, query: Query, error: GatewayError, asked: AskedToEmbed) -> None:
         if not error.attempts:
             asked.tell_id(None)
@@ -78,12 +93,14 @@ class EmbeddingAsker:
         self._close(failed, error.attempts)
 
     def _close(self, end: Query, calls: tuple[Attempt, ...]) -> Query:
+        kept = replace(end, request=replace(end.request, messages=())) if end.request.privacy else end
         try:
-            self.store.add(end)
+            kept = self.policies().kept(end) if end.request.privacy else end
+            self.store.add(kept)
         except DependencyUnavailable as error:
             _log.error("An embeddings query ends, and cannot be stored: %s.", type(error).__qualname__)
             end = end if end.answer is None else replace(end, answer=replace(end.answer, warnings=(NOT_STORED,)))
-        self.journal.ended(end, calls=calls)
+        self.journal.ended(kept, calls=calls)
         return end
 
     def _ended(self, query: Query, embedded: Embedded, asked: AskedToEmbed) -> Query:
@@ -119,5 +136,6 @@ def _request(asked: EmbeddingQuery) -> QueryRequest:
         model=asked.model,
         provider=asked.provider,
         cache="bypass",
+        privacy=Privacy(rules=tuple(sorted(asked.pii))) if asked.pii else None,
         timeout_s=asked.timeout_s,
     )

@@ -1,6 +1,6 @@
 """Foretelling: which provider a query would be sent to, for how many tokens and how much money, without a call to anybody."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
@@ -17,11 +17,11 @@ from llm_gateway.domain.tokens import estimate, message_tokens, tokens_of
 from llm_gateway.domain.vendors import VENDORS
 from llm_gateway.ports.providers import Prices, TokenCounter
 from llm_gateway.ports.system import Clock
+from llm_gateway.services.queries.entry import Entry
 from llm_gateway.services.queries.planning import Planner
 
 if TYPE_CHECKING:
     from llm_gateway.domain.prompts.choices import Choices
-    from llm_gateway.services.queries.assembly import Assembly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +65,16 @@ class Foreteller:
     """Plans queries that are not asked."""
 
     planner: Planner
-    assembly: Callable[[], "Assembly"]
+    entry: Entry
     counter: TokenCounter
     prices: Prices
     clock: Clock
 
-    def foretell(self, request: QueryRequest, terms: Terms, choices: "Choices | None" = None) -> Foretold:
-        """Raises what `Assembly.assemble` and `Planner.plan` do: such a query would be refused."""
-        request = self.assembly().assemble(request, choices) if choices else request
+    def foretell(
+        self, request: QueryRequest, terms: Terms, choices: "Choices | None" = None, *, key_id: str
+    ) -> Foretold:
+        """Raises what `Entry.admit` and `Planner.plan` do: such a query would be refused."""
+        request = self.entry.admit(request, choices, terms, key_id=key_id).request
         plan = self.planner.plan(request, terms, asks_to_count=False)
         first = first_step(plan)
         told = tuple(self._ready(place) if isinstance(place, Step) else _skipped(place) for place in plan)
@@ -131,6 +133,7 @@ def _skipped(attempt: Attempt) -> CandidateForetold:
 
 
 def _warnings(request: QueryRequest, first: Step) -> Iterator[str]:
+    yield from request.notes
     if request.origin:
         yield from request.origin.warnings
     yield from first.warnings

@@ -23,6 +23,7 @@ from llm_gateway.errors import (
     GatewayError,
     ModelNotAllowed,
     NoProviderAvailable,
+    PiiBlocked,
     ProviderNotFound,
     UnpricedModel,
     UnsupportedParameter,
@@ -43,7 +44,14 @@ if TYPE_CHECKING:
     from llm_gateway.services.context.provider_counts import ProviderCounts
     from llm_gateway.services.queries.progress import Deadline
 
-_PASSED_OVER: Final = (UnsupportedParameter, ContextWindowExceeded, ModelNotAllowed, UnpricedModel, ProviderDisabled)
+_PASSED_OVER: Final = (
+    UnsupportedParameter,
+    ContextWindowExceeded,
+    ModelNotAllowed,
+    UnpricedModel,
+    ProviderDisabled,
+    PiiBlocked,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +85,11 @@ class Planner:
         Raises what `candidates` does; `UnsupportedParameter` where the named candidate, or everyone,
         cannot take the request; `ContextWindowExceeded` where it fits nobody; `ModelNotAllowed` where the `terms` of the key
         that asks leave out the named candidate, or everyone; `UnpricedModel` where nobody has a price and its budget wants one;
-        `NoProviderAvailable` where everyone is disabled.
+        `NoProviderAvailable` where everyone is disabled; `PiiBlocked` where words must stay in the account, and the named
+        candidate, or everyone, is outside it.
         """
+        if terms.pii or request.origin is not None:
+            _check_covered(request, terms)
         if request.output.schema is not None:
             check_schema(request.output.schema)
         if not self.private_addresses_allowed:
@@ -91,7 +102,7 @@ class Planner:
             try:
                 plan.append(self._step(request, candidate, terms, context, asks_to_count=counts))
             except _PASSED_OVER as error:
-                if candidate.named and isinstance(error, UnsupportedParameter | ModelNotAllowed):
+                if candidate.named and isinstance(error, UnsupportedParameter | ModelNotAllowed | PiiBlocked):
                     raise
                 error.provider = candidate.provider.id
                 unfit.append(error)
@@ -122,10 +133,13 @@ class Planner:
         *,
         asks_to_count: bool,
     ) -> Step:
-        """Raises `ModelNotAllowed`, `ProviderDisabled`, `UnsupportedParameter`, `ContextWindowExceeded` and `UnpricedModel`."""
+        """Raises `ModelNotAllowed`, `PiiBlocked`, `ProviderDisabled`, `UnsupportedParameter`, `ContextWindowExceeded`,
+        and `UnpricedModel`."""
         provider, profile = candidate.provider, candidate.profile
         if not terms.allows(provider.id, candidate.model):
             raise ModelNotAllowed(f"The key may not ask {provider.id!r} for {candidate.model.name!r}.")
+        if request.privacy is not None and request.privacy.stays_in_account and not provider.is_in_account:
+            raise outside_the_account(provider.id)
         if not provider.enabled:
             raise ProviderDisabled("The provider is disabled.")
         if request.kinds_for:
@@ -186,6 +200,19 @@ class Planner:
         return price
 
 
+def _check_covered(request: QueryRequest, terms: Terms) -> None:
+    """Raises RuntimeError where a request came another way than by `Entry`: whatever would ask it must not."""
+    owed = {*terms.pii, *(request.origin.pii if request.origin else ())}
+    if owed and (request.privacy is None or not owed.issubset(request.privacy.rules)):
+        raise RuntimeError("a request is to be planned without the policies that it is under")
+
+
+def outside_the_account(provider_id: str) -> PiiBlocked:
+    return PiiBlocked(
+        f"The key or the prompt lets words go to providers inside the account alone, and {provider_id!r} is not one of them."
+    )
+
+
 def asker_of(request: QueryRequest, *, owner: str, terms: Terms, deadline: "Deadline") -> "ContextAsker | None":
     """On whose account the request's context is ranked by embeddings; None where it is not."""
     if request.context is None or request.context.embedding_model is None:
@@ -198,6 +225,7 @@ def asker_of(request: QueryRequest, *, owner: str, terms: Terms, deadline: "Dead
         ends_s=deadline.ends_s,
         timeout_s=deadline.timeout_s,
         cancelled=deadline.cancelled,
+        pii=request.privacy.rules if request.privacy else (),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from llm_gateway.domain.chat import Delta
 from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
@@ -17,6 +17,9 @@ from llm_gateway.ports.keys import Waits
 from llm_gateway.ports.queries import QueryStore
 from llm_gateway.ports.system import Cancelled, Clock, never
 from llm_gateway.services.queries.closing import Closing, cancellation
+
+if TYPE_CHECKING:
+    from llm_gateway.services.privacy.policies import Policies
 
 Q = TypeVar("Q", bound=QuerySummary)
 StreamItem = Opened | Waiting | Delta | Query
@@ -43,6 +46,7 @@ class Reader:
     waits: Callable[[], Waits]
     clock: Clock
     retention: timedelta
+    policies: "Callable[[], Policies]"
 
     def summary(self, query_id: str, *, caller: Caller, wait_s: float = 0) -> QuerySummary:
         """Where the query stands, at its end or after `wait_s`; at once where waits cannot be counted.
@@ -53,11 +57,14 @@ class Reader:
         return self._look(query_id, caller=caller, everybodys=everybodys, wait_s=wait_s)
 
     def get(self, query_id: str, *, caller: Caller, wait_s: float = 0) -> Query:
-        """The query whole. Raises and waits as `summary` does."""
+        """The query whole: its owner reads the values behind placeholders, nobody else does. Raises and waits as `summary`."""
         everybodys = caller.sees_everybodys_queries(content=True)
         if wait_s:
             self._look(query_id, caller=caller, everybodys=everybodys, wait_s=wait_s)
-        return self._show(self.store.get(query_id), query_id, caller, everybodys=everybodys)
+        query = self._show(self.store.get(query_id), query_id, caller, everybodys=everybodys)
+        if query.request.privacy is None or query.owner != caller.key_id:
+            return query
+        return self.policies().revealed(query)
 
     def _look(self, query_id: str, *, caller: Caller, everybodys: bool, wait_s: float) -> QuerySummary:
         until_s = self.clock.monotonic_s() + wait_s
@@ -142,6 +149,9 @@ class Reader:
 def retell(query: Query, position: Position | None, *, replayed: bool = False) -> Stream:
     """A stored answer as a stream, from `position` on; only its end where that is None. Raises the problem of one that failed."""
     answer, done = query.answer, query.status is QueryStatus.SUCCEEDED
+    if query.request.privacy is not None and query.request.privacy.is_redacted and position != Position():
+        # Places in what was read are no places in what is left of it: its end has all that is.
+        position = None
     if answer is not None and position is not None and (done or not answer.output.is_empty):
         if position == Position():
             yield Opened(query_id=query.id, provider=answer.provider, model=answer.model, replayed=replayed)

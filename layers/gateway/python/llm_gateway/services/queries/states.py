@@ -111,10 +111,12 @@ class States:
                 latency=self.latency(progress),
                 context=progress.context,
                 warnings=(
+                    *query.request.notes,
                     *(query.request.origin.warnings if query.request.origin else ()),
                     *_stood_in(progress.attempts),
                     *answer.warnings,
                     *(progress.context.warnings if progress.context else ()),
+                    *(_carried_out(answer) if query.request.flags_links else ()),
                 ),
             ),
         )
@@ -123,8 +125,12 @@ class States:
         """A query with an answer from before: as its own, at no cost and without attempts."""
         now = self.clock.now()
         age_s = max(0, int((now - cached.cached_at).total_seconds()))
+        warnings = cached.answer.warnings
+        if query.request.flags_links:
+            warnings = (*dict.fromkeys((*warnings, *_carried_out(cached.answer.output))),)
         answer = replace(
             cached.answer,
+            warnings=warnings,
             cost_usd=Decimal(0),
             attempts=(),
             latency=self.latency(progress),
@@ -199,6 +205,12 @@ class States:
         provider_ms, waiting_ms = round(progress.provider_s * 1000), round(progress.waiting_s * 1000)
         # Two halves of a millisecond, each rounded up, are more than their sum.
         return Latency(total_ms=max(total_ms, provider_ms + waiting_ms), provider_ms=provider_ms, waiting_ms=waiting_ms)
+
+
+def _carried_out(said: ChatAnswer | Output) -> "list[str]":
+    from llm_gateway.services.privacy.links import warnings_about
+
+    return warnings_about(said.text, said.tool_calls)
 
 
 def _stood_in(attempts: Sequence[Attempt]) -> Iterator[str]:

@@ -1,0 +1,39 @@
+"""What a query asks of its own texts, and what was done about personal data in them: values that a stored query keeps."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from llm_gateway.domain.pii import PiiRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sanitize:
+    """`text`: invisible characters in what is sent are taken out, or the query is refused. `links`: addresses in the answer that
+    carry data out are told of."""
+
+    text: Literal["clean", "refuse"] | None = None
+    links: Literal["flag"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Privacy:
+    """The `rules` that were applied to a request: nothing of it is planned without those that it is under.
+
+    `sealed`, in base64, are the values behind its placeholders, which its own key alone can read.
+    """
+
+    rules: tuple[PiiRule, ...]
+    sealed: str | None = None
+
+    @property
+    def is_redacted(self) -> bool:
+        """Whether the words are nobody's to read any more once the query has ended."""
+        return PiiRule.LOG in self.rules
+
+    @property
+    def stays_in_account(self) -> bool:
+        return PiiRule.LOCAL_ONLY in self.rules
+
+    @property
+    def is_masked(self) -> bool:
+        return PiiRule.MASK in self.rules

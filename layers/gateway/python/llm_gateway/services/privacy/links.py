@@ -1,0 +1,67 @@
+"""Links: addresses in an answer that would carry data out if they were loaded or followed, and credentials in it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from llm_gateway.domain.chat import ToolCall
+from llm_gateway.domain.redaction import redacted
+
+_MOST_TOLD: Final = 10
+_LONGEST: Final = 2_000
+_IMAGE: Final = re.compile(
+    rf"!\[[^\]\n]{{0,300}}\]\(\s{{0,3}}<?(https?://[^\s)>]{{1,{_LONGEST}}})|<img\s[^>]{{0,300}}?src=[\"']?(https?://[^\s\"'>]{{1,{_LONGEST}}})",
+    re.IGNORECASE,
+)
+_LINK: Final = re.compile(
+    rf"(?<!!)\[[^\]\n]{{0,300}}\]\(\s{{0,3}}<?(https?://[^\s)>]{{1,{_LONGEST}}})|<a\s[^>]{{0,300}}?href=[\"']?(https?://[^\s\"'>]{{1,{_LONGEST}}})",
+    re.IGNORECASE,
+)
+_REFERENCE: Final = re.compile(
+    rf"^\s{{0,3}}\[[^\]\n]{{1,100}}\]:\s{{1,3}}<?(https?://[^\s>]{{1,{_LONGEST}}})", re.MULTILINE | re.IGNORECASE
+)
+# What no page is called: text that was encoded, or words behind one another.
+_ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=-]{24,}|(?:%[0-9A-Fa-f]{2}[^%&/]{0,20}){3,}|(?:[^+&=/]{1,20}\+){3,}")
+
+
+def warnings_about(text: str | None, calls: Sequence[ToolCall]) -> list[str]:
+    """What is told of an answer: hosts, and nothing of what the addresses carry."""
+    texts = [text or "", *(call.arguments for call in calls)]
+    told = dict.fromkeys(warning for text in texts for warning in _warnings(text))
+    return [*told][:_MOST_TOLD]
+
+
+def _warnings(text: str) -> Iterator[str]:
+    for address in _addresses(_IMAGE, text):
+        if _carries_data(address, loads=True):
+            yield f"The answer has an image of {_host(address)} whose address carries data out: showing it sends them there."
+    for pattern in (_LINK, _REFERENCE):
+        for address in _addresses(pattern, text):
+            if _carries_data(address, loads=False):
+                yield f"The answer has a link to {_host(address)} whose address carries data out: following it sends them there."
+    if redacted(text) != text:
+        yield "The answer has what looks like a credential."
+
+
+def _addresses(pattern: re.Pattern[str], text: str) -> Iterator[str]:
+    for found in pattern.finditer(text):
+        yield next(group for group in found.groups() if group)
+
+
+def _carries_data(address: str, *, loads: bool) -> bool:
+    """An image is loaded unasked: any query of its address is data. A link may well have one, if it is short and readable."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return True
+    if "@" in parts.netloc or len(parts.hostname or "") > 100:
+        return True
+    if loads and parts.query:
+        return True
+    return any(_ENCODED.search(part) for part in (parts.path, parts.query, parts.fragment))
+
+
+def _host(address: str) -> str:
+    host = address.split("/", 3)[2].rpartition("@")[2]
+    return host if len(host) <= 100 else f"{host[:100]}…"

@@ -1,0 +1,96 @@
+"""Placeholders: `[EMAIL_1]` in the place of an address, and the address in its place again, also where it comes in pieces."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from llm_gateway.ports.privacy import Detector
+
+_PLACEHOLDER: Final = re.compile(r"\[[A-Z][A-Z0-9_]{0,39}_[0-9]{1,7}\]")
+# The beginning of one, at the end of a piece.
+_BEGUN: Final = re.compile(r"\[(?:[A-Z][A-Z0-9_]{0,47})?")
+_LONGEST: Final = 50
+
+
+def placeholders_in(text: str) -> set[str]:
+    """Those that stand in a text already, whoever wrote them."""
+    return set(_PLACEHOLDER.findall(text)) if "[" in text else set()
+
+
+class Mask:
+    """Puts placeholders into the texts of one query: the same value has the same one in all of them.
+
+    None of those that are `taken`, because a text has them already, is given to a value.
+    """
+
+    def __init__(self, detector: Detector, *, taken: set[str]) -> None:
+        self._detector = detector
+        self._taken = taken
+        self._last = Counter[str]()
+        self._of = dict[str, str]()
+        self.counts = Counter[str]()
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Each placeholder's value."""
+        return {placeholder: value for value, placeholder in self._of.items()}
+
+    def text(self, text: str, _field: str = "") -> str:
+        """`text` with a placeholder in the place of each finding."""
+        parts, copied = [], 0
+        for found in self._detector.find(text):
+            self.counts[found.kind] += 1
+            parts += [text[copied : found.start], self._placeholder(found.kind, text[found.start : found.end])]
+            copied = found.end
+        return "".join([*parts, text[copied:]]) if parts else text
+
+    def _placeholder(self, kind: str, value: str) -> str:
+        if value not in self._of:
+            self._of[value] = self._next(kind)
+        return self._of[value]
+
+    def _next(self, kind: str) -> str:
+        while True:
+            self._last[kind] += 1
+            placeholder = f"[{kind.upper()}_{self._last[kind]}]"
+            if placeholder not in self._taken:
+                return placeholder
+
+
+def restored(text: str, values: Mapping[str, str], *, in_json: bool = False) -> str:
+    """`text` with the values in the place of their placeholders. One that has none, because a model made it up, stays."""
+    if "[" not in text:
+        return text
+
+    def value(found: re.Match[str]) -> str:
+        own = values.get(found[0])
+        if own is None:
+            return found[0]
+        return json.dumps(own, ensure_ascii=False)[1:-1] if in_json else own
+
+    return _PLACEHOLDER.sub(value, text)
+
+
+class Restorer:
+    """Restores a text that comes in pieces: what may be the beginning of a placeholder waits for the next piece."""
+
+    def __init__(self, values: Mapping[str, str], *, in_json: bool) -> None:
+        self._values = values
+        self._in_json = in_json
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """What can be told after this piece."""
+        text = self._held + piece
+        begins = text.rfind("[", max(0, len(text) - _LONGEST))
+        if begins < 0 or not _BEGUN.fullmatch(text, begins):
+            begins = len(text)
+        self._held = text[begins:]
+        return restored(text[:begins], self._values, in_json=self._in_json)
+
+    def rest(self) -> str:
+        """What was still held when the last piece had come."""
+        held, self._held = self._held, ""
+        return held

@@ -1,0 +1,314 @@
+"""Policies: what keys and prompts ask to be done with personal data, done once on the way in and once on the way out.
+
+Whatever is planned, asked, repaired, cached and stored comes from a request that went through `cover`. A detector that cannot run
+lets nothing through.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar
+
+from llm_gateway.domain.caching import CachedAnswer
+from llm_gateway.domain.pii import PiiRule
+from llm_gateway.domain.privacy import Privacy
+from llm_gateway.domain.queries import Attempt, Query, QueryAnswer, QueryProblem, QueryRequest
+from llm_gateway.domain.redaction import redacted
+from llm_gateway.domain.sealing import NotSealedSo, Shredded
+from llm_gateway.errors import DependencyUnavailable, FieldError, GatewayError, PiiBlocked
+from llm_gateway.ports.privacy import Detector
+from llm_gateway.ports.queries import Journal
+from llm_gateway.ports.sealing import Seal
+from llm_gateway.services.privacy.placeholders import Mask, placeholders_in, restored
+from llm_gateway.services.privacy.words import Change, Reading
+
+T = TypeVar("T")
+
+Values = Mapping[str, str]
+"""The values behind placeholders."""
+NO_VALUES: Final[Values] = {}
+
+_MOST_TOLD: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covered:
+    """A request as it may be asked, and the values that were taken out of it."""
+
+    request: QueryRequest
+    values: Values = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """Every method raises `DependencyUnavailable` where the detector or the seal cannot do its work."""
+
+    detector: Detector
+    seal: Callable[[], Seal]
+    journal: Journal
+
+    def cover(self, request: QueryRequest, rules: Iterable[PiiRule], *, key_id: str) -> Covered:
+        """`request` under the `rules`. Raises `PiiBlocked` where it holds what may not pass, or what cannot be masked."""
+        ordered = tuple(sorted(set(rules)))
+        marked = replace(request, privacy=Privacy(rules=ordered))
+        counts = Counter[str]()
+        try:
+            if PiiRule.BLOCK in ordered:
+                self._let_none_through(request, counts)
+            if PiiRule.MASK in ordered:
+                return self._masked(marked, counts)
+            return Covered(request=marked)
+        finally:
+            if counts:
+                self.journal.personal_data(counts, key_id=key_id, rules=ordered)
+
+    def cover_texts(
+        self, texts: tuple[str, ...], rules: Iterable[PiiRule], *, key_id: str, field: str
+    ) -> tuple[str, ...]:
+        """Texts that are asked for their vectors, under the `rules`. Raises as `cover` does."""
+        ordered = tuple(sorted(set(rules)))
+        counts = Counter[str]()
+        try:
+            if PiiRule.BLOCK in ordered:
+                findings = _Findings(self._kinds, counts)
+                for place, text in enumerate(texts):
+                    findings.note(text, f"{field}[{place}]")
+                findings.check(_BLOCKED)
+            if PiiRule.MASK not in ordered:
+                return texts
+            mask = self._mask(texts)
+            masked = tuple(_sure(mask.text)(text, field) for text in texts)
+            counts.update(mask.counts)
+            return masked
+        finally:
+            if counts:
+                self.journal.personal_data(counts, key_id=key_id, rules=ordered)
+
+    def with_sealed_values(self, query: Query, values: Values) -> Query:
+        """`query` with the values that its owner alone may read; none are kept of one that is redacted at its end."""
+        privacy = query.request.privacy
+        if privacy is None or not values or privacy.is_redacted:
+            return query
+        sealed = self._sealed(values, query)
+        return replace(query, request=replace(query.request, privacy=replace(privacy, sealed=sealed)))
+
+    def kept(self, end: Query) -> Query:
+        """What is stored of an end, cached and told the journal: redacted under `log`, and under `mask` with placeholders for
+        what the model wrote of its own, too."""
+        privacy = end.request.privacy
+        if privacy is None or not (privacy.is_redacted or privacy.is_masked):
+            return end
+        if privacy.is_redacted:
+            reading = Reading(change=self.redact, fixed=self.redact, data=lambda _data, _field: "")
+            request = reading.request(end.request)
+            return _read(replace(end, request=replace(request, privacy=replace(privacy, sealed=None))), reading)
+        mask = self._mask(_texts_of(end))
+        masked = _read(end, Reading(change=_sure(mask.text), fixed=_sure(mask.text)))
+        if masked.answer is None or not mask.values:
+            return masked
+        return replace(masked, answer=replace(masked.answer, sealed=self._sealed(mask.values, end)))
+
+    def revealed(self, query: Query) -> Query:
+        """A stored query as its owner reads it: with the values in the place of their placeholders, where they are kept and the
+        key's secrets are not erased."""
+        privacy = query.request.privacy
+        if privacy is None or not privacy.is_masked or privacy.is_redacted:
+            return query
+        own = query.answer.sealed if query.answer else None
+        values: Values = {}
+        for sealed in (privacy.sealed, own):
+            values = {**values, **self._opened(sealed, key_id=query.owner, query_id=query.id)}
+        return shown(query, values)
+
+    def of_cache(self, cached: CachedAnswer, *, owner: str) -> CachedAnswer:
+        """An answer from before with what the model wrote of its own: it is masked anew for the query that gets it."""
+        values = self._opened(cached.answer.sealed, key_id=owner, query_id=cached.query_id)
+        answer = replace(
+            _shown_answer(cached.answer, values, is_json=cached.answer.output.json is not None), sealed=None
+        )
+        return replace(cached, answer=answer)
+
+    def _let_none_through(self, request: QueryRequest, counts: Counter[str]) -> None:
+        findings = _Findings(self._kinds, counts)
+        Reading(change=findings.note, fixed=findings.note).request(request)
+        findings.check(_BLOCKED)
+
+    def _masked(self, request: QueryRequest, counts: Counter[str]) -> Covered:
+        findings = _Findings(self._kinds, counts)
+        texts = list[str]()
+
+        def collect(text: str, _field: str) -> str:
+            texts.append(text)
+            return text
+
+        unread = list[str]()
+
+        def pass_on(data: str, field: str) -> str:
+            unread.append(field)
+            return data
+
+        Reading(change=collect, fixed=findings.note, data=pass_on).request(request)
+        findings.check(_NOT_MASKABLE)
+        mask = self._mask(texts)
+        masked = Reading(change=_sure(mask.text)).request(request)
+        counts.update(mask.counts)
+        notes = tuple(f"{field} was sent as it is: what is no text is not masked." for field in unread[:_MOST_TOLD])
+        return Covered(request=replace(masked, notes=(*request.notes, *notes)), values=mask.values)
+
+    def _mask(self, texts: Iterable[str]) -> Mask:
+        taken = set[str]()
+        for text in texts:
+            taken |= placeholders_in(text)
+        return Mask(self.detector, taken=taken)
+
+    def _kinds(self, text: str, _field: str) -> list[str]:
+        return _sure(lambda text, _: [found.kind for found in self.detector.find(text)])(text, _field)
+
+    def redact(self, text: str, _field: str) -> str:
+        """Of what is personal the kind is left, of a credential nothing."""
+
+        def without(text: str, _: str) -> str:
+            parts, copied = [], 0
+            for found in self.detector.find(text):
+                parts += [text[copied : found.start], f"[{found.kind}]"]
+                copied = found.end
+            return redacted("".join([*parts, text[copied:]]))
+
+        return _sure(without)(text, _field)
+
+    def _sealed(self, values: Values, query: Query) -> str:
+        plain = json.dumps(dict(values)).encode()
+        return b64encode(self.seal().seal(plain, key_id=query.owner, query_id=query.id)).decode()
+
+    def _opened(self, sealed: str | None, *, key_id: str, query_id: str) -> Values:
+        if sealed is None:
+            return NO_VALUES
+        try:
+            opened: Values = json.loads(self.seal().open(b64decode(sealed), key_id=key_id, query_id=query_id))
+        except (NotSealedSo, Shredded):
+            return NO_VALUES
+        return opened
+
+
+class _Findings:
+    """Which kinds stand in which fields; not a word of them."""
+
+    def __init__(self, kinds_in: Callable[[str, str], list[str]], counts: Counter[str]) -> None:
+        self._kinds_in = kinds_in
+        self._counts = counts
+        self._found = dict[str, set[str]]()
+
+    def note(self, text: str, field: str) -> str:
+        kinds = self._kinds_in(text, field)
+        if kinds:
+            self._counts.update(kinds)
+            # A member's name may be personal itself.
+            place = field.partition(".")[0] if self._kinds_in(field, "") else field
+            self._found.setdefault(place, set()).update(kinds)
+        return text
+
+    def check(self, why: str) -> None:
+        """Raises `PiiBlocked` where anything was found."""
+        if self._found:
+            told = [(where, ", ".join(sorted(kinds))) for where, kinds in [*self._found.items()][:_MOST_TOLD]]
+            raise PiiBlocked(
+                f"{why}: {'; '.join(f'{where} ({kinds})' for where, kinds in told)}.",
+                errors=[FieldError(where, f"holds personal data ({kinds})") for where, kinds in told],
+            )
+
+
+_BLOCKED: Final = "The request holds personal data, and the key or the prompt lets none pass"
+_NOT_MASKABLE: Final = "The request holds personal data where no placeholder can stand"
+
+
+def shown(query: Query, values: Values) -> Query:
+    """`query` with the `values` in the place of their placeholders: in the answer, and in what it repeats of the request."""
+    if not values:
+        return query
+    reading = _restoring(values)
+    request = replace(query.request, metadata=reading.json(query.request.metadata, "metadata"))
+    answer = query.answer
+    if answer is not None:
+        answer = _shown_answer(answer, values, is_json=query.request.output.type != "text")
+    return replace(query, request=request, answer=answer)
+
+
+def _shown_answer(answer: QueryAnswer, values: Values, *, is_json: bool) -> QueryAnswer:
+    reading = _restoring(values)
+    return replace(
+        answer,
+        output=reading.output(answer.output, is_json=is_json),
+        context=None if answer.context is None else reading.report(answer.context),
+    )
+
+
+def _restoring(values: Values) -> Reading:
+    return Reading(
+        change=lambda text, _: restored(text, values), in_json=lambda text, _: restored(text, values, in_json=True)
+    )
+
+
+def _read(end: Query, reading: Reading) -> Query:
+    """`end` with what became of the words of its answer and of what providers said of it."""
+    answer, problem = end.answer, end.problem
+    if answer is not None:
+        answer = replace(
+            answer,
+            output=reading.output(answer.output, is_json=end.request.output.type != "text"),
+            context=None if answer.context is None else reading.report(answer.context),
+            attempts=_told(answer.attempts, reading.change),
+        )
+    return replace(end, answer=answer, problem=None if problem is None else _problem(problem, reading.change))
+
+
+def _problem(problem: QueryProblem, change: Change) -> QueryProblem:
+    message = problem.provider_message
+    return replace(
+        problem,
+        detail=change(problem.detail, "detail"),
+        provider_message=None if message is None else change(message, "provider_message"),
+        attempts=_told(problem.attempts, change),
+    )
+
+
+def _told(attempts: tuple[Attempt, ...], change: Change) -> tuple[Attempt, ...]:
+    return tuple(
+        replace(
+            attempt,
+            detail=None if attempt.detail is None else change(attempt.detail, "attempts.detail"),
+            cause=None if attempt.cause is None else change(attempt.cause, "attempts.cause"),
+        )
+        for attempt in attempts
+    )
+
+
+def _texts_of(end: Query) -> list[str]:
+    """Every text of a query, to see which placeholders are there already."""
+    texts = list[str]()
+
+    def collect(text: str, _field: str) -> str:
+        texts.append(text)
+        return text
+
+    reading = Reading(change=collect, fixed=collect, in_json=collect)
+    reading.request(end.request)
+    _read(end, reading)
+    return texts
+
+
+def _sure(change: Callable[[str, str], T]) -> Callable[[str, str], T]:
+    """`change`, whose failure lets nothing through."""
+
+    def done(text: str, field: str) -> T:
+        try:
+            return change(text, field)
+        except GatewayError:
+            raise
+        except Exception as error:
+            # The type alone: a message may quote the text.
+            detail = f"Personal data cannot be looked for right now ({type(error).__name__}): nothing was let through."
+            raise DependencyUnavailable(detail, retry_after_s=1) from None
+
+    return done
