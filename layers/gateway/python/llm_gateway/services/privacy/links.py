@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from llm_gateway.domain.chat import ToolCall
-from llm_gateway.domain.redaction import redacted
+from llm_gateway.domain.redaction import REDACTED, redacted
 
 _MOST_TOLD: Final = 10
 _LONGEST: Final = 2_000
@@ -40,7 +40,7 @@ def _warnings(text: str) -> Iterator[str]:
         for address in _addresses(pattern, text):
             if _carries_data(address, loads=False):
                 yield f"The answer has a link to {_host(address)} whose address carries data out: following it sends them there."
-    if redacted(text) != text:
+    if redacted(text).count(REDACTED) > text.count(REDACTED):
         yield "The answer has what looks like a credential."
 
 

@@ -65,7 +65,8 @@ def sanitized(request: QueryRequest) -> QueryRequest:
             f"{', '.join(cleaner.taken)}: {message}.", errors=[FieldError(field, message) for field in cleaner.taken]
         )
     cleanings = (
-        f"{count} characters that cannot be seen were taken out of {field}." for field, count in cleaner.taken.items()
+        f"{count} character{'' if count == 1 else 's'} that cannot be seen went out of {field}."
+        for field, count in cleaner.taken.items()
     )
     return replace(cleaned, notes=(*request.notes, *notes, *list(cleanings)[:_MOST_TOLD]))
 
@@ -79,9 +80,9 @@ class _Cleaner:
     def text(self, text: str, field: str) -> str:
         if text.isascii() and text.isprintable():
             return text
-        cleaned, count = _UNSEEN.subn("", text)
-        if count:
-            self.taken[field] = self.taken.get(field, 0) + count
+        cleaned = _UNSEEN.sub("", text)
+        if cleaned != text:
+            self.taken[field] = self.taken.get(field, 0) + len(text) - len(cleaned)
         return normalize("NFC", cleaned)
 
     def message(self, message: Message, field: str) -> Message:
