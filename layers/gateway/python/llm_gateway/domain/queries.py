@@ -122,11 +122,6 @@ class QueryRequest:
         return self.cache == "force" or (self.cache == "auto" and is_deterministic(self.parameters))
 
     @property
-    def flags_links(self) -> bool:
-        """Whether the answer's warnings tell of addresses in it that carry data out."""
-        return self.sanitize is not None and self.sanitize.links == "flag"
-
-    @property
     def writes_cache(self) -> bool:
         """Whether the answer is kept for others."""
         return self.cache == "refresh" or self.reads_cache

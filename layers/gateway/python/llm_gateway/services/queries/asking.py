@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from llm_gateway.domain.chat import ChatAnswer
 from llm_gateway.domain.faults import CallCancelled
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from llm_gateway.domain.prompts.choices import Choices
     from llm_gateway.services.privacy.policies import Policies
 
-_NO_VALUES: Final[Mapping[str, str]] = {}
-
 
 def _nobody(_: str | None) -> None:
     """Ignores the query's id, for a caller that does not ask for it."""
@@ -59,7 +57,7 @@ class Asked:
     cancelled: Cancelled = never
     tell_id: Callable[[str | None], None] = _nobody
     tell_room: TellRoom = unheard
-    values: Mapping[str, str] = field(default_factory=lambda: _NO_VALUES)
+    values: Mapping[str, str] | None = None
 
     @property
     def deadline(self) -> Deadline:
@@ -130,7 +128,8 @@ class Asker:
         asked = self._entered(asked, terms)
         plan = self.planner.plan(asked.request, terms)
         query = self.states.new(asked.request, asked.caller, status=QueryStatus.QUEUED, idempotency=asked.idempotency)
-        query = self._sealed(query, asked)
+        if asked.values:
+            query = self.policies().with_sealed_values(query, asked.values)
         charge = self.charges.of(query, terms, plan, tell_room=asked.tell_room)
         booked = self.booking.open_queued(query, deadline=asked.deadline, charge=charge, idempotency=asked.idempotency)
         if isinstance(booked, Replayed):
@@ -154,13 +153,9 @@ class Asker:
     def _entered(self, asked: Asked, terms: Terms) -> Asked:
         """With the words of the prompt and the roles, which are the query's own from here on, and under its policies."""
         entered = self.entry.admit(asked.request, asked.choices, terms, key_id=asked.caller.key_id)
-        if entered.request is asked.request:
+        if entered is None:
             return asked
         return replace(asked, request=entered.request, choices=None, values=entered.values)
-
-    def _sealed(self, query: Query, asked: Asked) -> Query:
-        """With the values behind its placeholders, for its owner's later readings."""
-        return self.policies().with_sealed_values(query, asked.values) if asked.values else query
 
     def _plan(self, asked: Asked, terms: Terms) -> Plan:
         if asked.request.context is None:
@@ -175,7 +170,8 @@ class Asker:
         query = self.states.new(
             asked.request, asked.caller, status=QueryStatus.RUNNING, idempotency=key, cache_keys=keys
         )
-        query = self._sealed(query, asked)
+        if asked.values:
+            query = self.policies().with_sealed_values(query, asked.values)
         charge = self.charges.of(query, terms, plan, tell_room=asked.tell_room)
         asked.tell_id(query.id)
         try:

@@ -49,7 +49,7 @@ class Closing:
         """Ends a query whose caller waits for it. An end that cannot be stored is given all the same, with a warning."""
         warnings: tuple[str, ...] = ()
         try:
-            kept = self.kept(end)
+            kept = end if end.request.privacy is None else self.policies().kept(end)
         except DependencyUnavailable:
             # Nothing of its words may be stored, and all else is to be done.
             kept, warnings = _unforeseen(end), (NOT_STORED,)
@@ -77,7 +77,7 @@ class Closing:
         is settled only when the end is stored, and until then what was spent is noted beside it.
         """
         try:
-            end = self.kept(end)
+            end = end if end.request.privacy is None else self.policies().kept(end)
             is_ours = self._close(booked, end, settle=False, pauses_s=_PAUSES_TO_STORE_S)
         except DependencyUnavailable:
             self.note_spent(booked)
@@ -96,10 +96,6 @@ class Closing:
         _step(_ACCOUNT, partial(self._settle, booked, end))()
         self._tell(end, booked, ended=True)
         return True
-
-    def kept(self, end: Query) -> Query:
-        """What of an end may be stored and told, by the policies that its request is under. Raises `DependencyUnavailable`."""
-        return end if end.request.privacy is None else self.policies().kept(end)
 
     def requeue(self, booked: "Booked", *, problem: QueryProblem | None, counted: bool) -> bool:
         """Gives a query back that was not answered; `problem` is why, and `counted` whether that was an attempt.

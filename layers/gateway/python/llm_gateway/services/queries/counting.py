@@ -48,7 +48,8 @@ class InputCounter:
         Raises what `Entry.admit` and `Planner.plan` do, and `RateLimited` where the key's limit is reached.
         """
         terms = Terms.of(caller)
-        request = self.entry.admit(request, choices, terms, key_id=caller.key_id).request
+        entered = self.entry.admit(request, choices, terms, key_id=caller.key_id)
+        request = request if entered is None else entered.request
         step = first_step(self.planner.plan(request, terms, asks_to_count=False))
         self._count_request(caller, terms, tell_room)
         exact = self.provider_counts().of(step.candidate)(step.chat)

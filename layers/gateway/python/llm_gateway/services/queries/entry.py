@@ -5,8 +5,8 @@ personal data.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from llm_gateway.domain.chat import MessageRole
 from llm_gateway.domain.queries import QueryRequest
@@ -17,15 +17,13 @@ if TYPE_CHECKING:
     from llm_gateway.services.privacy.policies import Policies
     from llm_gateway.services.queries.assembly import Assembly
 
-_NO_VALUES: Final[Mapping[str, str]] = {}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
     """A request that may be planned, and the values that its placeholders stand for."""
 
     request: QueryRequest
-    values: Mapping[str, str] = field(default_factory=lambda: _NO_VALUES)
+    values: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,22 +33,29 @@ class Entry:
     assembly: "Callable[[], Assembly]"
     policies: "Callable[[], Policies]"
 
-    def admit(self, request: QueryRequest, choices: "Choices | None", terms: Terms, *, key_id: str) -> Entered:
-        """Raises what `Assembly.assemble`, `sanitized` and `Policies.cover` raise."""
+    def admit(self, request: QueryRequest, choices: "Choices | None", terms: Terms, *, key_id: str) -> Entered | None:
+        """What may be planned; None where that is `request` as it stands.
+
+        Raises what `Assembly.assemble`, `sanitized` and `Policies.cover` raise.
+        """
+        sent = request
         if choices is not None:
             request = self.assembly().assemble(request, choices)
-        if request.sanitize is not None or request.context is not None or _has_results(request):
+        if (
+            request.sanitize is not None
+            or request.context is not None
+            or (len(request.messages) > 1 and _has_results(request))
+        ):
             from llm_gateway.services.privacy.sanitizing import sanitized
 
             request = sanitized(request)
         rules = terms.pii if request.origin is None else (*terms.pii, *request.origin.pii)
         if not rules:
-            return Entered(request=request)
+            return None if request is sent else Entered(request=request)
         covered = self.policies().cover(request, rules, key_id=key_id)
         return Entered(request=covered.request, values=covered.values)
 
 
 def _has_results(request: QueryRequest) -> bool:
-    """Whether tools have answered: before that, a tool was called, and somebody had asked."""
-    messages = request.messages
-    return len(messages) > 1 and any(message.role is MessageRole.TOOL for message in messages)
+    """Whether tools have answered: somebody had asked before that."""
+    return any(message.role is MessageRole.TOOL for message in request.messages)

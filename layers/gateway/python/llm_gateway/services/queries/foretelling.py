@@ -74,7 +74,8 @@ class Foreteller:
         self, request: QueryRequest, terms: Terms, choices: "Choices | None" = None, *, key_id: str
     ) -> Foretold:
         """Raises what `Entry.admit` and `Planner.plan` do: such a query would be refused."""
-        request = self.entry.admit(request, choices, terms, key_id=key_id).request
+        entered = self.entry.admit(request, choices, terms, key_id=key_id)
+        request = request if entered is None else entered.request
         plan = self.planner.plan(request, terms, asks_to_count=False)
         first = first_step(plan)
         told = tuple(self._ready(place) if isinstance(place, Step) else _skipped(place) for place in plan)

@@ -116,7 +116,7 @@ class States:
                     *_stood_in(progress.attempts),
                     *answer.warnings,
                     *(progress.context.warnings if progress.context else ()),
-                    *(_carried_out(answer) if query.request.flags_links else ()),
+                    *(_carried_out(answer) if query.request.sanitize and query.request.sanitize.links else ()),
                 ),
             ),
         )
@@ -126,7 +126,7 @@ class States:
         now = self.clock.now()
         age_s = max(0, int((now - cached.cached_at).total_seconds()))
         warnings = cached.answer.warnings
-        if query.request.flags_links:
+        if query.request.sanitize and query.request.sanitize.links:
             warnings = (*dict.fromkeys((*warnings, *_carried_out(cached.answer.output))),)
         answer = replace(
             cached.answer,
