@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        seen = Seen(method=self.command, path=self.path, headers=headers, body=json.loads(raw) if raw else None)
+        seen = Seen(method=self.command, path=self.path, headers=headers, body=_read(raw))
         self.told.seen.append(seen)
         reply = self.told.script.popleft() if self.told.script else self.told.otherwise
         until_s = time.monotonic() + reply.after_s
@@ -91,3 +91,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: Any) -> None:
         """Nothing to the terminal."""
+
+
+def _read(raw: bytes) -> Any:
+    """JSON as what it says, everything else as text."""
+    try:
+        return json.loads(raw) if raw else None
+    except ValueError:
+        return raw.decode(errors="replace")

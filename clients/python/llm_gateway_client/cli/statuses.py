@@ -16,7 +16,7 @@ UNAVAILABLE: Final = 6
 INTERRUPTED: Final = 130
 
 # The first kind that fits: its exit status, and what to do.
-_ENDS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
+ENDS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (NoPlace, MISUSED, ""),
     (FileBroken, MISUSED, ""),
     (ValueError, MISUSED, ""),
@@ -43,12 +43,12 @@ _ENDS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (errors.StreamBroken, UNAVAILABLE, "The answer may be there: `llm-gateway queries show ID` reads it."),
     (errors.QueryUnfinished, UNAVAILABLE, "It goes on: `llm-gateway queries show ID --wait` waits for it."),
 )  # fmt: skip
-TOLD: Final = tuple(kind for kind, _, _ in _ENDS)
+TOLD: Final = tuple(kind for kind, _, _ in ENDS)
 
 
 def status_of(error: Exception) -> int:
     """The exit status that an error ends a command with."""
-    return next(status for kind, status, _ in _ENDS if isinstance(error, kind))
+    return next(status for kind, status, _ in ENDS if isinstance(error, kind))
 
 
 def lines_of(error: Exception) -> list[str]:
@@ -70,7 +70,7 @@ def lines_of(error: Exception) -> list[str]:
             if error.request_id
             else []
         )
-    advice = next(advice for kind, _, advice in _ENDS if isinstance(error, kind))
+    advice = next(advice for kind, _, advice in ENDS if isinstance(error, kind))
     known = getattr(error, "query_id", None)
     return [*lines, *([advice.replace(" ID", f" {known}") if known else advice] if advice else [])]
 
