@@ -19,6 +19,7 @@ from llm_gateway_client import GatewayClient
 
 from local_aws.emulator import PREFERRED_PORT as PREFERRED_AWS_PORT
 from local_aws.run import PREFERRED_PORT
+from tests.docs.pages import blocks
 from workshop import command_line
 from workshop.places import ROOT
 
@@ -125,13 +126,20 @@ def test_its_commands_work_as_they_are_and_its_end_is_its_childrens(tmp_path: Pa
     with started(tmp_path) as run:
         run.gateway()
         assert eventually(lambda: "Ctrl-C" in run.output)
-        script = "\n".join([*run.commands(), "llm-gateway keys create app --json", "llm-gateway providers list --json"])
-        shown = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=120, check=False)
+        (quick_start,) = blocks((ROOT / "README.md").read_text(encoding="utf-8"), "bash")
+        script = "\n".join(
+            [*run.commands(), quick_start, "llm-gateway keys create app --json", "llm-gateway providers list --json"]
+        )
+        shown = subprocess.run(
+            ["bash", "-euc", script], cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
+        )
         assert shown.returncode == 0, shown.stderr
         assert "Photosynthesis is" in shown.stdout
         assert "event: done" in shown.stdout
         assert '"secret": "llmgw_' in shown.stdout
         assert '"id": "local"' in shown.stdout
+        assert "mine is there" in shown.stdout
+        assert "2 passed" in shown.stdout
         children = descendants(run.process.pid)
 
         run.process.kill()
