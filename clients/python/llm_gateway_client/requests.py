@@ -23,6 +23,8 @@ class AssistantMessage(TypedDict):
     """Accepted where it is empty, as OpenAI's SDK sends it."""
     name: NotRequired[str | None]
     """Who it is among several of one role; at most 256 characters."""
+    parsed: NotRequired[Any]
+    """Accepted as OpenAI's SDK sends it, and not sent on: `content` says the same."""
     reasoning: NotRequired[ReasoningInput | None]
     """What it thought before, `output.reasoning` of that answer as it came, so that it goes on from there."""
     refusal: NotRequired[Literal[""] | None]
@@ -60,6 +62,8 @@ class CalledFunction(TypedDict):
     """Its arguments, a JSON text."""
     name: str
     """The function's name."""
+    parsed_arguments: NotRequired[Any]
+    """Accepted as OpenAI's SDK sends it, and not sent on: `arguments` says the same."""
 
 
 Capability = Literal[
@@ -947,6 +951,7 @@ class QueryRequest(TypedDict):
     """The prompt that the query is made from. Null: none, and messages are required."""
     provider: NotRequired[str | None]
     """The id of the provider to ask first. Null: by priority, among those that can take the query."""
+    sanitize: NotRequired[Sanitize | None]
     system: NotRequired[System | None]
     """Instructions that come before the conversation."""
     timeout_s: NotRequired[float | None]
@@ -1033,6 +1038,13 @@ class RetryPolicy(TypedDict):
 Role = Literal["admin", "operator", "prompt_editor", "caller", "auditor"]
 
 
+class Sanitize(TypedDict):
+    """What is done with text beyond reading it."""
+
+    links: NotRequired[Literal["flag"] | None]
+    text: NotRequired[Literal["clean", "refuse"] | None]
+
+
 SimilarAssertion = TypedDict(
     "SimilarAssertion",
     {
@@ -1085,6 +1097,7 @@ class StreamRequest(TypedDict):
     """The prompt that the query is made from. Null: none, and messages are required."""
     provider: NotRequired[str | None]
     """The id of the provider to ask first. Null: by priority, among those that can take the query."""
+    sanitize: NotRequired[Sanitize | None]
     system: NotRequired[System | None]
     """Instructions that come before the conversation."""
     timeout_s: NotRequired[float | None]
@@ -1172,6 +1185,8 @@ class ToolCall(TypedDict):
     """Which function, and with what."""
     id: str
     """What the tool's answer refers to."""
+    index: NotRequired[int | None]
+    """Accepted as OpenAI's SDK sends it; the list has the order."""
     type: NotRequired[Literal["function"]]
     """Always `function`. Default: "function"."""
 
