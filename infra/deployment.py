@@ -9,7 +9,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Node
-from llm_gateway.settings import LONGEST_LEASE_S, LONGEST_SILENCE_S, whole_number
+from llm_gateway.settings import LONGEST_LEASE_S, LONGEST_SILENCE_S, web_address, whole_number
 
 
 class WrongSetting(ValueError):
@@ -122,6 +122,8 @@ class Deployment:
     waf: bool
     dashboards: bool
     tracing: bool
+    otlp_endpoint: str
+    otlp_content: bool
     alarm_email: str
 
     @classmethod
@@ -149,6 +151,8 @@ class Deployment:
             waf=_is_on(node, "waf"),
             dashboards=_is_on(node, "dashboards"),
             tracing=_is_on(node, "tracing"),
+            otlp_endpoint=_web_address(node, "otlpEndpoint"),
+            otlp_content=_is_on(node, "otlpContent"),
             alarm_email=_text(node, "alarmEmail"),
         )
 
@@ -214,6 +218,14 @@ def _choice(node: Node, name: str, choices: type[_Choice]) -> _Choice:
     if value not in list(choices):
         raise WrongSetting(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
     return choices(value)
+
+
+def _web_address(node: Node, name: str) -> str:
+    """Empty where there is none."""
+    try:
+        return web_address(name, _text(node, name))
+    except ValueError as wrong:
+        raise WrongSetting(f"{wrong}.") from None
 
 
 def _is_on(node: Node, name: str) -> bool:

@@ -17,7 +17,7 @@ from infra.assets import code
 from infra.bedrock import bedrock_statements, bedrock_wildcards
 from infra.data import DataStack
 from infra.deployment import Architecture, Deployment, Streaming
-from infra.grants import acknowledged_wildcards, statements, variables
+from infra.grants import acknowledged_wildcards, is_public, statements, variables
 from infra.layers import TOKENIZERS_MOUNTED_AT, Layers, asks_providers, counts_tokens, invokes_models
 from infra.local_model import ModelFunction, ModelService
 from infra.logs import log_of
@@ -104,6 +104,7 @@ class Functions(Construct):
                 **variables(row, self._data),
                 **({"TIKTOKEN_CACHE_DIR": TOKENIZERS_MOUNTED_AT} if counts_tokens(row) else {}),
                 **({"LOCAL_MODEL_URL": self._model.address} if self._model and _knows_providers(row) else {}),
+                **(_tracing_variables(deployment) if deployment.otlp_endpoint and not is_public(row) else {}),
                 **(_ADAPTER if streams else {}),
             },
             memory_size=row.memory_mb,
@@ -205,6 +206,10 @@ def _one_is_too_many(scope: Construct, id_: str, metric: cloudwatch.Metric, desc
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
         treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
     )
+
+
+def _tracing_variables(deployment: Deployment) -> dict[str, str]:
+    return {"OTLP_ENDPOINT": deployment.otlp_endpoint, "OTLP_CONTENT": "on" if deployment.otlp_content else "off"}
 
 
 def _description(row: Row) -> str:

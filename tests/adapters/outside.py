@@ -9,6 +9,7 @@ from llm_gateway.instruments.segmenter import UnicodeSegmenter
 from llm_gateway.ports.privacy import Detector
 from llm_gateway.ports.providers import Prices, ProviderGates, Providers, TokenCounter
 from llm_gateway.ports.system import Clock
+from llm_gateway.ports.tracing import Tracing
 from llm_gateway.stores.accounts import StoredKeyAccounts
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.sealing import EnvelopeSeal
@@ -71,6 +72,10 @@ class FakeOutside:
     @cached_property
     def detector(self) -> Detector:
         return PatternDetector()
+
+    @cached_property
+    def tracing(self) -> Tracing | None:
+        return None
 
     @cached_property
     def segmenter(self) -> UnicodeSegmenter:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from llm_gateway.domain.prompts.prompts import Suite
     from llm_gateway.outside import Outside
     from llm_gateway.ports.embeddings import Embedder
+    from llm_gateway.ports.providers import Providers
     from llm_gateway.services.audit.denials import Denials
     from llm_gateway.services.audit.keeping import AuditKeeper
     from llm_gateway.services.audit.trail import AuditTrail
@@ -435,12 +436,24 @@ class Gateway:
     def booking(self) -> "Booking":
         from llm_gateway.services.queries.booking import Booking
 
+        outside, tracing = self.outside, self.outside.tracing
+        if tracing is not None:
+            from llm_gateway.services.queries.traced_booking import TracedBooking
+
+            return TracedBooking(
+                store=outside.query_store,
+                caching=self.caching,
+                claims=self.claims,
+                gates=outside.gates,
+                clock=outside.clock,
+                step=tracing.step,
+            )
         return Booking(
-            store=self.outside.query_store,
+            store=outside.query_store,
             caching=self.caching,
             claims=self.claims,
-            gates=self.outside.gates,
-            clock=self.outside.clock,
+            gates=outside.gates,
+            clock=outside.clock,
         )
 
     @cached_property
@@ -505,7 +518,13 @@ class Gateway:
         from llm_gateway.services.queries.cache import Caching
 
         ttl = timedelta(seconds=self.settings.cache_ttl_s)
-        return Caching(cache=self.outside.cache, clock=self.outside.clock, ttl=ttl, policies=lambda: self.policies)
+        cache, tracing = self.outside.cache, self.outside.tracing
+        return Caching(
+            cache=tracing.cache(cache) if tracing else cache,
+            clock=self.outside.clock,
+            ttl=ttl,
+            policies=lambda: self.policies,
+        )
 
     @cached_property
     def states(self) -> "States":
@@ -598,7 +617,7 @@ class Gateway:
                 providers=outside.provider_store, prices=outside.prices, clock=outside.clock, draw=outside.draw
             ),
             calls=EmbeddingCalls(
-                providers=outside.models,
+                providers=self.models,
                 credentials=outside.credentials,
                 gates=outside.gates,
                 prices=outside.prices,
@@ -622,11 +641,17 @@ class Gateway:
         )
 
     @cached_property
+    def models(self) -> "Providers":
+        """Providers as they are called, with a span for each call where that is wanted."""
+        models, tracing = self.outside.models, self.outside.tracing
+        return tracing.providers(models) if tracing else models
+
+    @cached_property
     def calls(self) -> "Calls":
         from llm_gateway.services.queries.calls import Calls
 
         return Calls(
-            providers=self.outside.models,
+            providers=self.models,
             gates=self.outside.gates,
             prices=self.outside.prices,
             counter=self.outside.counter,

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from llm_gateway.ports.replay import IdempotencyStore
     from llm_gateway.ports.sealing import Shredder
     from llm_gateway.ports.system import Clock, Ids
+    from llm_gateway.ports.tracing import Tracing
     from llm_gateway.ports.usage import RollupStore
     from llm_gateway.stores.connection import Aws
     from llm_gateway.stores.documents import Sealing
@@ -70,6 +71,14 @@ class Outside:
         from llm_gateway.instruments.journal import EmbeddedMetricsJournal
 
         return EmbeddedMetricsJournal(namespace=own_metrics_namespace())
+
+    @cached_property
+    def tracing(self) -> "Tracing | None":
+        if not self.settings.otlp_endpoint:
+            return None
+        from llm_gateway.instruments.spans import OpenTelemetry
+
+        return OpenTelemetry(self.settings.otlp_endpoint, content=self.settings.otlp_content, clock=self.clock)
 
     @cached_property
     def prices(self) -> "Prices":

@@ -1,6 +1,7 @@
 """The environment, read once: which tables, bucket, queues and secrets this deployment has."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +14,8 @@ LONGEST_LEASE_S: Final = 900
 LONGEST_SILENCE_S: Final = 15
 
 _FOREVER: Final = "forever"
+# Without a name and a password, a query or a fragment.
+_WEB_ADDRESS: Final = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,7 @@ class Settings:
     `keep_alive_s` is how long a stream may be silent: at most what its readers are promised.
     `seal` says that what is asked and answered is sealed once more, for its key, before it is stored.
     `local_model_url` is where the deployment's own model is, if it has one: it alone may be private, and is shown signatures.
+    `otlp_endpoint` is where spans are sent, with the words of queries where `otlp_content`; empty where nobody traces.
     """
 
     keys_table: str
@@ -55,6 +59,8 @@ class Settings:
     allow_bedrock: bool
     local_model_url: str
     rank_files: Path
+    otlp_endpoint: str
+    otlp_content: bool
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -90,6 +96,8 @@ class Settings:
             allow_bedrock=environment.get("BEDROCK", "") == "on",
             local_model_url=environment.get("LOCAL_MODEL_URL", ""),
             rank_files=Path(environment.get("TIKTOKEN_CACHE_DIR", "")),
+            otlp_endpoint=otlp_endpoint(environment),
+            otlp_content=environment.get("OTLP_CONTENT") == "on",
         )
 
 
@@ -106,6 +114,18 @@ class Release:
         function = environment.get("AWS_LAMBDA_FUNCTION_NAME")
         version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
         return cls(function=function, version=version) if function and version else None
+
+
+def otlp_endpoint(environment: Mapping[str, str] = os.environ) -> str:
+    """Where spans are sent; empty where nobody traces. Raises ValueError for what is no address."""
+    return web_address("OTLP_ENDPOINT", environment.get("OTLP_ENDPOINT") or "")
+
+
+def web_address(name: str, text: str) -> str:
+    """`text`, if it is empty or an address with http or https, and no more. Raises ValueError, which names `name`."""
+    if text and not _WEB_ADDRESS.fullmatch(text):
+        raise ValueError(f"{name} must be an address as https://collector.example.com:4318, without a secret in it")
+    return text
 
 
 def own_metrics_namespace(environment: Mapping[str, str] = os.environ) -> str:

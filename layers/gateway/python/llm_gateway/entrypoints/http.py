@@ -30,6 +30,7 @@ from llm_gateway.entrypoints.problems import render_framework_errors
 from llm_gateway.entrypoints.replies import Reply as Reply
 from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.errors import PayloadTooLarge, ValidationFailed
+from llm_gateway.settings import otlp_endpoint
 from llm_gateway.wire.schema import Outgoing, Tagged, served_under
 
 # Of the 6 MB that a Lambda may return, with room for status and headers.
@@ -59,6 +60,10 @@ def app_of(*mounted: Mounted, gateway: Callable[[], bootstrap.Gateway] = gateway
     for one in mounted:
         _mount(app, one, described=described)
     render_framework_errors(app)
+    if otlp_endpoint():
+        from llm_gateway.entrypoints.traced import Traced
+
+        app.add_middleware(Traced)
     app.add_middleware(Observed)
     return app
 

@@ -1,7 +1,8 @@
 """The queue's door: SQS's batches in, and out the messages that must be delivered again."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from llm_gateway.entrypoints.composition import gateway
 from llm_gateway.entrypoints.observe import ColdStart, Figures, in_a_line, log_unexpected, logger
 from llm_gateway.errors import NotDone
 from llm_gateway.ports.queries import Delivery
+from llm_gateway.settings import Release
 
 __all__ = ["Delivery", "Gateway", "QueueHandler", "delivery_of", "worker"]
 
@@ -38,9 +40,11 @@ class QueueHandler:
 
     def _deal_with(self, record: SQSRecord) -> None:
         delivery, began_s, outcome = delivery_of(record), time.monotonic(), "failed"
-        before = CURRENT.set(correlation_of(record))
+        current = correlation_of(record)
+        before = CURRENT.set(current)
         try:
-            self.work(delivery, self.gateway())
+            with self._span(delivery, current):
+                self.work(delivery, self.gateway())
             outcome = "done"
         except NotDone as reason:
             outcome = "not_done"
@@ -52,6 +56,27 @@ class QueueHandler:
         finally:
             self._log(record, delivery, outcome, took_s=time.monotonic() - began_s)
             CURRENT.reset(before)
+
+    @contextmanager
+    def _span(self, delivery: Delivery, current: Correlation) -> Iterator[None]:
+        """A span around it, where a deployment collects them."""
+        tracing = self.gateway().outside.tracing
+        if tracing is None:
+            yield
+            return
+        try:
+            with tracing.serving("process", current, queued=True) as span:
+                span.note(
+                    messaging__system="aws_sqs",
+                    messaging__operation__type="process",
+                    messaging__destination__name=delivery.queue_arn.rpartition(":")[2],
+                    llm_gateway__request_id=current.request_id,
+                    llm_gateway__query_id=delivery.query_id,
+                )
+                yield
+        finally:
+            if Release.from_environment():
+                tracing.flush()
 
     def _log(self, record: SQSRecord, delivery: Delivery, outcome: str, *, took_s: float) -> None:
         logger().info(

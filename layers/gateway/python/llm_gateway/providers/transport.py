@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpcore2
 import httpx2
 
+from llm_gateway.correlation import CURRENT
 from llm_gateway.domain.addresses import may_be_called
 from llm_gateway.domain.providers import Timeouts
 from llm_gateway.providers.bounds import unpacked
@@ -64,6 +65,9 @@ class _Transport(httpx2.HTTPTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         if (deadline := enforced_deadline()) is not None:
             deadline.begun = True
+        if (traceparent := CURRENT.get().traceparent) is not None:
+            # After it was signed, where it is.
+            request.headers["traceparent"] = traceparent
         response = super().handle_request(request)
         if isinstance(response.stream, httpx2.SyncByteStream):
             # Unpacked here, where it can be counted: some servers pack an answer whatever they are asked.
