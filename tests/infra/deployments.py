@@ -33,6 +33,7 @@ UNUSUAL = {
     "waitingConcurrency": "20",
     "alarmEmail": "operator@example.com",
     "dashboards": "off",
+    "otlpEndpoint": "https://collector.example.com:4318",
 }
 # The stack of each function, by the name of its row.
 STACKS = {row.name: stack_of(area) for area, rows in AREAS.items() for row in rows} | {

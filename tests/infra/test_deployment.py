@@ -73,6 +73,9 @@ def test_nothing_is_reserved_for_waiting_unless_it_is_asked_for():
         ("usageRetentionDays", "0"),
         ("auditRetentionDays", "29"),
         ("auditRetentionDays", "always"),
+        ("otlpEndpoint", "collector:4318"),
+        ("otlpEndpoint", "https://user:secret@collector.example.com"),
+        ("otlpContent", "yes"),
     ],
 )
 def test_a_value_that_a_setting_does_not_have_is_refused_by_name(name, value):

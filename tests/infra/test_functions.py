@@ -237,3 +237,14 @@ def ask(port, method, path):
             return connection.getresponse().status
         time.sleep(0.1)
     raise AssertionError("nothing listens")
+
+
+def test_functions_are_told_where_traces_go_and_public_ones_are_told_nothing():
+    public_ones = {row.name for row in ENDPOINTS if row.permission is None}
+    for name, properties in deployed(**UNUSUAL).functions().items():
+        told = properties.get("Environment", {}).get("Variables", {})
+        where = {variable: value for variable, value in told.items() if variable.startswith("OTLP_")}
+        wanted = {"OTLP_ENDPOINT": UNUSUAL["otlpEndpoint"], "OTLP_CONTENT": "off"}
+        assert where == ({} if name in public_ones else wanted), name
+    for properties in deployed().functions().values():
+        assert "OTLP_ENDPOINT" not in properties.get("Environment", {}).get("Variables", {})

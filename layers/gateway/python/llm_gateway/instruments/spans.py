@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -79,7 +80,7 @@ class OpenTelemetry:
 
     @contextmanager
     def _opened(
-        self, name: str, *, kind: SpanKind = SpanKind.INTERNAL, context: "trace.Context | None" = None
+        self, name: str, *, kind: SpanKind = SpanKind.INTERNAL, context: Context | None = None
     ) -> Iterator[trace.Span]:
         # What is raised may quote what was asked: its type alone is told.
         with self._tracer.start_as_current_span(

@@ -25,9 +25,9 @@ class TracedAnswerCache(AnswerCache):
         # A query that waits peeks ten times a second.
         return self.cache.peek(key)
 
-    def put(self, key: str, answer: CachedAnswer) -> None:
+    def put(self, key: str, answer: CachedAnswer, *, owner: str) -> None:
         with self.step("cache fill"):
-            self.cache.put(key, answer)
+            self.cache.put(key, answer, owner=owner)
 
     def release(self, key: str, *, holder: str) -> None:
         with self.step("cache leave"):
