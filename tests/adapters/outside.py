@@ -20,6 +20,7 @@ from tests.adapters.audit_archive import InMemoryAuditArchive
 from tests.adapters.audit_log import InMemoryAuditLog
 from tests.adapters.body_store import InMemoryBodyStore
 from tests.adapters.canary_events import RecordingCanaryEvents
+from tests.adapters.configuration_tables import InMemoryConfigurationTables
 from tests.adapters.credential_store import InMemoryCredentialStore
 from tests.adapters.data_keys import InMemoryDataKeys
 from tests.adapters.denial_counters import InMemoryDenialCounters
@@ -144,6 +145,10 @@ class FakeOutside:
     @cached_property
     def audit_archive(self) -> InMemoryAuditArchive:
         return InMemoryAuditArchive()
+
+    @cached_property
+    def configuration_tables(self) -> InMemoryConfigurationTables:
+        return InMemoryConfigurationTables()
 
     @cached_property
     def denial_counters(self) -> InMemoryDenialCounters:

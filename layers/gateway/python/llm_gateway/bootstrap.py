@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llm_gateway.services.audit.denials import Denials
     from llm_gateway.services.audit.keeping import AuditKeeper
     from llm_gateway.services.audit.trail import AuditTrail
+    from llm_gateway.services.backups import Backups
     from llm_gateway.services.catalog import ModelCatalog
     from llm_gateway.services.context.assembling import Assembler
     from llm_gateway.services.context.embedding import KeptVectors
@@ -224,6 +225,13 @@ class Gateway:
             clock=self.outside.clock,
             retention=self.settings.audit_retention,
         )
+
+    @cached_property
+    def backups(self) -> "Backups":
+        from llm_gateway.services.backups import Backups
+
+        outside = self.outside
+        return Backups(tables=outside.configuration_tables, log=outside.audit_log, clock=outside.clock)
 
     @cached_property
     def audit_keeper(self) -> "AuditKeeper":

@@ -11,6 +11,7 @@ from llm_gateway.settings import Settings, own_metrics_namespace
 if TYPE_CHECKING:
     from llm_gateway.domain.routing import Draw
     from llm_gateway.ports.audit import AuditArchive, AuditLog, DenialCounters
+    from llm_gateway.ports.backups import ConfigurationTables
     from llm_gateway.ports.context import Segmenter
     from llm_gateway.ports.evals import CanaryEvents, FeedbackStore, RunStore
     from llm_gateway.ports.keys import (
@@ -261,6 +262,18 @@ class Outside:
         from llm_gateway.stores.documents import Sealing
 
         return Sealing(seal=lambda: self.seal, is_on=self.settings.seal)
+
+    @cached_property
+    def configuration_tables(self) -> "ConfigurationTables":
+        from llm_gateway.stores.configuration_tables import DynamoConfigurationTables
+
+        settings = self.settings
+        names = {
+            "keys": settings.keys_table,
+            "providers": settings.providers_table,
+            "prompts": settings.prompts_table,
+        }
+        return DynamoConfigurationTables(aws=self.aws, names=names)
 
     @cached_property
     def query_store(self) -> "QueryStore":
