@@ -5,17 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from layers.tools import tool
+from workshop import interpreters
 
 
 def interpreter(python: str) -> str | None:
     """An interpreter of exactly the version `python` ("3.13") on this machine, or None: bytecode of another is useless."""
     if python == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
-    found = subprocess.run(  # noqa: S603
-        [tool("uv"), "python", "find", "--no-python-downloads", python], capture_output=True, text=True, check=False
-    )
-    return found.stdout.strip() if found.returncode == 0 else None
+    found = interpreters.find(python)
+    return None if found is None else str(found)
 
 
 def compile_tree(directory: Path, *, python: str) -> None:

@@ -22,6 +22,7 @@ from uuid import uuid4
 
 INIT_TIMEOUT_S: Final = 30.0
 INVOCATION_TIMEOUT_S: Final = 30.0
+POLL_S: Final = 0.5
 _RUNTIME: Final = ("awslambdaric", "simplejson", "snapshot_restore_py")
 
 
@@ -37,6 +38,7 @@ class InvocationFailed(Exception):
 class _Invocation:
     request_id: str
     event: bytes
+    deadline_ms: int
     over: threading.Event = field(default_factory=threading.Event)
     result: bytes = b""
     failed: bool = False
@@ -76,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {
             "Content-Type": "application/json",
             "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
-            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + INVOCATION_TIMEOUT_S) * 1000)),
+            "Lambda-Runtime-Deadline-Ms": str(invocation.deadline_ms),
             "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:000000000000:function:local",
             "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Sampled=0",
         }
@@ -115,16 +117,28 @@ class Function:
     init_ms: float
     log: Path
     _server: _Server
+    _process: "subprocess.Popen[bytes]"
 
     def invoke(self, event: Mapping[str, Any], *, timeout_s: float = INVOCATION_TIMEOUT_S) -> Any:
         """What the handler returns for `event`. Raises InvocationFailed, or TimeoutError after `timeout_s`."""
-        invocation = _Invocation(request_id=str(uuid4()), event=json.dumps(event).encode())
+        return json.loads(self.invoke_raw(json.dumps(event).encode(), request_id=str(uuid4()), timeout_s=timeout_s))
+
+    def invoke_raw(self, event: bytes, *, request_id: str, timeout_s: float) -> bytes:
+        """The same in JSON, under a request id of the caller's."""
+        deadline_s = time.time() + timeout_s
+        invocation = _Invocation(request_id=request_id, event=event, deadline_ms=int(deadline_s * 1000))
         self._server.waiting.put(invocation)
-        if not invocation.over.wait(timeout_s):
-            raise TimeoutError(f"no result within {timeout_s} s\n{self.log.read_text(errors='replace')}")
+        while not invocation.over.wait(min(POLL_S, max(0.0, deadline_s - time.time()))):
+            if self._process.poll() is not None:
+                raise InvocationFailed(f"the process ended with status {self._process.returncode}\n{self._told()}")
+            if time.time() > deadline_s:
+                raise TimeoutError(f"no result within {timeout_s} s\n{self._told()}")
         if invocation.failed:
             raise InvocationFailed(invocation.result.decode())
-        return json.loads(invocation.result)
+        return invocation.result
+
+    def _told(self) -> str:
+        return self.log.read_text(errors="replace")
 
 
 def rest_api_event(
@@ -182,7 +196,8 @@ def running(
         process = subprocess.Popen(command, cwd=path[0], env=variables, stdout=output, stderr=output)
     try:
         _wait_for_init(server, process, log)
-        yield Function(init_ms=(time.perf_counter() - started_at) * 1000, log=log, _server=server)
+        init_ms = (time.perf_counter() - started_at) * 1000
+        yield Function(init_ms=init_ms, log=log, _server=server, _process=process)
     finally:
         process.kill()
         process.wait()

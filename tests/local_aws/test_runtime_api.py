@@ -17,6 +17,10 @@ def fail(event, context):
     raise RuntimeError("no answer")
 def needs(event, context):
     import fastapi
+def left_ms(event, context):
+    return context.get_remaining_time_in_millis()
+def leave(event, context):
+    os._exit(3)
 """
 
 
@@ -63,3 +67,16 @@ def test_a_handler_that_cannot_be_loaded_says_why(task: Path, tmp_path: Path) ->
     (task / "broken.py").write_text("import nothing_like_it\n")
     with pytest.raises(InitFailed, match="nothing_like_it"), running("broken.handler", path=[task], scratch=tmp_path):
         pytest.fail("it was loaded")
+
+
+def test_a_handler_knows_how_long_it_has(task: Path, tmp_path: Path) -> None:
+    with running("answers.left_ms", path=[task], scratch=tmp_path) as function:
+        assert 3_000_000 < function.invoke({}, timeout_s=3600) <= 3_600_000
+
+
+def test_a_process_that_leaves_is_not_waited_for(task: Path, tmp_path: Path) -> None:
+    with (
+        running("answers.leave", path=[task], scratch=tmp_path) as function,
+        pytest.raises(InvocationFailed, match="ended with status 3"),
+    ):
+        function.invoke({}, timeout_s=3600)
