@@ -9,9 +9,11 @@ WITH_NODE = PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/cdk/node_modules/.bin:$$PATH
 SITE = .cache/docs/bin/zensical build --strict
 # A process for each processor, in the order of tests/shares.py.
 SHARED = --numprocesses=auto --maxprocesses=4 --no-loadscope-reorder
+# What the local model's own answers are like is the same on every AWS.
+ON_LOCALSTACK = tests/end_to_end tests/localstack --ignore=tests/end_to_end/test_real_model.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs fix openapi synth deploy-local bench lock
+.PHONY: help run test test-localstack image-test check docs fix openapi synth deploy deploy-local smoke cost bench lock
 
 help: ## List the verbs
 	@echo "make VERB, where VERB is one of:"
@@ -28,6 +30,14 @@ deploy-local: ## Deploy the whole app, Lambdas and API Gateway, to a local AWS
 test: ## Run all tests with coverage; ARGS="tests/domain -k limits" runs some, without
 	$(READY) python model cdk
 	@exec $(BIN)/python -m pytest $(or $(ARGS),--cov --cov-report=term $(SHARED))
+
+test-localstack: ## Run the end-to-end tests on LocalStack, without Docker; needs Python 3.13; ARGS="-k streams" runs some
+	$(READY) python cdk localstack
+	@exec $(BIN)/python -m pytest --localstack=.cache/localstack/bin/python $(ON_LOCALSTACK) $(ARGS)
+
+image-test: ## Build the local model's image with buildah, no daemon, and ask it a question as Lambda would run it
+	$(READY) python
+	@exec $(BIN)/python -m pytest --image tests/image $(ARGS)
 
 check: ## Format, lint, types, the direction of imports, and the site's links
 	$(READY) python docs
@@ -57,6 +67,20 @@ openapi: ## Write the API's description anew from the code, and from that the Py
 synth: ## Write the CloudFormation templates to cdk.out/
 	$(READY) python cdk
 	@$(WITH_NODE) cdk synth --quiet $(ARGS)
+
+deploy: ## Deploy every stack to the AWS account of the environment: ARGS="-c stage=prod"
+	$(READY) python cdk
+	@$(WITH_NODE) cdk deploy --all --require-approval never $(ARGS)
+
+smoke: export GATEWAY_URL := $(URL)
+smoke: export GATEWAY_KEY := $(KEY)
+smoke: ## See whether a deployed gateway works: URL=https://…, and KEY=llmgw_…, which may be a variable of the environment
+	$(READY) python
+	@exec $(BIN)/python -m operations.smoke
+
+cost: ## What a deployment costs, idle and by a million queries, and when a container is cheaper
+	$(READY) python
+	@PYTHONPATH=layers/gateway/python $(BIN)/python -m operations.cost $(ARGS)
 
 bench: ## Measure cold starts and warm calls of the built layers
 	$(READY) python cdk

@@ -72,7 +72,11 @@ def deploy_all(
     with steps.step("CDK deploy") as step:
         step.detail = "all stacks"
         processes.run("deploy", _deploy_command({**synthesis.LOCAL_CONTEXT, **context}, output), env=env)
-    prefix = f"{settings['name']}-{settings['stage']}"
+    return deployed_at(aws, prefix=f"{settings['name']}-{settings['stage']}")
+
+
+def deployed_at(aws: LocalAws, *, prefix: str) -> Deployed:
+    """What is deployed there, from the outputs of its stacks."""
     api = stack.outputs(aws, f"{prefix}-api")
     return Deployed(
         base_url=local_url(api["ApiUrl"], aws),

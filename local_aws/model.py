@@ -11,7 +11,7 @@ from workshop.places import MODEL_SERVER
 from workshop.steps import Failure
 
 START_TIMEOUT_S: Final = 120.0
-_READY: Final = re.compile(r"^ready (\S+)$", re.MULTILINE)
+READY: Final = re.compile(r"^ready (\S+)$", re.MULTILINE)
 
 
 def start(processes: Processes, *, aws: LocalAws) -> Process:
@@ -23,8 +23,8 @@ def start(processes: Processes, *, aws: LocalAws) -> Process:
 
 def wait_for(process: Process) -> str:
     """The server's address, once the model is loaded. Raises Failure if it ends, or takes too long."""
-    process.wait_until(lambda: _READY.search(process.output()) is not None, timeout_s=START_TIMEOUT_S)
-    return str(_READY.findall(process.output())[0])
+    process.wait_until(lambda: READY.search(process.output()) is not None, timeout_s=START_TIMEOUT_S)
+    return str(READY.findall(process.output())[0])
 
 
 def as_provider(url: str) -> dict[str, Any]:

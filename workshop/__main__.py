@@ -3,10 +3,16 @@
 import argparse
 import sys
 
-from workshop import environment, locks, model_server, node, site
+from workshop import environment, localstack, locks, model_server, node, site
 from workshop.steps import Failure, Steps
 
-ROOMS = {"python": environment.prepare, "model": model_server.prepare, "cdk": node.prepare_cdk, "docs": site.prepare}
+ROOMS = {
+    "python": environment.prepare,
+    "model": model_server.prepare,
+    "cdk": node.prepare_cdk,
+    "docs": site.prepare,
+    "localstack": localstack.prepare,
+}
 
 
 def main() -> int:

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Final
 
-from workshop import commands, environment, node
+from workshop import commands, environment, localstack, node
 from workshop.places import (
     CDK_CLI_SOURCE,
     DEV_LOCK,
+    LOCALSTACK_LOCK,
     MODEL_BUILD_LOCK,
     MODEL_LOCK,
     MODEL_SERVER_LOCK,
@@ -18,9 +19,13 @@ from workshop.places import (
 from workshop.steps import Steps
 
 UV_COMPILE: Final = (
-    environment.UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes",
+    environment.UV, "pip", "compile", "--quiet", "--generate-hashes",
     "--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock",
 )  # fmt: skip
+# For every Python that a developer may have, and every system.
+EVERYWHERE: Final = ("--universal", "--python-version", "3.11")
+# LocalStack pins little of what it uses, and does not work with all that came later.
+LOCALSTACK_ERA: Final = "2026-03-10"
 
 
 def write(steps: Steps, *, upgrade: bool) -> None:
@@ -37,6 +42,8 @@ def write(steps: Steps, *, upgrade: bool) -> None:
         _compile("--group", "bundled-model", "--no-deps", into=MODEL_LOCK, extra=extra)
         _compile("--group", "docs", into=SITE_LOCK, extra=extra)
         _compile("--group", "uv", into=UV_LOCK, extra=same)
+        one = ("--python-version", localstack.PYTHON, "--exclude-newer", LOCALSTACK_ERA)
+        _compile("--group", "localstack", into=LOCALSTACK_LOCK, extra=extra, for_=one)
     with steps.step("CDK command line's lock"):
         commands.run(
             ["npm", "install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund"],
@@ -45,5 +52,5 @@ def write(steps: Steps, *, upgrade: bool) -> None:
         )
 
 
-def _compile(*sources: str, into: Path, extra: tuple[str | Path, ...]) -> None:
-    commands.run([*UV_COMPILE, *sources, *extra, "--output-file", into], cwd=ROOT)
+def _compile(*sources: str, into: Path, extra: tuple[str | Path, ...], for_: tuple[str, ...] = EVERYWHERE) -> None:
+    commands.run([*UV_COMPILE, *for_, *sources, *extra, "--output-file", into], cwd=ROOT)

@@ -9,6 +9,8 @@ VENV: Final = ROOT / ".venv"
 VENV_BIN: Final = VENV / "bin"
 VENV_PYTHON: Final = VENV_BIN / "python"
 STAMPS: Final = VENV / "stamps"
+LOCALSTACK: Final = ROOT / ".cache" / "localstack"
+LOCALSTACK_PYTHON: Final = LOCALSTACK / "bin" / "python"
 CDK_CLI: Final = ROOT / ".cache" / "cdk"
 CDK: Final = CDK_CLI / "node_modules" / ".bin" / "cdk"
 
@@ -17,6 +19,7 @@ WHEELS: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 SITE_VENV: Final = ROOT / ".cache" / "docs"
 
+LOCALSTACK_LOCK: Final = ROOT / "tests" / "localstack" / "requirements.lock"
 UV_LOCK: Final = ROOT / "workshop" / "uv.lock"
 SITE_LOCK: Final = ROOT / "workshop" / "docs.lock"
 RUNTIME_LOCK: Final = ROOT / "layers" / "dependencies" / "requirements.lock"

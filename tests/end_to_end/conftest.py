@@ -1,7 +1,7 @@
 """One emulator, one gateway and one worker for all of these tests: real processes on loopback, each ended by its own id."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def stack(folder: Path) -> Iterator[Stack]:
-    with running_ministack(folder) as endpoint:
+def stack(folder: Path, localstack: str | None) -> Iterator[Stack]:
+    with nullcontext(localstack) if localstack else running_ministack(folder) as endpoint:
         yield deployed(connect(endpoint), endpoint=endpoint, name="e2e")
 
 

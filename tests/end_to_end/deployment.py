@@ -5,7 +5,7 @@ import json
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,13 @@ from llm_gateway.domain.keys import Role
 
 from local_aws import emulator, gateway
 from local_aws.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, LocalAws
-from local_aws.deploy import Deployed, deploy_all
+from local_aws.deploy import Deployed, deploy_all, deployed_at
 from local_aws.ports import LOOPBACK
 from local_aws.processes import Processes
 from tests.adapters.certificates import self_signed
+from tests.adapters.verbs import curls, make
 from tests.end_to_end.calling import Client
+from workshop.localstack import PYTHON as LOCALSTACK_PYTHON
 from workshop.places import ROOT
 from workshop.steps import Steps
 
@@ -51,17 +53,22 @@ def handler(event, context):
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """An emulator with every stack in it."""
+    """An emulator with every stack in it; `commands` are what the verb says to try, where a verb deployed it."""
 
     aws: LocalAws
     deployed: Deployed
     processes: Processes
+    commands: Sequence[Sequence[str]] = ()
+
+    @property
+    def enforces_iam(self) -> bool:
+        """Whether the emulator refuses what a role does not allow: ministack does, and then by https alone."""
+        return self.aws.certificates is not None
 
     @contextmanager
     def http(self, *, as_at_aws: bool = False) -> Iterator[httpx2.Client]:
         """Connections to the API's address, as anybody may make them; `as_at_aws` it is a host of the API's own."""
-        tls = self.aws.tls()
-        assert tls is not None
+        tls = self.aws.tls() or True
         base_url, headers = self.deployed.base_url, {}
         if as_at_aws:
             api_id = base_url.split("/")[-2]
@@ -83,9 +90,17 @@ class Deployment:
             service,
             endpoint_url=self.aws.url,
             region_name=self.aws.region,
-            verify=str(self.aws.certificates),
+            verify=str(self.aws.certificates) if self.aws.certificates else None,
             **(credentials or owner),
         )
+
+    def log_group_of(self, row: Row) -> str:
+        """Where the row's function logs to: LocalStack knows the setting, and does not follow it."""
+        name = f"{NAME}-{row.name}"
+        if not self.enforces_iam:
+            return f"/aws/lambda/{name}"
+        told = self.sdk("lambda").get_function_configuration(FunctionName=name)
+        return str(told["LoggingConfig"]["LogGroup"])
 
     def credentials_of(self, row: Row) -> dict[str, str]:
         """The credentials that a function with the row's role has: another function is given the role, and tells."""
@@ -129,8 +144,8 @@ class Deployment:
 
 
 @contextmanager
-def running_deployment(logs: Path) -> Iterator[Deployment]:
-    """Every stack, deployed as `make deploy-local` does it, to an emulator that ends with the block."""
+def running_deployment(logs: Path, *, localstack: str | None = None) -> Iterator[Deployment]:
+    """Every stack, deployed by `make deploy-local` to `localstack`, or as it does to a ministack that ends with the block."""
     with (
         tempfile.TemporaryDirectory(prefix="llm-gateway-") as scratch,
         pytest.MonkeyPatch.context() as environment,
@@ -138,6 +153,15 @@ def running_deployment(logs: Path) -> Iterator[Deployment]:
     ):
         # The emulator's Lambdas are not to be measured: they run copies of the code.
         environment.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        if localstack:
+            aws = LocalAws(url=localstack)
+            printed = make(
+                "deploy-local", endpoint=localstack, arguments=f"--folder {logs} -c python={LOCALSTACK_PYTHON}"
+            )
+            yield Deployment(
+                aws=aws, deployed=deployed_at(aws, prefix=NAME), processes=processes, commands=curls(printed)
+            )
+            return
         aws, process = emulator.start(processes, scratch=Path(scratch), certificate=self_signed(Path(scratch)))
         emulator.wait_for(aws, process)
         deployed = deploy_all(Steps(stream=io.StringIO()), processes, aws=aws, context={}, output=OUTPUT)

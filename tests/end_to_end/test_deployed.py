@@ -1,6 +1,7 @@
 """The whole app deployed by `cdk deploy`: called through API Gateway, answered by Lambdas whose roles are enforced."""
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from tests.adapters.upstream import Answer, Refusal, ScriptedUpstream
 from tests.adapters.upstream_wires import Said
 from tests.end_to_end.calling import Client, at_once, eventually, question, text_of
 from tests.end_to_end.deployment import NAME, Deployment, granted, running_deployment
+from tests.end_to_end.smoke import smoke
 from tests.end_to_end.stack import Scripted, register
 from tests.end_to_end.table import FIRST_STATUSES, path_of
 from tests.entrypoints.contract import code_in
@@ -39,8 +41,8 @@ GONE = {
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with running_deployment(tmp_path_factory.mktemp("deployed")) as deployment:
+def deployment(tmp_path_factory: pytest.TempPathFactory, localstack: str | None) -> Iterator[Deployment]:
+    with running_deployment(tmp_path_factory.mktemp("deployed"), localstack=localstack) as deployment:
         yield deployment
 
 
@@ -85,6 +87,16 @@ def problem(response: httpx2.Response) -> tuple[int, str]:
     assert found["status"] == response.status_code
     assert found["request_id"]
     return response.status_code, found["code"]
+
+
+@pytest.mark.usefixtures("on_localstack")
+def test_what_make_deploy_local_says_to_try_works(deployment: Deployment) -> None:
+    health, providers, new_key = (
+        json.loads(subprocess.check_output(command, timeout=120)) for command in deployment.commands
+    )
+    assert health == {"status": "ok"}
+    assert providers["items"] == []
+    assert (new_key["role"], new_key["secret"][:6]) == ("caller", "llmgw_")
 
 
 def test_every_function_of_the_table_answers_its_route(first_answers: dict[str, httpx2.Response]) -> None:
@@ -221,6 +233,15 @@ def test_a_stream_is_answered_at_its_end_and_read_again(caller: Client, provider
     assert text_of(events[:2]) + text_of(rest) == "Hello there."
 
 
+def test_the_smoke_test_passes(deployment: Deployment, caller: Client, provider: Scripted) -> None:
+    certificates = deployment.aws.certificates
+    status, printed = smoke(
+        deployment.deployed.base_url, caller, certificates=str(certificates) if certificates else None
+    )
+    assert status == 0, printed
+    assert printed.endswith("smoke: 7 passed, 0 failed, 0 skipped\n")
+
+
 def test_a_providers_refusal_is_told(caller: Client, provider: Scripted) -> None:
     provider.upstream.script(Refusal(status=500), Refusal(status=429, headers={"retry-after": "7"}))
     refused = [caller.send("POST", "/query", question(provider=provider.id, fallback=[])) for _ in range(2)]
@@ -309,6 +330,8 @@ def test_a_role_may_do_what_it_may(caller: Client) -> None:
 
 
 def test_a_function_can_do_what_its_row_says_and_nothing_else(deployment: Deployment) -> None:
+    if not deployment.enforces_iam:
+        pytest.skip("LocalStack enforces roles in its paid editions alone")
     prefix = deployment.deployed.variables["CREDENTIALS_PREFIX"]
     deployment.sdk("secretsmanager").create_secret(Name=f"{prefix}probe", SecretString="{}")
     with ThreadPoolExecutor(COLD_STARTS_AT_ONCE) as pool:
@@ -331,13 +354,15 @@ def test_many_queries_at_once_are_all_answered(caller: Client, provider: Scripte
     assert len({answer.json()["id"] for answer in answers}) == QUERIES
 
 
+def _pages(client: Any, operation: str, member: str) -> list[dict[str, Any]]:
+    return [found for page in client.get_paginator(operation).paginate() for found in page[member]]
+
+
 def test_no_function_has_logged_a_failure(deployment: Deployment, first_answers: dict[str, httpx2.Response]) -> None:
-    logs, functions = deployment.sdk("logs"), deployment.sdk("lambda")
-    groups = {
-        row.name: functions.get_function_configuration(FunctionName=f"{NAME}-{row.name}")["LoggingConfig"]["LogGroup"]
-        for row in ROWS
-    }
+    logs = deployment.sdk("logs")
+    groups = {row.name: deployment.log_group_of(row) for row in ROWS}
     assert eventually(lambda: logs.describe_log_streams(logGroupName=groups["get_health"])["logStreams"])
-    for group in groups.values():
+    known = {group["logGroupName"] for group in _pages(logs, "describe_log_groups", "logGroups")}
+    for group in known.intersection(groups.values()):
         lines = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
         assert [line for line in lines if '"level":"ERROR"' in line or "Traceback" in line] == []

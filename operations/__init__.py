@@ -1,0 +1,1 @@
+"""What an operator asks of a deployment from outside: whether it works, and what it costs."""
