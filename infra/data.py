@@ -1,5 +1,7 @@
 """What the gateway keeps: tables, large bodies, queues, the key that encrypts them, the pepper of API keys, and its event bus."""
 
+from typing import Any
+
 from aws_cdk import CfnOutput, Duration, Fn, RemovalPolicy, ScopedAws, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -31,7 +33,7 @@ _TABLES = {
 KEYS_INDEX = "by_collection"
 # The indexes of queries: what each is by, and what they hold beside keys. Nothing of what was asked or answered is in them, and
 # nothing that changes while a query only goes on: each change of an index is another write.
-QUERY_INDEXES = {"by_owner": "listed_by", "by_day": "listed_on", "by_end": "ended_in"}
+QUERY_INDEXES = {"by_owner": "listed_by", "by_day": "listed_on", "by_end": "ended_in", "by_subject": "subject_in"}
 _LISTED = (
     *("owner", "mode", "status", "attempts", "created_at", "due_at", "started_at", "completed_at", "expires_at"),
     *("problem", "prompt", "figures"),
@@ -76,8 +78,7 @@ class DataStack(Stack):
                 index_name=name,
                 partition_key=_string(partition_key),
                 sort_key=_string("query_id"),
-                projection_type=dynamodb.ProjectionType.INCLUDE,
-                non_key_attributes=list(_COUNTED if name == "by_end" else _LISTED),
+                **_projection(name),
             )
         self.bodies = self._bodies()
         self.archive = self._archive()
@@ -256,6 +257,13 @@ class DataStack(Stack):
 
 def _string(name: str) -> dynamodb.Attribute:
     return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
+
+
+def _projection(index: str) -> dict[str, Any]:
+    if index == "by_subject":
+        return {"projection_type": dynamodb.ProjectionType.KEYS_ONLY}
+    held = list(_COUNTED if index == "by_end" else _LISTED)
+    return {"projection_type": dynamodb.ProjectionType.INCLUDE, "non_key_attributes": held}
 
 
 def _retention(lock: AuditLock) -> s3.ObjectLockRetention:

@@ -53,9 +53,11 @@ _ACTIONS: Final[dict[Resource, _Actions]] = {
     # Nobody deletes a run: it expires.
     Resource.EVALS: {"reads": _COLLECTION["reads"], "writes": ("dynamodb:PutItem", "dynamodb:UpdateItem")},
     Resource.SEALS: {"reads": ("dynamodb:GetItem",), "writes": ("dynamodb:Query", "dynamodb:PutItem")},
+    Resource.SHREDDED: {"reads": (), "writes": ("dynamodb:Query", "dynamodb:DeleteItem")},
     Resource.AUDIT_ARCHIVE: {"reads": (), "writes": ("s3:PutObject",)},
     Resource.EVENTS: {"reads": (), "writes": ("events:PutEvents",)},
 }
+_IN_TABLE: Final = {Resource.QUERY_STATE: Resource.QUERIES, Resource.SHREDDED: Resource.SEALS}
 # Read access alone: a function that could write a key could give itself any role.
 _AUTHENTICATION = ("dynamodb:GetItem",)
 # What authentication writes about callers: the nonces that they signed with, failures by address, when a key was last used,
@@ -88,6 +90,7 @@ _VARIABLES = {
     Resource.PROMPTS: ("PROMPTS_TABLE",),
     Resource.EVALS: ("EVALS_TABLE", "USAGE_RETENTION_DAYS"),
     Resource.SEALS: ("SEALS_TABLE", "SEAL", "KMS_KEY_ID"),
+    Resource.SHREDDED: ("SEALS_TABLE",),
     Resource.AUDIT_ARCHIVE: ("AUDIT_BUCKET",),
     Resource.EVENTS: ("EVENT_BUS",),
 }
@@ -178,8 +181,8 @@ def _arns(resource: Resource, data: DataStack) -> list[str]:
         case Resource.KEYS:
             table = data.tables[resource].table_arn
             return [table, f"{table}/index/{KEYS_INDEX}"]
-        case Resource.QUERY_STATE:
-            return [data.tables[Resource.QUERIES].table_arn]
+        case Resource.QUERY_STATE | Resource.SHREDDED:
+            return [data.tables[_IN_TABLE[resource]].table_arn]
         case Resource.QUERY_INDEX:
             table = data.tables[Resource.QUERIES].table_arn
             return [f"{table}/index/{index}" for index in QUERY_INDEXES]

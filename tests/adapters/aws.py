@@ -41,6 +41,7 @@ _INDEXES: Final[dict[str, dict[str, tuple[str, tuple[str, ...]]]]] = {
         "by_owner": ("listed_by", _LISTED),
         "by_day": ("listed_on", _LISTED),
         "by_end": ("ended_in", (*_LISTED, "tags", "counted")),
+        "by_subject": ("subject_in", ()),
     },
 }
 

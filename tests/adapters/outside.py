@@ -24,6 +24,7 @@ from tests.adapters.configuration_tables import InMemoryConfigurationTables
 from tests.adapters.credential_store import InMemoryCredentialStore
 from tests.adapters.data_keys import InMemoryDataKeys
 from tests.adapters.denial_counters import InMemoryDenialCounters
+from tests.adapters.erasure_store import InMemoryErasureStore
 from tests.adapters.failed_attempts import InMemoryFailedAttempts
 from tests.adapters.feedback_store import InMemoryFeedbackStore
 from tests.adapters.gates import in_memory_gates
@@ -105,6 +106,14 @@ class FakeOutside:
     @cached_property
     def runs(self) -> InMemoryRunStore:
         return InMemoryRunStore(self.clock)
+
+    @cached_property
+    def erasures(self) -> InMemoryErasureStore:
+        return InMemoryErasureStore()
+
+    @property
+    def erasable(self) -> InMemoryQueryIndex:
+        return self.query_index
 
     @cached_property
     def feedback(self) -> InMemoryFeedbackStore:

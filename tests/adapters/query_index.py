@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from llm_gateway.domain.cursors import from_cursor, malformed, to_cursor
+from llm_gateway.domain.erasures import Target, subject_of
 from llm_gateway.domain.identifiers import QUERY_PREFIX, has_a_date
-from llm_gateway.domain.queries import QuerySummary, as_listed
+from llm_gateway.domain.queries import Query, QuerySummary, as_listed
 from llm_gateway.domain.usage import HOUR, UsageRecord
 from llm_gateway.ports.queries import QueryIndex, QuerySearch
 from llm_gateway.ports.system import Clock, Page
@@ -30,6 +31,16 @@ class InMemoryQueryIndex(QueryIndex):
         left = [query for query in newest if before is None or query.id < before]
         shown = tuple(left[:limit])
         return Page(items=shown, next_cursor=to_cursor({"before": shown[-1].id}) if len(left) > limit else None)
+
+    def of_target(self, target: Target, *, before: str, limit: int) -> tuple[tuple[str, ...], str | None]:
+        def is_about(query: QuerySummary) -> bool:
+            if target.key_id is not None:
+                return query.owner == target.key_id
+            return isinstance(query, Query) and subject_of(query.request.metadata) == target.subject
+
+        about = (query.id for query in self._store.all() if query.id < before and is_about(query))
+        found = sorted(about, reverse=True)
+        return tuple(found[:limit]), found[limit - 1] if len(found) > limit else None
 
     def ended(self, hour: datetime, *, owner: str | None = None) -> Iterator[UsageRecord]:
         for record in self._store.counted(hour, hour + HOUR):

@@ -58,6 +58,8 @@ ACCESS: Final[dict[tuple[str, str], Cells]] = {
     ("PATCH", "/keys/{key_id}"): Cells(may=frozenset({ADMIN}), body={"name": "Another name"}),
     ("DELETE", "/keys/{key_id}"): Cells(may=frozenset({ADMIN}), status=204),
     ("POST", "/keys/{key_id}/rotate"): Cells(may=frozenset({ADMIN}), body={"overlap_s": 60}),
+    ("POST", "/erasures"): Cells(may=frozenset({ADMIN}), status=202, body={"subject": "customer 42"}),
+    ("GET", "/erasures/{erasure_id}"): Cells(may=frozenset({ADMIN})),
     ("GET", "/audit"): Cells(may=frozenset({ADMIN, AUDITOR})),
     ("GET", "/query"): Cells(may=ASKERS | {AUDITOR}),
     ("GET", "/usage"): Cells(may=EVERYBODY),

@@ -42,6 +42,9 @@ def stocked(api: Api) -> dict[str, str]:
     asked = api.call("POST", QUERY, QUESTION, role=None, headers={"X-Api-Key": somebody})
     key, _ = api.gateway.new_key(CALLER)
     ids = {"provider_id": PROVIDER["id"], "key_id": key.id, "prompt_id": prompt["id"], "query_id": asked.json()["id"]}
+    ids["erasure_id"] = api.call("POST", "/api/v1/llm/erasures", {"subject": "customer 41"}, role=Role.ADMIN).json()[
+        "id"
+    ]
     return ids | numbers
 
 

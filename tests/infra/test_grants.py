@@ -58,6 +58,7 @@ NAMES = {
     "bodies": {"BODIES_BUCKET"},
     "credentials": {"CREDENTIALS_PREFIX", "KMS_KEY_ID"},
     "queue": {"QUEUE_URL", "HIGH_QUEUE_URL"},
+    "shredded": {"SEALS_TABLE"},
     "seals": {"SEALS_TABLE", "KMS_KEY_ID"},
     "events": {"EVENT_BUS"},
 }
@@ -157,7 +158,19 @@ def test_public_functions_may_nothing_but_log(row):
         ),
         ("run_query", {**AUTHENTICATED, **ASKING}),
         ("plan_query", {**AUTHENTICATED, "Providers": LIST_ITEMS, "Queries": None, "Credentials": None, "Queue": None}),
-        ("process_query", {**EVERYWHERE, **ASKING, "Keys": READ_KEYS, "Consumption": CONSUME}),
+        (
+            "process_query",
+            {
+                **EVERYWHERE,
+                **ASKING,
+                "Keys": READ_KEYS,
+                "Consumption": CONSUME,
+                "QueryIndex": "dynamodb:Query",
+                "Shredded": ["dynamodb:Query", "dynamodb:DeleteItem"],
+            },
+        ),
+        ("create_erasure", {**AUTHENTICATED, "Keys": READ_KEYS, "Evals": [*LIST_ITEMS, *ADD_RUNS], "Audit": ENTER}),
+        ("get_erasure", {**AUTHENTICATED, "Evals": LIST_ITEMS, "Queries": None, "Bodies": None}),
     ],
 )
 def test_a_function_may_do_what_its_row_says(row, expected):
@@ -214,8 +227,20 @@ def test_every_action_is_named_and_every_resource_is_the_stacks_own(row):
 @pytest.mark.parametrize("row", ["list_queries", "get_usage", "roll_up_usage"])
 def test_who_lists_or_counts_queries_reads_no_content(row):
     arns = granted(row)["QueryIndex"]["Resource"]
-    assert [arn["Fn::Join"][1][1] for arn in arns] == ["/index/by_owner", "/index/by_day", "/index/by_end"]
+    assert [arn["Fn::Join"][1][1] for arn in arns] == [
+        "/index/by_owner",
+        "/index/by_day",
+        "/index/by_end",
+        "/index/by_subject",
+    ]
     assert not {"Queries", "Bodies", "Cache"} & granted(row).keys()
+
+
+def test_nothing_shreds_but_the_worker():
+    assert {row.name for row in ROWS if Resource.SHREDDED in row.writes} == {"process_query"}
+    for row in ROWS:
+        deletes = [sid for sid, statement in granted(row.name).items() if "dynamodb:DeleteItem" in statement["Action"]]
+        assert row.name == "process_query" or "Shredded" not in deletes
 
 
 @pytest.mark.parametrize("row", STACKS)

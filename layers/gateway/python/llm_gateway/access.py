@@ -47,6 +47,7 @@ class Resource(StrEnum):
     PROMPTS = "prompts"
     EVALS = "evals"
     SEALS = "seals"
+    SHREDDED = "shredded"
 
 
 QUERY_BODIES: Final = "queries/"

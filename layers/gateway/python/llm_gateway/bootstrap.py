@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from llm_gateway.outside import Outside
     from llm_gateway.ports.embeddings import Embedder
     from llm_gateway.ports.providers import Providers
+    from llm_gateway.ports.queries import Delivery
     from llm_gateway.services.audit.denials import Denials
     from llm_gateway.services.audit.keeping import AuditKeeper
     from llm_gateway.services.audit.trail import AuditTrail
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from llm_gateway.services.context.assembling import Assembler
     from llm_gateway.services.context.embedding import KeptVectors
     from llm_gateway.services.context.provider_counts import ProviderCounts
+    from llm_gateway.services.erasing import ErasureService, ErasureWorker
     from llm_gateway.services.evals.canaries import CanaryWatch
     from llm_gateway.services.evals.cases import CaseAsker
     from llm_gateway.services.evals.feedback import FeedbackService
@@ -394,6 +396,42 @@ class Gateway:
             runs=outside.runs,
             clock=outside.clock,
         )
+
+    @cached_property
+    def erasures(self) -> "ErasureService":
+        from llm_gateway.services.erasing import ErasureService
+
+        outside = self.outside
+        return ErasureService(
+            store=outside.erasures,
+            keys=outside.key_store,
+            queue=outside.queue,
+            log=outside.audit_log,
+            clock=outside.clock,
+            ids=outside.ids,
+            kept=timedelta(days=self.settings.usage_retention_days),
+        )
+
+    @cached_property
+    def erasure_worker(self) -> "ErasureWorker":
+        from llm_gateway.services.erasing import ErasureWorker
+
+        outside = self.outside
+        return ErasureWorker(
+            store=outside.erasures,
+            index=outside.erasable,
+            queries=outside.query_store,
+            closing=self.closing,
+            seal=outside.seal,
+            queue=outside.queue,
+            clock=outside.clock,
+        )
+
+    def worker_of(self, delivery: "Delivery") -> "Worker | RunWorker | ErasureWorker":
+        """What works on the message: on a query, a run of tests or an erasure."""
+        if delivery.is_of_an_erasure:
+            return self.erasure_worker
+        return self.run_worker if delivery.is_of_a_run else self.worker
 
     @cached_property
     def feedback(self) -> "FeedbackService":

@@ -32,7 +32,7 @@ AUDIT_ARCHIVE: Final = frozenset({R.AUDIT_ARCHIVE})
 # Where it is told how much of a budget is spent.
 EVENTS: Final = frozenset({R.EVENTS})
 USAGE: Final = frozenset({R.USAGE})
-# Runs of tests, and feedback.
+# Runs of tests, feedback, and erasures.
 EVALS: Final = frozenset({R.EVALS})
 # The small fields of all queries: a request that lists or counts queries reads no content.
 QUERY_INDEX: Final = frozenset({R.QUERY_INDEX})
@@ -40,6 +40,8 @@ QUERY_INDEX: Final = frozenset({R.QUERY_INDEX})
 REPLAYS: Final = CACHE | BODIES
 # What words are sealed with: whatever reads or writes words of queries.
 SEALS: Final = frozenset({R.SEALS})
+# What erases them, and with them all that they have sealed.
+SHREDDED: Final = frozenset({R.SHREDDED})
 ANSWERS: Final = QUERIES | LIMITS | CACHE | BODIES | SEALS
 ASKS: Final = PROVIDERS | CREDENTIALS | ANSWERS
 
@@ -87,6 +89,9 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
                  reads=KEYS, writes=KEYS | AUDIT),
         Endpoint("rotate_key", "POST", "/keys/{key_id}/rotate", P.MANAGE_KEYS, audit="key.rotated",
                  reads=REPLAYS | KEYS | LIMITS, writes=REPLAYS | KEYS | AUDIT),
+        Endpoint("create_erasure", "POST", "/erasures", P.MANAGE_KEYS, status=202, audit="erasure.created",
+                 reads=REPLAYS | KEYS | EVALS, writes=REPLAYS | EVALS | QUEUE | AUDIT),
+        Endpoint("get_erasure", "GET", "/erasures/{erasure_id}", P.MANAGE_KEYS, reads=EVALS),
     ),
     Area.QUERIES: _below(
         BASE_PATH,
@@ -160,8 +165,8 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
 }
 
 WORKERS: Final = (
-    Worker("process_query", "queries", memory_mb=1024, max_concurrency=10, reads=ASKS | KEYS | PROMPTS | EVALS,
-           writes=ANSWERS | QUEUE | EVENTS | EVALS),
+    Worker("process_query", "queries", memory_mb=1024, max_concurrency=10,
+           reads=ASKS | KEYS | PROMPTS | EVALS | QUERY_INDEX, writes=ANSWERS | QUEUE | EVENTS | EVALS | SHREDDED),
     Worker("bury_query", "dead_letters", timeout_s=60, reads=QUERY_STATE | LIMITS | EVALS,
            writes=QUERY_STATE | QUEUE | LIMITS | EVALS),
 )

@@ -8,7 +8,7 @@
     │   ├── ModelNotAllowed  PiiBlocked
     ├── NotFound                         404
     │   ├── RouteNotFound  ErrorPageNotFound  ProviderNotFound  QueryNotFound  KeyNotFound
-    │   ├── PromptNotFound  PromptVersionNotFound  LabelNotFound  RunNotFound
+    │   ├── PromptNotFound  PromptVersionNotFound  LabelNotFound  RunNotFound  ErasureNotFound
     ├── MethodNotAllowed                 405
     ├── Conflict                         409
     │   ├── AlreadyExists  IdempotencyConflict  QueryInProgress  QueryCancelled  LastAdmin
@@ -221,6 +221,13 @@ class RunNotFound(NotFound):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(f"The prompt has no test run {run_id!r}.")
+
+
+class ErasureNotFound(NotFound):
+    code = "erasure_not_found"
+
+    def __init__(self, erasure_id: str) -> None:
+        super().__init__(f"There is no erasure {erasure_id!r}.")
 
 
 class MethodNotAllowed(GatewayError):

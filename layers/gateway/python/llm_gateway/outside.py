@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from llm_gateway.ports.audit import AuditArchive, AuditLog, DenialCounters
     from llm_gateway.ports.backups import ConfigurationTables
     from llm_gateway.ports.context import Segmenter
+    from llm_gateway.ports.erasures import Erasable, ErasureStore
     from llm_gateway.ports.evals import CanaryEvents, FeedbackStore, RunStore
     from llm_gateway.ports.keys import (
         BudgetEvents,
@@ -306,6 +307,18 @@ class Outside:
         from llm_gateway.stores.runs import DynamoRunStore
 
         return DynamoRunStore(aws=self.aws, table=self.settings.evals_table, clock=self.clock)
+
+    @cached_property
+    def erasures(self) -> "ErasureStore":
+        from llm_gateway.stores.erasures import DynamoErasureStore
+
+        return DynamoErasureStore(aws=self.aws, table=self.settings.evals_table, ids=self.ids)
+
+    @cached_property
+    def erasable(self) -> "Erasable":
+        from llm_gateway.stores.query_index import DynamoQueryIndex
+
+        return DynamoQueryIndex(aws=self.aws, table=self.settings.queries_table, clock=self.clock)
 
     @cached_property
     def feedback(self) -> "FeedbackStore":

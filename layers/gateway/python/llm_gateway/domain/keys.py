@@ -178,6 +178,12 @@ class Caller:
         return self.role is Role.ADMIN or (self.role is Role.AUDITOR and not content)
 
 
+def kept_for(caller: Caller, most: timedelta) -> timedelta:
+    """How long the caller's queries are kept: as its key says, and never longer than `most`."""
+    days = caller.retention_days
+    return most if days is None else min(most, timedelta(days=days))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetState:
     """Where a key's budget stands in the period that ends at `resets_at`; `reserved_usd` is for queries that still run."""

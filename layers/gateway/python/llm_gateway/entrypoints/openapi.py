@@ -38,6 +38,8 @@ NAMES: Final = {
     "CredentialsShown": "Credentials",
     "CutShortShown": "PartialQueryResponse",
     "Equals": "EqualsAssertion",
+    "ErasureBody": "ErasureCreate",
+    "ErasureShown": "Erasure",
     "FeedbackBody": "Feedback",
     "FeedbackSumShown": "FeedbackSum",
     "FindingShown": "AssertionResult",
@@ -158,7 +160,7 @@ _DESCRIPTION: Final = (
     "money is a decimal text in US dollars. Below `/v1` are OpenAI's API and Anthropic's, for their own clients: their "
     "vendors describe them."
 )
-_OK: Final = {200: "Done", 201: "Made", 204: "Gone"}
+_OK: Final = {200: "Done", 201: "Made", 202: "It is being done", 204: "Gone"}
 _EVENT_STREAM: Final = (
     "Server-sent events, each with an `id` and JSON as its `data`. First `query`, then `reasoning`, `delta` and `tool_call`, "
     "then `done` with the whole answer, or `error` with a problem. `x-events` has the schema of each. Comments keep the line "

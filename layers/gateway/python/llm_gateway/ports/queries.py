@@ -211,6 +211,10 @@ class Delivery:
         """Whether it stands for a run of a prompt's tests, and not for a query."""
         return self.query_id.startswith("run_")
 
+    @property
+    def is_of_an_erasure(self) -> bool:
+        return self.query_id.startswith("ers_")
+
 
 class QueryQueue(Protocol):
     """The queue that feeds the workers, at least once each; it carries ids alone, bodies are in the store."""

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llm_gateway.domain.identifiers import QUERY_PREFIX, first_at, has_a_date, made_at_s
 from llm_gateway.domain.queries import QuerySummary, as_listed
@@ -22,6 +22,7 @@ from llm_gateway.stores.query_items import (
     BY_DAY,
     BY_END,
     BY_OWNER,
+    BY_SUBJECT,
     SHARDS,
     QueryItem,
     day,
@@ -31,13 +32,16 @@ from llm_gateway.stores.query_items import (
     standing_of,
 )
 
+if TYPE_CHECKING:
+    from llm_gateway.domain.erasures import Target
+
 # An id is made a moment after the time that its query is given.
 _ID_LAG: Final = timedelta(seconds=1)
 _ROUNDS: Final = 12
 # Where some are left out, so many are looked at in each partition and round.
 _LOOKED_AT: Final = 250
 _THREADS: Final = 2 * SHARDS
-_HASH_KEYS: Final = {BY_OWNER: "listed_by", BY_DAY: "listed_on", BY_END: "ended_in"}
+_HASH_KEYS: Final = {BY_SUBJECT: "subject_in", BY_OWNER: "listed_by", BY_DAY: "listed_on", BY_END: "ended_in"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,16 @@ class DynamoQueryIndex:
             before = found[limit - 1].id
         more = before is not None and before > lowest
         return Page(items=tuple(found[:limit]), next_cursor=to_cursor({"before": before}) if before and more else None)
+
+    def of_target(self, target: "Target", *, before: str, limit: int) -> tuple[tuple[str, ...], str | None]:
+        index = BY_OWNER if target.key_id is not None else BY_SUBJECT
+        lowest = first_at(datetime.fromtimestamp(0, tz=UTC), prefix=QUERY_PREFIX)
+        stretch = _Stretch(index=index, partitions=partitions(target.listed_under), lowest=lowest, before=before)
+        items, left = self._newest(stretch, count=limit)
+        found = tuple(item.query_id for item in items)
+        if len(found) > limit:
+            return found[:limit], found[limit - 1]
+        return found, left if left > lowest else None
 
     def ended(self, hour_: datetime, *, owner: str | None = None) -> Iterator[UsageRecord]:
         for partition in partitions(hour(hour_)):

@@ -1,8 +1,8 @@
 """What DynamoDB holds of a query, which of its states a write may start from, and under what its indexes find it.
 
-Three indexes hold what is small of a query, and nothing of what was asked or answered: two list queries from when they come in,
-one counts them from when they end. An index is spread over `SHARDS` partitions for each owner, day and hour: where one partition
-of an index takes no more writes, the table takes none either.
+Four indexes hold what is small of a query, and nothing of what was asked or answered: two list queries from when they come in,
+one counts them from when they end, and one finds those that name a subject, by its digest. An index is spread over `SHARDS`
+partitions for each owner, day, hour and subject: where one of them takes no more writes, the table takes none either.
 """
 
 import math
@@ -52,7 +52,8 @@ class QueryItem(Item):
     While the query is held, `held_until` says how long; `holder` stays for the next to come. `problem` is why it failed, or
     will have failed if nobody succeeds. `write_id` names the write that made the item, and later the one that ended the query.
 
-    `listed_by`, `listed_on` and `ended_in` are the indexes' keys. Of an erased query nothing is left but how it is `counted`.
+    `listed_by`, `listed_on`, `ended_in` and `subject_in` are the indexes' keys. Of an erased query nothing is left but how it is
+    `counted`.
     """
 
     query_id = UnicodeAttribute(hash_key=True)
@@ -82,6 +83,7 @@ class QueryItem(Item):
     ended_in = UnicodeAttribute(null=True)
     counted = UnicodeAttribute(null=True)
     feedback = UnicodeAttribute(null=True)
+    subject_in = UnicodeAttribute(null=True)
     request = BinaryAttribute(legacy_encoding=False, null=True)
     request_key = UnicodeAttribute(null=True)
     answer = BinaryAttribute(legacy_encoding=False, null=True)
@@ -91,12 +93,13 @@ class QueryItem(Item):
 BY_OWNER: Final = "by_owner"
 BY_DAY: Final = "by_day"
 BY_END: Final = "by_end"
+BY_SUBJECT: Final = "by_subject"
 SHARDS: Final = 8
 COUNTED_FOR: Final = timedelta(days=1)
 """For so long at least an erased query is still counted by itself: its hour is summed up long before."""
 
 _KEPT: Final = frozenset({"query_id", "counted", "ended_in", "expires_at"})
-_BESIDE: Final = frozenset({"request", "request_key", "answer", "answer_key", "write_id", "feedback"})
+_BESIDE: Final = frozenset({"request", "request_key", "answer", "answer_key", "write_id", "feedback", "subject_in"})
 STANDING: Final = [name for name in QueryItem.get_attributes() if name not in _BESIDE]
 """The attributes that `summary_of` reads."""
 
@@ -158,6 +161,7 @@ def first_state(query: Query) -> dict[str, Any]:
         "listed_by": _partition(query.owner, query.id),
         "listed_on": _partition(day(_made_at(query)), query.id),
         "ended_in": _partition(hour(query.completed_at), query.id) if query.completed_at else None,
+        "subject_in": _subject(query) if query.request.metadata else None,
     }
 
 
@@ -358,6 +362,14 @@ def _name(prompt: PromptUsed) -> str:
 
 def _figures(query: Query) -> str | None:
     return to_json(Figures, query.figures).decode() if query.figures else None
+
+
+def _subject(query: Query) -> str | None:
+    """None for most queries: they are in no index by subject, and pay for none."""
+    from llm_gateway.domain.erasures import Target, subject_of
+
+    subject = subject_of(query.request.metadata)
+    return None if subject is None else _partition(Target(subject=subject).listed_under, query.id)
 
 
 def _partition(of: str, query_id: str) -> str:

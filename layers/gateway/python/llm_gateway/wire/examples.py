@@ -147,6 +147,7 @@ EXAMPLES: Final[Mapping[str, Mapping[str, dict[str, Any]]]] = {
         "A good answer": {"score": 1},
         "One aspect of it": {"name": "tone", "score": 0.4, "comment": "Too stiff."},
     },
+    "create_erasure": {"All that is about one person": {"subject": "customer 42"}},
     "rotate_key": {"Both secrets for an hour": {"overlap_s": 3600}},
 }
 # What parameters of a path are filled with; a query's id comes from its answer.

@@ -220,6 +220,17 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     **usage_descriptions.FIELDS,
     **context_descriptions.FIELDS,
     **eval_descriptions.FIELDS,
+    "ErasureCreate": {
+        "key_id": "The key whose queries are all erased. What was sealed for it is unreadable from then on.",
+        "subject": "Of whom the queries are that are erased: those that were sent with this text as `metadata.subject`.",
+    },
+    "Erasure": {
+        "id": "The erasure's id.",
+        "status": "`running`, or `finished`.",
+        "erased": "How many queries are gone so far.",
+        "created_at": "When it was asked for: what came in before goes.",
+        "completed_at": "When it was done. Null: it is not yet.",
+    },
     # Queries
     "QueryRequest": {
         **_ASKING,
@@ -438,6 +449,7 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "query_id": "The query's id, from its answer.",
     "prompt_id": "The prompt's id.",
     "run_id": "The run's id, from its answer.",
+    "erasure_id": "The erasure's id, from its answer.",
     "version": "The number of a version.",
     "other": "The number of the version that it is compared with.",
     "label": "The label's name, of a-z, 0-9 and '-', and no number alone. `latest` moves by itself.",

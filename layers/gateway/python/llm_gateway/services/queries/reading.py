@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from llm_gateway.domain.chat import Delta
 from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
-from llm_gateway.domain.keys import Caller
+from llm_gateway.domain.keys import Caller, kept_for
 from llm_gateway.domain.queries import LONGEST_QUEUED_S, Query, QueryStatus, QuerySummary, StoredProblem
 from llm_gateway.domain.streams import Opened, Position, Waiting, rest_of
 from llm_gateway.errors import DependencyUnavailable, QueryExpired, QueryInProgress, QueryNotFound
@@ -140,9 +140,9 @@ class Reader:
         if query is not None and (everybodys or query.owner == caller.key_id):
             return query
         made_s = made_at_s(query_id, prefix=QUERY_PREFIX)
-        kept_s = self.retention.total_seconds()
-        if query is None and made_s is not None and made_s + kept_s < self.clock.now().timestamp():
-            raise QueryExpired(f"Queries are kept for {self.retention.days} days.")
+        kept = kept_for(caller, self.retention)
+        if query is None and made_s is not None and made_s + kept.total_seconds() < self.clock.now().timestamp():
+            raise QueryExpired(f"Queries are kept for {kept.days} days.")
         raise QueryNotFound(query_id)
 
 

@@ -18,7 +18,7 @@ from llm_gateway.domain.chat import (
 )
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.identifiers import QUERY_PREFIX
-from llm_gateway.domain.keys import Caller
+from llm_gateway.domain.keys import Caller, kept_for
 from llm_gateway.domain.queries import (
     Attempt,
     AttemptOutcome,
@@ -75,7 +75,7 @@ class States:
             created_at=now,
             due_at=now + timedelta(seconds=request.timeout_s) if request.mode == "async" else None,
             started_at=now if running else None,
-            expires_at=now + self.retention,
+            expires_at=now + kept_for(caller, self.retention),
             attempts=1 if running else 0,
             lease=Lease(holder=self.ids.ulid(), until=now + self.lease) if running else None,
             cache_keys=cache_keys,

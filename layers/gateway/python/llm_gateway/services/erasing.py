@@ -1,0 +1,166 @@
+"""Erasing all queries of a key or of a subject: asked for in one request, done by the workers, page by page, and counted."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from llm_gateway.domain.erasures import (
+    ERASURE_PREFIX,
+    SWEPT_AFTER,
+    Erasure,
+    ErasureStatus,
+    Target,
+)
+from llm_gateway.domain.identifiers import QUERY_PREFIX, first_at
+from llm_gateway.errors import DependencyUnavailable, KeyNotFound, NotDone, QueryNotFound, RevisionConflict
+
+if TYPE_CHECKING:
+    from llm_gateway.domain.audit.entries import Author
+    from llm_gateway.ports.audit import AuditLog
+    from llm_gateway.ports.erasures import Erasable, ErasureStore
+    from llm_gateway.ports.keys import KeyStore
+    from llm_gateway.ports.queries import Delivery, QueryQueue, QueryStore
+    from llm_gateway.ports.sealing import Shredder
+    from llm_gateway.ports.system import Clock, Ids
+    from llm_gateway.services.queries.closing import Closing
+
+PAGE: Final = 20
+SLICE_S: Final = 420
+"""A worker goes on for so long, then another message does."""
+
+_ID_LAG: Final = timedelta(seconds=1)
+_AGAIN_S: Final = 30
+_FINGERPRINT: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureService:
+    """`kept` is how long an erasure can be read."""
+
+    store: "ErasureStore"
+    keys: "KeyStore"
+    queue: "QueryQueue"
+    log: "AuditLog"
+    clock: "Clock"
+    ids: "Ids"
+    kept: timedelta
+
+    def start(self, target: Target, *, by: "Author") -> Erasure:
+        """Writes the erasure down, with its entry in the audit log, and hands it to the workers.
+
+        Raises `KeyNotFound`; and `DependencyUnavailable`, after which nothing is erased, or the erasure waits to be asked again.
+        """
+        if target.key_id is not None and self.keys.find(target.key_id) is None:
+            raise KeyNotFound(target.key_id)
+        now = self.clock.now()
+        erasure = Erasure(
+            id=ERASURE_PREFIX + self.ids.ulid(), target=target, created_at=now, expires_at=now + self.kept
+        )
+        self.log.append(by.deed(erasure.id, after=_shown(target)), self.store.adding(erasure))
+        self.queue.send(erasure.id)
+        return erasure
+
+    def get(self, erasure_id: str) -> Erasure:
+        """Raises `ErasureNotFound`."""
+        return self.store.get(erasure_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureWorker:
+    """Erases a page at a time. What is about to go is written down first: whoever goes on after a crash counts it once."""
+
+    store: "ErasureStore"
+    index: "Erasable"
+    queries: "QueryStore"
+    closing: "Closing"
+    seal: "Shredder"
+    queue: "QueryQueue"
+    clock: "Clock"
+
+    def process(self, delivery: "Delivery") -> None:
+        """Raises `NotDone` where the message must be delivered again."""
+        erasure = self.store.find(delivery.query_id)
+        if erasure is None or not self._is_due(erasure):
+            return
+        try:
+            self._work(erasure, ends_s=self.clock.monotonic_s() + SLICE_S)
+        except RevisionConflict:
+            raise self._later(delivery, "Somebody else works on the erasure.") from None
+        except DependencyUnavailable as error:
+            raise self._later(
+                delivery, f"Something that the erasure takes cannot be reached: {error.detail}"
+            ) from error
+
+    def bury(self, delivery: "Delivery") -> None:
+        """An erasure is never given up: one that was tried too often is tried again later."""
+        erasure = self.store.find(delivery.query_id)
+        if erasure is not None and not erasure.swept:
+            self.queue.send(erasure.id, delay_s=SWEPT_AFTER.total_seconds())
+
+    def _is_due(self, erasure: Erasure) -> bool:
+        """Whether there is something to do: what was asked for, or later the sweep."""
+        if erasure.status is ErasureStatus.RUNNING:
+            return True
+        return not erasure.swept and self.clock.now() >= erasure.created_at + SWEPT_AFTER
+
+    def _work(self, erasure: Erasure, *, ends_s: float) -> None:
+        erasure = self._finish_page(erasure, resumed=True)
+        before: str | None = erasure.before or first_at(erasure.created_at + _ID_LAG, prefix=QUERY_PREFIX)
+        while before is not None:
+            if self.clock.monotonic_s() >= ends_s:
+                self.queue.send(erasure.id)
+                return
+            found, before = self.index.of_target(erasure.target, before=before, limit=PAGE)
+            erasure = self._write(erasure, pending=found, before=before)
+            erasure = self._finish_page(erasure)
+        self._end(erasure)
+
+    def _finish_page(self, erasure: Erasure, *, resumed: bool = False) -> Erasure:
+        if not erasure.pending:
+            return erasure
+        # One that is gone although it was written down went before the crash.
+        became = [self._erase(query_id, erasure) for query_id in erasure.pending]
+        gone = became.count(True) + (became.count(None) if resumed else 0)
+        return self._write(erasure, pending=(), erased=erasure.erased + gone)
+
+    def _erase(self, query_id: str, erasure: Erasure) -> bool | None:
+        """Whether it was erased. False: it came in later. None: it is gone already."""
+        query = self.queries.summary(query_id)
+        if query is None:
+            return None
+        if query.created_at >= erasure.created_at:
+            return False
+        try:
+            self.closing.erase(query)
+        except QueryNotFound:
+            return None
+        return True
+
+    def _end(self, erasure: Erasure) -> None:
+        if erasure.target.key_id is not None:
+            self.seal.shred(erasure.target.key_id)
+        if erasure.status is ErasureStatus.FINISHED:
+            self._write(erasure, swept=True, before=None)
+            return
+        # First, so that no crash leaves an erasure that nobody sweeps behind.
+        self.queue.send(erasure.id, delay_s=SWEPT_AFTER.total_seconds())
+        self._write(erasure, status=ErasureStatus.FINISHED, completed_at=self.clock.now(), before=None)
+
+    def _write(self, erasure: Erasure, **changes: object) -> Erasure:
+        changed = erasure.changed(**changes)
+        self.store.replace(changed, expected_revision=erasure.revision)
+        return changed
+
+    def _later(self, delivery: "Delivery", reason: str) -> NotDone:
+        try:
+            self.queue.hold(delivery, duration_s=_AGAIN_S * delivery.count)
+        except DependencyUnavailable:
+            # It is then delivered again when the queue's own timeout is over.
+            return NotDone(reason)
+        return NotDone(reason)
+
+
+def _shown(target: Target) -> dict[str, str]:
+    if target.key_id is not None:
+        return {"key_id": target.key_id}
+    return {"subject": f"sha256:{(target.subject or '')[:_FINGERPRINT]}…"}

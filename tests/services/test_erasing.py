@@ -1,0 +1,243 @@
+"""Erasures: everything of a key or a subject goes, once, whatever dies on the way; and what is left is what it counted as."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from llm_gateway.domain.caching import CachedAnswer
+from llm_gateway.domain.erasures import SWEPT_AFTER, Erasure, ErasureStatus, Target, digest_of
+from llm_gateway.domain.keys import Role
+from llm_gateway.domain.queries import Query
+from llm_gateway.domain.sealing import Shredded
+from llm_gateway.errors import DependencyUnavailable, ErasureNotFound, KeyNotFound, NotDone
+from llm_gateway.ports.queries import Delivery
+from llm_gateway.services.erasing import PAGE
+
+from tests.adapters.authors import BY
+from tests.adapters.clock import FakeClock
+from tests.adapters.gateway import FakeGateway
+from tests.stores.values import query, question, succeeded
+
+ALICE, BOB = "key_alice", "key_bob"
+MINE = digest_of("customer 42")
+
+
+@pytest.fixture
+def gateway() -> FakeGateway:
+    return FakeGateway()
+
+
+def stored(gateway: FakeGateway, *, owner: str = ALICE, subject: object = None) -> Query:
+    """A query that has been answered, with a copy in the cache and under an idempotency key."""
+    outside, now = gateway.outside, gateway.outside.clock.now()
+    metadata = {} if subject is None else {"subject": subject}
+    query_id = "qry_" + outside.ids.ulid()
+    made = succeeded(
+        query(
+            query_id,
+            owner=owner,
+            idempotency_scope=f"scope of {query_id}",
+            cache_keys=frozenset({f"place of {query_id}"}),
+            request=question(metadata=metadata),
+            created_at=now,
+            expires_at=now + timedelta(days=30),
+        )
+    )
+    outside.query_store.add(made)
+    return made
+
+
+def begun(gateway: FakeGateway, target: Target) -> Erasure:
+    gateway.outside.clock.move(seconds=2)
+    return gateway.erasures.start(target, by=replace(BY, action="erasure.created"))
+
+
+def delivery(erasure: Erasure, count: int = 1) -> Delivery:
+    return Delivery(query_id=erasure.id, receipt="r", queue_arn="arn", count=count)
+
+
+def work(gateway: FakeGateway, erasure: Erasure) -> Erasure:
+    gateway.erasure_worker.process(delivery(erasure))
+    return gateway.erasures.get(erasure.id)
+
+
+def ids(gateway: FakeGateway) -> set[str]:
+    return {each.id for each in gateway.outside.query_store.all()}
+
+
+@pytest.mark.parametrize("count", [0, 1, PAGE, 2 * PAGE + 3])
+def test_a_keys_queries_go_and_nobody_elses(gateway: FakeGateway, count: int) -> None:
+    key, _ = gateway.new_key(Role.CALLER)
+    mine = [stored(gateway, owner=key.id) for _ in range(count)]
+    others = {stored(gateway, owner=BOB).id}
+    erasure = begun(gateway, Target(key_id=key.id))
+    assert (erasure.status, erasure.erased) == (ErasureStatus.RUNNING, 0)
+    done = work(gateway, erasure)
+    assert (done.status, done.erased) == (ErasureStatus.FINISHED, count)
+    assert done.completed_at is not None
+    assert ids(gateway) == others
+    now = gateway.outside.clock.now()
+    assert len(gateway.outside.query_store.counted(now - timedelta(days=3000), now + timedelta(days=3000))) == count + 1
+    assert len(mine) == count
+
+
+def test_a_subjects_queries_go_whoever_asked_them(gateway: FakeGateway) -> None:
+    for owner in (ALICE, BOB):
+        stored(gateway, owner=owner, subject="customer 42")
+    left = {stored(gateway, subject=each).id for each in ("customer 43", 42, "", None, ["customer 42"])}
+    done = work(gateway, begun(gateway, Target(subject=MINE)))
+    assert done.erased == 2
+    assert ids(gateway) == left
+
+
+def test_what_comes_in_later_stays(gateway: FakeGateway) -> None:
+    erasure = begun(gateway, Target(subject=MINE))
+    later = stored(gateway, subject="customer 42")
+    assert work(gateway, erasure).erased == 0
+    assert ids(gateway) == {later.id}
+
+
+def test_copies_go_too(gateway: FakeGateway) -> None:
+    asked = stored(gateway, subject="customer 42")
+    outside = gateway.outside
+    scope = asked.idempotency_scope
+    assert scope is not None
+    until = outside.clock.now() + timedelta(hours=1)
+    [place] = asked.cache_keys
+    assert asked.answer is not None
+    kept = CachedAnswer(answer=asked.answer, query_id=asked.id, cached_at=outside.clock.now(), expires_at=until)
+    outside.cache.put(place, kept, owner=asked.owner)
+    assert outside.cache.peek(place) == kept
+    outside.idempotency.claim(scope, fingerprint="f", reference=asked.id, until=until)
+    work(gateway, begun(gateway, Target(subject=MINE)))
+    assert outside.idempotency.claim(scope, fingerprint="other", reference="qry_new", until=until) is None
+    assert outside.cache.peek(place) is None
+
+
+def test_what_a_key_has_sealed_opens_no_more(gateway: FakeGateway) -> None:
+    key, _ = gateway.new_key(Role.CALLER)
+    sealed = gateway.outside.seal.seal(b"words", key_id=key.id, query_id="qry_1")
+    work(gateway, begun(gateway, Target(key_id=key.id)))
+    with pytest.raises(Shredded):
+        gateway.outside.seal.open(sealed, key_id=key.id, query_id="qry_1")
+
+
+def test_a_query_that_was_still_being_answered_goes_a_quarter_of_an_hour_later(gateway: FakeGateway) -> None:
+    came_in = gateway.outside.clock.now()
+    made_id = "qry_" + gateway.outside.ids.ulid()
+    erasure = work(gateway, begun(gateway, Target(subject=MINE)))
+    assert gateway.outside.queue.sent[-1].delay_s == SWEPT_AFTER.total_seconds()
+    late = replace(stored(gateway, subject="customer 42"), id=made_id, created_at=came_in)
+    gateway.outside.query_store.add(late)
+    before = ids(gateway)
+    assert work(gateway, erasure).swept is False
+    assert ids(gateway) == before
+    gateway.outside.clock.move(seconds=SWEPT_AFTER.total_seconds())
+    swept = work(gateway, erasure)
+    assert (swept.swept, swept.erased) == (True, 1)
+    assert made_id not in ids(gateway)
+    assert work(gateway, swept) == swept
+
+
+def test_one_that_died_on_the_way_is_gone_on_with_and_counts_each_once(gateway: FakeGateway) -> None:
+    for _ in range(PAGE + 5):
+        stored(gateway, subject="customer 42")
+    erasure = begun(gateway, Target(subject=MINE))
+    erase, asked = gateway.closing.erase, iter(range(100))
+
+    class Dying:
+        def erase(self, query: object) -> None:
+            if next(asked) == 7:
+                raise SystemExit
+            erase(query)  # type: ignore[arg-type]
+
+    worker = replace(gateway.erasure_worker, closing=Dying())  # type: ignore[arg-type]
+    with pytest.raises(SystemExit):
+        worker.process(delivery(erasure))
+    died = gateway.erasures.get(erasure.id)
+    assert (died.erased, len(died.pending)) == (0, PAGE)
+    assert work(gateway, erasure).erased == PAGE + 5
+    assert ids(gateway) == set()
+
+
+def test_of_two_workers_one_gives_way(gateway: FakeGateway) -> None:
+    stored(gateway, subject="customer 42")
+    erasure = begun(gateway, Target(subject=MINE))
+    index = gateway.outside.query_index
+
+    class Overtaken:
+        def of_target(self, *args: object, **how: object) -> tuple[tuple[str, ...], str | None]:
+            found = index.of_target(*args, **how)  # type: ignore[arg-type]
+            work(gateway, erasure)
+            return found
+
+    slow = replace(gateway.erasure_worker, index=Overtaken())
+    with pytest.raises(NotDone, match="Somebody else"):
+        slow.process(delivery(erasure))
+    assert gateway.erasures.get(erasure.id).erased == 1
+
+
+def test_what_cannot_be_reached_is_tried_again(gateway: FakeGateway) -> None:
+    stored(gateway, subject="customer 42")
+    erasure = begun(gateway, Target(subject=MINE))
+
+    class Away:
+        def of_target(self, *args: object, **how: object) -> tuple[tuple[str, ...], str | None]:
+            raise DependencyUnavailable("Away.", retry_after_s=1)
+
+    with pytest.raises(NotDone, match="Away"):
+        replace(gateway.erasure_worker, index=Away()).process(delivery(erasure, 3))
+    assert work(gateway, erasure).erased == 1
+
+
+def test_a_long_one_is_handed_on(gateway: FakeGateway) -> None:
+    for _ in range(3 * PAGE):
+        stored(gateway, subject="customer 42")
+    erasure = begun(gateway, Target(subject=MINE))
+    index, clock = gateway.outside.query_index, FakeClock()
+
+    class Slow:
+        def of_target(self, *args: object, **how: object) -> tuple[tuple[str, ...], str | None]:
+            clock.advance(300)
+            return index.of_target(*args, **how)  # type: ignore[arg-type]
+
+    slow = replace(gateway.erasure_worker, index=Slow(), clock=clock)
+    slow.process(delivery(erasure))
+    assert gateway.erasures.get(erasure.id).erased == 2 * PAGE
+    assert gateway.outside.queue.sent[-1].query_id == erasure.id
+    assert work(gateway, erasure).erased == 3 * PAGE
+
+
+def test_one_that_was_tried_too_often_is_tried_again_later(gateway: FakeGateway) -> None:
+    erasure = begun(gateway, Target(subject=MINE))
+    gateway.erasure_worker.bury(delivery(erasure))
+    assert gateway.outside.queue.sent[-1].delay_s == SWEPT_AFTER.total_seconds()
+    sent = len(gateway.outside.queue.sent)
+    gateway.erasure_worker.bury(replace(delivery(erasure), query_id="ers_unknown"))
+    gateway.erasure_worker.process(replace(delivery(erasure), query_id="ers_unknown"))
+    assert len(gateway.outside.queue.sent) == sent
+
+
+def test_an_unknown_key_and_an_unknown_erasure_are_told(gateway: FakeGateway) -> None:
+    with pytest.raises(KeyNotFound):
+        begun(gateway, Target(key_id="key_nobody"))
+    with pytest.raises(ErasureNotFound):
+        gateway.erasures.get("ers_nothing")
+    assert gateway.outside.queue.sent == []
+
+
+def test_the_audit_log_tells_of_it_without_the_subject(gateway: FakeGateway) -> None:
+    erasure = begun(gateway, Target(subject=MINE))
+    [kept] = list(gateway.outside.audit_log.contents().kept)
+    assert erasure.id in repr(kept)
+    assert MINE[:8] in repr(kept)
+    assert MINE not in repr(kept)
+
+
+def test_messages_go_to_what_works_on_them(gateway: FakeGateway) -> None:
+    def named(id_: str) -> object:
+        return gateway.worker_of(Delivery(query_id=id_, receipt="r", queue_arn="a", count=1))
+
+    assert named("ers_1") is gateway.erasure_worker
+    assert named("run_1@p") is gateway.run_worker
+    assert named("qry_1") is gateway.worker
