@@ -206,7 +206,7 @@ def test_one_that_has_waited_long_takes_what_comes_meanwhile(engine: QueryEngine
     somebody_is_at_it(engine)
     query = queued(engine, timeout_s=20)
     engine.clock.sleep(10)
-    engine.events.extend([lambda: None, lambda: engine.cache.port.put(key, kept)])
+    engine.events.extend([lambda: None, lambda: engine.cache.port.put(key, kept, owner=ALICE.key_id)])
     assert process(engine, query)
     answer = answer_to(engine, query)
     assert answer.cache.hit

@@ -165,7 +165,7 @@ def test_a_provider_that_fails_to_count_is_asked_all_the_same() -> None:
 
 
 def foretold(engine: Engine, **changes: Any) -> Any:
-    return engine.gateway.foretelling.foretell(question(**changes), Terms())
+    return engine.gateway.foretelling.foretell(question(**changes), Terms(), key_id="key_alice")
 
 
 def test_a_plan_tells_tokens_by_part_and_costs_and_asks_nobody() -> None:

@@ -221,7 +221,7 @@ def test_a_plan_tells_no_cost_that_a_tier_makes_another(engine: Engine) -> None:
     priced = Engine(prices=PublishedPrices(), store=engine.store)
     for tier, is_known in (("default", True), ("flex", True), ("priority", False)):
         asked = replace(asking("a"), vendor={"openai": {"service_tier": tier}})
-        (told,) = priced.gateway.foretelling.foretell(asked, Terms()).candidates
+        (told,) = priced.gateway.foretelling.foretell(asked, Terms(), key_id="key_alice").candidates
         assert (told.estimated_usd is not None, told.max_usd is not None) == (is_known, is_known), tier
 
 
