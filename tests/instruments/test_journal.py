@@ -17,6 +17,7 @@ from llm_gateway.correlation import CURRENT, Correlation
 from llm_gateway.domain.budget_news import BudgetReached
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.circuits import CircuitState
+from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.prompts.canary_news import CanaryNews
 from llm_gateway.domain.queries import (
     Attempt,
@@ -421,3 +422,23 @@ def test_a_failure_says_whose_part_it_was(code: str, status: int, error_class: s
     # One that somebody waits for is counted with its request.
     waited_for = line(failed(code=code, status=status))
     assert (waited_for["error_class"], "Errors" in waited_for) == (error_class, False)
+
+
+def test_personal_data_is_a_line_and_a_metric_for_each_kind() -> None:
+    stream = io.StringIO()
+    EmbeddedMetricsJournal(stream).personal_data(
+        {"iban": 1, "email": 3}, key_id="key_1", rules=(PiiRule.LOG, PiiRule.MASK)
+    )
+    documents = read(stream)
+    (directive,) = documents[0].pop("_aws")["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [[], ["data_kind"]]
+    assert directive["Metrics"] == [{"Name": "PersonalData", "Unit": "Count"}]
+    assert documents[0] == {
+        "message": "personal_data",
+        "kind": "security",
+        "key_id": "key_1",
+        "policies": ["log", "mask"],
+        "data_kind": "email",
+        "PersonalData": 3,
+    }
+    assert [(document["data_kind"], document["PersonalData"]) for document in documents] == [("email", 3), ("iban", 1)]

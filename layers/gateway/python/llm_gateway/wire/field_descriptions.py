@@ -98,6 +98,7 @@ _ASKING: Final = {
         "`bypass` does neither, `refresh` only writes. Entries belong to one API key."
     ),
     "metadata": "What the client wants to find again in the answer: at most 16 KiB as JSON, and 1,000 members. Empty by default.",
+    "sanitize": "What is done with hidden characters in what is sent, and with links in the answer. Null: nothing.",
 }
 _MESSAGE: Final = {
     "role": "Who says it.",
@@ -254,6 +255,16 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
             "Any text: the same one always leads to the same version of a label with weights. Null: each query draws anew."
         ),
         "variables": "What fills the prompt's template, by the names of its variables. Empty by default.",
+    },
+    "Sanitize": {
+        "text": (
+            "`clean` takes control, bidi and tag characters out of messages, system and context, and `warnings` says so; "
+            "`refuse` answers 422 where there are any. Null: they stay."
+        ),
+        "links": (
+            "`flag` names in `warnings` the hosts of images and links in the answer whose address carries data out, and says "
+            "when something in it looks like a credential. Null: nothing is told."
+        ),
     },
     "System": {
         "text": "The query's own instructions, which come last. Null: none.",
