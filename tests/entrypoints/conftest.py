@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from httpx2 import Response
+from httpx2 import Client, Response
 from llm_gateway.domain.key_secrets import key_id_of
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.http import app_of
 from llm_gateway.entrypoints.observe import logger
-from starlette.testclient import TestClient
 
 from functions.__main__ import every_endpoint
 from tests.adapters.gateway import FakeGateway
+from tests.adapters.in_process import client_of
 from tests.entrypoints.contract import check, code_in, status_at
 
 PROVIDERS = "/api/v1/llm/providers"
@@ -78,7 +78,7 @@ def _lines(sent: dict[str, Any], own: dict[str, Any] | list[tuple[str, Any]]) ->
 class Api:
     """Calls the API as the caller that a test names; no response passes that breaks the contract."""
 
-    client: TestClient
+    client: Client
     gateway: FakeGateway
     secrets: dict[Role, str] = field(default_factory=dict)
 
@@ -145,8 +145,8 @@ def app() -> FastAPI:
 
 
 @pytest.fixture(scope="package")
-def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app) as client:
+def client(app: FastAPI) -> Iterator[Client]:
+    with client_of(app) as client:
         yield client
 
 
@@ -156,14 +156,19 @@ def gateway() -> FakeGateway:
 
 
 @pytest.fixture
-def api(app: FastAPI, client: TestClient, gateway: FakeGateway, lines: Lines) -> Iterator[Api]:
+def api(app: FastAPI, client: Client, gateway: FakeGateway, lines: Lines) -> Iterator[Api]:
     app.state.gateway = lambda: gateway
     api = Api(client, gateway)
     yield api
+    check_lines(lines, api)
+
+
+def check_lines(lines: Lines, api: Api) -> None:
+    """Nothing secret was logged."""
     untold = [
         *api.secrets.values(),
         CREDENTIAL,
-        gateway.outside.pepper.value().decode(),
+        api.gateway.outside.pepper.value().decode(),
         QUESTION["messages"][0]["content"],
     ]
     for line in lines.written:

@@ -1,16 +1,19 @@
 """The access matrix: every endpoint, for every role, and for everybody who is none. An endpoint without a row fails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Final
 
 import pytest
+from fastapi import FastAPI
+from httpx2 import Client
 from llm_gateway.access import Endpoint
 from llm_gateway.domain.key_secrets import secret_of
 from llm_gateway.domain.keys import Role
 from llm_gateway.endpoints import BASE_PATH, ENDPOINTS
 
 from tests.adapters.authors import BY
+from tests.adapters.gateway import FakeGateway
 from tests.entrypoints.access import (
     ACCESS,
     ADMIN,
@@ -23,7 +26,7 @@ from tests.entrypoints.access import (
     cells_of,
     path_of,
 )
-from tests.entrypoints.conftest import PROMPTS, PROVIDER, PROVIDERS, QUERY, QUESTION, TEST, Api
+from tests.entrypoints.conftest import PROMPTS, PROVIDER, PROVIDERS, QUERY, QUESTION, TEST, Api, Lines, check_lines
 from tests.entrypoints.contract import code_in
 
 rows = pytest.mark.parametrize("row", GUARDED, ids=lambda row: row.name)
@@ -32,6 +35,29 @@ roles = pytest.mark.parametrize("role", Role)
 
 @pytest.fixture
 def stocked(api: Api) -> dict[str, str]:
+    return stock(api)
+
+
+@pytest.fixture(scope="module")
+def house(app: FastAPI, client: Client) -> tuple[Api, dict[str, str]]:
+    """One with a stock for all who may not change it, and nothing else."""
+    gateway = FakeGateway()
+    app.state.gateway = lambda: gateway
+    api = Api(client, gateway)
+    return api, stock(api)
+
+
+@pytest.fixture
+def closed(app: FastAPI, house: tuple[Api, dict[str, str]], lines: Lines) -> Iterator[tuple[Api, dict[str, str]]]:
+    """The house, an hour after others were refused: an address that fails too often is told to wait."""
+    api, _ = house
+    app.state.gateway = lambda: api.gateway
+    api.gateway.outside.clock.move(seconds=3600)
+    yield house
+    check_lines(lines, api)
+
+
+def stock(api: Api) -> dict[str, str]:
     """The ids of a provider, of a key, of a prompt with a label, and of a query that a key of its own has asked."""
     api.register()
     prompt = api.write(tests=[TEST])
@@ -122,7 +148,8 @@ NOBODIES: Final[dict[str, Callable[[Api], str | None]]] = {
 
 @pytest.mark.parametrize("nobody", NOBODIES)
 @rows
-def test_nobody_else_gets_in(api: Api, stocked: dict[str, str], row: Endpoint, nobody: str) -> None:
+def test_nobody_else_gets_in(closed: tuple[Api, dict[str, str]], row: Endpoint, nobody: str) -> None:
+    api, stocked = closed
     secret = NOBODIES[nobody](api)
     headers = {"X-Api-Key": secret} if secret else {}
     call = (row.method, path_of(row, **stocked), cells_of(row).body)
