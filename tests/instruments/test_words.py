@@ -45,6 +45,7 @@ def test_without_being_asked_for_there_is_none() -> None:
 
 def test_question_and_answer_are_in_it() -> None:
     assert bodies(succeeded(query())) == {
+        "kind": "request",
         "message": "query_bodies",
         "query_id": query().id,
         "key_id": query().owner,

@@ -235,6 +235,21 @@ class DeltaEvent(Answer):
     """The next piece of the answer."""
 
 
+class Erasure(Answer):
+    """How far an erasure has come."""
+
+    completed_at: str | None
+    """When it was done. Null: it is not yet."""
+    created_at: str
+    """When it was asked for: what came in before goes."""
+    erased: int
+    """How many queries are gone so far."""
+    id: str
+    """The erasure's id."""
+    status: str
+    """`running`, or `finished`."""
+
+
 class FeedbackSum(Answer):
     """Scores from 0 to 1; `mean` is null where there are none."""
 

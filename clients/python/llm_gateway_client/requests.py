@@ -186,6 +186,15 @@ EqualsAssertion = TypedDict(
 """The answer is this text, white space around it left out, or this JSON value."""
 
 
+class ErasureCreate(TypedDict):
+    """Whose queries to erase: all of one key, or all whose `metadata.subject` is this text."""
+
+    key_id: NotRequired[str | None]
+    """The key whose queries are all erased. What was sealed for it is unreadable from then on."""
+    subject: NotRequired[str | None]
+    """Of whom the queries are that are erased: those that were sent with this text as `metadata.subject`."""
+
+
 class Feedback(TypedDict):
     """What somebody thinks of an answer. `name` tells several opinions of one answer apart; the last one under a name
     counts.
@@ -952,6 +961,7 @@ class QueryRequest(TypedDict):
     provider: NotRequired[str | None]
     """The id of the provider to ask first. Null: by priority, among those that can take the query."""
     sanitize: NotRequired[Sanitize | None]
+    """What is done with hidden characters in what is sent, and with links in the answer. Null: nothing."""
     system: NotRequired[System | None]
     """Instructions that come before the conversation."""
     timeout_s: NotRequired[float | None]
@@ -1042,7 +1052,13 @@ class Sanitize(TypedDict):
     """What is done with text beyond reading it."""
 
     links: NotRequired[Literal["flag"] | None]
+    """`flag` names in `warnings` the hosts of images and links in the answer whose address carries data out, and says
+    when something in it looks like a credential. Null: nothing is told.
+    """
     text: NotRequired[Literal["clean", "refuse"] | None]
+    """`clean` takes control, bidi and tag characters out of messages, system and context, and `warnings` says so;
+    `refuse` answers 422 where there are any. Null: they stay.
+    """
 
 
 SimilarAssertion = TypedDict(
@@ -1098,6 +1114,7 @@ class StreamRequest(TypedDict):
     provider: NotRequired[str | None]
     """The id of the provider to ask first. Null: by priority, among those that can take the query."""
     sanitize: NotRequired[Sanitize | None]
+    """What is done with hidden characters in what is sent, and with links in the answer. Null: nothing."""
     system: NotRequired[System | None]
     """Instructions that come before the conversation."""
     timeout_s: NotRequired[float | None]
