@@ -76,7 +76,7 @@ def deployed_text(*, base_url: str, key: str, aws_url: str) -> str:
 
 def _exports(base_url: str, key: str) -> str:
     path = f'export PATH={shlex.quote(str(VENV_BIN))}:"$PATH"'
-    return f"{path} GATEWAY_URL={shlex.quote(base_url)} GATEWAY_KEY={shlex.quote(key)}"
+    return f"{path}\n    export GATEWAY_URL={shlex.quote(base_url)} GATEWAY_KEY={shlex.quote(key)}"
 
 
 def _chat(model: str) -> str:

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,9 +101,18 @@ class PseudoTerminal:
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
 
+    def type_hidden(self, text: str) -> None:
+        """Once nothing that is typed is shown any more: what was typed before is thrown away then."""
+        until_s = time.monotonic() + PATIENCE_S
+        while termios.tcgetattr(self._mine)[3] & termios.ECHO:
+            assert time.monotonic() < until_s, self.shown
+            time.sleep(0.01)
+        self.type(text)
+
     def end(self) -> int:
+        until_s = time.monotonic() + PATIENCE_S
         while self._read():
-            pass
+            assert time.monotonic() < until_s, self.shown
         return self.process.wait(PATIENCE_S)
 
     def _read(self) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from tests.adapters.scripted_server import Reply, problem, scripted_server
 from tests.adapters.thinking import Thinking
 from tests.clients.command_line import CommandLine
+from tests.clients.test_command_line import SUITE
 from tests.entrypoints.serving import Serving
 
 COMMANDS = [["ask", "Hi"], ["status"], ["usage"], ["prompts", "list"]]
@@ -171,7 +172,7 @@ def test_a_persons_key_is_not_shown_as_it_is_typed(cli: CommandLine) -> None:
     url, key = cli.environment["GATEWAY_URL"], cli.environment["GATEWAY_KEY"]
     with cli.terminal("login", url) as terminal:
         terminal.read_until("Key")
-        terminal.type(key + "\n")
+        terminal.type_hidden(key + "\n")
         assert terminal.end() == 0
     assert key not in terminal.shown
 
@@ -217,3 +218,12 @@ def test_what_a_model_says_steers_no_terminal(cli: CommandLine, serving: Serving
 
 def test_completion_is_there(cli: CommandLine) -> None:
     assert "--show-completion" in cli("--help").out
+
+
+def test_a_long_run_of_tests_shows_a_sign_of_life(cli: CommandLine, serving: Serving) -> None:
+    (cli.folder / "greeting.prompt.yaml").write_text(SUITE)
+    with cli.terminal("prompts", "test", ".", "--push", "-k", "says hello", "--repeat", "20") as terminal:
+        terminal.read_until("answered")
+        serving.gateway.work_off()
+        assert terminal.end() == 0
+    assert "20 passed" in terminal.shown

@@ -33,8 +33,9 @@ def test_shows_the_question_and_the_models_own_answer() -> None:
 
 def test_what_is_exported_comes_first_and_is_whole() -> None:
     text = summary.text(base_url="http://127.0.0.1:8080", key="k'ey", answer=ANSWER, aws_url="http://127.0.0.1:4566")
-    (exports, _sdk) = commands(text, "export")
-    assert exports[2:] == ["GATEWAY_URL=http://127.0.0.1:8080", "GATEWAY_KEY=k'ey"]
+    path, exports, _sdk = commands(text, "export")
+    assert path[1].startswith("PATH=")
+    assert exports[1:] == ["GATEWAY_URL=http://127.0.0.1:8080", "GATEWAY_KEY=k'ey"]
     assert text.index("export") < text.index("llm-gateway ask") < text.index("curl")
     (stream,) = commands(text, "curl")
     assert stream[2] == "$GATEWAY_URL/api/v1/llm/query/stream"

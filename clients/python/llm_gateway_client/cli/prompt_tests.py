@@ -45,7 +45,7 @@ def run_tests(
     found = [_suite(each, push=push, version=version) for each in _named(which)]
     runs: list[TestRun] = []
     for suite in found:
-        with terminal.working(f"Testing {suite.prompt_id}…"):
+        with terminal.working(f"Testing {suite.prompt_id}…") as tell:
             run = suites.run(
                 session().client,
                 suite.prompt_id,
@@ -55,6 +55,7 @@ def run_tests(
                 repeat=repeat,
                 only=only or (),
                 tests=suite.tests,
+                tell=lambda run: tell(f"{len(run.results)} answered"),
             )
         runs.append(run)
         if not as_json:

@@ -3,7 +3,7 @@
 import json
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_KEPT: Final = "\n\t"
+# Beside lines and tabs, what joins letters and signs: Persian and emoji need them.
+_KEPT: Final = "\n\t\u200c\u200d"
 
 
 def clean(text: str) -> str:
@@ -70,13 +71,13 @@ class Terminal:
             sys.stdout.write(line.rstrip() + "\n")
 
     @contextmanager
-    def working(self, what: str) -> Iterator[None]:
-        """Says that something takes its time, where a person waits for it."""
+    def working(self, what: str) -> Iterator[Callable[[str], None]]:
+        """Says that something takes its time, where a person waits for it; what is yielded takes how far it is."""
         if not self._err.is_terminal or self.as_json:
-            yield
+            yield lambda _: None
             return
-        with self._err.status(Text(what, style="dim")):
-            yield
+        with self._err.status(Text(what, style="dim")) as status:
+            yield lambda told: status.update(Text(f"{what} {told}", style="dim"))
 
 
 def shown(value: object) -> str:
