@@ -30,4 +30,4 @@ class FakeGateway(Gateway):
         while queue.sent:
             sent = queue.sent.pop(0)
             delivery = Delivery(query_id=sent.query_id, receipt="r", queue_arn="arn:aws:sqs:::queries", count=1)
-            (self.run_worker if delivery.is_of_a_run else self.worker).process(delivery)
+            self.worker_of(delivery).process(delivery)

@@ -1,6 +1,7 @@
 """The Python client against the running gateway, over real connections."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from tests.adapters.breaking_proxy import breaking_proxy
 from tests.adapters.thinking import Thinking
 from tests.entrypoints.conftest import PROMPT, PROVIDER, TEST
 from tests.entrypoints.serving import Serving
+from workshop.client import OPENAPI
 
 AT_ONCE = Retries(draw=lambda: -0.99)
 
@@ -270,3 +272,61 @@ def test_roles_are_the_keys(serving: Serving) -> None:
     with GatewayClient(url_of(serving), secret) as client, pytest.raises(errors.Forbidden) as refused:
         client.ask("Hi")
     assert "forbidden" in str(refused.value)
+
+
+def test_a_client_has_a_method_for_each_endpoint() -> None:
+    document = json.loads(OPENAPI.read_text(encoding="utf-8"))
+    methods = {operation["operationId"] for each in document["paths"].values() for operation in each.values()}
+    pages_for_people = {"get_docs", "get_error", "get_openapi"}
+    assert methods - pages_for_people == set(METHODS), "a new endpoint needs a method of the client"
+    for where in METHODS.values():
+        part, _, name = where.rpartition(".")
+        with GatewayClient("http://127.0.0.1:9", "key") as client:
+            assert callable(getattr(getattr(client, part) if part else client, name))
+
+
+METHODS = {
+    "run_query": "ask",
+    "stream_query": "stream",
+    "plan_query": "plan",
+    "resume_query_stream": "queries.resume",
+    "list_queries": "queries.list",
+    "get_query_status": "queries.status",
+    "get_query_result": "queries.result",
+    "cancel_query": "queries.cancel",
+    "erase_query": "queries.erase",
+    "create_erasure": "queries.erase_all",
+    "get_erasure": "queries.erasure",
+    "give_feedback": "queries.give_feedback",
+    "create_provider": "providers.create",
+    "list_providers": "providers.list",
+    "get_provider": "providers.get",
+    "update_provider": "providers.update",
+    "delete_provider": "providers.delete",
+    "get_provider_status": "providers.status",
+    "create_key": "keys.create",
+    "list_keys": "keys.list",
+    "get_own_key": "keys.own",
+    "get_key": "keys.get",
+    "update_key": "keys.update",
+    "revoke_key": "keys.revoke",
+    "rotate_key": "keys.rotate",
+    "create_prompt": "prompts.create",
+    "list_prompts": "prompts.list",
+    "get_prompt": "prompts.get",
+    "update_prompt": "prompts.update",
+    "delete_prompt": "prompts.delete",
+    "list_prompt_versions": "prompts.versions",
+    "get_prompt_version": "prompts.version",
+    "diff_prompt_versions": "prompts.diff",
+    "render_prompt": "prompts.render",
+    "move_label": "prompts.move_label",
+    "delete_label": "prompts.delete_label",
+    "run_prompt_tests": "prompts.run_tests",
+    "list_prompt_tests": "prompts.test_runs",
+    "get_prompt_test": "prompts.test_run",
+    "get_prompt_performance": "prompts.performance",
+    "get_usage": "usage",
+    "list_audit": "audit",
+    "get_health": "health",
+}

@@ -354,3 +354,18 @@ def test_a_large_suite_is_run_by_the_queue(
     monkeypatch.setattr("llm_gateway_client.suites.time.sleep", lambda _: serving.gateway.work_off())
     ended = cli("prompts", "test", suite, "--push", "--repeat", "20", "-k", "says hello")
     assert (ended.status, "20 passed" in ended.out, queue.sent) == (0, True, [])
+
+
+def test_all_queries_of_a_key_are_erased(cli: CommandLine, serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llm_gateway_client.cli.queries.time.sleep", lambda _: serving.gateway.work_off())
+    for _ in range(2):
+        cli("ask", "Hi")
+    own = json.loads(cli("keys", "self", "--json").out)["id"]
+    assert cli("queries", "erase-all", "-y").status == 2
+    assert cli("queries", "erase-all", "--key", own).status == 2
+    ended = cli("queries", "erase-all", "--key", own, "-y")
+    assert (ended.status, ended.out) == (0, "2 queries are erased.\n"), ended.err
+    assert json.loads(cli("queries", "list", "--json").out) == []
+    assert (
+        json.loads(cli("queries", "erase-all", "--subject", "customer 42", "-y", "--json").out)["status"] == "finished"
+    )

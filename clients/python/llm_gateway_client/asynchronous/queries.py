@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Final
 
 from llm_gateway_client import calls
-from llm_gateway_client.answers import ListedQuery, QueryList, QueryResponse, QueryStatus
+from llm_gateway_client.answers import Erasure, ListedQuery, QueryList, QueryResponse, QueryStatus
 from llm_gateway_client.asked import GRACE_S
 from llm_gateway_client.asynchronous.streams import AsyncAnswerStream
 from llm_gateway_client.asynchronous.transport import AsyncTransport
 from llm_gateway_client.calls import Moment
 from llm_gateway_client.ends import answer_in
 from llm_gateway_client.errors import QueryUnfinished
-from llm_gateway_client.requests import Feedback
+from llm_gateway_client.requests import ErasureCreate, Feedback
 
 _LONGEST_POLL_S: Final = 20
 
@@ -74,6 +74,20 @@ class AsyncQueries:
     async def erase(self, query_id: str) -> None:
         """Removes it with its words and every copy of its answer."""
         await self._transport.respond(calls.delete("query", query_id))
+
+    async def erase_all(self, *, key_id: str | None = None, subject: str | None = None) -> Erasure:
+        """Begins to erase all queries of a key, or all whose `metadata.subject` is this text; `erasure` tells how far it is.
+
+        Raises ValueError unless one of the two is said.
+        """
+        if (key_id is None) == (subject is None):
+            raise ValueError("Whose queries? Say a key's id, or a subject.")
+        body: ErasureCreate = {"subject": subject} if key_id is None else {"key_id": key_id}
+        return await self._transport.send(calls.post("erasures", body=body), Erasure)
+
+    async def erasure(self, erasure_id: str) -> Erasure:
+        """How far an erasure has come."""
+        return await self._transport.send(calls.get("erasures", erasure_id), Erasure)
 
     async def give_feedback(
         self, query_id: str, score: float, *, name: str | None = None, comment: str | None = None

@@ -1,5 +1,6 @@
 """`llm-gateway queries`: what was asked."""
 
+import time
 from itertools import islice
 from typing import Annotated, Final
 
@@ -17,6 +18,7 @@ commands = typer.Typer(help="Queries: what was asked.", no_args_is_help=True, ri
 
 Id = Annotated[str, typer.Argument(help="The query's id, `qry_…`.")]
 _BAR: Final = 30
+_POLL_S: Final = 1.0
 
 
 @commands.command("list")
@@ -108,6 +110,28 @@ def erase(query_id: Id, yes: Yes = False) -> None:
     confirm(f"Erase {query_id}? It cannot be brought back.", yes=yes)
     session().client.queries.erase(query_id)
     session().terminal.note(f"{query_id} is erased.")
+
+
+@commands.command("erase-all")
+def erase_all(
+    key: Annotated[str | None, typer.Option("--key", help="All queries of this key, by its id.")] = None,
+    subject: Annotated[str | None, typer.Option(help="All queries whose metadata.subject is this text.")] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Remove all queries of a key or of a subject, and wait until they are gone."""
+    client, terminal = session().client, session().terminal
+    confirm(f"Erase all queries of {key or subject}? They cannot be brought back.", yes=yes)
+    erasure = client.queries.erase_all(key_id=key, subject=subject)
+    with terminal.working(f"{erasure.id}…") as tell:
+        while erasure.status == "running":
+            tell(f"{erasure.erased} erased")
+            time.sleep(_POLL_S)
+            erasure = client.queries.erasure(erasure.id)
+    if as_json:
+        terminal.json(erasure)
+        return
+    terminal.say(f"{erasure.erased} queries are erased.")
 
 
 def _row(query: ListedQuery) -> tuple[object, ...]:
