@@ -56,7 +56,8 @@ class CommandLine:
 
     @property
     def variables(self) -> dict[str, str]:
-        return {"HOME": str(self.folder), "NO_PROXY": "*", **self.environment}
+        measured = {name: value for name, value in os.environ.items() if name.startswith("COV")}
+        return {"HOME": str(self.folder), "NO_PROXY": "*", **measured, **self.environment}
 
     def terminal(self, *arguments: str, **variables: str) -> "PseudoTerminal":
         env = {"PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": "120", "LINES": "40", "PYTHONPATH": str(PACKAGE)}

@@ -250,6 +250,55 @@ def test_the_asynchronous_client_does_the_same(serving: Serving, ready: GatewayC
     assert asyncio.run(all_of_it()) == ["Hello!", ["Hello!"], "Hello!", 3, ["local"]]
 
 
+def test_the_asynchronous_client_manages_the_same(serving: Serving, ready: GatewayClient) -> None:
+    async def manage() -> None:
+        async with AsyncGatewayClient(url_of(serving), serving.key, retries=AT_ONCE) as client:
+            provider = await client.providers.create(**PROVIDER | {"id": "other"})  # type: ignore[typeddict-item]
+            assert (await client.providers.rotate("other", "sk-another-vendors-own-secret-2b4c")).credentials.configured
+            assert (await client.providers.status(provider.id)).state == "healthy"
+            await client.providers.delete(provider.id)
+            prompt = await client.prompts.create(**PROMPT, tests=[TEST])  # type: ignore[typeddict-item]
+            assert (await client.prompts.update("greeting", prompt.model_dump(mode="json"))).version == 1
+            assert [each.version async for each in client.prompts.versions("greeting")] == [1]
+            assert (await client.prompts.version("greeting", 1)).version == 1
+            assert (await client.prompts.diff("greeting", 1, 1)).settings == []
+            assert (await client.prompts.render("greeting", variables={"customer": "Ada"})).version == 1
+            run = await client.prompts.run_tests("greeting")
+            assert [each.run_id async for each in client.prompts.test_runs("greeting")] == [run.run_id]
+            assert (await client.prompts.test_run("greeting", run.run_id)).passed == 1
+            assert (await client.prompts.move_label("greeting", "production", version=1)).version == 1
+            assert [each async for each in client.prompts.performance("greeting")] == []
+            assert "greeting" in [each.id async for each in client.prompts.list()]
+            await client.prompts.delete_label("greeting", "production")
+            await client.prompts.delete("greeting")
+            key = await client.keys.create(name="Support", role="caller")
+            assert (await client.keys.update(key.id, {"name": "Team"})).name == "Team"
+            assert (await client.keys.rotate(key.id)).secret != key.secret
+            assert (await client.keys.own()).role == "admin"
+            await client.keys.revoke(key.id)
+            assert (await client.keys.get(key.id)).status == "revoked"
+            assert len([each async for each in client.keys.list()]) == 2
+            assert (await client.plan("Hi")).candidates[0].outcome == "ready"
+            accepted = await client.submit("Hi")
+            with pytest.raises(errors.QueryUnfinished):
+                await client.queries.result(accepted.id)
+            assert (await client.queries.status(accepted.id)).status == "queued"
+            assert (await client.queries.cancel(accepted.id)).status == "cancelled"
+            answer = await client.ask("Hi")
+            await client.queries.give_feedback(answer.id, 1, name="tone", comment="Kind.")
+            await client.queries.erase(answer.id)
+            erasure = await client.queries.erase_all(subject="customer 42")
+            assert (await client.queries.erasure(erasure.id)).id == erasure.id
+            with pytest.raises(ValueError, match="Whose"):
+                await client.queries.erase_all()
+            assert [row.requests async for row in client.usage()] != []
+            assert [entry.action async for entry in client.audit(action="key.revoked")] == ["key.revoked"]
+            async with client.stream("Hi") as stream:
+                assert [event async for event in stream][-1] == stream.answer
+
+    asyncio.run(manage())
+
+
 def test_an_asynchronous_stream_goes_on_where_it_broke(serving: Serving, ready: GatewayClient) -> None:
     async def read(url: str) -> str:
         async with AsyncGatewayClient(url, serving.key, retries=AT_ONCE) as client, client.stream("Hi") as stream:
