@@ -28,7 +28,7 @@ deploy-local: ## Deploy the whole app, Lambdas and API Gateway, to a local AWS
 	@exec $(BIN)/python -m local_aws deploy $(ARGS)
 
 test: ## Run all tests with coverage; ARGS="tests/domain -k limits" runs some, without
-	$(READY) python model cdk
+	$(READY) python model cdk clients
 	@exec $(BIN)/python -m pytest $(or $(ARGS),--cov --cov-report=term $(SHARED))
 
 test-localstack: ## Run the end-to-end tests on LocalStack, without Docker; needs Python 3.13; ARGS="-k streams" runs some

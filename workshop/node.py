@@ -1,6 +1,7 @@
 """Node, which comes with a Python package, and the CDK command line, which comes from npm."""
 
 import os
+from pathlib import Path
 from typing import Final
 
 from workshop import commands, fingerprint
@@ -27,7 +28,7 @@ def prepare_cdk(steps: Steps) -> None:
     if fingerprint.is_current(stamp, digest) and CDK.exists():
         return
     with steps.step("CDK command line"):
-        _install_cdk()
+        install(CDK_CLI_SOURCE, CDK_CLI)
     fingerprint.write(stamp, digest)
 
 
@@ -42,14 +43,15 @@ def _write_script(name: str, line: str) -> None:
     path.chmod(0o755)
 
 
-def _install_cdk() -> None:
-    CDK_CLI.mkdir(parents=True, exist_ok=True)
+def install(source: Path, folder: Path) -> None:
+    """Put what the lock in `source` lists into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name in LOCK_FILES:
-        (CDK_CLI / name).write_bytes((CDK_CLI_SOURCE / name).read_bytes())
+        (folder / name).write_bytes((source / name).read_bytes())
     commands.run(
         # npm by itself waits five minutes for an answer before it asks again.
         ["npm", "ci", "--no-audit", "--no-fund", "--fetch-timeout=30000"],
-        cwd=CDK_CLI,
+        cwd=folder,
         env={"PATH": search_path()},
-        advice="The CDK comes from the npm registry, or from the one that npm is configured for; is it within reach?",
+        advice="npm's packages come from its registry, or from the one that npm is configured for; is it within reach?",
     )

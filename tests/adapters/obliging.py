@@ -1,6 +1,7 @@
 """Providers that do what they are asked, without a network: they call the tool, fill the schema, and say hello otherwise."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
@@ -97,27 +98,32 @@ def _calls(request: ChatRequest) -> tuple[ToolCall, ...]:
     if not request.tools or answered or request.tool_choice == "none":
         return ()
     tool = request.tools[0]
-    return (ToolCall(id="call_1", name=tool.name, arguments=json.dumps(_filled(tool.parameters))),)
+    arguments = _filled(tool.parameters, request.messages[-1].text)
+    return (ToolCall(id="call_1", name=tool.name, arguments=json.dumps(arguments)),)
 
 
 def _text(request: ChatRequest) -> str:
     if request.output.type == "json_schema":
-        return json.dumps(_filled(request.output.schema or {}))
+        return json.dumps(_filled(request.output.schema or {}, request.messages[-1].text))
     return '{"greeting":"Hello!"}' if request.output.type == "json" else "Hello!"
 
 
-def _filled(schema: Mapping[str, Any]) -> Any:
-    """A value that the schema validates, for the schemas that people write by hand."""
+def _filled(schema: Mapping[str, Any], question: str) -> Any:
+    """A value that the schema validates, for the schemas that people write by hand: a number and a text come from the question,
+    where it has a number, or a text in quotation marks."""
+    if "anyOf" in schema:
+        return _filled(schema["anyOf"][0], question)
     if "enum" in schema:
         return schema["enum"][0]
+    number, quoted = re.search(r"\d+", question), re.search(r"'([^']+)'", question)
     match schema.get("type", "object"):
         case "object":
-            return {name: _filled(inner) for name, inner in schema.get("properties", {}).items()}
+            return {name: _filled(inner, question) for name, inner in schema.get("properties", {}).items()}
         case "array":
-            return [_filled(schema.get("items", {}))]
+            return [_filled(schema.get("items", {}), question)]
         case "integer" | "number":
-            return schema.get("minimum", 7)
+            return int(number[0]) if number else schema.get("minimum", 7)
         case "boolean":
             return True
         case _:
-            return "Paris"
+            return quoted[1] if quoted else "Paris"

@@ -7,19 +7,12 @@ import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import pytest
 from llm_gateway.entrypoints.guide import main
-from llm_gateway.instruments.system import SystemClock
-from llm_gateway.ports.queries import Delivery
-from llm_gateway.settings import Settings
 
-from tests.adapters.gateway import FakeGateway
-from tests.adapters.obliging import ObligingProviders, WorkingQueue
-from tests.adapters.outside import FakeOutside
+from tests.clients.obliging_house import address_and_key, obliging_house
 from tests.docs.pages import blocks, run, with_a_shell
-from tests.entrypoints.conftest import PROVIDER
 from tests.entrypoints.serving import Serving
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
@@ -42,34 +35,8 @@ def _with(language: str) -> list[str]:
 
 @pytest.fixture
 def serving() -> Iterator[Serving]:
-    clock, queue = SystemClock(), WorkingQueue()
-    outside = FakeOutside(clock=clock, models=ObligingProviders(), queue=queue)
-    settings = Settings.from_environment({"ALLOW_PRIVATE_ADDRESSES": "true"})
-    gateway = FakeGateway(settings=settings, outside=outside)
-
-    def work(delivery: Delivery) -> None:
-        (gateway.run_worker if delivery.is_of_a_run else gateway.worker).process(delivery)
-
-    queue.work = work
-    with Serving(gateway) as serving:
-        for name, changes in _PROVIDERS.items():
-            response, body = serving.call(
-                "POST", "/api/v1/llm/providers", PROVIDER | {"id": name, "name": name} | changes
-            )
-            assert response.status == 201, body
+    with obliging_house() as serving:
         yield serving
-        queue.wait()
-
-
-_PROVIDERS: dict[str, dict[str, Any]] = {
-    "local": {"priority": 20},
-    "openai": {"kind": "openai", "base_url": None, "default_model": "gpt-5.4-mini", "priority": 1},
-    "anthropic": {"kind": "anthropic", "base_url": None, "default_model": "claude-sonnet-5", "priority": 2},
-}
-
-
-def _variables(serving: Serving) -> dict[str, str]:
-    return {"GATEWAY_URL": f"http://127.0.0.1:{serving.port}", "GATEWAY_KEY": serving.key}
 
 
 @with_a_shell
@@ -79,7 +46,7 @@ def test_what_a_page_shows_in_a_shell_runs(
 ) -> None:
     script = "\n".join(blocks(_text(name), "bash"))
     with caplog.at_level(logging.INFO):
-        said = run("bash", "-euo", "pipefail", "-c", script, cwd=tmp_path, **_variables(serving))
+        said = run("bash", "-euo", "pipefail", "-c", script, cwd=tmp_path, **address_and_key(serving))
         # A request is logged after its answer was sent.
         serving.server.should_exit = True
         serving.thread.join()
@@ -92,7 +59,7 @@ def test_what_a_page_shows_in_a_shell_runs(
 @pytest.mark.parametrize("name", _with("python"))
 def test_what_a_page_shows_in_python_runs(serving: Serving, tmp_path: Path, name: str) -> None:
     for recipe in blocks(_text(name), "python"):
-        said = run(sys.executable, "-W", "error", "-c", recipe, cwd=tmp_path, **_variables(serving))
+        said = run(sys.executable, "-W", "error", "-c", recipe, cwd=tmp_path, **address_and_key(serving))
         assert said.strip()
 
 
@@ -103,7 +70,7 @@ def test_what_a_page_shows_in_typescript_runs(serving: Serving, tmp_path: Path, 
         program = tmp_path / f"{number}.mts"
         program.write_text(recipe, encoding="utf-8")
         said = run(
-            str(NODE), "--disable-warning=ExperimentalWarning", str(program), cwd=tmp_path, **_variables(serving)
+            str(NODE), "--disable-warning=ExperimentalWarning", str(program), cwd=tmp_path, **address_and_key(serving)
         )
         assert said.strip()
 

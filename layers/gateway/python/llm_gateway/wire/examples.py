@@ -151,12 +151,12 @@ EXAMPLES: Final[Mapping[str, Mapping[str, dict[str, Any]]]] = {
     "rotate_key": {"Both secrets for an hour": {"overlap_s": 3600}},
 }
 # What parameters of a path are filled with; a query's id comes from its answer.
-PARAMETERS: Final[Mapping[str, str]] = {
+PARAMETERS: Final[Mapping[str, str | int]] = {
     "provider_id": "local",
     "code": "rate_limited",
     "prompt_id": "greeting",
-    "version": "1",
-    "other": "2",
+    "version": 1,
+    "other": 2,
     "label": "production",
 }
 PARAMETERS_OF: Final[Mapping[str, Mapping[str, str]]] = {

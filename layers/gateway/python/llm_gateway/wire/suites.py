@@ -56,7 +56,7 @@ def _money(value: Any) -> Any:
 
 Text = Annotated[str, Field(min_length=1, max_length=suites.LONGEST_TEXT)]
 Pattern = Annotated[str, Field(min_length=1, max_length=_LONGEST_PATTERN), AfterValidator(_pattern)]
-Usd = Annotated[Decimal, BeforeValidator(_money), Field(ge=0, lt=10**9, max_digits=21, decimal_places=12)]
+Usd = Annotated[Decimal, Field(ge=0, lt=10**9, max_digits=21, decimal_places=12), BeforeValidator(_money)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
