@@ -46,7 +46,7 @@ def add_dashboard(
         ),
         "Errors by whose part they are": (
             [of_gateway(deployment, "Errors", error_class=each).with_(label=each) for each in ERROR_CLASSES],
-            [],
+            own("PersonalData"),
         ),
         "Queries": (own("Queries", "FailedQueries", "CacheHits"), []),
         "Tokens": (own("InputTokens", "OutputTokens", "CachedInputTokens", "CacheWriteTokens", "ReasoningTokens"), []),

@@ -134,6 +134,8 @@ def answers(scene: Scene) -> None:
     for _ in range(2):
         scene.ask(200, parameters={"temperature": 0})
     scene.ask(200, model="local/unpriced")
+    watched_over = scene.key(pii=["mask"])
+    scene.ask(200, messages=[{"role": "user", "content": "I am ada@example.com."}], key=watched_over)
 
 
 def failures(scene: Scene) -> None:
@@ -232,6 +234,7 @@ def test_dimensions_are_few(emitted: set[Metric]) -> None:
         frozenset({"provider"}),
         frozenset({"error_class"}),
         frozenset({"prompt"}),
+        frozenset({"data_kind"}),
     }
 
 
