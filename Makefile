@@ -13,7 +13,7 @@ SHARED = --numprocesses=auto --maxprocesses=4 --no-loadscope-reorder
 ON_LOCALSTACK = tests/end_to_end tests/localstack --ignore=tests/end_to_end/test_real_model.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-localstack image-test check docs fix openapi synth deploy deploy-local smoke cost bench lock
+.PHONY: help run test test-localstack image-test check audit docs fix openapi synth deploy deploy-local smoke cost bench lock
 
 help: ## List the verbs
 	@echo "make VERB, where VERB is one of:"
@@ -46,6 +46,10 @@ check: ## Format, lint, types, the direction of imports, and the site's links
 	@$(BIN)/mypy
 	@PYTHONPATH=layers/gateway/python:container-local-model $(BIN)/lint-imports
 	@$(SITE)
+
+audit: ## Check what ships for known faults, licences and secrets: one table
+	$(READY) python audit
+	@PYTHONPATH=layers/gateway/python $(BIN)/python -m audits
 
 docs: ## Build the user's guide and the other pages as a site in .cache/site
 	$(READY) python docs

@@ -26,12 +26,16 @@ def add_stacks(app: App, areas: Mapping[Area, Sequence[Endpoint]] = AREAS) -> No
     check(app)
     Tags.of(app).add("service", deployment.prefix)
     data = DataStack(app, deployment=deployment)
-    model = None if deployment.local_model is LocalModel.OFF else LocalModelStack(app, deployment=deployment).model
+    model = (
+        None
+        if deployment.local_model is LocalModel.OFF
+        else LocalModelStack(app, deployment=deployment, key=data.key).model
+    )
     functions = [
         AreaStack(app, area=area, rows=rows, deployment=deployment, data=data, model=model)
         for area, rows in areas.items()
     ]
-    api = ApiStack(app, endpoints=endpoints, deployment=deployment)
+    api = ApiStack(app, endpoints=endpoints, deployment=deployment, key=data.key)
     for stack in functions:
         # First, so that no route leads to a function that is still to come.
         api.add_stack_dependency(stack)

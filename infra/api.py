@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 from llm_gateway.access import Endpoint
 from llm_gateway.endpoints import endpoint
@@ -48,10 +49,12 @@ class ApiStack(Stack):
     A permission for each method, which is what CDK would add by itself, would take a resource more for each of them.
     """
 
-    def __init__(self, scope: Construct, *, endpoints: Sequence[Endpoint], deployment: Deployment) -> None:
+    def __init__(
+        self, scope: Construct, *, endpoints: Sequence[Endpoint], deployment: Deployment, key: kms.IKey
+    ) -> None:
         super().__init__(scope, f"{deployment.prefix}-api", description="LLM gateway: REST API")
         self._deployment = deployment
-        self.api = self._rest_api(deployment, endpoints)
+        self.api = self._rest_api(deployment, endpoints, key)
         render_as_problems(self.api)
         self._invoker = self._role(endpoints)
         for row in endpoints:
@@ -96,8 +99,8 @@ class ApiStack(Stack):
             proxy=True,
         )
 
-    def _rest_api(self, deployment: Deployment, endpoints: Sequence[Endpoint]) -> apigateway.RestApi:
-        access_log = log_of(self, deployment, "AccessLog")
+    def _rest_api(self, deployment: Deployment, endpoints: Sequence[Endpoint], key: kms.IKey) -> apigateway.RestApi:
+        access_log = log_of(self, deployment, key, "AccessLog")
         api = apigateway.RestApi(
             self,
             "Api",

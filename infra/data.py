@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import CfnOutput, Duration, Fn, RemovalPolicy, ScopedAws, Stack
+from aws_cdk import ArnFormat, CfnOutput, Duration, Fn, RemovalPolicy, ScopedAws, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -66,6 +66,7 @@ class DataStack(Stack):
         # A notice of an alarm or of a budget is encrypted with it, too: these are what AWS asks for.
         for notifier in ("cloudwatch", "events"):
             self.key.grant(iam.ServicePrincipal(f"{notifier}.amazonaws.com"), "kms:Decrypt", "kms:GenerateDataKey*")
+        self.key.add_to_resource_policy(self._for_logs())
         self.tables = {resource: self._table(resource, *keys) for resource, keys in _TABLES.items()}
         self.tables[Resource.KEYS].add_global_secondary_index(
             index_name=KEYS_INDEX,
@@ -125,6 +126,19 @@ class DataStack(Stack):
     def pepper_prefix(self) -> str:
         """What the pepper's name begins with."""
         return f"{self._deployment.prefix}/pepper/"
+
+    def _for_logs(self) -> iam.PolicyStatement:
+        """What CloudWatch asks for where log groups are encrypted: for those of this account and region alone."""
+        groups = self.format_arn(
+            service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        return iam.PolicyStatement(
+            sid="Logs",
+            principals=[iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com")],
+            actions=["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+            resources=["*"],
+            conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+        )
 
     def _export_everything(self) -> None:
         """Export what other stacks may refer to, whether or not they do: an export that is imported cannot be removed.

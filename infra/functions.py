@@ -89,7 +89,7 @@ class Functions(Construct):
         deployment = self._deployment
         streams = answers_as_it_goes(deployment, row)
         model = self._model if asks_providers(row) else None
-        log_group = log_of(scope, deployment)
+        log_group = log_of(scope, deployment, self._data.key)
         return lambda_.Function(
             scope,
             "Function",

@@ -7,6 +7,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -30,10 +31,10 @@ class ModelFunction(Construct):
     vpc: None = None
     callers: None = None
 
-    def __init__(self, scope: Construct, *, deployment: Deployment) -> None:
+    def __init__(self, scope: Construct, *, deployment: Deployment, key: kms.IKey) -> None:
         super().__init__(scope, "Model")
         name = f"{deployment.prefix}-local-model"
-        log = log_of(self, deployment)
+        log = log_of(self, deployment, key)
         write_logs = iam.PolicyStatement(
             actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log.log_group_arn]
         )
@@ -78,9 +79,9 @@ class ModelFunction(Construct):
 class ModelService(Construct):
     """The image as tasks in a network of their own, which the functions that call providers join."""
 
-    def __init__(self, scope: Construct, *, deployment: Deployment) -> None:
+    def __init__(self, scope: Construct, *, deployment: Deployment, key: kms.IKey) -> None:
         super().__init__(scope, "Model")
-        self.vpc = _network(self, deployment)
+        self.vpc = _network(self, deployment, key)
         callers = ec2.SecurityGroup(self, "Callers", vpc=self.vpc, description="Functions that call providers")
         tasks = ec2.SecurityGroup(self, "Tasks", vpc=self.vpc, description="The model server", allow_all_outbound=False)
         tasks.add_ingress_rule(callers, ec2.Port.tcp(_PORT))
@@ -88,10 +89,10 @@ class ModelService(Construct):
         tasks.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443))
         self.callers = [callers]
         self.caller_statements = [_JOIN_NETWORK]
-        self._service(deployment, tasks)
+        self._service(deployment, tasks, key)
         self.address = f"http://model.{deployment.prefix}.internal:{_PORT}/v1"
 
-    def _service(self, deployment: Deployment, security_group: ec2.SecurityGroup) -> None:
+    def _service(self, deployment: Deployment, security_group: ec2.SecurityGroup, key: kms.IKey) -> None:
         arm = deployment.architecture is Architecture.ARM64
         cluster = ecs.Cluster(self, "Cluster", vpc=self.vpc, container_insights_v2=ecs.ContainerInsights.ENABLED)
         cluster.add_default_cloud_map_namespace(name=f"{deployment.prefix}.internal")
@@ -105,7 +106,7 @@ class ModelService(Construct):
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
         )
-        log = log_of(self, deployment)
+        log = log_of(self, deployment, key)
         task.add_container(
             "server",
             image=ecs.ContainerImage.from_asset(str(_IMAGE), platform=_platform(deployment), exclude=_NOT_IN_IMAGE),
@@ -139,10 +140,10 @@ class ModelService(Construct):
 class LocalModelStack(Stack):
     """The model server in the form that the context asks for, and what a function needs to call it."""
 
-    def __init__(self, scope: Construct, *, deployment: Deployment) -> None:
+    def __init__(self, scope: Construct, *, deployment: Deployment, key: kms.IKey) -> None:
         super().__init__(scope, f"{deployment.prefix}-local-model", description="LLM gateway: a model of one's own")
         form = ModelFunction if deployment.local_model is LocalModel.LAMBDA else ModelService
-        self.model = form(self, deployment=deployment)
+        self.model = form(self, deployment=deployment, key=key)
         CfnOutput(self, "LocalModelUrl", value=self.model.address, description="The base_url of a llama_cpp provider")
 
 
@@ -161,12 +162,12 @@ _JOIN_NETWORK = iam.PolicyStatement(
 )
 
 
-def _network(scope: Construct, deployment: Deployment) -> ec2.Vpc:
+def _network(scope: Construct, deployment: Deployment, key: kms.IKey) -> ec2.Vpc:
     # One NAT gateway, for the providers outside; the tables and bodies are reached without it.
     vpc = ec2.Vpc(scope, "Network", max_azs=2, nat_gateways=1, restrict_default_security_group=False)
     vpc.add_gateway_endpoint("Tables", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
     vpc.add_gateway_endpoint("Bodies", service=ec2.GatewayVpcEndpointAwsService.S3)
-    flows = log_of(scope, deployment, "Flows")
+    flows = log_of(scope, deployment, key, "Flows")
     vpc.add_flow_log(
         "Rejected",
         destination=ec2.FlowLogDestination.to_cloud_watch_logs(flows),

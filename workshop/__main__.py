@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from workshop import clients, environment, localstack, locks, model_server, node, site
+from workshop import auditors, clients, environment, localstack, locks, model_server, node, site
 from workshop.steps import Failure, Steps
 
 ROOMS = {
@@ -13,6 +13,7 @@ ROOMS = {
     "docs": site.prepare,
     "localstack": localstack.prepare,
     "clients": clients.prepare,
+    "audit": auditors.prepare,
 }
 
 

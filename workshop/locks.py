@@ -5,6 +5,7 @@ from typing import Final
 
 from workshop import commands, environment, localstack, node
 from workshop.places import (
+    AUDIT_LOCK,
     CDK_CLI_SOURCE,
     CHECKS_SOURCE,
     CLIENTS_LOCK,
@@ -44,6 +45,7 @@ def write(steps: Steps, *, upgrade: bool) -> None:
         _compile("--group", "bundled-model", "--no-deps", into=MODEL_LOCK, extra=extra)
         _compile("--group", "clients", into=CLIENTS_LOCK, extra=extra)
         _compile("--group", "docs", into=SITE_LOCK, extra=extra)
+        _compile("--group", "audit", into=AUDIT_LOCK, extra=extra)
         _compile("--group", "uv", into=UV_LOCK, extra=same)
         one = ("--python-version", localstack.PYTHON, "--exclude-newer", LOCALSTACK_ERA)
         _compile("--group", "localstack", into=LOCALSTACK_LOCK, extra=extra, for_=one)

@@ -17,6 +17,7 @@ CDK: Final = CDK_CLI / "node_modules" / ".bin" / "cdk"
 # Outside the clone, so that the next clone finds it.
 WHEELS: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "llm-gateway" / "wheels"
 
+AUDIT_VENV: Final = ROOT / ".cache" / "audit"
 SITE_VENV: Final = ROOT / ".cache" / "docs"
 CLIENTS_VENV: Final = ROOT / ".cache" / "clients"
 CHECKS: Final = ROOT / ".cache" / "checks"
@@ -24,6 +25,7 @@ CHECKS_SOURCE: Final = ROOT / "tests" / "clients" / "tools"
 
 LOCALSTACK_LOCK: Final = ROOT / "tests" / "localstack" / "requirements.lock"
 UV_LOCK: Final = ROOT / "workshop" / "uv.lock"
+AUDIT_LOCK: Final = ROOT / "workshop" / "audit.lock"
 SITE_LOCK: Final = ROOT / "workshop" / "docs.lock"
 CLIENTS_LOCK: Final = ROOT / "workshop" / "clients.lock"
 RUNTIME_LOCK: Final = ROOT / "layers" / "dependencies" / "requirements.lock"

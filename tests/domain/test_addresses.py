@@ -140,6 +140,7 @@ def test_private_addresses_are_taken_only_where_they_are_allowed(host: str) -> N
 
 
 @pytest.mark.parametrize("host", _METADATA_HOSTS)
+@pytest.mark.holds("API7")
 def test_link_local_and_metadata_addresses_are_never_taken(host: str) -> None:
     for private_allowed in (False, True):
         fault = fault_in_base_url(f"http://{host}/latest", private_allowed=private_allowed)
@@ -147,6 +148,7 @@ def test_link_local_and_metadata_addresses_are_never_taken(host: str) -> None:
 
 
 @given(st.integers(0xA9FE0000, 0xA9FEFFFF), st.sampled_from(["{:d}", "{:#x}", "{:#o}"]))
+@pytest.mark.holds("API7")
 def test_no_spelling_of_a_link_local_address_is_taken(address: int, form: str) -> None:
     spelt = form.format(address).replace("0o", "0")
     assert fault_in_base_url(f"http://{spelt}/", private_allowed=True) is not None

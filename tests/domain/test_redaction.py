@@ -81,6 +81,7 @@ PLAIN = [
 
 @pytest.mark.parametrize("around", AROUND)
 @pytest.mark.parametrize("kind", CREDENTIALS)
+@pytest.mark.holds("LLM02", "STRIDE-I")
 def test_a_credential_goes_and_what_stands_around_it_stays(kind: str, around: str) -> None:
     assert redacted(around.format(CREDENTIALS[kind])) == around.format(REDACTED)
 

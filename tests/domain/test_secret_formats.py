@@ -55,6 +55,7 @@ def test_there_are_enough_each_with_a_source_of_its_own_and_a_sample() -> None:
 
 
 @pytest.mark.parametrize("whose", SPECS)
+@pytest.mark.holds("LLM02", "STRIDE-I")
 def test_nothing_of_a_sample_stays(whose: str) -> None:
     for seed, way in enumerate(WAYS):
         secret = sample(whose, seed=seed)
@@ -166,6 +167,7 @@ def test_an_escape_of_another_text_stays_as_it_was() -> None:
         ),
     ],
 )
+@pytest.mark.holds("STRIDE-D")
 def test_no_text_takes_for_ever(piece: str) -> None:
     """Were a pattern's time to grow with the square of the text, this would not end within the day."""
     text = (piece * (200_000 // len(piece) + 1))[:200_000]

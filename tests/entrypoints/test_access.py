@@ -74,6 +74,7 @@ def stock(api: Api) -> dict[str, str]:
     return ids | numbers
 
 
+@pytest.mark.holds("API9")
 def test_the_matrix_has_every_endpoint() -> None:
     assert set(ACCESS) == {(row.method, row.path.removeprefix(BASE_PATH)) for row in GUARDED}
     assert {(row.method, row.path) for row in ENDPOINTS if row.permission is None} == PUBLIC
@@ -81,6 +82,7 @@ def test_the_matrix_has_every_endpoint() -> None:
 
 @roles
 @rows
+@pytest.mark.holds("API5", "STRIDE-E")
 def test_what_is_nobodys_or_ones_own(api: Api, stocked: dict[str, str], row: Endpoint, role: Role) -> None:
     cells = cells_of(row)
     if cells.own and role in ASKERS:
@@ -94,6 +96,7 @@ def test_what_is_nobodys_or_ones_own(api: Api, stocked: dict[str, str], row: End
 
 @roles
 @pytest.mark.parametrize("row", [row for row in GUARDED if cells_of(row).own], ids=lambda row: row.name)
+@pytest.mark.holds("API1")
 def test_what_is_anothers(api: Api, stocked: dict[str, str], row: Endpoint, role: Role) -> None:
     cells = cells_of(row)
     response = api.call(row.method, path_of(row, **stocked), cells.body, role=role)
@@ -148,6 +151,7 @@ NOBODIES: Final[dict[str, Callable[[Api], str | None]]] = {
 
 @pytest.mark.parametrize("nobody", NOBODIES)
 @rows
+@pytest.mark.holds("API2", "STRIDE-S")
 def test_nobody_else_gets_in(closed: tuple[Api, dict[str, str]], row: Endpoint, nobody: str) -> None:
     api, stocked = closed
     secret = NOBODIES[nobody](api)
@@ -166,6 +170,7 @@ def test_what_is_public_is_everybodys(api: Api, method: str, path: str, nobody: 
 
 
 @roles
+@pytest.mark.holds("API3")
 def test_what_a_role_sees_of_providers(api: Api, role: Role) -> None:
     api.register(limits={"requests_per_minute": 5})
     (listed,) = api.call("GET", PROVIDERS, role=role).json()["items"]

@@ -59,6 +59,7 @@ def test_a_key_without_a_limit_is_told_of_none(api: Api) -> None:
 
 
 @PATHS
+@pytest.mark.holds("API4", "LLM10", "STRIDE-D")
 def test_over_the_limit_is_429_with_a_true_retry_after(api: Api, path: str) -> None:
     clock = api.gateway.outside.clock
     assert isinstance(clock, TravellingClock)

@@ -229,6 +229,7 @@ def test_what_is_no_text_is_sent_and_told_of(api: Api, door: Opened) -> None:
 
 
 @pytest.mark.parametrize("path", [QUERY, f"{QUERY}/stream", f"{QUERY}/plan"])
+@pytest.mark.holds("LLM02", "API6")
 def test_nothing_passes_a_block(api: Api, door: Opened, path: str) -> None:
     refused = door("block").ask(path=path, metadata={"note": SSN})
     problem = refused.json()
@@ -399,6 +400,7 @@ def test_a_vendors_dialect_is_blocked_in_its_own_words(api: Api, door: Opened) -
         assert EMAIL not in refused.text
 
 
+@pytest.mark.holds("LLM08")
 def test_texts_to_embed_are_covered(api: Api, door: Opened) -> None:
     api.register(id="vectors", models=[{"name": "text-embedding-3-small"}], default_model="text-embedding-3-small")
     body = {"model": "vectors/text-embedding-3-small", "input": [f"to {EMAIL}", "nothing"]}
@@ -427,6 +429,7 @@ class Broken:
 
 
 @pytest.mark.parametrize("rule", ["mask", "block"])
+@pytest.mark.holds("LLM02")
 def test_a_detector_that_cannot_run_lets_nothing_through(api: Api, door: Opened, rule: str) -> None:
     owner = door(rule)
     api.gateway.outside.detector = Broken()

@@ -76,6 +76,7 @@ def shape_of(index):
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
+@pytest.mark.holds("API8", "STRIDE-I")
 def test_everything_is_encrypted_under_the_stacks_own_key(stage):
     data = deployed(stage=stage).data
     (key_id, key), *others = data.of_type("AWS::KMS::Key").items()
@@ -130,6 +131,7 @@ def test_anchors_are_locked_in_production_or_where_that_is_wanted():
 
 
 @pytest.mark.parametrize("type_", ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"])
+@pytest.mark.holds("API8", "STRIDE-T")
 def test_plain_http_is_refused(type_):
     policies = deployed().data.properties(type_)
     assert policies
@@ -194,3 +196,21 @@ def test_every_variable_reaches_a_function():
 
 def _output(name):
     return name.title().replace("_", "")
+
+
+@pytest.mark.parametrize("settings", [{}, {"stage": "prod", "localModel": "fargate"}], ids=["dev", "prod"])
+@pytest.mark.holds("STRIDE-I")
+def test_every_log_is_encrypted_under_the_stacks_key_which_lets_cloudwatch_use_it_for_this_accounts_logs(settings):
+    deployment = deployed(**settings)
+    groups = [group for stack in deployment for group in stack.properties("AWS::Logs::LogGroup")]
+    assert len(groups) > 40
+    for group in groups:
+        assert "Key" in json.dumps(group["KmsKeyId"])
+    (key,) = deployment.data.of_type("AWS::KMS::Key").values()
+    [statement] = [each for each in key["Properties"]["KeyPolicy"]["Statement"] if each.get("Sid") == "Logs"]
+    assert statement["Principal"] == {
+        "Service": {"Fn::Join": ["", ["logs.", {"Ref": "AWS::Region"}, ".amazonaws.com"]]}
+    }
+    [(name, groups_of_the_account)] = statement["Condition"]["ArnLike"].items()
+    assert name == "kms:EncryptionContext:aws:logs:arn"
+    assert json.dumps(groups_of_the_account).endswith(':log-group:*"]]}')

@@ -173,6 +173,7 @@ def test_public_functions_may_nothing_but_log(row):
         ("get_erasure", {**AUTHENTICATED, "Evals": LIST_ITEMS, "Queries": None, "Bodies": None}),
     ],
 )
+@pytest.mark.holds("API8", "STRIDE-E")
 def test_a_function_may_do_what_its_row_says(row, expected):
     may = actions(row)
     assert {sid: may.get(sid) for sid in expected} == expected
@@ -190,6 +191,7 @@ def test_buckets_are_listed_and_objects_touched_by_statements_of_their_own(row):
             assert statement["Condition"] == {"StringEquals": {"s3:prefix": ["entries/"]}}
 
 
+@pytest.mark.holds("STRIDE-E")
 def test_nothing_writes_keys_but_what_manages_them():
     writers = set()
     for row in ROWS:
@@ -250,6 +252,7 @@ def test_nothing_but_the_roll_up_writes_usage(row):
 
 
 @pytest.mark.parametrize("row", STACKS)
+@pytest.mark.holds("STRIDE-R", "STRIDE-T")
 def test_no_function_changes_or_deletes_an_entry_of_the_audit_log_or_of_its_archive(row):
     for sid, statement in granted(row).items():
         may = set(_list(statement["Action"]))

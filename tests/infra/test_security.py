@@ -20,6 +20,7 @@ DEPLOYMENTS = [
 
 
 @pytest.mark.parametrize("settings", DEPLOYMENTS, ids=str)
+@pytest.mark.holds("API8")
 def test_every_finding_is_mended_or_acknowledged(settings):
     assert deployed(**settings).report["pluginReports"] == []
 
@@ -32,6 +33,7 @@ def test_a_finding_without_a_reason_stops_synth(tmp_path):
         app.synth()
 
 
+@pytest.mark.holds("API4", "STRIDE-D")
 def test_an_address_that_floods_is_blocked_where_that_is_wanted():
     security = deployed(stage="prod", waf="on").api
     (acl,) = security.properties("AWS::WAFv2::WebACL")

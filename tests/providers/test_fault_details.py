@@ -66,6 +66,7 @@ def test_a_name_that_nobody_knows(registry: ProviderRegistry, monkeypatch: pytes
     assert fault.detail.endswith("its host's name is unknown.")
 
 
+@pytest.mark.holds("API7", "API10")
 def test_an_address_that_may_not_be_called(monkeypatch: pytest.MonkeyPatch) -> None:
     def private(*_: object, **__: object) -> list:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", 443))]
@@ -76,6 +77,7 @@ def test_an_address_that_may_not_be_called(monkeypatch: pytest.MonkeyPatch) -> N
     assert "may not be called" in failing(at(registry, "https://inside.example/v1")).detail
 
 
+@pytest.mark.holds("API10")
 def test_a_certificate_that_is_not_trusted(registry: ProviderRegistry, tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(self_signed(tmp_path))

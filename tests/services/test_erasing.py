@@ -81,6 +81,7 @@ def test_a_keys_queries_go_and_nobody_elses(gateway: FakeGateway, count: int) ->
     assert len(mine) == count
 
 
+@pytest.mark.holds("LLM02")
 def test_a_subjects_queries_go_whoever_asked_them(gateway: FakeGateway) -> None:
     for owner in (ALICE, BOB):
         stored(gateway, owner=owner, subject="customer 42")
@@ -139,6 +140,7 @@ def test_a_query_that_was_still_being_answered_goes_a_quarter_of_an_hour_later(g
     assert work(gateway, swept) == swept
 
 
+@pytest.mark.holds("LLM02")
 def test_one_that_died_on_the_way_is_gone_on_with_and_counts_each_once(gateway: FakeGateway) -> None:
     for _ in range(PAGE + 5):
         stored(gateway, subject="customer 42")

@@ -123,6 +123,7 @@ def test_never_more_tokens_than_allowed_in_any_minute() -> None:
     assert 15_000 <= crowd.most_in_a_minute(lambda tokens: tokens) <= 20_000
 
 
+@pytest.mark.holds("API4", "API6", "LLM10")
 def test_never_more_is_spent_than_the_budget_and_what_is_left_can_be() -> None:
     crowd = Crowd(account(budget="3", period=Period.MONTH), seeded(11), usd="0.01")
     crowd.run()

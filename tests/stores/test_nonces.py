@@ -39,6 +39,7 @@ def until(clock: FakeClock) -> datetime:
     return clock.now() + timedelta(seconds=700.5)
 
 
+@pytest.mark.holds("API2", "STRIDE-S")
 def test_a_nonce_is_taken_once(nonces: NonceStore, until: datetime) -> None:
     assert nonces.take(KEY_ID, "a nonce", until=until)
     assert not nonces.take(KEY_ID, "a nonce", until=until)

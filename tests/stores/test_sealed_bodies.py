@@ -72,6 +72,7 @@ def sealed(aws: Aws, settings: Settings, clock: FakeClock, ids: FakeIds) -> Seal
 
 
 @pytest.mark.parametrize("times", [SMALL, LARGE])
+@pytest.mark.holds("LLM02", "STRIDE-I")
 def test_a_sealed_query_comes_back_and_nothing_of_it_is_in_clear(sealed: Sealed, times: int) -> None:
     asks = asked(times)
     sealed.queries().add(asks)
@@ -99,6 +100,7 @@ def test_switched_off_no_secret_is_asked_for(sealed: Sealed) -> None:
 
 
 @pytest.mark.parametrize("times", [SMALL, LARGE])
+@pytest.mark.holds("STRIDE-I")
 def test_with_its_keys_secrets_a_query_is_gone(sealed: Sealed, times: int) -> None:
     asks = asked(times)
     sealed.queries().add(asks)

@@ -54,6 +54,7 @@ def test_the_same_words_are_sealed_otherwise_each_time(process: Process) -> None
     assert seal.seal(WORDS, key_id=ALICE, query_id=QUERY) != seal.seal(WORDS, key_id=ALICE, query_id=QUERY)
 
 
+@pytest.mark.holds("API1", "STRIDE-T")
 def test_it_opens_for_no_other_query_and_no_other_key(process: Process) -> None:
     seal = process()
     sealed = seal.seal(WORDS, key_id=ALICE, query_id=QUERY)
@@ -102,6 +103,7 @@ def test_a_secret_seals_for_a_day_and_opens_for_longer(process: Process, clock: 
 
 
 @given(data=st.data())
+@pytest.mark.holds("STRIDE-T")
 def test_what_is_changed_or_cut_never_opens(data: st.DataObject) -> None:
     clock = FakeClock()
     seal = EnvelopeSeal(InMemoryDataKeys(clock, FakeIds(clock)), clock=clock)

@@ -6,7 +6,7 @@ import subprocess
 from workshop.places import ROOT
 
 VERBS = {
-    *("run", "test", "test-localstack", "image-test", "check", "docs", "fix", "openapi", "lock", "help"),
+    *("run", "test", "test-localstack", "image-test", "check", "audit", "docs", "fix", "openapi", "lock", "help"),
     *("synth", "deploy", "deploy-local", "smoke", "cost", "bench"),
 }
 

@@ -50,6 +50,7 @@ def test_an_entry_has_the_members_of_the_contract_and_the_hash_of_them() -> None
     assert AuditEntry.read(entry.document) == entry
 
 
+@pytest.mark.holds("STRIDE-R", "STRIDE-T")
 def test_an_entry_follows_the_head() -> None:
     first = entered(DEED, after=None, now=NOW)
     second = entered(DEED, after=first.as_head(None), now=NOW + timedelta(seconds=1))
@@ -64,6 +65,7 @@ def test_time_never_runs_backwards() -> None:
     assert second.place > first.place
 
 
+@pytest.mark.holds("STRIDE-R")
 def test_no_text_of_a_stranger_forges_anything() -> None:
     forged = 'x"}\n{"id":"aud_000000000009","outcome":"done"}\u202e'
     deed = Deed(

@@ -65,6 +65,7 @@ def deeds(gateway: FakeGateway) -> list[Any]:
     return [entry.deed for entry in gateway.outside.audit_log.page(search, limit=10, cursor=None).items]
 
 
+@pytest.mark.holds("LLM09")
 def test_a_version_that_breaks_its_schema_loses_its_weight(gateway: FakeGateway) -> None:
     weighted(gateway, {3: 90, 4: 10})
     end(gateway, 3, 180)

@@ -33,6 +33,7 @@ def flood(failures: Failures, address: str = ADDRESS) -> GatewayError:
     return failures.answer(REFUSAL, address=address)
 
 
+@pytest.mark.holds("API2")
 def test_an_address_that_fails_too_often_is_told_to_wait(failures: Failures, clock: FakeClock) -> None:
     told = flood(failures)
     assert isinstance(told, RateLimited)

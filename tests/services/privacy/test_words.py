@@ -4,6 +4,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
+import pytest
 from llm_gateway.domain.chat import (
     AudioPart,
     CacheControl,
@@ -93,6 +94,7 @@ def change(text: str, _field: str) -> str:
 EVERYTHING = Reading(change=change, fixed=change, data=change)
 
 
+@pytest.mark.holds("LLM02")
 def test_no_word_of_a_request_is_passed_over() -> None:
     assert left(REQUEST) != []
     changed = EVERYTHING.request(REQUEST)

@@ -105,6 +105,7 @@ def test_of_the_provider_what_answers_counts(changes: dict[str, Any], same: bool
     assert (engine(**changes).seat_of(question(parameters=SAME)) == PLACE) == same
 
 
+@pytest.mark.holds("API1", "LLM02")
 def test_another_provider_or_caller_has_a_place_of_its_own() -> None:
     other = QueryEngine().add(provider("b", models=(ModelConfig(name="a-model"),), default_model="a-model"))
     assert isinstance(other, QueryEngine)

@@ -108,6 +108,11 @@ def _places(text: str) -> list[_Place]:
     )
 
 
+def known(text: str) -> list[_Place]:
+    """Where in `text` credentials are that are known by their shape."""
+    return [found.span() for found in _patterns()[0].finditer(text)]
+
+
 @cache
 def _data_address() -> re.Pattern[str]:
     return re.compile(_DATA_ADDRESS)

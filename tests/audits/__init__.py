@@ -1,0 +1,1 @@
+"""What `make audit` looks at, and that what it says is so."""
