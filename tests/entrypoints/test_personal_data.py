@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from llm_gateway.domain.chat import ChatAnswer, FinishReason, ToolCall, Usage
+from llm_gateway.domain.erasures import digest_of, subject_of
 from llm_gateway.domain.faults import ProviderRejected, ProviderUnreachable
 from llm_gateway.domain.keys import Role
 from llm_gateway.ports.queries import Delivery
@@ -99,6 +100,15 @@ def test_a_result_is_read_whole_by_its_owner_alone(api: Api, door: Opened) -> No
     key_id = next(iter(api.gateway.outside.query_store._stored.values())).query.owner
     api.gateway.outside.seal.shred(key_id)
     assert owner.get(f"{QUERY}/{query_id}/result").json()["output"]["text"] == "To [EMAIL_1]"
+
+
+@pytest.mark.parametrize("rule", ["mask", "log"])
+def test_one_whom_a_query_is_about_can_still_be_erased(api: Api, door: Opened, rule: str) -> None:
+    query_id = door(rule).ask("hello", metadata={"subject": EMAIL}).json()["id"]
+    stored = api.gateway.outside.query_store.get(query_id)
+    assert stored is not None
+    assert subject_of(stored.request.metadata, stored.request.privacy) == digest_of(EMAIL)
+    assert EMAIL not in kept(api.gateway)
 
 
 def test_every_part_of_a_request_is_masked(api: Api, door: Opened) -> None:

@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 from llm_gateway.domain.erasures import Erasure, ErasureStatus, Target, digest_of
 from llm_gateway.domain.identifiers import QUERY_PREFIX, first_at
+from llm_gateway.domain.pii import PiiRule
+from llm_gateway.domain.privacy import Privacy
 from llm_gateway.errors import ErasureNotFound, RevisionConflict
 from llm_gateway.ports.erasures import Erasable, ErasureStore
 from llm_gateway.stores.erasures import DynamoErasureStore
@@ -74,6 +76,14 @@ def test_an_erased_query_is_found_no_more(stores: Stores, clock: FakeClock) -> N
     assert len(read(index, MINE, clock)) == 1
     stores.queries.erase(asked.id)
     assert read(index, MINE, clock) == []
+
+
+def test_a_subject_that_was_masked_is_found_by_its_name(stores: Stores, clock: FakeClock) -> None:
+    index: Erasable = stores.index  # type: ignore[assignment]
+    privacy = Privacy(rules=(PiiRule.MASK,), subject=digest_of("anna@example.com"))
+    asked = query(request=question(metadata={"subject": "[EMAIL_1]"}, privacy=privacy))
+    stores.queries.add(asked)
+    assert read(index, Target(subject=digest_of("anna@example.com")), clock) == [asked.id]
 
 
 def test_a_subject_is_written_down_as_a_digest_alone(stores: Stores) -> None:

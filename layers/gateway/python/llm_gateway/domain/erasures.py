@@ -6,6 +6,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
 
+from llm_gateway.domain.privacy import Privacy
+
 ERASURE_PREFIX: Final = "ers_"
 SUBJECT: Final = "subject"
 """The member of a query's metadata that says whom it is about."""
@@ -61,7 +63,9 @@ def digest_of(subject: str) -> str:
     return sha256(b"subject\n" + subject.encode(errors="surrogatepass")).hexdigest()
 
 
-def subject_of(metadata: Any) -> str | None:
-    """The digest of the subject that a query's metadata name, if they name one as text."""
+def subject_of(metadata: Any, privacy: Privacy | None = None) -> str | None:
+    """The digest of the subject that a query's metadata name as text, or named before policies changed them."""
+    if privacy is not None and privacy.subject is not None:
+        return privacy.subject
     subject = metadata.get(SUBJECT)
     return digest_of(subject) if isinstance(subject, str) and subject else None

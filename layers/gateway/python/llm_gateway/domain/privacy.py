@@ -19,11 +19,13 @@ class Sanitize:
 class Privacy:
     """The `rules` that were applied to a request: nothing of it is planned without those that it is under.
 
-    `sealed`, in base64, are the values behind its placeholders, which its own key alone can read.
+    `sealed`, in base64, are the values behind its placeholders, which its own key alone can read. `subject` is the digest of the
+    one whom the query is about, as its metadata named them before they were masked or redacted.
     """
 
     rules: tuple[PiiRule, ...]
     sealed: str | None = None
+    subject: str | None = None
 
     @property
     def is_redacted(self) -> bool:

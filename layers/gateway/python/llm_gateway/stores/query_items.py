@@ -368,7 +368,7 @@ def _subject(query: Query) -> str | None:
     """None for most queries: they are in no index by subject, and pay for none."""
     from llm_gateway.domain.erasures import Target, subject_of
 
-    subject = subject_of(query.request.metadata)
+    subject = subject_of(query.request.metadata, query.request.privacy)
     return None if subject is None else _partition(Target(subject=subject).listed_under, query.id)
 
 

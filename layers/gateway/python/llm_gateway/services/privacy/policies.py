@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from llm_gateway.domain.caching import CachedAnswer
+from llm_gateway.domain.erasures import subject_of
 from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.privacy import Privacy
 from llm_gateway.domain.queries import Attempt, Query, QueryAnswer, QueryProblem, QueryRequest
@@ -52,7 +53,8 @@ class Policies:
     def cover(self, request: QueryRequest, rules: Iterable[PiiRule], *, key_id: str) -> Covered:
         """`request` under the `rules`. Raises `PiiBlocked` where it holds what may not pass, or what cannot be masked."""
         ordered = tuple(sorted(set(rules)))
-        marked = replace(request, privacy=Privacy(rules=ordered))
+        subject = subject_of(request.metadata) if request.metadata else None
+        marked = replace(request, privacy=Privacy(rules=ordered, subject=subject))
         counts = Counter[str]()
         try:
             if PiiRule.BLOCK in ordered:
