@@ -36,7 +36,9 @@ class InMemoryQueryIndex(QueryIndex):
         def is_about(query: QuerySummary) -> bool:
             if target.key_id is not None:
                 return query.owner == target.key_id
-            return isinstance(query, Query) and subject_of(query.request.metadata, query.request.privacy) == target.subject
+            return (
+                isinstance(query, Query) and subject_of(query.request.metadata, query.request.privacy) == target.subject
+            )
 
         about = (query.id for query in self._store.all() if query.id < before and is_about(query))
         found = sorted(about, reverse=True)

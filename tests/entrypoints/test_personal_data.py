@@ -224,14 +224,15 @@ def test_where_no_placeholder_can_stand_nothing_passes(api: Api, door: Opened) -
     assert api.gateway.outside.models.asked == []
 
 
-def test_what_is_no_text_is_sent_and_told_of(api: Api, door: Opened) -> None:
+@pytest.mark.parametrize("rules", [["mask"], ["block"], ["block", "mask"]])
+def test_what_is_no_text_is_sent_and_told_of(api: Api, door: Opened, rules: list[str]) -> None:
     content = [
         {"type": "text", "text": "look"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
     ]
-    answered = door("mask").ask(content)
+    answered = door(*rules).ask(content)
     assert answered.json()["warnings"] == [
-        "messages[0].content[1].image_url was sent as it is: what is no text is not masked."
+        "messages[0].content[1].image_url was sent as it is: in what is no text no personal data is found."
     ]
 
 

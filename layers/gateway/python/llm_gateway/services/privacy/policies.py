@@ -58,7 +58,7 @@ class Policies:
         counts = Counter[str]()
         try:
             if PiiRule.BLOCK in ordered:
-                self._let_none_through(request, counts)
+                marked = self._let_none_through(marked, counts)
             if PiiRule.MASK in ordered:
                 return self._masked(marked, counts)
             return Covered(request=marked)
@@ -132,10 +132,11 @@ class Policies:
         )
         return replace(cached, answer=answer)
 
-    def _let_none_through(self, request: QueryRequest, counts: Counter[str]) -> None:
-        findings = _Findings(self._kinds, counts)
-        Reading(change=findings.note, fixed=findings.note).request(request)
+    def _let_none_through(self, request: QueryRequest, counts: Counter[str]) -> QueryRequest:
+        findings, unread = _Findings(self._kinds, counts), _Unread()
+        Reading(change=findings.note, fixed=findings.note, data=unread.note).request(request)
         findings.check(_BLOCKED)
+        return unread.told_in(request)
 
     def _masked(self, request: QueryRequest, counts: Counter[str]) -> Covered:
         findings = _Findings(self._kinds, counts)
@@ -145,19 +146,13 @@ class Policies:
             texts.append(text)
             return text
 
-        unread = list[str]()
-
-        def pass_on(data: str, field: str) -> str:
-            unread.append(field)
-            return data
-
-        Reading(change=collect, fixed=findings.note, data=pass_on).request(request)
+        unread = _Unread()
+        Reading(change=collect, fixed=findings.note, data=unread.note).request(request)
         findings.check(_NOT_MASKABLE)
         mask = self._mask(texts)
         masked = Reading(change=_sure(mask.text)).request(request)
         counts.update(mask.counts)
-        notes = tuple(f"{field} was sent as it is: what is no text is not masked." for field in unread[:_MOST_TOLD])
-        return Covered(request=replace(masked, notes=(*request.notes, *notes)), values=mask.values)
+        return Covered(request=unread.told_in(masked), values=mask.values)
 
     def _mask(self, texts: Iterable[str]) -> Mask:
         taken = set[str]()
@@ -219,6 +214,22 @@ class _Findings:
                 f"{why}: {'; '.join(f'{where} ({kinds})' for where, kinds in told)}.",
                 errors=[FieldError(where, f"holds personal data ({kinds})") for where, kinds in told],
             )
+
+
+class _Unread:
+    """Parts that are no text: nothing is looked for in them, and nothing is masked."""
+
+    def __init__(self) -> None:
+        self._fields = list[str]()
+
+    def note(self, data: str, field: str) -> str:
+        self._fields.append(field)
+        return data
+
+    def told_in(self, request: QueryRequest) -> QueryRequest:
+        """`request`, the answer to which says so, once."""
+        notes = [f"{field} was sent as it is: in what is no text no personal data is found." for field in self._fields]
+        return replace(request, notes=tuple(dict.fromkeys((*request.notes, *notes[:_MOST_TOLD]))))
 
 
 _BLOCKED: Final = "The request holds personal data, and the key or the prompt lets none pass"
