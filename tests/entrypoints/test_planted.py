@@ -1,10 +1,11 @@
-"""Three hundred secrets and personal values, sent by every road of a key whose policy is `log`: after the run none of them is in clear
-in any table, object, message, log line or metric. And whatever strangers send, a line stays a line."""
+"""Three hundred secrets and personal values, sent by every road of a key whose policy is `log`: none of them is in clear in any
+table, object, message, log line or metric afterwards. And whatever strangers send, a line stays a line."""
 
 import json
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import cycle
 from random import Random
 from typing import Any
@@ -190,6 +191,33 @@ def _unpacked(body: bytes) -> str:
 
 
 _ADMIN = Role.ADMIN
+
+
+@pytest.mark.holds("LLM02", "STRIDE-I")
+def test_sealed_words_are_read_by_their_owner_and_by_nobody_in_the_store(
+    app: FastAPI, api_on_aws: Api, on_aws: FakeGateway
+) -> None:
+    api = api_on_aws
+    sealing = FakeGateway(
+        settings=replace(on_aws.settings, seal=True),
+        outside=Planting(replace(on_aws.settings, seal=True), on_aws.outside.aws),  # type: ignore[arg-type]
+    )
+    app.state.gateway = lambda: sealing
+    api.register()
+    asked = {"messages": [{"role": "user", "content": "The merger is off."}], "parameters": {"temperature": 0}}
+    headers = {"Idempotency-Key": "once"}
+    first = api.call("POST", QUERY, asked, headers=headers).json()
+    assert api.call("GET", f"{QUERY}/{first['id']}/result").json()["output"] == first["output"]
+    assert api.call("POST", QUERY, asked, headers=headers).headers["Idempotent-Replayed"] == "true"
+    assert api.call("POST", QUERY, asked).json()["cache"]["hit"] is True
+    later = api.call("POST", QUERY, asked | {"mode": "async", "cache": "bypass"}).json()["id"]
+    work(sealing)
+    assert api.call("GET", f"{QUERY}/{later}/result").json()["output"]["text"] == "Hello!"
+    stored = everything(sealing)
+    assert "merger" not in stored
+    assert "Hello!" not in stored
+
+
 PIECES = (
     "\n",
     "\r",
