@@ -1,5 +1,7 @@
-"""Three hundred secrets and personal values, sent by every road of a key whose policy is `log`: none of them is in clear in any
-table, object, message, log line or metric afterwards. And whatever strangers send, a line stays a line."""
+"""Three hundred secrets and personal values, sent by every road of a key whose policy is `log`: none is in clear afterwards.
+
+Any table, object, message, log line and metric is searched. And whatever strangers send, a line stays a line.
+"""
 
 import json
 import re
