@@ -45,7 +45,8 @@ class Idle:
 
     keys: int = 1
     secrets: int = 2
-    alarms: int = 8
+    metrics_in_alarms: int = 29
+    composite_alarms: int = 4
     dashboards: int = 1
 
 
@@ -79,7 +80,8 @@ class Model:
         return {
             "KMS key, in its first year": self.prices.of("kms_key", parts.keys),
             "secrets: the pepper and one provider's": self.prices.of("secret", parts.secrets),
-            f"{parts.alarms} alarms": self.prices.of("alarm", parts.alarms),
+            f"alarms that look at {parts.metrics_in_alarms} metrics": self.prices.of("alarm", parts.metrics_in_alarms),
+            f"{parts.composite_alarms} alarms on alarms": self.prices.of("composite_alarm", parts.composite_alarms),
             "dashboard": self.prices.of("dashboard", parts.dashboards),
             "polling of three empty queues": self.prices.of("sqs_request", POLLS),
             f"{len(schedules)} functions that run by the clock": scheduled,

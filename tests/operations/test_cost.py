@@ -3,6 +3,7 @@
 import json
 from dataclasses import fields
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -74,13 +75,19 @@ def test_x86_costs_more() -> None:
     assert x86.per_million("sync", LARGE).functions > MODEL.per_million("sync", LARGE).functions
 
 
+def metrics_of(alarm: dict[str, Any]) -> int:
+    """What an alarm is billed by: the metrics that it looks at, be it through arithmetic."""
+    return sum("MetricStat" in query for query in alarm["Metrics"]) if "Metrics" in alarm else 1
+
+
 def test_what_is_idle_is_what_the_templates_have() -> None:
     stacks = deployed()
     counted = {
         "keys": len(stacks.data.properties("AWS::KMS::Key")),
         # One for each provider comes to those of the template.
         "secrets": len(stacks.data.properties("AWS::SecretsManager::Secret")) + 1,
-        "alarms": len(stacks.monitoring.properties("AWS::CloudWatch::Alarm")),
+        "metrics_in_alarms": sum(map(metrics_of, stacks.monitoring.properties("AWS::CloudWatch::Alarm"))),
+        "composite_alarms": len(stacks.monitoring.properties("AWS::CloudWatch::CompositeAlarm")),
         "dashboards": len(stacks.monitoring.properties("AWS::CloudWatch::Dashboard")),
     }
     assert counted == {field.name: getattr(Idle(), field.name) for field in fields(Idle)}
