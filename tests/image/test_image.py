@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from local_aws.summary import QUESTION
 from tests.adapters.image import Image, NotHere, answer_of, built_image
 
 # Lambda runs functions as a user that no image knows.
@@ -26,14 +27,14 @@ def image(pytestconfig: pytest.Config) -> Iterator[Image]:
 
 def test_it_answers_as_docker_runs_it(image: Image, tmp_path: Path) -> None:
     with image.running(tmp_path, uid=int(image.config["User"]), read_only=False, environment={}) as address:
-        assert "Paris" in answer_of(address, "What is the capital of France?")
+        assert "Photosynthesis is" in answer_of(address, QUESTION)
 
 
 def test_it_answers_as_lambda_runs_it(image: Image, tmp_path: Path) -> None:
     """By a user that it does not know, in files that nobody can write, with a variable that Lambda sets."""
     variables = {"AWS_LAMBDA_FUNCTION_NAME": "local-model", "TZ": ":UTC"}
     with image.running(tmp_path, uid=LAMBDAS_USER, read_only=True, environment=variables) as address:
-        assert "Paris" in answer_of(address, "What is the capital of France?")
+        assert "Photosynthesis is" in answer_of(address, QUESTION)
 
 
 def test_it_says_how_it_is_to_be_run(image: Image) -> None:
