@@ -1,9 +1,7 @@
 """The cost model's arithmetic, against bills reckoned by hand; its page shows what it prints."""
 
 import json
-from dataclasses import fields
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -11,7 +9,6 @@ from operations import cost
 from operations.cost import Idle, Model
 from operations.prices import FILE, Prices, read_prices
 from operations.workloads import SIZES, WORKLOADS
-from tests.infra.deployments import deployed
 from workshop.places import ROOT
 
 SMALL, MEDIUM, LARGE = SIZES
@@ -73,24 +70,6 @@ def test_x86_costs_more() -> None:
     x86 = Model(prices=read_prices(), architecture="x86_64")
     assert x86.container() > MODEL.container()
     assert x86.per_million("sync", LARGE).functions > MODEL.per_million("sync", LARGE).functions
-
-
-def metrics_of(alarm: dict[str, Any]) -> int:
-    """What an alarm is billed by: the metrics that it looks at, be it through arithmetic."""
-    return sum("MetricStat" in query for query in alarm["Metrics"]) if "Metrics" in alarm else 1
-
-
-def test_what_is_idle_is_what_the_templates_have() -> None:
-    stacks = deployed()
-    counted = {
-        "keys": len(stacks.data.properties("AWS::KMS::Key")),
-        # One for each provider comes to those of the template.
-        "secrets": len(stacks.data.properties("AWS::SecretsManager::Secret")) + 1,
-        "metrics_in_alarms": sum(map(metrics_of, stacks.monitoring.properties("AWS::CloudWatch::Alarm"))),
-        "composite_alarms": len(stacks.monitoring.properties("AWS::CloudWatch::CompositeAlarm")),
-        "dashboards": len(stacks.monitoring.properties("AWS::CloudWatch::Dashboard")),
-    }
-    assert counted == {field.name: getattr(Idle(), field.name) for field in fields(Idle)}
 
 
 def test_free_prices_make_a_free_gateway() -> None:
