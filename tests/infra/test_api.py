@@ -11,7 +11,7 @@ from llm_gateway.wire.problems import Problem
 from llm_gateway.wire.schema import served_under
 
 from infra.api import resource_of
-from tests.infra.deployments import Template, deployed, stack_of, synthesized
+from tests.infra.deployments import FEW, UNUSUAL, Template, deployed, few, stack_of, synthesized
 
 API = "AWS::ApiGateway::"
 SAID_BY_API_GATEWAY = {
@@ -103,14 +103,14 @@ def test_in_production_the_routes_reach_the_alias():
 
 @pytest.mark.parametrize("name", ["streaming", "stage"])
 def test_what_changes_a_method_makes_a_new_deployment_of_the_api(name):
-    changed = deployed(**{name: {"streaming": "buffered", "stage": "prod"}[name]})
-    assert deployment_id(changed.api) != deployment_id(deployed().api)
+    changed = few(**{name: {"streaming": "buffered", "stage": "prod"}[name]})
+    assert deployment_id(changed.api) != deployment_id(few().api)
 
 
 def test_another_route_makes_a_new_deployment_of_the_api():
-    fewer = {area: rows[:-1] for area, rows in AREAS.items()}
-    assert deployment_id(synthesized(fewer).api) != deployment_id(deployed().api)
-    assert deployment_id(synthesized(AREAS).api) == deployment_id(deployed().api)
+    fewer = {area: rows[:-1] for area, rows in FEW.items()}
+    assert deployment_id(synthesized(fewer).api) != deployment_id(few().api)
+    assert deployment_id(synthesized(FEW).api) == deployment_id(few().api)
 
 
 def deployment_id(template: Template):
@@ -130,7 +130,7 @@ def test_functions_come_and_go_without_the_api():
 
 def test_the_web_acl_comes_and_goes_with_one_deployment():
     """It is among the API's own resources, and nothing else knows of it: no stack stays behind, no export is in the way."""
-    with_acl, without = deployed(stage="prod", waf="on"), deployed(stage="prod")
+    with_acl, without = few(stage="prod", waf="on"), few(stage="prod")
     assert with_acl.templates.keys() == without.templates.keys()
     added = with_acl.api.body["Resources"].keys() - without.api.body["Resources"].keys()
     assert {with_acl.api.body["Resources"][id_]["Type"].split("::")[1] for id_ in added} == {"WAFv2"}
@@ -154,7 +154,7 @@ def test_streaming_routes_stream_for_a_quarter_of_an_hour():
 
 
 def test_nothing_streams_where_the_context_says_so():
-    for properties in routes(deployed(streaming="buffered").api).values():
+    for properties in routes(deployed(**UNUSUAL).api).values():
         assert properties["Integration"].get("ResponseTransferMode", "BUFFERED") == "BUFFERED"
         assert properties["Integration"].get("TimeoutInMillis", 29_000) == 29_000
 

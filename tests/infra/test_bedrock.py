@@ -6,7 +6,7 @@ import pytest
 from llm_gateway.access import Endpoint, Resource
 from llm_gateway.endpoints import ROWS
 
-from tests.infra.deployments import STACKS, deployed
+from tests.infra.deployments import BEDROCK, OWN_MODELS, STACKS, deployed, few
 from tests.infra.test_deployment import read
 
 ACTIONS = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
@@ -21,12 +21,10 @@ ASKING = {
     "create_embeddings",
     "create_message",
 }
-OWN = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc123"
-MODELS = "amazon.nova-lite-v1:0,us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
 
-def on(models: str = MODELS, regions: str = ""):
-    return deployed(bedrock="on", bedrockModels=models, bedrockRegions=regions)
+def on():
+    return deployed(**BEDROCK)
 
 
 def granted(template, row):
@@ -69,15 +67,18 @@ def test_a_model_and_a_profile_with_the_model_behind_it():
     assert _text(condition) == profile
 
 
+NAMED = {"bedrockModels": "amazon.nova-lite-v1:0", "bedrockRegions": "eu-west-1, eu-central-1"}
+
+
 def test_in_the_regions_that_are_named():
-    may = granted(on("amazon.nova-lite-v1:0", "eu-west-1, eu-central-1"), "stream_query")
+    may = granted(few(bedrock="on", **NAMED), "stream_query")
     assert [arn.split(":")[3] for arn in arns(may["Bedrock"])] == ["eu-west-1", "eu-central-1"]
 
 
 def test_a_profile_of_the_account_is_the_only_way_to_its_model():
-    may = granted(on(OWN), "process_query")
-    assert arns(may["Bedrock"]) == [OWN]
-    assert may["BedrockProfile0"]["Condition"] == {"StringEquals": {"bedrock:InferenceProfileArn": [OWN]}}
+    may, own = granted(deployed(**OWN_MODELS), "process_query"), OWN_MODELS["bedrockModels"]
+    assert arns(may["Bedrock"]) == [own]
+    assert may["BedrockProfile0"]["Condition"] == {"StringEquals": {"bedrock:InferenceProfileArn": [own]}}
 
 
 def test_who_changes_providers_knows_whether_it_is_on():

@@ -6,7 +6,7 @@ import pytest
 from llm_gateway.settings import Settings
 
 from tests.adapters.aws import definition_of
-from tests.infra.deployments import UNUSUAL, deployed
+from tests.infra.deployments import UNUSUAL, deployed, few
 
 TABLES = {
     "Keys": ["key_id"],
@@ -113,9 +113,9 @@ def test_bodies_are_private_and_live_as_long_as_queries():
     assert "VersioningConfiguration" not in bucket
 
 
-def locked(**settings):
+def locked(deployment):
     """How long the audit archive keeps what is put there, and in which mode; None: as long as nobody deletes it."""
-    bucket = bucket_of(deployed(**settings), "AuditArchive")
+    bucket = bucket_of(deployment, "AuditArchive")
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     assert "LifecycleConfiguration" not in bucket
     rule = bucket.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention")
@@ -124,10 +124,10 @@ def locked(**settings):
 
 
 def test_anchors_are_locked_in_production_or_where_that_is_wanted():
-    assert locked() is None
-    assert locked(stage="prod") == ("GOVERNANCE", 365)
-    assert locked(stage="prod", auditLock="off") is None
-    assert locked(auditLock="on", auditLockMode="compliance", auditLockDays="30") == ("COMPLIANCE", 30)
+    assert locked(deployed()) is None
+    assert locked(deployed(stage="prod")) == ("GOVERNANCE", 365)
+    assert locked(few(stage="prod", auditLock="off")) is None
+    assert locked(deployed(**UNUSUAL)) == ("COMPLIANCE", 30)
 
 
 @pytest.mark.parametrize("type_", ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"])

@@ -41,16 +41,15 @@ def test_size_and_handler_come_from_the_row(row):
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_only_functions_that_count_tokens_carry_tokenizers(row):
-    layers = [layer["Ref"] for layer in function(row, streaming="buffered")["Layers"]]
+    layers = [layer["Ref"] for layer in function(row, **UNUSUAL)["Layers"]]
     counts = Resource.CREDENTIALS in row.reads or row.name in {"plan_query", "render_prompt"}
     expected = ["Dependencies", "Gateway", "Tokenizers"] if counts else ["Dependencies", "Gateway"]
     assert [layer.removeprefix("FunctionsLayers")[:-8] for layer in layers] == expected
 
 
 def test_context_chooses_processor_and_python():
-    settings = {"architecture": "x86_64", "python": "3.12"}
     for stack in WITH_FUNCTIONS:
-        template = deployed(**settings).templates[stack]
+        template = deployed(**UNUSUAL).templates[stack]
         for properties in template.functions().values():
             assert (properties["Architectures"], properties["Runtime"]) == (["x86_64"], "python3.12")
         for layer in template.properties("AWS::Lambda::LayerVersion"):
@@ -230,7 +229,7 @@ def test_its_start_serves_the_endpoint(row):
 
 
 def ask(port, method, path):
-    for _ in range(100):
+    for _ in range(600):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         with suppress(ConnectionRefusedError), closing(connection):
             connection.request(method, path)

@@ -7,7 +7,7 @@ import pytest
 from llm_gateway.access import Area, Endpoint, Permission, Resource
 from llm_gateway.endpoints import AREAS, ENDPOINTS, SCHEDULES, WORKERS
 
-from tests.infra.deployments import deployed, synthesized
+from tests.infra.deployments import HEAVIEST, OWN_MODELS, deployed, synthesized
 
 # CloudFormation takes 500 resources a stack and a template of a megabyte.
 MOST_RESOURCES, MOST_BYTES = 400, 800_000
@@ -15,7 +15,6 @@ MOST_RESOURCES, MOST_BYTES = 400, 800_000
 MOST_POLICY_CHARACTERS = 10_240
 ROWS = 70
 SHARES = {Area.QUERIES: 12, Area.PROMPTS: 19, Area.KEYS: 8, Area.USAGE: 8, Area.DROP_IN: 7}
-HEAVIEST = {"stage": "prod", "tracing": "on", "waf": "on", "localModel": "fargate"}
 TOGETHER = frozenset(Resource)
 # What other stacks import. A name that is missing here was removed: a deployment that has it in use would be rolled back.
 EXPORTS = {
@@ -106,9 +105,7 @@ def test_the_data_give_out_the_same_to_every_function(areas):
     assert exports == EXPORTS
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {"stage": "prod"}, HEAVIEST, {"stage": "prod", "localModel": "lambda"}], ids=str
-)
+@pytest.mark.parametrize("settings", [{}, {"stage": "prod"}, HEAVIEST, OWN_MODELS], ids=str)
 def test_stacks_import_nothing_but_what_is_pinned(settings):
     """An export that its stack makes only while it is in use cannot be given up: its own stack is deployed first."""
     for name, template in deployed(**settings).templates.items():
@@ -123,9 +120,7 @@ def test_stacks_import_nothing_but_what_is_pinned(settings):
                 assert "localModel" in settings
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {"stage": "prod"}, HEAVIEST, {"stage": "prod", "localModel": "lambda"}], ids=str
-)
+@pytest.mark.parametrize("settings", [{}, {"stage": "prod"}, HEAVIEST, OWN_MODELS], ids=str)
 def test_a_deployment_that_failed_or_was_deleted_can_be_made_again(settings):
     for template in deployed(**settings):
         for id_, resource in template.body["Resources"].items():

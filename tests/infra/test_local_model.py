@@ -7,9 +7,10 @@ import pytest
 from llm_gateway.access import Resource
 from llm_gateway.endpoints import ROWS
 
-from tests.infra.deployments import STACKS, deployed
+from tests.infra.deployments import HEAVIEST, OWN_MODELS, STACKS, UNUSUAL, deployed
 
 IMPORTED = re.compile(r'"Fn::ImportValue": "[^"]*-local-model:')
+FORMS = {"lambda": OWN_MODELS, "fargate": HEAVIEST}
 ASKING = {row.name for row in ROWS if Resource.CREDENTIALS in row.reads}
 
 
@@ -18,7 +19,7 @@ def test_there_is_none_unless_it_is_asked_for():
 
 
 def test_as_a_lambda_it_answers_signed_requests_only():
-    model = deployed(localModel="lambda").local_model
+    model = deployed(**FORMS["lambda"]).local_model
     (url,) = model.properties("AWS::Lambda::Url")
     assert (url["AuthType"], url["InvokeMode"]) == ("AWS_IAM", "RESPONSE_STREAM")
     assert not model.of_type("AWS::Lambda::Permission")
@@ -27,32 +28,32 @@ def test_as_a_lambda_it_answers_signed_requests_only():
     assert "LocalModelUrl" in model.body["Outputs"]
 
 
-@pytest.mark.parametrize("form", ["lambda", "fargate"])
+@pytest.mark.parametrize("form", FORMS)
 def test_it_can_be_switched_off(form):
     """Nothing but the functions' stacks imports from it, and they are deployed without it first."""
     importing = {
         name
-        for name, template in deployed(localModel=form).templates.items()
+        for name, template in deployed(**FORMS[form]).templates.items()
         if IMPORTED.search(json.dumps(template.body))
     }
     assert importing <= set(STACKS.values())
     assert not IMPORTED.search(json.dumps([template.body for template in deployed()]))
 
 
-@pytest.mark.parametrize("form", ["lambda", "fargate"])
+@pytest.mark.parametrize("form", FORMS)
 def test_who_knows_providers_knows_its_address(form):
-    deployment = deployed(localModel=form)
+    deployment = deployed(**FORMS[form])
     address = deployment.local_model.body["Outputs"]["LocalModelUrl"]["Value"]
     for row in ROWS:
         variables = deployment.functions()[row.name].get("Environment", {}).get("Variables", {})
         assert ("LOCAL_MODEL_URL" in variables) == (Resource.CREDENTIALS in row.reads | row.writes), row.name
         if form == "fargate" and "LOCAL_MODEL_URL" in variables:
-            assert variables["LOCAL_MODEL_URL"] == address == "http://model.llm-gateway-dev.internal:8080/v1"
+            assert variables["LOCAL_MODEL_URL"] == address == "http://model.llm-gateway-prod.internal:8080/v1"
     assert "LOCAL_MODEL_URL" not in deployed().functions()["run_query"]["Environment"]["Variables"]
 
 
 def test_only_what_asks_providers_may_call_the_lambda():
-    deployment = deployed(localModel="lambda")
+    deployment = deployed(**FORMS["lambda"])
     statements = {row.name: deployment.having(row.name).statements(row.name) for row in ROWS}
     assert {name for name, named in statements.items() if "ModelUrl" in named} == ASKING
     statements = statements["run_query"]
@@ -64,7 +65,7 @@ def test_only_what_asks_providers_may_call_the_lambda():
 
 
 def test_as_a_service_it_is_reached_only_from_functions_that_ask_providers():
-    deployment = deployed(localModel="fargate")
+    deployment = deployed(**FORMS["fargate"])
     (service,) = deployment.local_model.properties("AWS::ECS::Service")
     assert service["LaunchType"] == "FARGATE"
     assert service["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "DISABLED"
@@ -75,23 +76,24 @@ def test_as_a_service_it_is_reached_only_from_functions_that_ask_providers():
 
 
 def test_no_other_private_address_may_then_be_a_providers():
-    variables = deployed(localModel="fargate").functions()["create_provider"]["Environment"]["Variables"]
-    output = deployed(localModel="fargate").data.body["Outputs"]["AllowPrivateAddresses"]
+    variables = deployed(**FORMS["fargate"]).functions()["create_provider"]["Environment"]["Variables"]
+    output = deployed(**FORMS["fargate"]).data.body["Outputs"]["AllowPrivateAddresses"]
     assert variables["ALLOW_PRIVATE_ADDRESSES"] == output["Value"] == "false"
 
 
 def test_its_first_task_waits_for_the_way_out_of_its_network():
     """Its image comes from outside. Where there is no route yet, three failed starts would end the deployment."""
-    model = deployed(localModel="fargate").local_model
+    model = deployed(**FORMS["fargate"]).local_model
     (service,) = model.of_type("AWS::ECS::Service").values()
     routes = {id_ for id_, route in model.of_type("AWS::EC2::Route").items() if "NatGatewayId" in route["Properties"]}
     assert routes
     assert routes <= set(service["DependsOn"])
 
 
-@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
-def test_the_image_is_built_for_the_processors_that_run_it(architecture):
-    settings = {"localModel": "fargate", "architecture": architecture}
+@pytest.mark.parametrize(
+    ("architecture", "settings"), [("arm64", HEAVIEST), ("x86_64", UNUSUAL)], ids=["arm64", "x86_64"]
+)
+def test_the_image_is_built_for_the_processors_that_run_it(architecture, settings):
     (task,) = deployed(**settings).local_model.properties("AWS::ECS::TaskDefinition")
     assert task["RuntimePlatform"]["CpuArchitecture"] == architecture.upper()
     assert {asset["platform"] for asset in deployed(**settings).images("local-model")} == {

@@ -7,16 +7,9 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_s3 as s3
 
 from infra.security import check
-from tests.infra.deployments import deployed
+from tests.infra.deployments import BEDROCK, HEAVIEST, OWN_MODELS, UNUSUAL, deployed
 
-DEPLOYMENTS = [
-    {},
-    {"stage": "prod", "waf": "on", "tracing": "on", "alarmEmail": "operator@example.com"},
-    {"localModel": "lambda"},
-    {"localModel": "fargate", "stage": "prod"},
-    {"bedrock": "on", "bedrockModels": "amazon.nova-lite-v1:0,eu.anthropic.claude-haiku-4-5-20251001-v1:0"},
-    {"bedrock": "on", "bedrockModels": "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc123"},
-]
+DEPLOYMENTS = [{}, {"stage": "prod"}, UNUSUAL, HEAVIEST, BEDROCK, OWN_MODELS]
 
 
 @pytest.mark.parametrize("settings", DEPLOYMENTS, ids=str)
@@ -35,7 +28,7 @@ def test_a_finding_without_a_reason_stops_synth(tmp_path):
 
 @pytest.mark.holds("API4", "STRIDE-D")
 def test_an_address_that_floods_is_blocked_where_that_is_wanted():
-    security = deployed(stage="prod", waf="on").api
+    security = deployed(**HEAVIEST).api
     (acl,) = security.properties("AWS::WAFv2::WebACL")
     (rule,) = acl["Rules"]
     assert rule["Action"] == {"Block": {}}

@@ -3,10 +3,9 @@
 import pytest
 
 from tests.infra.account import Account, Refused
-from tests.infra.deployments import deployed
+from tests.infra.deployments import few
 
 MODEL = "llm-gateway-dev-local-model"
-# Those that other tests synthesize, too: a synthesis takes a while.
 SWITCHES = {
     "waf": ({"stage": "prod"}, {"stage": "prod", "waf": "on"}),
     "tracing": ({}, {"tracing": "on"}),
@@ -23,7 +22,7 @@ def stacks_of(deployment):
 
 @pytest.mark.parametrize("setting", SWITCHES)
 def test_a_setting_is_switched_by_one_deployment_and_leaves_no_stack(setting):
-    before, after = (deployed(**settings) for settings in SWITCHES[setting])
+    before, after = (few(**settings) for settings in SWITCHES[setting])
     account = Account()
     for deployment in (before, after, before):
         account.deploy(deployment)
@@ -32,7 +31,7 @@ def test_a_setting_is_switched_by_one_deployment_and_leaves_no_stack(setting):
 
 @pytest.mark.parametrize("form", ["lambda", "fargate"])
 def test_a_model_comes_and_goes_and_its_stack_is_deleted_by_hand(form):
-    without, with_model = deployed(), deployed(localModel=form)
+    without, with_model = few(), few(localModel=form)
     account = Account()
     for _ in range(2):
         account.deploy(without)
@@ -49,10 +48,10 @@ def test_a_model_comes_and_goes_and_its_stack_is_deleted_by_hand(form):
 @pytest.mark.parametrize(("first", "then"), [("lambda", "fargate"), ("fargate", "lambda")])
 def test_from_one_form_to_the_other_there_is_one_way(first, then):
     account = Account()
-    account.deploy(deployed(localModel=first))
+    account.deploy(few(localModel=first))
     with pytest.raises(Refused, match="in use by"):
-        account.deploy(deployed(localModel=then))
-    account.deploy(deployed())
+        account.deploy(few(localModel=then))
+    account.deploy(few())
     account.destroy(MODEL)
-    account.deploy(deployed(localModel=then))
-    assert set(account.stacks) == stacks_of(deployed(localModel=then))
+    account.deploy(few(localModel=then))
+    assert set(account.stacks) == stacks_of(few(localModel=then))
