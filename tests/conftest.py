@@ -3,7 +3,10 @@
 import asyncio
 import os
 import socket
-from collections.abc import Iterator, Sequence
+import sys
+import threading
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -18,8 +21,18 @@ from tests.shares import Shares
 _LOOP = asyncio.new_event_loop()
 asyncio.set_event_loop(_LOOP)
 
-# A busy machine is no fault of the code.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Coverage's tracer takes half as long again as what it watches. These try what is not measured, or what others try, too.
+UNMEASURED = (
+    *("tests/bench/", "tests/infra/", "tests/local_aws/", "tests/properties/", "tests/workshop/"),
+    *("tests/end_to_end/test_deployed.py", "tests/end_to_end/test_local_run.py"),
+)
+# So do a test's further cases.
+MEASURED_CASES = 10
+
+# A busy machine is no fault of the code, and a fixture may serve all examples of a property.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 settings.load_profile("patient")
 
 
@@ -32,6 +45,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_unconfigure() -> None:
     _LOOP.close()
+
+
+_cases: Counter[str] = Counter()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    test = item.nodeid.partition("[")[0]
+    _cases[test] += 1
+    if test.startswith(UNMEASURED) or _cases[test] > MEASURED_CASES:
+        item.add_marker("unmeasured")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    if item.get_closest_marker("unmeasured") is None:
+        return (yield)
+    traces = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]
+    try:
+        return (yield)
+    finally:
+        sys.settrace(traces[0])
+        threading.settrace(traces[1])  # type: ignore[arg-type]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
@@ -84,6 +121,13 @@ def on_localstack(localstack: str | None) -> str:
 @pytest.fixture(autouse=True)
 def _current_event_loop() -> None:
     asyncio.set_event_loop(_LOOP)
+
+
+@pytest.fixture(autouse=True)
+def _unmeasured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor are the processes that such a test starts."""
+    if request.node.get_closest_marker("unmeasured"):
+        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_gateway.access import Dialect
 from llm_gateway.domain.keys import Role
@@ -235,7 +235,7 @@ _JSON = st.recursive(
 _FIELDS = [*PROVIDER, *QUESTION, "metadata", "parameters", "tools", "output", "models", "limits", "mode", "revision"]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(changes=st.dictionaries(st.sampled_from(_FIELDS), _JSON, max_size=4), path=st.sampled_from([PROVIDERS, QUERY]))
 def test_no_body_makes_the_gateway_fail(api: Api, changes: dict[str, Any], path: str) -> None:
     body = (PROVIDER if path == PROVIDERS else QUESTION) | changes
@@ -243,7 +243,7 @@ def test_no_body_makes_the_gateway_fail(api: Api, changes: dict[str, Any], path:
     assert response.status_code in (200, 201, 400, 404, 409, 422, 503), response.text
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(content=st.binary(max_size=60))
 def test_no_bytes_make_the_gateway_fail(api: Api, content: bytes) -> None:
     assert api.call("POST", QUERY, content=content).status_code in (400, 422)

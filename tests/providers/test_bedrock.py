@@ -7,7 +7,7 @@ from dataclasses import replace
 import botocore.config
 import pytest
 from botocore.session import Session
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_gateway.domain.chat import (
     AudioPart,
@@ -407,7 +407,7 @@ def _body(said: Said = Said(thoughts=("Hm",), calls=(SaidCall(name="weather"),),
 BODY = _body()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(place=st.integers(min_value=0, max_value=len(BODY) - 1), bit=st.integers(min_value=0, max_value=7))
 def test_a_bit_that_tipped_over_is_a_fault(bedrock: Subject, place: int, bit: int) -> None:
     broken = bytearray(BODY)
@@ -422,7 +422,7 @@ def test_a_bit_that_tipped_over_is_a_fault(bedrock: Subject, place: int, bit: in
         assert answer is ProviderResponseInvalid
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(length=st.integers(min_value=0, max_value=len(BODY)))
 def test_a_stream_that_is_cut_anywhere_is_whole_or_a_fault(bedrock: Subject, length: int) -> None:
     answer = told(bedrock, BODY[:length])

@@ -6,7 +6,7 @@ import struct
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.embeddings import EmbeddingRequest, Embeddings
@@ -222,7 +222,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(data=st.lists(st.fixed_dictionaries({"embedding": _JSON, "index": _JSON}), max_size=4) | _JSON, usage=_JSON)
 def test_any_answer_is_vectors_or_a_fault(compatible: Subject, data: object, usage: object) -> None:
     compatible.upstream.script(answering(data, usage=usage))

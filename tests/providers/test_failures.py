@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_gateway.domain.chat import FinishReason, TextDelta
 from llm_gateway.domain.faults import (
@@ -237,7 +237,7 @@ EVENTS = [
 ]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(body=JSON, events=st.lists(st.tuples(st.sampled_from([*EVENTS, "error"]), JSON), max_size=4))
 def test_whatever_comes_is_an_answer_or_a_fault(subject: Subject, body, events) -> None:
     data = [{"type": kind, **value} if isinstance(value, dict) else value for kind, value in events]

@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_gateway.domain.writes import (
     Above,
@@ -81,7 +81,7 @@ def items(aws: Aws, settings: Settings) -> DynamoItems:
     return DynamoItems(aws=aws, table=settings.limits_table, key_name="scope", holding="limits")
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(script=st.lists(writes, max_size=8))
 def test_dynamodb_and_memory_agree(items: DynamoItems, script: list[Write]) -> None:
     key, in_memory = f"agreement-{next(_numbers)}", InMemoryItems()
