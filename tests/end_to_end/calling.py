@@ -145,10 +145,10 @@ def at_once(do: Callable[[int], T], *, times: int) -> list[T]:
         return list(pool.map(do, range(times)))
 
 
-def eventually(holds: Callable[[], Any], *, within_s: float = WAIT_S) -> bool:
+def eventually(holds: Callable[[], Any], *, within_s: float = WAIT_S, every_s: float = 0.05) -> bool:
     deadline = time.monotonic() + within_s
     while not holds():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(every_s)
     return True

@@ -116,6 +116,16 @@ class Deployment:
         credentials: dict[str, str] = json.load(functions.invoke(FunctionName=name)["Payload"])
         return credentials
 
+    def policies_of(self, row: Row) -> str:
+        """All that IAM is told of the row's role, its own log aside: functions that have the same may do the same."""
+        functions, iam = self.sdk("lambda"), self.sdk("iam")
+        role = functions.get_function_configuration(FunctionName=f"{NAME}-{row.name}")["Role"].rpartition("/")[2]
+        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+        told = [one for document in documents for one in document["Statement"] if one.get("Sid") != "Log"]
+        assert len(told) < sum(len(document["Statement"]) for document in documents), role
+        return json.dumps([told, iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]], sort_keys=True)
+
     def allowed(self, row: Row) -> dict[str, bool]:
         """What the row's function may do, tried: "queries writes", "pepper reads" and so on."""
         secret_id = f"{self.deployed.variables['CREDENTIALS_PREFIX']}probe"

@@ -170,7 +170,8 @@ def run_of(editor: Client, prompt_id: str, local: str) -> dict[str, Any]:
     response = editor.send("POST", f"/prompts/{prompt_id}/tests", {"candidates": [local], "mode": "async"})
     assert response.status_code == 202, response.text
     place = f"/prompts/{prompt_id}/tests/{response.json()['run_id']}"
-    assert eventually(lambda: editor.send("GET", place).json()["status"] != "running", within_s=300)
+    # Each look takes time from the model.
+    assert eventually(lambda: editor.send("GET", place).json()["status"] != "running", within_s=300, every_s=0.5)
     run: dict[str, Any] = editor.send("GET", place).json()
     return run
 
