@@ -12,6 +12,9 @@ SHARED = --numprocesses=auto --maxprocesses=4 --no-loadscope-reorder
 # What the local model's own answers are like is the same on every AWS.
 ON_LOCALSTACK = tests/end_to_end tests/localstack --ignore=tests/end_to_end/test_real_model.py
 
+# Each of many processes would compile all that it imports, where Python may not keep what it has compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-localstack image-test check audit docs fix openapi synth deploy deploy-local smoke cost bench lock
 
