@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import anthropic
@@ -28,13 +28,16 @@ class House:
     serving: Serving
     claude: ScriptedUpstream
     gpt: ScriptedUpstream
+    clients: list[anthropic.Anthropic] = field(default_factory=list)
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.serving.port}"
 
     def client(self, **options: Any) -> anthropic.Anthropic:
-        return anthropic.Anthropic(**self._options(options))
+        """A client that is closed when the house is made ready for the next test: its connection would outlive it."""
+        self.clients.append(anthropic.Anthropic(**self._options(options)))
+        return self.clients[-1]
 
     def async_client(self, **options: Any) -> anthropic.AsyncAnthropic:
         return anthropic.AsyncAnthropic(**self._options(options))
@@ -49,6 +52,11 @@ class House:
     def reset(self) -> None:
         self.claude.reset()
         self.gpt.reset()
+        self.close()
+
+    def close(self) -> None:
+        while self.clients:
+            self.clients.pop().close()
 
 
 @contextmanager
@@ -66,7 +74,9 @@ def house() -> Iterator[House]:
         ):
             response, body = serving.call("POST", "/api/v1/llm/providers", provider)
             assert response.status == 201, body
-        yield House(serving=serving, claude=claude, gpt=gpt)
+        made = House(serving=serving, claude=claude, gpt=gpt)
+        yield made
+        made.close()
 
 
 def _provider(name: str, kind: str, model: str, base_url: str, priority: int) -> dict[str, Any]:

@@ -29,10 +29,16 @@ def at() -> Iterator[House]:
         yield opened
 
 
+@pytest.fixture
+def client(at: House) -> Iterator[anthropic.Anthropic]:
+    with at.client() as client:
+        yield client
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 20])
-def test_models_are_listed_by_the_page(at: House, limit: int) -> None:
-    assert [model.id for model in at.client().models.list(limit=limit)] == NAMES
-    backwards = at.client().models.list(limit=limit, before_id=NAMES[-1])
+def test_models_are_listed_by_the_page(client: anthropic.Anthropic, limit: int) -> None:
+    assert [model.id for model in client.models.list(limit=limit)] == NAMES
+    backwards = client.models.list(limit=limit, before_id=NAMES[-1])
     pages = list(backwards.iter_pages())
     assert [model.id for page in reversed(pages) for model in page.data] == NAMES[:-1]
 
@@ -45,8 +51,8 @@ def test_the_asynchronous_client(at: House) -> None:
     assert asyncio.run(names()) == NAMES
 
 
-def test_a_model_tells_what_it_can_take(at: House) -> None:
-    claude = at.client().models.retrieve(f"claude/{CLAUDE}")
+def test_a_model_tells_what_it_can_take(client: anthropic.Anthropic) -> None:
+    claude = client.models.retrieve(f"claude/{CLAUDE}")
     assert claude.to_dict().keys() == ModelInfo.model_fields.keys()
     assert (claude.id, claude.type, claude.lifecycle) == (f"claude/{CLAUDE}", "model", "active")
     assert claude.created_at.tzinfo is not None
@@ -55,29 +61,29 @@ def test_a_model_tells_what_it_can_take(at: House) -> None:
     able: Any = claude.capabilities
     assert able is not None
     assert (able.image_input.supported, able.thinking.supported, able.batch.supported) == (True, True, False)
-    gpt: Any = at.client().models.retrieve(GPT).capabilities
+    gpt: Any = client.models.retrieve(GPT).capabilities
     assert (gpt.pdf_input.supported, gpt.thinking.supported, gpt.effort.supported) == (True, False, False)
-    prompt = at.client().models.retrieve("prompt:greeting")
+    prompt = client.models.retrieve("prompt:greeting")
     assert (prompt.id, prompt.capabilities, prompt.max_tokens) == ("prompt:greeting", None, None)
 
 
 @pytest.mark.parametrize("name", ["prompt:greeting@production", "prompt:greeting@latest", "prompt:greeting@1"])
-def test_a_prompt_by_its_label_or_version(at: House, name: str) -> None:
-    assert at.client().models.retrieve(name).id == name
+def test_a_prompt_by_its_label_or_version(client: anthropic.Anthropic, name: str) -> None:
+    assert client.models.retrieve(name).id == name
 
 
 @pytest.mark.parametrize(
     "name",
     ["claude/nothing", "nothing", "prompt:nothing", *(f"prompt:greeting@{which}" for which in ("staging", "2", "0"))],
 )
-def test_a_model_that_is_none(at: House, name: str) -> None:
+def test_a_model_that_is_none(client: anthropic.Anthropic, name: str) -> None:
     with pytest.raises(anthropic.NotFoundError):
-        at.client().models.retrieve(name)
+        client.models.retrieve(name)
 
 
 @pytest.mark.parametrize(("stages", "found"), [(["retired"], 0), (["active"], 6), (["active", "retired"], 6)])
-def test_all_models_are_active(at: House, stages: list[Any], found: int) -> None:
-    assert len(list(at.client().models.list(lifecycle=stages))) == found
+def test_all_models_are_active(client: anthropic.Anthropic, stages: list[Any], found: int) -> None:
+    assert len(list(client.models.list(lifecycle=stages))) == found
 
 
 @pytest.mark.parametrize(
@@ -90,15 +96,15 @@ def test_all_models_are_active(at: House, stages: list[Any], found: int) -> None
         {"after_id": GPT, "before_id": GPT},
     ],
 )
-def test_a_page_that_is_none(at: House, asked: dict[str, Any]) -> None:
+def test_a_page_that_is_none(client: anthropic.Anthropic, asked: dict[str, Any]) -> None:
     with pytest.raises(anthropic.BadRequestError) as refused:
-        at.client().models.list(**asked)
+        client.models.list(**asked)
     assert any(name in str(refused.value) for name in asked)
 
 
-def test_a_version_that_is_none(at: House) -> None:
+def test_a_version_that_is_none(client: anthropic.Anthropic) -> None:
     with pytest.raises(anthropic.BadRequestError, match="anthropic-version"):
-        at.client(default_headers={"anthropic-version": "1999-01-01"}).models.list()
+        client.models.list(extra_headers={"anthropic-version": "1999-01-01"})
 
 
 def test_openais_list_has_no_pages(at: House) -> None:
@@ -108,17 +114,17 @@ def test_openais_list_has_no_pages(at: House) -> None:
     assert (response.status, json.loads(body)["error"]["param"]) == (400, "limit")
 
 
-def test_an_alias_is_a_name_to_ask_by(at: House) -> None:
+def test_an_alias_is_a_name_to_ask_by(at: House, client: anthropic.Anthropic) -> None:
     own = {"id": "aliased", "name": "Aliased", "kind": "openai", "base_url": at.gpt.openai_base_url}
     models = [{"name": GPT, "aliases": ["gpt-of-old"]}]
     described = {**own, "default_model": GPT, "models": models, "credentials": {"api_key": "sk-secret-1f3a"}}
     assert at.serving.call("POST", "/api/v1/llm/providers", described)[0].status == 201
     try:
-        names = [model.id for model in at.client().models.list()]
+        names = [model.id for model in client.models.list()]
         assert {"gpt-of-old", "aliased/gpt-of-old"} < set(names)
         assert GPT not in names, "two providers list it: the name alone says nothing"
         asked: Any = {"max_tokens": 10, "messages": [{"role": "user", "content": "Hello."}]}
-        told = at.client().messages.create(model="gpt-of-old", **asked).to_dict()["gateway"]
+        told = client.messages.create(model="gpt-of-old", **asked).to_dict()["gateway"]
         assert told["provider"] == "aliased"  # type: ignore[index,call-overload]
         assert at.gpt.requests[-1].body["model"] == GPT
     finally:
