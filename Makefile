@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY = @$(if $(PYTHON),$(PYTHON) -S -m workshop,echo "Python 3.11 or newer is needed, and none is on the PATH." >&2; exit 1; :)
 WITH_NODE = PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/cdk/node_modules/.bin:$$PATH"
 SITE = .cache/docs/bin/zensical build --strict
-# A process for each processor, in the order of tests/shares.py.
+# As many processes as tests/conftest.py says, in the order of tests/shares.py.
 SHARED = --numprocesses=auto --maxprocesses=4 --no-loadscope-reorder
 # What the local model's own answers are like is the same on every AWS.
 ON_LOCALSTACK = tests/end_to_end tests/localstack --ignore=tests/end_to_end/test_real_model.py

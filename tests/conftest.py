@@ -71,6 +71,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         threading.settrace(traces[1])  # type: ignore[arg-type]
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: at any time somebody waits for a deployment or for time to pass."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
     return Shares(config, log)
 
