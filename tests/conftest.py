@@ -24,7 +24,11 @@ asyncio.set_event_loop(_LOOP)
 # Coverage's tracer takes half as long again as what it watches. These try what is not measured, or what others try, too.
 UNMEASURED = (
     *("tests/bench/", "tests/infra/", "tests/local_aws/", "tests/properties/", "tests/workshop/"),
-    *("tests/end_to_end/test_deployed.py", "tests/end_to_end/test_local_run.py"),
+    *(
+        "tests/end_to_end/test_deployed.py",
+        "tests/end_to_end/test_local_run.py",
+        "tests/services/context/test_growth.py",
+    ),
 )
 # So do a test's further cases.
 MEASURED_CASES = 10

@@ -184,6 +184,7 @@ def test_it_is_refused_where_it_was_saved_all_the_same(source: str) -> None:
         fill_template(_template(source), {"text": "x"} if "text" in source else {})
 
 
+@pytest.mark.unmeasured  # Each takes as many steps as there may be.
 @pytest.mark.parametrize(("source", "values"), STOPPED.values(), ids=STOPPED)
 def test_a_template_that_goes_too_far_is_stopped(source: str, values: dict[str, Any], peak: Any) -> None:
     template = _template(source)
