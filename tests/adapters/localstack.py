@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import boto3
+from botocore.config import Config
+
 from local_aws import emulator, tether
 from local_aws.aws import LocalAws
 from tests.adapters.ministack import free_port
@@ -17,6 +20,14 @@ from workshop.places import ROOT
 START_TIMEOUT_S: Final = 180
 # It keeps nothing, so that nothing is lost; by itself it may wait for a minute and longer.
 STOP_TIMEOUT_S: Final = 10
+_FIRST_CALLS: Final = {
+    "dynamodb": "list_tables",
+    "s3": "list_buckets",
+    "secretsmanager": "list_secrets",
+    "sqs": "list_queues",
+    "events": "list_event_buses",
+    "kms": "list_keys",
+}
 PLUGINS: Final = ROOT / "tests" / "localstack" / "plugins"
 
 
@@ -38,6 +49,7 @@ def running_localstack(python: Path, directory: Path) -> Iterator[str]:
     try:
         endpoint = f"http://127.0.0.1:{port}"
         _wait_until_it_answers(endpoint, process, log)
+        _wake(endpoint)
         yield endpoint
     finally:
         process.terminate()
@@ -46,6 +58,15 @@ def running_localstack(python: Path, directory: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _wake(endpoint: str) -> None:
+    """Asks something of each service that the stores use. A service is loaded by its first call, which can take longer than the
+    stores wait: they would make the same table twice."""
+    patient = Config(read_timeout=START_TIMEOUT_S, retries={"total_max_attempts": 1})
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+    for service, operation in _FIRST_CALLS.items():
+        getattr(session.client(service, endpoint_url=endpoint, config=patient), operation)()  # type: ignore[call-overload]
 
 
 def _environment(port: int, directory: Path) -> dict[str, str]:
