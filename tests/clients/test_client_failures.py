@@ -270,6 +270,12 @@ def test_addresses_that_are_none(url: str) -> None:
         address_of(url, {})
 
 
+def test_an_address_with_the_apis_own_path_is_told_of() -> None:
+    for end in ("", "/"):
+        with pytest.raises(ValueError, match="leave /api/v1/llm out"):
+            address_of(f"https://gateway.example.com/prod/api/v1/llm{end}", {})
+
+
 def test_address_and_key_come_from_the_environment() -> None:
     told = {"GATEWAY_URL": "https://gateway.example.com/prod/", "GATEWAY_KEY": "llmgw_abc"}
     assert str(address_of(None, told)) == "https://gateway.example.com/prod"

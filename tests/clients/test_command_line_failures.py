@@ -79,6 +79,34 @@ def test_a_problem_tells_fields_attempts_and_the_provider(command: CommandLine) 
         assert told in ended.err
 
 
+def test_advice_names_the_query_or_the_provider_that_was_asked(command: CommandLine) -> None:
+    more = {"query_id": "qry_1", "attempts": [{"provider": "first"}, {"provider": "second"}]}
+    for code, status, advice in (
+        ("provider_error", 502, "`llm-gateway providers test second`"),
+        ("provider_auth_failed", 502, "`llm-gateway providers rotate second`"),
+    ):
+        with scripted_server(otherwise=problem(status, code, **more)) as server:
+            assert advice in pointed(command, server.url)("--retries", "0", "ask", "Hi").err
+    with scripted_server(otherwise=problem(502, "provider_error", query_id="qry_1")) as server:
+        assert (
+            "`llm-gateway providers test PROVIDER`" in pointed(command, server.url)("--retries", "0", "ask", "Hi").err
+        )
+
+
+def test_what_broke_an_answer_has_a_line_of_its_own(command: CommandLine) -> None:
+    events = [
+        ("query", {"id": "qry_1", "provider": "local", "model": "small"}),
+        ("delta", {"text": "Half an"}),
+        ("error", {"code": "provider_error", "detail": "It failed.", "status": 502}),
+    ]
+    body = "".join(f"event: {name}\nid: {at}\ndata: {json.dumps(data)}\n\n" for at, (name, data) in enumerate(events))
+    reply = Reply(body=body, headers={"content-type": "text/event-stream"})
+    with scripted_server(otherwise=reply) as server:
+        ended = pointed(command, server.url)("--retries", "0", "ask", "Hi")
+    assert (ended.status, ended.out) == (6, "Half an\n")
+    assert ended.err.startswith("It failed.")
+
+
 def test_nobody_knows_where_the_gateway_is(command: CommandLine) -> None:
     ended = command("usage")
     assert (ended.status, "GATEWAY_URL" in ended.err, "login" in ended.err) == (2, True, True)
@@ -152,6 +180,11 @@ def test_a_login_is_kept_for_its_owners_eyes(cli: CommandLine, serving: Serving)
     wrong = cli("login", url, stdin="llmgw_nonsense\n")
     file = cli.folder / ".config/llm-gateway/login.json"
     assert (wrong.status, file.exists()) == (3, False)
+    # Nor is the environment's key taken for one that was not given.
+    cli.environment["GATEWAY_KEY"] = key
+    none = cli("login", url)
+    assert (none.status, "no key on standard input" in none.err, file.exists()) == (2, True, False)
+    del cli.environment["GATEWAY_KEY"]
     ended = cli("login", url + "/", stdin=key + "\n")
     assert (ended.status, f"Logged in to {url} as admin" in ended.out) == (0, True)
     assert file.stat().st_mode & 0o777 == 0o600

@@ -5,6 +5,8 @@ from collections.abc import Generator, Mapping
 
 import httpx
 
+from llm_gateway_client.calls import BASE_PATH
+
 URL_VARIABLE = "GATEWAY_URL"
 KEY_VARIABLE = "GATEWAY_KEY"
 
@@ -33,6 +35,8 @@ def address_of(url: str | None, environment: Mapping[str, str] = os.environ) -> 
         raise ValueError(
             f"{told!r} is no address of a gateway: say https://host, with the stage's path if there is one."
         )
+    if address.path.endswith(BASE_PATH):
+        raise ValueError(f"{told!r} has the API's own path at its end: leave {BASE_PATH} out.")
     return address
 
 

@@ -24,6 +24,8 @@ def login(
         return
     address = str(address_of(url))
     key = typer.prompt("Key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+    if not key.strip():
+        raise ValueError("There is no key on standard input.")
     # Only a key that is one is kept.
     with GatewayClient(address, key, retries=Retries(most=session().most_retries)) as client:
         own = client.keys.own()

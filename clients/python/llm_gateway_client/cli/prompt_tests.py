@@ -126,7 +126,8 @@ def _show(run: TestRun) -> None:
         terminal.say(f"The run could not be done: {run.problem}", style="bold red")
         return
     failed = f", {run.failed} failed" if run.failed else ""
-    terminal.say(f"{run.passed} passed{failed}; ${run.cost_usd or 'not known'}", style="red" if run.failed else "green")
+    cost = "cost not known" if run.cost_usd is None else f"${run.cost_usd}"
+    terminal.say(f"{run.passed} passed{failed}; {cost}", style="red" if run.failed else "green")
 
 
 def why(result: TestResult) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from llm_gateway_client.answers import DeltaEvent, QueryResponse
 from llm_gateway_client.cli.terminal import Terminal
+from llm_gateway_client.errors import GatewayError
 from llm_gateway_client.files import FileBroken
 from llm_gateway_client.synchronous.client import GatewayClient
 
@@ -91,12 +92,18 @@ def answer(client: GatewayClient, terminal: Terminal, question: str | None, said
     with terminal.working("Asking…"):
         stream = client.stream(question, **said)
         stream.__enter__()
+    begun = False
     try:
         for event in stream:
             if isinstance(event, DeltaEvent) and not terminal.as_json:
                 terminal.write(event.text)
+                begun = True
     except KeyboardInterrupt:
         terminal.note(f"\nCancelled {stream.query_id or 'the query'}.")
+        raise
+    except GatewayError:
+        # What went wrong is told in a line of its own.
+        terminal.write("\n" if begun else "")
         raise
     finally:
         stream.__exit__(*sys.exc_info())

@@ -32,8 +32,8 @@ ENDS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (errors.BudgetExceeded, LIMITED, "`llm-gateway keys self` shows the budget; an admin can raise it."),
     (errors.TooManyRequests, LIMITED, "`llm-gateway keys self` shows the key's limits, `llm-gateway status` those of providers."),
     (errors.NoProviderAvailable, UNAVAILABLE, "`llm-gateway status` shows how the providers do."),
-    (errors.ProviderAuthFailed, UNAVAILABLE, "`llm-gateway providers rotate ID` gives the provider another API key."),
-    (errors.ProviderFailed, UNAVAILABLE, "`llm-gateway providers test ID` asks the provider once."),
+    (errors.ProviderAuthFailed, UNAVAILABLE, "`llm-gateway providers rotate PROVIDER` gives the provider another API key."),
+    (errors.ProviderFailed, UNAVAILABLE, "`llm-gateway providers test PROVIDER` asks the provider once."),
     (errors.OutOfTime, UNAVAILABLE, "`--timeout` gives an answer more time."),
     (errors.GatewayFailed, UNAVAILABLE, "Repeat the command in a while; if it stays so, its operators need the request's id."),
     (errors.Refused, MISUSED, ""),
@@ -71,8 +71,14 @@ def lines_of(error: Exception) -> list[str]:
             else []
         )
     advice = next(advice for kind, _, advice in ENDS if isinstance(error, kind))
-    known = getattr(error, "query_id", None)
-    return [*lines, *([advice.replace(" ID", f" {known}") if known else advice] if advice else [])]
+    return [*lines, *([_filled(advice, error)] if advice else [])]
+
+
+def _filled(advice: str, error: Exception) -> str:
+    """The advice with the query, and the provider that was asked last, in the places of `ID` and `PROVIDER`."""
+    asked = [str(attempt["provider"]) for attempt in getattr(error, "attempts", ()) if attempt.get("provider")]
+    query_id = getattr(error, "query_id", None)
+    return advice.replace(" ID", f" {query_id or 'ID'}").replace(" PROVIDER", f" {asked[-1] if asked else 'PROVIDER'}")
 
 
 def told(error: Exception) -> dict[str, object]:
