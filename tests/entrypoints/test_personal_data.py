@@ -1,15 +1,17 @@
 """What keys and prompts ask to be done with personal data holds at every door, and for whatever is kept."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from llm_gateway.domain.chat import ChatAnswer, FinishReason, ToolCall, Usage
-from llm_gateway.domain.erasures import digest_of, subject_of
+from llm_gateway.domain.erasures import Target, digest_of, subject_of
 from llm_gateway.domain.faults import ProviderRejected, ProviderUnreachable
 from llm_gateway.domain.keys import Role
+from llm_gateway.errors import NotDone
 from llm_gateway.ports.queries import Delivery
 
 from tests.adapters.gateway import FakeGateway
@@ -212,6 +214,59 @@ def test_a_fallback_reads_placeholders_too(api: Api, door: Opened) -> None:
     assert EMAIL not in sent(api) + kept(api.gateway)
 
 
+@pytest.mark.parametrize("rule", ["log", "mask", "local_only"])
+def test_an_erasure_finds_a_subject_by_its_own_name(api: Api, door: Opened, rule: str) -> None:
+    api.register(id="own", priority=99, location="account")
+    found_by = api.gateway.outside.query_index.of_target
+    accepted = door(rule).ask(mode="async", metadata={"subject": EMAIL}).json()["id"]
+    answered = door(rule).ask(metadata={"subject": EMAIL}).json()["id"]
+    work(api)
+    found, _ = found_by(Target(subject=digest_of(EMAIL)), before="qry_~", limit=9)
+    assert set(found) == {accepted, answered}
+    for placeholder in ("[EMAIL_1]", "[email]"):
+        assert found_by(Target(subject=digest_of(placeholder)), before="qry_~", limit=9) == ((), None)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"phone": "0171 2345678"},
+        {"ssn": "536904399"},
+        {"ssn": 536904399},
+        {"dateOfBirth": "1980-04-12"},
+        {"phones": ["0171 2345678"]},
+        {"ssn": {"value": "536904399"}},
+        {"card": 4111111111111111.0},
+        {"cards": [4.111111111111111e15]},
+    ],
+)
+def test_what_a_member_is_called_tells_what_it_holds(api: Api, door: Opened, member: dict[str, Any]) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "pay", "arguments": json.dumps(member)}}
+    messages = [
+        {"role": "user", "content": "Pay"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "done"},
+    ]
+    (value,) = re.findall(r"[\d][\d\- .e]{6,}", json.dumps(member))
+    assert door("mask").post(QUERY, {"messages": messages, "metadata": member}).status_code == 200
+    assert value not in sent(api) + kept(api.gateway)
+    assert door("block").post(QUERY, {"messages": messages}).status_code == 403
+    assert door("log").ask("Hello", metadata=member).status_code == 200
+    assert value not in kept(api.gateway)
+
+
+def test_a_bound_of_a_schema_is_no_value_of_what_it_describes(api: Api, door: Opened) -> None:
+    parameters = {"type": "object", "properties": {"phone": {"type": "integer", "maximum": 2025550123}}}
+    tool = {"type": "function", "function": {"name": "dial", "parameters": parameters}}
+    assert door("mask").ask("Hello", tools=[tool]).status_code == 200
+    assert api.gateway.outside.models.asked[-1].request.tools[0].parameters == parameters
+
+
+def test_a_credential_is_redacted_that_its_members_name_announces(api: Api, door: Opened) -> None:
+    door("log").ask("Hello", metadata={"password": "hunter2hunter2", "note": {"api_key": "correct-horse"}})
+    assert not [word for word in ("hunter2", "correct-horse") if word in kept(api.gateway)]
+
+
 def test_where_no_placeholder_can_stand_nothing_passes(api: Api, door: Opened) -> None:
     content = [
         {"type": "text", "text": "look"},
@@ -259,6 +314,8 @@ def test_nothing_passes_a_block(api: Api, door: Opened, path: str) -> None:
 def test_a_member_that_is_called_like_a_person_is_not_named(api: Api, door: Opened) -> None:
     refused = door("block").ask("hello", metadata={EMAIL: "x"})
     assert (refused.status_code, EMAIL in refused.text) == (403, False)
+    long = door("block").ask("hello", metadata={f"one of our customers: {EMAIL}": EMAIL})
+    assert (long.status_code, "anna" in long.text) == (403, False), "nor its beginning"
 
 
 def test_a_block_lets_everything_else_pass(api: Api, door: Opened) -> None:
@@ -303,6 +360,40 @@ def test_a_worker_reads_the_words_and_redacts_them_at_the_end(api: Api, door: Op
     assert ASKED in sent(api)
     assert owner.get(f"{QUERY}/{accepted['id']}/result").json()["output"]["text"] == "Dear [email]"
     assert not [value for value in PLANTED if value in kept(api.gateway)]
+
+
+def test_what_a_provider_said_in_an_earlier_try_is_redacted_too(api: Api, door: Opened) -> None:
+    for rules in (["log"], ["mask"]):
+        accepted = door(*rules).ask("Hello", mode="async").json()
+        fault = ProviderUnreachable("gone")
+        fault.detail = fault.provider_message = f"It quotes {EMAIL}."
+        says(api, fault)
+        with pytest.raises(NotDone):
+            work(api)
+        waiting = api.gateway.outside.query_store.get(accepted["id"])
+        assert waiting is not None
+        assert waiting.fault is not None
+        assert (waiting.fault.provider_message, EMAIL in kept(api.gateway)) == ("It quotes [email].", False)
+        work(api)
+
+
+def test_tokens_and_the_text_to_stop_at_are_redacted_too(api: Api, door: Opened) -> None:
+    tokens = ({"token": "anna", "logprob": -0.1}, {"token": ".novak@example.com", "logprob": -0.1})
+    said = ChatAnswer(
+        text=f"Dear {EMAIL}",
+        finish_reason=FinishReason.STOP,
+        model="m",
+        usage=Usage(),
+        logprobs=tokens,
+        stop_sequence=EMAIL,
+    )
+    says(api, said, replace(said, text="Dear all"))
+    owner = door("log")
+    answered = owner.ask(parameters={"stop": [EMAIL]}).json()
+    assert answered["output"]["logprobs"] == [*tokens]
+    assert "novak" not in kept(api.gateway)
+    clean = owner.ask("Hello").json()["id"]
+    assert owner.get(f"{QUERY}/{clean}/result").json()["output"]["logprobs"] == [*tokens], "there was nothing to redact"
 
 
 def test_a_redacted_stream_is_not_resumed_in_its_middle(api: Api, door: Opened) -> None:
@@ -421,6 +512,8 @@ def test_texts_to_embed_are_covered(api: Api, door: Opened) -> None:
     assert masked.json()["data"][0]["embedding"][0] == float(len("to [EMAIL_1]"))
     refused = door("block").post("/v1/embeddings", body)
     assert (refused.status_code, EMAIL in refused.text) == (403, False)
+    long = door("block").ask("hello", metadata={f"one of our customers: {EMAIL}": EMAIL})
+    assert (long.status_code, "anna" in long.text) == (403, False), "nor its beginning"
     assert door("local_only").post("/v1/embeddings", body).status_code == 403
     assert door("log").post("/v1/embeddings", body).status_code == 200
     assert EMAIL not in kept(api.gateway)

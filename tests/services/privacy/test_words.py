@@ -64,6 +64,7 @@ OUTPUT = Output(
     tool_calls=(ToolCall(id="w", name="w", arguments="not json: w"),),
     reasoning=Reasoning(text="w", items=(ReasoningItem(vendor="openai", item={"summary": "w"}),)),
     annotations=({"title": "w"},),
+    stop_sequence="w",
 )
 
 

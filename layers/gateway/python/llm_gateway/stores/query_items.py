@@ -161,7 +161,7 @@ def first_state(query: Query) -> dict[str, Any]:
         "listed_by": _partition(query.owner, query.id),
         "listed_on": _partition(day(_made_at(query)), query.id),
         "ended_in": _partition(hour(query.completed_at), query.id) if query.completed_at else None,
-        "subject_in": _subject(query) if query.request.metadata else None,
+        "subject_in": _subject(query) if query.request.metadata or query.request.privacy else None,
     }
 
 

@@ -3,9 +3,10 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
+from llm_gateway.domain.pii import Found
 from llm_gateway.ports.privacy import Detector
 
 _PLACEHOLDER: Final = re.compile(r"\[[A-Z][A-Z0-9_]{0,39}_[0-9]{1,7}\]")
@@ -17,6 +18,17 @@ _LONGEST: Final = 50
 def placeholders_in(text: str) -> set[str]:
     """Those that stand in a text already, whoever wrote them."""
     return set(_PLACEHOLDER.findall(text)) if "[" in text else set()
+
+
+def found_in(detector: Detector, text: str, name: str = "") -> Iterator[Found]:
+    """What is found in a text; in a JSON member's as if its name stood before it, which may tell what it is."""
+    if not name:
+        yield from detector.find(text)
+        return
+    lead = f"{name}: "
+    for found in detector.find(lead + text):
+        if found.end > len(lead):
+            yield Found(found.kind, max(0, found.start - len(lead)), found.end - len(lead))
 
 
 class Mask:
@@ -37,10 +49,10 @@ class Mask:
         """Each placeholder's value."""
         return {placeholder: value for value, placeholder in self._of.items()}
 
-    def text(self, text: str, _field: str = "") -> str:
-        """`text` with a placeholder in the place of each finding."""
+    def text(self, text: str, _field: str = "", name: str = "") -> str:
+        """`text`, or that of the JSON member `name`, with a placeholder in the place of each finding."""
         parts, copied = [], 0
-        for found in self._detector.find(text):
+        for found in found_in(self._detector, text, name):
             self.counts[found.kind] += 1
             parts += [text[copied : found.start], self._placeholder(found.kind, text[found.start : found.end])]
             copied = found.end

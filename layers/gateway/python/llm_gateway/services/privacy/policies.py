@@ -9,7 +9,7 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from llm_gateway.domain.caching import CachedAnswer
 from llm_gateway.domain.erasures import subject_of
@@ -22,9 +22,10 @@ from llm_gateway.errors import DependencyUnavailable, FieldError, GatewayError, 
 from llm_gateway.ports.privacy import Detector
 from llm_gateway.ports.queries import Journal
 from llm_gateway.ports.sealing import Seal
-from llm_gateway.services.privacy.placeholders import Mask, placeholders_in, restored
+from llm_gateway.services.privacy.placeholders import Mask, found_in, placeholders_in, restored
 from llm_gateway.services.privacy.words import Change, Reading
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 Values = Mapping[str, str]
@@ -103,11 +104,11 @@ class Policies:
         if privacy is None or not (privacy.is_redacted or privacy.is_masked):
             return end
         if privacy.is_redacted:
-            reading = Reading(change=self.redact, fixed=self.redact, data=lambda _data, _field: "")
+            reading = Reading(change=self.redact, fixed=self.redact, named=self.redact, data=lambda _data, _field: "")
             request = reading.request(end.request)
             return _read(replace(end, request=replace(request, privacy=replace(privacy, sealed=None))), reading)
         mask = self._mask(_texts_of(end))
-        masked = _read(end, Reading(change=_sure(mask.text), fixed=_sure(mask.text)))
+        masked = _read(end, Reading(change=_sure(mask.text), fixed=_sure(mask.text), named=_sure(mask.text)))
         if masked.answer is None or not mask.values:
             return masked
         return replace(masked, answer=replace(masked.answer, sealed=self._sealed(mask.values, end)))
@@ -134,7 +135,7 @@ class Policies:
 
     def _let_none_through(self, request: QueryRequest, counts: Counter[str]) -> QueryRequest:
         findings, unread = _Findings(self._kinds, counts), _Unread()
-        Reading(change=findings.note, fixed=findings.note, data=unread.note).request(request)
+        Reading(change=findings.note, fixed=findings.note, named=findings.note, data=unread.note).request(request)
         findings.check(_BLOCKED)
         return unread.told_in(request)
 
@@ -150,7 +151,7 @@ class Policies:
         Reading(change=collect, fixed=findings.note, data=unread.note).request(request)
         findings.check(_NOT_MASKABLE)
         mask = self._mask(texts)
-        masked = Reading(change=_sure(mask.text)).request(request)
+        masked = Reading(change=_sure(mask.text), named=_sure(mask.text)).request(request)
         counts.update(mask.counts)
         return Covered(request=unread.told_in(masked), values=mask.values)
 
@@ -160,20 +161,27 @@ class Policies:
             taken |= placeholders_in(text)
         return Mask(self.detector, taken=taken)
 
-    def _kinds(self, text: str, _field: str) -> list[str]:
-        return _sure(lambda text, _: [found.kind for found in self.detector.find(text)])(text, _field)
+    def kept_problem(self, problem: QueryProblem, query: Query) -> QueryProblem:
+        """What is stored of why a query that is to be tried again was not answered: a provider may have quoted its words."""
+        privacy = query.request.privacy
+        if privacy is None or not (privacy.is_redacted or privacy.is_masked):
+            return problem
+        return _problem(problem, self.redact)
 
-    def redact(self, text: str, _field: str) -> str:
-        """Of what is personal the kind is left, of a credential nothing."""
+    def _kinds(self, text: str, _field: str, name: str = "") -> list[str]:
+        return _sure(lambda: [found.kind for found in found_in(self.detector, text, name)])()
 
-        def without(text: str, _: str) -> str:
+    def redact(self, text: str, _field: str, name: str = "") -> str:
+        """Of what is personal the kind is left, of a credential nothing. A JSON member's `name` may tell of either."""
+
+        def without() -> str:
             parts, copied = [], 0
-            for found in self.detector.find(text):
+            for found in found_in(self.detector, text, name):
                 parts += [text[copied : found.start], f"[{found.kind}]"]
                 copied = found.end
-            return redacted("".join([*parts, text[copied:]]))
+            return _without_credentials("".join([*parts, text[copied:]]), name)
 
-        return _sure(without)(text, _field)
+        return _sure(without)()
 
     def _sealed(self, values: Values, query: Query) -> str:
         plain = json.dumps(dict(values)).encode()
@@ -192,17 +200,17 @@ class Policies:
 class _Findings:
     """Which kinds stand in which fields; not a word of them."""
 
-    def __init__(self, kinds_in: Callable[[str, str], list[str]], counts: Counter[str]) -> None:
+    def __init__(self, kinds_in: Callable[[str, str, str], list[str]], counts: Counter[str]) -> None:
         self._kinds_in = kinds_in
         self._counts = counts
         self._found = dict[str, set[str]]()
 
-    def note(self, text: str, field: str) -> str:
-        kinds = self._kinds_in(text, field)
+    def note(self, text: str, field: str, name: str = "") -> str:
+        kinds = self._kinds_in(text, field, name)
         if kinds:
             self._counts.update(kinds)
             # A member's name may be personal itself.
-            place = field.partition(".")[0] if self._kinds_in(field, "") else field
+            place = field.partition(".")[0] if self._kinds_in(field, "", "") else field
             self._found.setdefault(place, set()).update(kinds)
         return text
 
@@ -267,9 +275,13 @@ def _read(end: Query, reading: Reading) -> Query:
     """`end` with what became of the words of its answer and of what providers said of it."""
     answer, problem = end.answer, end.problem
     if answer is not None:
+        output = reading.output(answer.output, is_json=end.request.output.type != "text")
+        if output.text != answer.output.text:
+            # They have the words piece by piece, in which nothing is found.
+            output = replace(output, logprobs=None)
         answer = replace(
             answer,
-            output=reading.output(answer.output, is_json=end.request.output.type != "text"),
+            output=output,
             context=None if answer.context is None else reading.report(answer.context),
             attempts=_told(answer.attempts, reading.change),
         )
@@ -311,12 +323,19 @@ def _texts_of(end: Query) -> list[str]:
     return texts
 
 
-def _sure(change: Callable[[str, str], T]) -> Callable[[str, str], T]:
+def _without_credentials(text: str, name: str) -> str:
+    lead = f"{name}: " if name else ""
+    told = redacted(lead + text)
+    # What is redacted in the name itself is another text's.
+    return told.removeprefix(lead) if told.startswith(lead) else redacted(text)
+
+
+def _sure(change: Callable[P, T]) -> Callable[P, T]:
     """`change`, whose failure lets nothing through."""
 
-    def done(text: str, field: str) -> T:
+    def done(*args: P.args, **named: P.kwargs) -> T:
         try:
-            return change(text, field)
+            return change(*args, **named)
         except GatewayError:
             raise
         except Exception as error:

@@ -23,8 +23,13 @@ from llm_gateway.domain.strict_json import InvalidJson, parse
 
 Change = Callable[[str, str], str]
 """What becomes of a text that stands in a field."""
+ChangeNamed = Callable[[str, str, str], str]
+"""What becomes of a text that stands in a field, as a JSON member with a name: `536904399` is nothing, an `ssn` of it is."""
 
 _SHORTEST_NUMBER: Final = 6
+_LONGEST_NUMBER: Final = 1e21
+_LONGEST_NAME: Final = 40
+_LONGEST_LEAD: Final = 56
 # Only its vendor can read them.
 _OPAQUE: Final = frozenset({"encrypted_content", "signature", "data", "id"})
 
@@ -36,11 +41,13 @@ def _as_it_is(text: str, _: str) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What is made of each text: of one that may be replaced, of one that a provider would not take otherwise (a name, an id, an
-    address), and of what is no text. `in_json` None: a text that is JSON is read, and its values are changed."""
+    address), and of what is no text. `named` None: what a JSON member is called tells nothing of its text. `in_json` None: a
+    text that is JSON is read, and its values are changed."""
 
     change: Change
     fixed: Change = _as_it_is
     data: Change = _as_it_is
+    named: ChangeNamed | None = None
     in_json: Change | None = None
 
     def request(self, request: QueryRequest) -> QueryRequest:
@@ -56,7 +63,7 @@ class Reading:
             tools=tuple(self._tool(tool, f"tools[{place}].function") for place, tool in enumerate(request.tools)),
             output=output
             if output.schema is None
-            else replace(output, schema=self.json(output.schema, "output.schema")),
+            else replace(output, schema=self._unnamed.json(output.schema, "output.schema")),
             parameters=replace(
                 parameters, stop=tuple(self.change(stop, "parameters.stop") for stop in parameters.stop)
             ),
@@ -74,6 +81,9 @@ class Reading:
             text=text,
             json=self.json(output.json, "output.json"),
             tool_calls=tuple(self._call(call, f"output.tool_calls[{n}]") for n, call in enumerate(output.tool_calls)),
+            stop_sequence=None
+            if output.stop_sequence is None
+            else self.change(output.stop_sequence, "output.stop_sequence"),
             reasoning=None if reasoning is None else self._reasoning(reasoning),
             annotations=None
             if output.annotations is None
@@ -96,19 +106,25 @@ class Reading:
             ),
         )
 
-    def json(self, value: Any, field: str) -> Any:
-        """A JSON value with what became of its texts, names and long numbers. A number that is replaced becomes a text."""
+    def json(self, value: Any, field: str, *, name: str = "") -> Any:
+        """A JSON value with what became of its texts, names and long numbers. A number that is replaced becomes a text.
+
+        `name` is what the members are called that it stands in.
+        """
         if isinstance(value, str):
-            return self.change(value, field)
+            return self._value(value, field, name)
         if isinstance(value, Mapping):
-            return self._members(value, field)
+            return self._members(value, field, name=name)
         if isinstance(value, list | tuple):
-            return [self.json(each, f"{field}[{place}]") for place, each in enumerate(value)]
-        if isinstance(value, int) and not isinstance(value, bool) and len(str(value)) >= _SHORTEST_NUMBER:
-            text = str(value)
-            changed = self.change(text, field)
-            return value if changed == text else changed
-        return value
+            return [self.json(each, f"{field}[{place}]", name=name) for place, each in enumerate(value)]
+        text = _digits(value)
+        if text is None:
+            return value
+        changed = self._value(text, field, name)
+        return value if changed == text else changed
+
+    def _value(self, text: str, field: str, name: str) -> str:
+        return self.named(text, field, name) if self.named and name else self.change(text, field)
 
     def json_text(self, text: str, field: str) -> str:
         """A text that is JSON, or should be."""
@@ -121,8 +137,16 @@ class Reading:
         changed = self.json(value, field)
         return text if changed == value else json.dumps(changed, ensure_ascii=False)
 
-    def _members(self, value: JsonObject, field: str) -> dict[str, Any]:
-        return {self.change(name, field): self.json(part, f"{field}.{name[:40]}") for name, part in value.items()}
+    def _members(self, value: JsonObject, field: str, *, name: str = "") -> dict[str, Any]:
+        return {
+            self.change(own, field): self.json(part, _member(field, own), name=f"{name} {own}"[-_LONGEST_LEAD:].strip())
+            for own, part in value.items()
+        }
+
+    @property
+    def _unnamed(self) -> "Reading":
+        """For a schema: what a property is called tells nothing of a bound of it."""
+        return replace(self, named=None)
 
     def _message(self, message: Message, field: str) -> Message:
         single = len(message.content) == 1
@@ -169,7 +193,7 @@ class Reading:
             tool,
             name=self.fixed(tool.name, f"{field}.name"),
             description=None if tool.description is None else self.change(tool.description, f"{field}.description"),
-            parameters=self.json(tool.parameters, f"{field}.parameters"),
+            parameters=self._unnamed.json(tool.parameters, f"{field}.parameters"),
         )
 
     def _thought(self, item: ReasoningItem, field: str) -> ReasoningItem:
@@ -199,3 +223,18 @@ class Reading:
             text=self.change(item.text, f"{field}.text"),
             source=None if item.source is None else self.change(item.source, f"{field}.source"),
         )
+
+
+def _member(field: str, name: str) -> str:
+    """A long name is left out: what is personal in it would not be known by its beginning."""
+    return f"{field}.{name}" if len(name) <= _LONGEST_NAME else field
+
+
+def _digits(value: Any) -> str | None:
+    """A number that is long enough to be somebody's, however it was written; None for any other value."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _LONGEST_NUMBER:
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    text = str(value)
+    return text if len(text) >= _SHORTEST_NUMBER else None

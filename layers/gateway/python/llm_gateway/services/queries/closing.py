@@ -103,6 +103,8 @@ class Closing:
         False where it is not wanted back: nothing is noted then, because its end is still to come. Raises as `close_queued`.
         """
         try:
+            if problem is not None and booked.query.request.privacy is not None:
+                problem = self.policies().kept_problem(problem, booked.query)
             is_queued = self.store.requeue(booked.query, problem=problem, counted=counted)
         except DependencyUnavailable:
             self.note_spent(booked)
