@@ -14,13 +14,19 @@ from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.errors import FieldError, ValidationFailed
 
 _MOST_TOLD: Final = 20
+# The three flags that are written with tags: England's, Scotland's, Wales'. Whatever else follows a black flag is hidden text.
+_FLAG: Final = (
+    "\U0001f3f4\U000e0067\U000e0062"
+    "(?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074|\U000e0077\U000e006c\U000e0073)\U000e007f"
+)
+_FLAGS: Final = re.compile(_FLAG)
 # Controls but for white space, what turns the direction of the text around, and tags that are part of no flag.
 _UNSEEN: Final = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|(?<![\U0001F3F4\U000E0020-\U000E007E])[\U000E0000-\U000E007F]+"
+    rf"(?P<flag>{_FLAG})|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|[\U000E0000-\U000E007F]+"
 )
 _HIDDEN: Final = {
     "characters that cannot be seen": re.compile(
-        r"[\u200b-\u200d\u2060-\u2064\ufeff\u00ad]{4,}|(?<![\U0001F3F4\U000E0020-\U000E007E])[\U000E0000-\U000E007F]"
+        r"[\u200b-\u200d\u2060-\u2064\ufeff\u00ad]{4,}|[\U000E0000-\U000E007F]"
         r"|[\ufe00-\ufe0f\U000E0100-\U000E01EF]{3,}"
     ),
     "characters that turn the direction of reading around": re.compile(r"[\u202d\u202e]"),
@@ -80,7 +86,7 @@ class _Cleaner:
     def text(self, text: str, field: str) -> str:
         if text.isascii() and text.isprintable():
             return text
-        cleaned = _UNSEEN.sub("", text)
+        cleaned = _UNSEEN.sub(lambda found: found["flag"] or "", text)
         if cleaned != text:
             self.taken[field] = self.taken.get(field, 0) + len(text) - len(cleaned)
         return normalize("NFC", cleaned)
@@ -96,7 +102,8 @@ class _Cleaner:
 def _told_of(request: QueryRequest) -> Iterator[str]:
     """What a document or a tool's result hides; of many, the first."""
     told = 0
-    for field, text in _foreign(request):
+    for field, written in _foreign(request):
+        text = _FLAGS.sub("", written)
         for what, pattern in _HIDDEN.items():
             if told < _MOST_TOLD and pattern.search(text):
                 told += 1
