@@ -33,6 +33,10 @@ def test_every_decimal_digit_of_unicode_is_known() -> None:
         ("100\u00a0200\u202f300", "100 200 300"),
         ("1\u20112\u22123", "1-2-3"),
         (r"\ud83d\ude00 1", "\ufffd\ufffd 1"),
+        ("joe&#64;x&period;de&#x26;", "joe@x.de&"),
+        ("joe&commat;x &AMP; y&#12345678;", "joe@x &AMP; y&#12345678;"),
+        ("4\u20e31\u2800\x001\x7f", "41 1"),
+        ("joe\ufe6bx.de", "joe@x.de"),
         ("plain", "plain"),
         ("100%", "100%"),
         ("\\", "\\"),
@@ -52,7 +56,7 @@ def test_places_lead_back() -> None:
     assert text[folded.original(start) : folded.original(end)].rstrip("\u200b") == r"\u006aoe\u0040x.de"
 
 
-@given(st.text(alphabet="a1 \\u04%@\u200b\uff14n/", max_size=200))
+@given(st.text(alphabet="a1 \\u04%@&#x;\x00\u0301\u200b\uff14n/", max_size=200))
 def test_a_place_leads_into_the_text_and_on(text: str) -> None:
     folded = fold(text)
     places = [folded.original(place) for place in range(len(folded.text) + 1)]

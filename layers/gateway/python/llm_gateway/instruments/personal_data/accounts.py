@@ -10,9 +10,11 @@ from llm_gateway.instruments.personal_data.rules import END, LETTER, Rule, by, d
 _GAP: Final = r"[ .\-\t]{1,3}"
 # In one piece; in fours; as American Express and Diners write it; Maestro's; and digit by digit.
 _CARD: Final = (
-    rf"(?:\d{{12,18}}|\d{{3}}(?:{_GAP}\d{{4}}){{3}}(?:{_GAP}\d{{3}})?|\d{{3}}{_GAP}\d{{6}}{_GAP}\d{{4,5}}"
+    rf"(?:\d{{12,18}}|\d{{3}}(?:{_GAP}\d{{4}}){{3}}|\d{{3}}{_GAP}\d{{6}}{_GAP}\d{{4,5}}"
     rf"|\d{{3}}(?:{_GAP}\d{{4}}){{2}}{_GAP}\d{{1,3}}|(?:[ .\-]\d){{12,18}}(?![ .\-]\d))"
 )
+# Three digits behind sixteen belong to the card, or are the code on its back: it is looked for without them first.
+_LONG_CARD: Final = rf"\d{{3}}(?:{_GAP}\d{{4}}){{3}}{_GAP}\d{{3}}"
 # Who gives out cards with which first digits, and how long they are.
 _ISSUED: Final = re.compile(
     r"4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
@@ -56,7 +58,7 @@ def _is_card(number: str) -> bool:
     return _ISSUED.fullmatch(number) is not None and len(set(number)) > 1 and _luhn(number)
 
 
-card: Final = Rule(kind="payment_card", pattern=digits(_CARD), proof=_is_card)
+CARDS: Final = tuple(Rule(kind="payment_card", pattern=digits(shape), proof=_is_card) for shape in (_CARD, _LONG_CARD))
 
 
 def ibans(text: str, start: int, until: int, end: int) -> Iterator[Found]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from llm_gateway.domain.pii import Found
-from llm_gateway.instruments.personal_data.accounts import card, ibans
+from llm_gateway.instruments.personal_data.accounts import CARDS, ibans
 from llm_gateway.instruments.personal_data.addresses import emails, ip_addresses
 from llm_gateway.instruments.personal_data.dates import births
 from llm_gateway.instruments.personal_data.folding import fold
@@ -23,7 +23,7 @@ class PatternDetector:
         folded = fold(text)
         phones = Phones()
         # The strongest proof first: where two kinds claim the same place, it has the word.
-        finders = (emails, ibans, card.find, *(rule.find for rule in RULES), births, ip_addresses, phones.find)
+        finders = (emails, ibans, *(rule.find for rule in (*CARDS, *RULES)), births, ip_addresses, phones.find)
         start, size = 0, len(folded.text)
         while start < size:
             until = start + STRETCH

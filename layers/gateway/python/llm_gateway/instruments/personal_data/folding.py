@@ -20,7 +20,9 @@ ZEROS: Final = (
 )
 """The zero of each of Unicode's rows of decimal digits: nine follow it."""
 
-_SPACES: Final = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_SPACES: Final = (
+    "\u2800\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+)
 _DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63"
 _DOTS: Final = "\u00b7\u2024\u2027\u30fb\uff61"
 _SLASHES: Final = "\u2044\u2215\u29f8"
@@ -32,16 +34,24 @@ _PLAIN: Final[dict[int, int | str]] = {
     **dict.fromkeys(map(ord, _DASHES), "-"),
     **dict.fromkeys(map(ord, _DOTS), "."),
     **dict.fromkeys(map(ord, _SLASHES), "/"),
+    0xFE6B: "@",
 }
-# The soft hyphen, joiners, direction marks, variation selectors and tags: nothing of them shows.
+# Controls, the soft hyphen, joiners, direction marks, variation selectors and tags: nothing of them shows. Marks that are set
+# above, below or around a letter or a digit leave it what it is.
+_CONTROLS: Final = r"\x00-\x08\x0e-\x1f\x7f"
 _UNSEEN: Final = (
+    _CONTROLS + "\x80-\x84\x86-\x9f\u0300-\u036f\u20d0-\u20f0"
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
     "\uffa0\U000e0000-\U000e0fff"
 )
 _UNSEEN_RUN: Final = re.compile(f"[{_UNSEEN}]+")
-_ESCAPED: Final = r"\\{1,8}(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrtbf/\"'\\])|%(?:25){0,2}(?:[23][0-9A-Fa-f]|40)"
+_ESCAPED: Final = (
+    r"\\{1,8}(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrtbf/\"'\\])|%(?:25){0,2}(?:[23][0-9A-Fa-f]|40)"
+    r"|&(?:amp;){0,2}(?:#[0-9]{2,4}|#[xX][0-9a-fA-F]{2,4}|nbsp|commat|period);"
+)
 _SPECIAL: Final = re.compile(f"[{_UNSEEN}]+|{_ESCAPED}")
-_SPECIAL_IN_ASCII: Final = re.compile(_ESCAPED)
+_SPECIAL_IN_ASCII: Final = re.compile(f"[{_CONTROLS}]+|{_ESCAPED}")
+_NAMED: Final = {"nbsp": " ", "commat": "@", "period": "."}
 _MEANT: Final = {**dict.fromkeys("nrtbf", "\n"), "/": "/", '"': '"', "'": "'", "\\": "\\"}
 
 
@@ -90,12 +100,25 @@ def _meaning(special: str) -> str:
     """The one character that an escape stands for; nothing for what cannot be seen."""
     if special[0] == "%":
         return chr(int(special[-2:], 16))
+    if special[0] == "&":
+        return _of_html(special)
     if special[0] != "\\":
         return ""
     kind = special.lstrip("\\")[:1] or "\\"
     if kind not in "ux":
         return _MEANT[kind]
-    code = int(special[special.index(kind) + 1 :], 16)
+    return _character(int(special[special.index(kind) + 1 :], 16))
+
+
+def _of_html(reference: str) -> str:
+    """The character that a reference of HTML stands for."""
+    name = reference.strip("&;").rpartition(";")[2]
+    if name[0] != "#":
+        return _NAMED[name]
+    return _character(int(name[2:], 16) if name[1] in "xX" else int(name[1:]))
+
+
+def _character(code: int) -> str:
     # A half of a pair stands for a character beyond the first plane: none of a number or an address.
     character = "\ufffd" if 0xD800 <= code <= 0xDFFF else chr(code).translate(_PLAIN)
     return "" if _UNSEEN_RUN.fullmatch(character) else character
