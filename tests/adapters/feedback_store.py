@@ -20,6 +20,7 @@ class InMemoryFeedbackStore(FeedbackStore):
     def __init__(self, queries: InMemoryQueryStore) -> None:
         self._queries = queries
         self._given: dict[str, dict[str, Decimal]] = defaultdict(dict)
+        self.comments: dict[tuple[str, str], str | None] = {}
         self._sums: dict[tuple[str, datetime, int, str], Feedback] = {}
         self._writing = RLock()
 
@@ -35,6 +36,7 @@ class InMemoryFeedbackStore(FeedbackStore):
                 )
             before = [*given.values()]
             given[name] = score
+            self.comments[query_id, name] = comment
             change = feedback_change(query, before, [*given.values()])
             if query.prompt is not None and change is not None:
                 hour = Bucket.HOUR.start(query.completed_at or query.created_at)

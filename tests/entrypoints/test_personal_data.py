@@ -438,6 +438,28 @@ def test_where_nobody_is_in_the_account_nobody_is_asked(api: Api, door: Opened) 
     assert api.gateway.outside.models.asked == []
 
 
+# feedback
+
+
+def test_a_comment_is_kept_as_the_keys_policies_have_it(api: Api, door: Opened) -> None:
+    comments = api.gateway.outside.feedback.comments
+    for rule, comment in (
+        ("log", "Wrong for [email]"),
+        ("mask", "Wrong for [email]"),
+        ("local_only", f"Wrong for {EMAIL}"),
+    ):
+        owner = door(rule)
+        api.register(id=rule.replace("_", "-"), priority=99, location="account")
+        query_id = owner.ask("Hello").json()["id"]
+        given = owner.post(f"{QUERY}/{query_id}/feedback", {"score": 0, "comment": f"Wrong for {EMAIL}"})
+        assert (given.status_code, comments[query_id, "default"]) == (204, comment)
+    owner = door("block")
+    query_id = owner.ask("Hello").json()["id"]
+    refused = owner.post(f"{QUERY}/{query_id}/feedback", {"score": 0, "comment": f"Wrong for {EMAIL}"})
+    assert (refused.json()["code"], refused.json()["errors"][0]["field"]) == ("pii_blocked", "comment")
+    assert (query_id, "default") not in comments
+
+
 # prompts
 
 

@@ -50,6 +50,7 @@ def test_a_placeholder_that_a_text_has_already_is_not_given_away() -> None:
         ("[EMAIL_9] was made up", "[EMAIL_9] was made up"),
         ("[email_1], EMAIL_1, [EMAIL_1", "[email_1], EMAIL_1, [EMAIL_1"),
         ("[[EMAIL_1]]", f"[{EMAIL}]"),
+        (r"Write to [EMAIL\_1], not [EMAIL\_9].", rf"Write to {EMAIL}, not [EMAIL\_9]."),
         ("no placeholder", "no placeholder"),
     ],
 )
@@ -59,12 +60,22 @@ def test_what_is_put_back(text: str, told: str) -> None:
 
 def test_in_json_a_value_is_escaped() -> None:
     assert json.loads(restored('{"to": "[EMAIL_2]"}', VALUES, in_json=True)) == {"to": VALUES["[EMAIL_2]"]}
+    assert json.loads(restored(json.dumps({"to": r"[EMAIL\_2]"}), VALUES, in_json=True)) == {"to": VALUES["[EMAIL_2]"]}
+
+
+def test_one_that_a_text_has_with_a_backslash_is_not_given_away_either() -> None:
+    text = rf"Keep [EMAIL\_1] as it is, and write to {EMAIL}."
+    one = mask(*placeholders_in(text))
+    assert restored(one.text(text), one.values) == text
 
 
 ALPHABET = [
     "[EMAIL_1]",
     "[EMAIL_2]",
     "[IBAN_1]",
+    r"[IBAN\_1]",
+    r"[IBAN\\_1]",
+    "\\",
     "[PHONE_1]",
     "[EMAIL_77]",
     "[",

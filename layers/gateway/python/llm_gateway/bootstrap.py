@@ -437,7 +437,12 @@ class Gateway:
     def feedback(self) -> "FeedbackService":
         from llm_gateway.services.evals.feedback import FeedbackService
 
-        return FeedbackService(reader=self.reading, store=self.outside.feedback, clock=self.outside.clock)
+        return FeedbackService(
+            reader=self.reading,
+            store=self.outside.feedback,
+            clock=self.outside.clock,
+            policies=lambda: self.policies,
+        )
 
     @cached_property
     def usage_roller(self) -> "UsageRoller":

@@ -9,15 +9,17 @@ from typing import Final
 from llm_gateway.domain.pii import Found
 from llm_gateway.ports.privacy import Detector
 
-_PLACEHOLDER: Final = re.compile(r"\[[A-Z][A-Z0-9_]{0,39}_[0-9]{1,7}\]")
+# Models that write Markdown put a backslash before what would be emphasis, and in JSON two.
+_UNDERSCORE: Final = r"\\{0,2}_"
+_PLACEHOLDER: Final = re.compile(rf"\[[A-Z](?:[A-Z0-9]|{_UNDERSCORE}){{0,39}}{_UNDERSCORE}[0-9]{{1,7}}\]")
+_LONGEST: Final = 56
 # The beginning of one, at the end of a piece.
-_BEGUN: Final = re.compile(r"\[(?:[A-Z][A-Z0-9_]{0,47})?")
-_LONGEST: Final = 50
+_BEGUN: Final = re.compile(rf"\[(?:[A-Z][A-Z0-9_\\]{{0,{_LONGEST - 3}}})?")
 
 
 def placeholders_in(text: str) -> set[str]:
     """Those that stand in a text already, whoever wrote them."""
-    return set(_PLACEHOLDER.findall(text)) if "[" in text else set()
+    return {found.replace("\\", "") for found in _PLACEHOLDER.findall(text)} if "[" in text else set()
 
 
 def found_in(detector: Detector, text: str, name: str = "") -> Iterator[Found]:
@@ -77,7 +79,7 @@ def restored(text: str, values: Mapping[str, str], *, in_json: bool = False) -> 
         return text
 
     def value(found: re.Match[str]) -> str:
-        own = values.get(found[0])
+        own = values.get(found[0].replace("\\", ""))
         if own is None:
             return found[0]
         return json.dumps(own, ensure_ascii=False)[1:-1] if in_json else own

@@ -161,6 +161,20 @@ class Policies:
             taken |= placeholders_in(text)
         return Mask(self.detector, taken=taken)
 
+    def kept_text(self, text: str, rules: Iterable[PiiRule], *, key_id: str, field: str) -> str:
+        """A text that no model reads, as it may be kept under the `rules`: nobody puts values back into it. Raises as `cover`."""
+        ordered = tuple(sorted(set(rules)))
+        counts = Counter[str]()
+        try:
+            findings = _Findings(self._kinds, counts)
+            findings.note(text, field)
+            if PiiRule.BLOCK in ordered:
+                findings.check(_BLOCKED)
+            return self.redact(text, field) if {PiiRule.LOG, PiiRule.MASK}.intersection(ordered) else text
+        finally:
+            if counts:
+                self.journal.personal_data(counts, key_id=key_id, rules=ordered)
+
     def kept_problem(self, problem: QueryProblem, query: Query) -> QueryProblem:
         """What is stored of why a query that is to be tried again was not answered: a provider may have quoted its words."""
         privacy = query.request.privacy
