@@ -255,6 +255,27 @@ def test_what_a_member_is_called_tells_what_it_holds(api: Api, door: Opened, mem
     assert value not in kept(api.gateway)
 
 
+def test_a_value_that_was_told_once_is_known_wherever_it_stands(api: Api, door: Opened) -> None:
+    owner = door("mask")
+    messages = [
+        {"role": "user", "content": "Is 536904399 mine?"},
+        {"role": "assistant", "content": "Tell me more."},
+        {"role": "user", "content": "My SSN is 536904399. Not n536904399, nor 1536904399."},
+    ]
+    says(api, "Yes, [US_SSN_1] is yours.")
+    answered = owner.post(QUERY, {"messages": messages, "metadata": {"n": 536904399, "text": "536904399"}})
+    assert answered.json()["output"]["text"] == "Yes, 536904399 is yours."
+    (asked,) = api.gateway.outside.models.asked
+    assert [message.text for message in asked.request.messages] == [
+        "Is [US_SSN_1] mine?",
+        "Tell me more.",
+        "My SSN is [US_SSN_1]. Not n536904399, nor 1536904399.",
+    ]
+    stored = api.gateway.outside.query_store.get(answered.json()["id"])
+    assert stored is not None
+    assert stored.request.metadata == {"n": "[US_SSN_1]", "text": "[US_SSN_1]"}
+
+
 def test_a_bound_of_a_schema_is_no_value_of_what_it_describes(api: Api, door: Opened) -> None:
     parameters = {"type": "object", "properties": {"phone": {"type": "integer", "maximum": 2025550123}}}
     tool = {"type": "function", "function": {"name": "dial", "parameters": parameters}}
@@ -529,6 +550,10 @@ def test_texts_to_embed_are_covered(api: Api, door: Opened) -> None:
     api.register(id="vectors", models=[{"name": "text-embedding-3-small"}], default_model="text-embedding-3-small")
     body = {"model": "vectors/text-embedding-3-small", "input": [f"to {EMAIL}", "nothing"]}
     masked = door("mask").post("/v1/embeddings", body)
+    again = door("mask").post("/v1/embeddings", body | {"input": ["536904399", "My SSN: 536904399"]})
+    assert again.json()["data"][0]["embedding"][0] == float(len("[US_SSN_1]")), (
+        "it is told what it is by the other text"
+    )
     assert masked.status_code == 200, masked.text
     # A vector tells the length of its text.
     assert masked.json()["data"][0]["embedding"][0] == float(len("to [EMAIL_1]"))

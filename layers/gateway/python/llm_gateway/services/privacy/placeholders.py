@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 from llm_gateway.domain.pii import Found
@@ -13,6 +14,8 @@ from llm_gateway.ports.privacy import Detector
 _UNDERSCORE: Final = r"\\{0,2}_"
 _PLACEHOLDER: Final = re.compile(rf"\[[A-Z](?:[A-Z0-9]|{_UNDERSCORE}){{0,39}}{_UNDERSCORE}[0-9]{{1,7}}\]")
 _LONGEST: Final = 56
+_SHORTEST_REPEATED: Final = 7
+_MOST_REPEATED: Final = 500
 # The beginning of one, at the end of a piece.
 _BEGUN: Final = re.compile(rf"\[(?:[A-Z][A-Z0-9_\\]{{0,{_LONGEST - 3}}})?")
 
@@ -59,6 +62,14 @@ class Mask:
             parts += [text[copied : found.start], self._placeholder(found.kind, text[found.start : found.end])]
             copied = found.end
         return "".join([*parts, text[copied:]]) if parts else text
+
+    def again(self, text: str, _field: str = "") -> str:
+        """A text that was masked, with placeholders also for values that were found elsewhere: a number may stand near the word
+        that tells what it is in one message, and without it in the next."""
+        for value, placeholder in islice(self._of.items(), _MOST_REPEATED):
+            if len(value) >= _SHORTEST_REPEATED and value in text:
+                text = re.sub(rf"(?<![0-9A-Za-z]){re.escape(value)}(?![0-9A-Za-z])", placeholder, text)
+        return text
 
     def _placeholder(self, kind: str, value: str) -> str:
         if value not in self._of:

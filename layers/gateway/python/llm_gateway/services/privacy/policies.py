@@ -82,7 +82,7 @@ class Policies:
             if PiiRule.MASK not in ordered:
                 return texts
             mask = self._mask(texts)
-            masked = tuple(_sure(mask.text)(text, field) for text in texts)
+            masked = tuple(mask.again(text) for text in [_sure(mask.text)(text, field) for text in texts])
             counts.update(mask.counts)
             return masked
         finally:
@@ -152,6 +152,8 @@ class Policies:
         findings.check(_NOT_MASKABLE)
         mask = self._mask(texts)
         masked = Reading(change=_sure(mask.text), named=_sure(mask.text)).request(request)
+        if mask.values:
+            masked = Reading(change=mask.again).request(masked)
         counts.update(mask.counts)
         return Covered(request=unread.told_in(masked), values=mask.values)
 
