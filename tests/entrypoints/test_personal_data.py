@@ -363,6 +363,15 @@ def test_a_provider_and_the_caller_read_the_words_and_nobody_later(api: Api, doo
     assert (again["cache"]["hit"], again["output"]["text"]) == (True, "Dear [email]")
 
 
+def test_what_was_told_once_is_redacted_wherever_it_stands(api: Api, door: Opened) -> None:
+    says(api, "No, 536904399 is another's.")
+    owner = door("log")
+    answered = owner.ask("My SSN is 536904399", metadata={"note": "536904399"}).json()
+    assert answered["output"]["text"] == "No, 536904399 is another's."
+    assert owner.get(f"{QUERY}/{answered['id']}/result").json()["output"]["text"] == "No, [us_ssn] is another's."
+    assert "536904399" not in kept(api.gateway)
+
+
 def test_what_a_provider_says_of_it_is_redacted_too(api: Api, door: Opened) -> None:
     fault = ProviderRejected("The provider refused it.")
     fault.detail = f"It quotes {EMAIL}."

@@ -36,6 +36,14 @@ def found_in(detector: Detector, text: str, name: str = "") -> Iterator[Found]:
             yield Found(found.kind, max(0, found.start - len(lead)), found.end - len(lead))
 
 
+def with_known(text: str, known: Mapping[str, str]) -> str:
+    """`text` with what is `known` of a value in its place, wherever it stands by itself."""
+    for value, told in islice(known.items(), _MOST_REPEATED):
+        if len(value) >= _SHORTEST_REPEATED and value in text:
+            text = re.sub(rf"(?<![0-9A-Za-z]){re.escape(value)}(?![0-9A-Za-z])", told, text)
+    return text
+
+
 class Mask:
     """Puts placeholders into the texts of one query: the same value has the same one in all of them.
 
@@ -66,10 +74,7 @@ class Mask:
     def again(self, text: str, _field: str = "") -> str:
         """A text that was masked, with placeholders also for values that were found elsewhere: a number may stand near the word
         that tells what it is in one message, and without it in the next."""
-        for value, placeholder in islice(self._of.items(), _MOST_REPEATED):
-            if len(value) >= _SHORTEST_REPEATED and value in text:
-                text = re.sub(rf"(?<![0-9A-Za-z]){re.escape(value)}(?![0-9A-Za-z])", placeholder, text)
-        return text
+        return with_known(text, self._of)
 
     def _placeholder(self, kind: str, value: str) -> str:
         if value not in self._of:

@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 from llm_gateway.domain.caching import CachedAnswer
@@ -22,7 +23,7 @@ from llm_gateway.errors import DependencyUnavailable, FieldError, GatewayError, 
 from llm_gateway.ports.privacy import Detector
 from llm_gateway.ports.queries import Journal
 from llm_gateway.ports.sealing import Seal
-from llm_gateway.services.privacy.placeholders import Mask, found_in, placeholders_in, restored
+from llm_gateway.services.privacy.placeholders import Mask, found_in, placeholders_in, restored, with_known
 from llm_gateway.services.privacy.words import Change, Reading
 
 P = ParamSpec("P")
@@ -104,14 +105,26 @@ class Policies:
         if privacy is None or not (privacy.is_redacted or privacy.is_masked):
             return end
         if privacy.is_redacted:
-            reading = Reading(change=self.redact, fixed=self.redact, named=self.redact, data=lambda _data, _field: "")
-            request = reading.request(end.request)
-            return _read(replace(end, request=replace(request, privacy=replace(privacy, sealed=None))), reading)
+            return self._redacted(replace(end, request=replace(end.request, privacy=replace(privacy, sealed=None))))
         mask = self._mask(_texts_of(end))
         masked = _read(end, Reading(change=_sure(mask.text), fixed=_sure(mask.text), named=_sure(mask.text)))
         if masked.answer is None or not mask.values:
             return masked
         return replace(masked, answer=replace(masked.answer, sealed=self._sealed(mask.values, end)))
+
+    def _redacted(self, end: Query) -> Query:
+        known = dict[str, str]()
+        redact = partial(self.redact, known=known)
+        reading = Reading(change=redact, fixed=redact, named=redact, data=lambda _data, _field: "")
+        end = _read(replace(end, request=reading.request(end.request)), reading)
+        if not known:
+            return end
+
+        def again(text: str, _field: str) -> str:
+            return with_known(text, known)
+
+        reading = Reading(change=again, fixed=again)
+        return _read(replace(end, request=reading.request(end.request)), reading)
 
     def revealed(self, query: Query) -> Query:
         """A stored query as its owner reads it: with the values in the place of their placeholders, where they are kept and the
@@ -187,13 +200,18 @@ class Policies:
     def _kinds(self, text: str, _field: str, name: str = "") -> list[str]:
         return _sure(lambda: [found.kind for found in found_in(self.detector, text, name)])()
 
-    def redact(self, text: str, _field: str, name: str = "") -> str:
-        """Of what is personal the kind is left, of a credential nothing. A JSON member's `name` may tell of either."""
+    def redact(self, text: str, _field: str, name: str = "", *, known: dict[str, str] | None = None) -> str:
+        """Of what is personal the kind is left, of a credential nothing. A JSON member's `name` may tell of either.
+
+        What was found becomes `known`, with what is left of it.
+        """
 
         def without() -> str:
             parts, copied = [], 0
             for found in found_in(self.detector, text, name):
                 parts += [text[copied : found.start], f"[{found.kind}]"]
+                if known is not None:
+                    known.setdefault(text[found.start : found.end], f"[{found.kind}]")
                 copied = found.end
             return _without_credentials("".join([*parts, text[copied:]]), name)
 
