@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from llm_gateway.domain.keys import Caller
 from llm_gateway.errors import QueryInProgress, QueryNotFound
 from llm_gateway.ports.evals import FeedbackStore
 from llm_gateway.ports.system import Clock
-from llm_gateway.services.privacy.policies import Policies
 from llm_gateway.services.queries.reading import Reader
+
+if TYPE_CHECKING:
+    from llm_gateway.services.privacy.policies import Policies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +29,7 @@ class FeedbackService:
     reader: Reader
     store: FeedbackStore
     clock: Clock
-    policies: Callable[[], Policies]
+    policies: "Callable[[], Policies]"
 
     def give(self, query_id: str, given: FeedbackGiven, *, caller: Caller) -> None:
         """A comment is kept as the key's policies have it. Raises `QueryNotFound` (somebody else's too), `QueryExpired`,
