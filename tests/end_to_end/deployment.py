@@ -5,7 +5,7 @@ import json
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,15 +116,21 @@ class Deployment:
         credentials: dict[str, str] = json.load(functions.invoke(FunctionName=name)["Payload"])
         return credentials
 
-    def policies_of(self, row: Row) -> str:
-        """All that IAM is told of the row's role, its own log aside: functions that have the same may do the same."""
+    def policies_of(self, rows: Iterable[Row]) -> dict[str, str]:
+        """All that IAM is told of each row's role, its own log aside: functions that have the same may do the same."""
         functions, iam = self.sdk("lambda"), self.sdk("iam")
-        role = functions.get_function_configuration(FunctionName=f"{NAME}-{row.name}")["Role"].rpartition("/")[2]
-        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-        documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
-        told = [one for document in documents for one in document["Statement"] if one.get("Sid") != "Log"]
-        assert len(told) < sum(len(document["Statement"]) for document in documents), role
-        return json.dumps([told, iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]], sort_keys=True)
+
+        def told(row: Row) -> str:
+            role = functions.get_function_configuration(FunctionName=f"{NAME}-{row.name}")["Role"].rpartition("/")[2]
+            names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+            documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+            statements = [one for document in documents for one in document["Statement"]]
+            shared = [one for one in statements if one.get("Sid") != "Log"]
+            assert len(shared) == len(statements) - 1, role
+            attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+            return json.dumps([shared, attached], sort_keys=True)
+
+        return {row.name: told(row) for row in rows}
 
     def allowed(self, row: Row) -> dict[str, bool]:
         """What the row's function may do, tried: "queries writes", "pepper reads" and so on."""
