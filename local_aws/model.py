@@ -17,7 +17,8 @@ READY: Final = re.compile(r"^ready (\S+)$", re.MULTILINE)
 def start(processes: Processes, *, aws: LocalAws) -> Process:
     """Start the server on a port of the system's choice."""
     own = {"PYTHONPATH": str(MODEL_SERVER), "PORT": "0", "DRAIN_TIMEOUT_S": "2", "EMBEDDINGS": "on"}
-    env = aws.environment() | own
+    # A small model that nobody stops fills its whole context, which takes minutes on a laptop.
+    env = aws.environment() | own | {"USUAL_TOKENS": "512"}
     return processes.start("model", [sys.executable, "-m", "local_model"], env=env)
 
 

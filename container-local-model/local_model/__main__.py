@@ -30,7 +30,7 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"local-model: llama.cpp cannot load the model: {error}")
     worker = Worker(model, max_queue=settings.max_queue)
-    DrainingServer(create_app(model, worker), worker, settings).run()
+    DrainingServer(create_app(model, worker, usual_tokens=settings.usual_tokens), worker, settings).run()
     worker.close()
 
 

@@ -23,17 +23,19 @@ from local_model.prepare import prepare, prepare_texts
 from local_model.worker import Job, Worker
 
 
-def create_app(model: Model, worker: Worker) -> Starlette:
+def create_app(model: Model, worker: Worker, *, usual_tokens: int | None = None) -> Starlette:
+    """`usual_tokens` bounds an answer whose length nobody asked for."""
     return Starlette(
-        routes=_Routes(model, worker).table(),
+        routes=_Routes(model, worker, usual_tokens).table(),
         exception_handlers={ApiError: _api_error, HTTPException: _http_error, Exception: _unexpected_error},
     )
 
 
 class _Routes:
-    def __init__(self, model: Model, worker: Worker) -> None:
+    def __init__(self, model: Model, worker: Worker, usual_tokens: int | None) -> None:
         self._model = model
         self._worker = worker
+        self._usual_tokens = usual_tokens
         self._loaded_at = int(time.time())
 
     def table(self) -> list[Route]:
@@ -80,7 +82,7 @@ class _Routes:
         self._worker.check_open()
         asked = await run_in_threadpool(parse_chat_request, body)
         self._check_name(asked.model)
-        generation = await run_in_threadpool(prepare, asked, self._model)
+        generation = await run_in_threadpool(prepare, asked, self._model, usual_tokens=self._usual_tokens)
         job = self._worker.submit(generation)
         async with cancelling_when_client_leaves(request.receive, job):
             # Nothing is sent before the model made something: until then a failure still has a status of its own.

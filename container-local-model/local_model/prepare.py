@@ -13,14 +13,14 @@ _SEEDS = 2**32 - 1
 _SCHEMA_FIELD = "response_format.json_schema.schema"
 
 
-def prepare(asked: ChatRequest, model: Model) -> Generation:
+def prepare(asked: ChatRequest, model: Model, *, usual_tokens: int | None = None) -> Generation:
     """Raises InvalidRequest or ContextOverflow. Slow for long prompts: not for the event loop."""
     grammar = _grammar(asked.response_format, model)
     prompt = model.encode_chat([message.value() for message in asked.messages])
     room = model.context_tokens - len(prompt)
     return Generation(
         prompt=prompt,
-        max_tokens=min(asked.most_tokens or room, room),
+        max_tokens=min(asked.most_tokens or usual_tokens or room, room),
         temperature=asked.temperature,
         top_p=asked.top_p,
         presence_penalty=asked.presence_penalty,

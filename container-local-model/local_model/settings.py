@@ -12,7 +12,10 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the server was told; `None` means that it finds out for itself."""
+    """What the server was told; `None` means that it finds out for itself.
+
+    An answer whose length nobody asked for has at most `usual_tokens`, with `None` as many as the context has room for.
+    """
 
     model_path: Path | None
     model_url: str | None
@@ -20,6 +23,7 @@ class Settings:
     model_name: str | None
     model_cache_dir: Path
     context_tokens: int
+    usual_tokens: int | None
     threads: int
     max_queue: int
     embeddings: bool
@@ -38,6 +42,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         model_name=environ.get("MODEL_NAME") or None,
         model_cache_dir=_cache_dir(environ),
         context_tokens=_whole_number(environ, "N_CTX", default=4096, low=64, high=1_048_576),
+        usual_tokens=_whole_number(environ, "USUAL_TOKENS", default=0, low=0, high=1_048_576) or None,
         threads=_whole_number(environ, "N_THREADS", default=_half_the_cores(), low=1, high=512),
         max_queue=_whole_number(environ, "MAX_QUEUE", default=8, low=0, high=10_000),
         embeddings=_switch(environ, "EMBEDDINGS"),

@@ -1,7 +1,6 @@
 """The verbs of the Makefile, as a user types them with an AWS that is there."""
 
 import os
-import shlex
 import subprocess
 from typing import Final
 
@@ -26,7 +25,7 @@ def make(verb: str, *, endpoint: str, arguments: str) -> str:
     return ended.stdout
 
 
-def curls(printed: str) -> list[list[str]]:
-    """The commands that a verb says to try, as their words."""
+def commands(printed: str) -> list[str]:
+    """The lines that a verb says to try in a shell."""
     lines = [line.strip() for line in printed.splitlines()]
-    return [shlex.split(line) for line in lines if line.startswith("curl ")]
+    return [line for line in lines if line.startswith(("export ", "llm-gateway "))]

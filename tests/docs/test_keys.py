@@ -52,11 +52,14 @@ def test_the_command_line_runs(gateway: FakeGateway, capsys: pytest.CaptureFixtu
     gateway.new_key(Role.ADMIN, name="another")
     for line in console.splitlines():
         words = shlex.split(line.removeprefix("$ "))
-        assert words[:3] == ["python", "-m", "llm_gateway.entrypoints.keys"]
+        if words[0] == "export":
+            continue
+        # Here is no stack of that name: how one is found is tested beside the command.
+        assert words[:5] == ["python", "-m", "llm_gateway.entrypoints.keys", "--stack", "llm-gateway-prod"]
         (made,) = [view.key.id for view in gateway.keys.page(limit=9, cursor=None).items if view.key.name == "ops"] or [
             ""
         ]
-        arguments = [made if word.startswith("key_") else word for word in words[3:]]
+        arguments = [made if word.startswith("key_") else word for word in words[5:]]
         assert main(arguments, gateway=lambda: gateway) == 0, capsys.readouterr().err
     assert [view.status for view in gateway.keys.page(limit=9, cursor=None).items] == ["active", "revoked"]
 

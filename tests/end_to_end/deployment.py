@@ -24,7 +24,7 @@ from local_aws.deploy import Deployed, deploy_all, deployed_at
 from local_aws.ports import LOOPBACK
 from local_aws.processes import Processes
 from tests.adapters.certificates import self_signed
-from tests.adapters.verbs import curls, make
+from tests.adapters.verbs import commands, make
 from tests.end_to_end.calling import Client
 from workshop.localstack import PYTHON as LOCALSTACK_PYTHON
 from workshop.places import ROOT
@@ -58,7 +58,7 @@ class Deployment:
     aws: LocalAws
     deployed: Deployed
     processes: Processes
-    commands: Sequence[Sequence[str]] = ()
+    commands: Sequence[str] = ()
 
     @property
     def enforces_iam(self) -> bool:
@@ -175,7 +175,7 @@ def running_deployment(logs: Path, *, localstack: str | None = None) -> Iterator
                 "deploy-local", endpoint=localstack, arguments=f"--folder {logs} -c python={LOCALSTACK_PYTHON}"
             )
             yield Deployment(
-                aws=aws, deployed=deployed_at(aws, prefix=NAME), processes=processes, commands=curls(printed)
+                aws=aws, deployed=deployed_at(aws, prefix=NAME), processes=processes, commands=commands(printed)
             )
             return
         aws, process = emulator.start(processes, scratch=Path(scratch), certificate=self_signed(Path(scratch)))

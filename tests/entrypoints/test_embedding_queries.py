@@ -72,6 +72,7 @@ def test_an_end_that_cannot_be_stored_is_given_with_a_warning(stocked: FakeGatew
         embedder=usual.embedder,
         store=FullStore(clock=stocked.outside.clock),
         states=usual.states,
+        policies=usual.policies,
         journal=usual.journal,
         clock=usual.clock,
     )

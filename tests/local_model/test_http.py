@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from local_model.app import create_app
+from local_model.settings import read_settings
 from local_model.worker import Worker
 
 from tests.adapters.scripted_model import ScriptedModel
@@ -18,13 +19,21 @@ CHAT = {"model": "scripted", "messages": [{"role": "user", "content": "Say somet
 
 
 def call(
-    method: str, path: str, *, model: ScriptedModel | None = None, drain: bool = False, **request: Any
+    method: str,
+    path: str,
+    *,
+    model: ScriptedModel | None = None,
+    drain: bool = False,
+    usual_tokens: int | None = None,
+    **request: Any,
 ) -> httpx2.Response:
     async def run() -> httpx2.Response:
         scripted = model or ScriptedModel()
         worker = Worker(scripted, max_queue=1)
         worker.draining = drain
-        transport = httpx2.ASGITransport(create_app(scripted, worker), raise_app_exceptions=False)
+        transport = httpx2.ASGITransport(
+            create_app(scripted, worker, usual_tokens=usual_tokens), raise_app_exceptions=False
+        )
         try:
             async with httpx2.AsyncClient(transport=transport, base_url="http://model") as client:
                 return await client.request(method, path, **request)
@@ -120,6 +129,18 @@ def test_max_tokens(field):
     body = chat(**{field: 1}).json()
     assert body["choices"][0]["finish_reason"] == "length"
     assert body["usage"]["completion_tokens"] == 1
+
+
+@pytest.mark.parametrize(("asked", "most"), [({}, 2), ({"max_tokens": 3}, 3), ({"max_tokens": None}, 2)])
+def test_an_answer_whose_length_nobody_asked_for_is_as_long_as_is_usual(asked, most):
+    model = ScriptedModel()
+    call("POST", "/v1/chat/completions", model=model, usual_tokens=2, json={**CHAT, **asked})
+    assert model.asked[0].max_tokens == most
+
+
+@pytest.mark.parametrize(("told", "usual"), [({}, None), ({"USUAL_TOKENS": "0"}, None), ({"USUAL_TOKENS": "512"}, 512)])
+def test_what_is_usual_is_a_setting(told, usual):
+    assert read_settings(told).usual_tokens == usual
 
 
 def test_sampling_reaches_the_model():

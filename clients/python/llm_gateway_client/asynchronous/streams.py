@@ -1,6 +1,7 @@
 """An answer that is read as it is written, and resumed where its connection broke."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
@@ -29,6 +30,7 @@ from llm_gateway_client.events import KINDS, EventDecoder, ServerEvent, StreamEv
 
 # Nobody waits long for the end of what they have left.
 _CANCEL_S: Final = 5.0
+_LONGEST_QUERY_S: Final = 900.0
 
 
 class AsyncAnswerStream:
@@ -132,10 +134,13 @@ class AsyncAnswerStream:
             raise StreamBroken("The stream broke before its end.", query_id=self.query_id) from cause
         headers = {"Last-Event-ID": self._last_id} if self._last_id else {}
         call = replace(calls.get("query", self.query_id, "stream"), headers=headers, read_timeout_s=SILENCE_S)
+        ends_s = time.monotonic() + _LONGEST_QUERY_S
         while True:
             try:
                 self._open(await self._transport.respond(call, is_streamed=True))
             except QueryInProgress as still:
+                if time.monotonic() > ends_s:
+                    raise
                 await asyncio.sleep(still.retry_after_s or 1)
             except Refused:
                 self._is_over = True

@@ -30,6 +30,7 @@ from llm_gateway_client.synchronous.transport import Transport
 
 # Nobody waits long for the end of what they have left.
 _CANCEL_S: Final = 5.0
+_LONGEST_QUERY_S: Final = 900.0
 
 
 class AnswerStream:
@@ -133,10 +134,13 @@ class AnswerStream:
             raise StreamBroken("The stream broke before its end.", query_id=self.query_id) from cause
         headers = {"Last-Event-ID": self._last_id} if self._last_id else {}
         call = replace(calls.get("query", self.query_id, "stream"), headers=headers, read_timeout_s=SILENCE_S)
+        ends_s = time.monotonic() + _LONGEST_QUERY_S
         while True:
             try:
                 self._open(self._transport.respond(call, is_streamed=True))
             except QueryInProgress as still:
+                if time.monotonic() > ends_s:
+                    raise
                 time.sleep(still.retry_after_s or 1)
             except Refused:
                 self._is_over = True
