@@ -79,9 +79,9 @@ deploy: ## Deploy every stack to the AWS account of the environment: ARGS="-c st
 	$(READY) python cdk
 	@$(WITH_NODE) cdk deploy --all --require-approval never $(ARGS)
 
-smoke: export GATEWAY_URL := $(URL)
-smoke: export GATEWAY_KEY := $(KEY)
-smoke: ## See whether a deployed gateway works: URL=https://…, and KEY=llmgw_…, which may be a variable of the environment
+smoke: export GATEWAY_URL := $(or $(URL),$(GATEWAY_URL))
+smoke: export GATEWAY_KEY := $(or $(KEY),$(GATEWAY_KEY))
+smoke: ## See whether the gateway at URL=https://… works, with the key in the variable GATEWAY_KEY
 	$(READY) python
 	@exec $(BIN)/python -m operations.smoke
 

@@ -223,6 +223,14 @@ def test_resuming_waits_for_what_still_runs_and_tells_what_failed(
     assert server.seen[1].headers["last-event-id"] == "7"
 
 
+def test_an_error_event_that_cannot_be_read(server: ScriptedServer, client: GatewayClient) -> None:
+    server.script.append(
+        Reply(body='event: error\nid: 1\ndata: {"code\n\n', headers={"Content-Type": "text/event-stream"})
+    )
+    with pytest.raises(errors.AnswerUnreadable), client.stream("Hi") as events:
+        list(events)
+
+
 def test_resuming_without_anybody_there(server: ScriptedServer, client: GatewayClient) -> None:
     begun = 'event: query\nid: 7\ndata: {"id": "qry_1", "provider": "p", "model": "m"}\n\n'
     server.script.append(Reply(body=begun))

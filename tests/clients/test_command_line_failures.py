@@ -2,8 +2,10 @@
 
 import json
 import socket
+from subprocess import CalledProcessError
 
 import pytest
+from llm_gateway_client.cli import statuses
 
 from tests.adapters.scripted_server import Reply, problem, scripted_server
 from tests.adapters.thinking import Thinking
@@ -55,6 +57,15 @@ def test_a_gateway_that_is_down(command: CommandLine, arguments: list[str]) -> N
     assert (ended.status, "cannot be reached" in ended.err, "make run" not in ended.err) == (6, True, True)
     told = json.loads(command("--retries", "0", "usage", "--json").err)
     assert told["error"]["code"] is None
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied", "/report.xml"), CalledProcessError(1, ["vi", "prompt.yaml"])]
+)
+def test_a_file_or_an_editor_that_fails_is_no_failed_test(error: Exception) -> None:
+    assert isinstance(error, statuses.TOLD)
+    assert statuses.status_of(error) == statuses.MISUSED
+    assert statuses.lines_of(error) == [str(error)]
 
 
 def test_what_may_pass_is_tried_again(command: CommandLine) -> None:

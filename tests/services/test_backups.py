@@ -77,6 +77,9 @@ def changed(lines: list[str], number: int, **members: Any) -> list[str]:
 MISTAKES = {
     "empty": (lambda lines: lines[:0], "it has no end"),
     "cut short": (lambda lines: lines[:-1], "it has no end"),
+    "an item after the end": (lambda lines: [*lines, lines[1]], "comes after the end"),
+    "garbage after the end": (lambda lines: [*lines, "{"], "comes after the end"),
+    "an item as its beginning": (lambda lines: changed(lines, 0, table="keys", item={}), "line 1: 'item', 'table'"),
     "an item left out": (lambda lines: [lines[0], *lines[2:]], "line 4: its count or its hash"),
     "an item changed": (
         lambda lines: changed(lines, 1, item={**json.loads(lines[1])["item"], "uses": {"N": "4"}}),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from llm_gateway_client.answers import DeltaEvent, QueryEvent, QueryResponse, ReasoningEvent, ToolCallEvent
+from llm_gateway_client.errors import AnswerUnreadable
 
 StreamEvent = QueryEvent | ReasoningEvent | DeltaEvent | ToolCallEvent | QueryResponse
 """`query` once, then `reasoning`, `delta` and `tool_call` in pieces, and at last the whole answer."""
@@ -28,8 +29,11 @@ class ServerEvent:
     id: str
 
     def problem(self) -> dict[str, Any]:
-        """The problem that an `error` event tells of."""
-        told = json.loads(self.data)
+        """The problem that an `error` event tells of. Raises AnswerUnreadable."""
+        try:
+            told = json.loads(self.data)
+        except ValueError as error:
+            raise AnswerUnreadable("A stream's error event cannot be read.", status=200) from error
         return told if isinstance(told, dict) else {}
 
 

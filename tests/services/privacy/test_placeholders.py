@@ -17,7 +17,7 @@ from llm_gateway.domain.chat import (
     Usage,
 )
 from llm_gateway.instruments.personal_data.detector import PatternDetector
-from llm_gateway.services.privacy.placeholders import Mask, Restorer, placeholders_in, restored
+from llm_gateway.services.privacy.placeholders import Mask, Repeats, Restorer, placeholders_in, restored
 from llm_gateway.services.privacy.streams import restored_pieces
 
 EMAIL, IBAN = "anna@example.com", "DE89 3704 0044 0532 0130 00"
@@ -34,6 +34,21 @@ def test_the_same_value_has_the_same_placeholder_in_all_texts() -> None:
     assert one.text(f"{IBAN} of {EMAIL}") == "[IBAN_1] of [EMAIL_1]"
     assert one.values == {"[EMAIL_1]": EMAIL, "[EMAIL_2]": "bob@example.com", "[IBAN_1]": IBAN}
     assert one.counts == {"email": 4, "iban": 1}
+
+
+def test_every_value_is_known_again_however_many_there_are() -> None:
+    known = {f"{number:07}@example.com": f"[EMAIL_{number}]" for number in range(1_500)} | {"536904399": "[SSN_1]"}
+    repeats = Repeats(known)
+    text = "; ".join(known)
+    assert repeats.replaced(text) == "; ".join(known.values())
+    assert repeats.replaced("again 536904399, not 5369043990 and not a536904399") == (
+        "again [SSN_1], not 5369043990 and not a536904399"
+    )
+
+
+def test_the_longest_of_the_known_values_is_meant() -> None:
+    repeats = Repeats({"+49 30 901820": "[PHONE_1]", "+49 30 901820 12": "[PHONE_2]", "short": "[NAME_1]"})
+    assert repeats.replaced("+49 30 901820 12, +49 30 901820, short") == "[PHONE_2], [PHONE_1], short"
 
 
 def test_a_placeholder_that_a_text_has_already_is_not_given_away() -> None:

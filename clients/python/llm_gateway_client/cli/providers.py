@@ -47,7 +47,7 @@ def list_providers(as_json: Json = False) -> None:
 
 @commands.command()
 def show(provider_id: Id, as_json: Json = False) -> None:
-    """Show one provider, as YAML that `apply` takes."""
+    """Show one provider, with all that the gateway says of it, as YAML."""
     provider = session().client.providers.get(provider_id)
     terminal = session().terminal
     if as_json:

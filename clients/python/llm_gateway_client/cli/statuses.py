@@ -1,5 +1,6 @@
 """How a command ends: its exit status, what went wrong, and what to do about it."""
 
+from subprocess import CalledProcessError
 from typing import Final
 
 from llm_gateway_client import errors
@@ -42,6 +43,9 @@ ENDS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (errors.AnswerUnreadable, UNAVAILABLE, "Does GATEWAY_URL lead to a gateway, and to its stage?"),
     (errors.StreamBroken, UNAVAILABLE, "The answer may be there: `llm-gateway queries show ID` reads it."),
     (errors.QueryUnfinished, UNAVAILABLE, "It goes on: `llm-gateway queries show ID --wait` waits for it."),
+    # A file that cannot be read or written, an editor that is not there or failed.
+    (OSError, MISUSED, ""),
+    (CalledProcessError, MISUSED, ""),
 )  # fmt: skip
 TOLD: Final = tuple(kind for kind, _, _ in ENDS)
 

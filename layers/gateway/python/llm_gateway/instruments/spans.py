@@ -61,7 +61,8 @@ class OpenTelemetry:
         carrier = {"traceparent": correlation.traceparent} if correlation.traceparent else {}
         kind = SpanKind.CONSUMER if queued else SpanKind.SERVER
         with self._opened(name, kind=kind, context=_W3C.extract(carrier)) as span:
-            correlation.traceparent = traceparent_of(span)
+            # None where the SDK itself is switched off by its own variable.
+            correlation.traceparent = traceparent_of(span) or correlation.traceparent
             yield _Span(span)
 
     @contextmanager
@@ -93,8 +94,8 @@ class OpenTelemetry:
                 raise
 
 
-def traceparent_of(span: trace.Span) -> str:
-    """The header that hands the span on."""
+def traceparent_of(span: trace.Span) -> str | None:
+    """The header that hands the span on; None for one that is not recorded."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier, context=trace.set_span_in_context(span))
-    return carrier["traceparent"]
+    return carrier.get("traceparent")

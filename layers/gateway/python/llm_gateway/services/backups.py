@@ -95,7 +95,10 @@ class Backups:
 def checked(lines: Iterable[str]) -> Contents:
     """What a file has. Raises NotABackup for one that is not sound, or not whole."""
     digest, counts, made_at = hashlib.sha256(), Counter(dict.fromkeys(KEYS, 0)), None
+    contents: Contents | None = None
     for number, line in enumerate(lines, start=1):
+        if contents is not None:
+            raise NotABackup(f"line {number}: comes after the end")
         found = _parsed(number, line)
         if number == 1:
             made_at = _made_at(found)
@@ -104,12 +107,14 @@ def checked(lines: Iterable[str]) -> Contents:
                 raise NotABackup(
                     f"line {number}: its count or its hash is not that of the lines before: some are changed"
                 )
-            return Contents(made_at=str(made_at), counts=counts, sha256=digest.hexdigest())
+            contents = Contents(made_at=str(made_at), counts=counts, sha256=digest.hexdigest())
         else:
             table, _ = _item(number, found)
             digest.update(line.rstrip("\n").encode())
             counts[table] += 1
-    raise NotABackup("it has no end: the file was cut short")
+    if contents is None:
+        raise NotABackup("it has no end: the file was cut short")
+    return contents
 
 
 def _parsed(number: int, line: str) -> dict[str, Any]:
@@ -129,6 +134,8 @@ def _made_at(head: Mapping[str, Any]) -> str:
         raise NotABackup(f'line 1: "format" is not {FORMAT!r}: this is no backup')
     if head.get("version") != VERSION:
         raise NotABackup(f'line 1: "version" is not {VERSION}, the only one that is known here')
+    if unknown := sorted(head.keys() - {"format", "version", "made_at"}):
+        raise NotABackup(f"line 1: {', '.join(map(repr, unknown))} is nothing that a backup begins with")
     return str(head.get("made_at"))
 
 

@@ -4,7 +4,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Final
 
 from llm_gateway.domain.pii import Found
@@ -15,7 +14,9 @@ _UNDERSCORE: Final = r"\\{0,2}_"
 _PLACEHOLDER: Final = re.compile(rf"\[[A-Z](?:[A-Z0-9]|{_UNDERSCORE}){{0,39}}{_UNDERSCORE}[0-9]{{1,7}}\]")
 _LONGEST: Final = 56
 _SHORTEST_REPEATED: Final = 7
-_MOST_REPEATED: Final = 500
+# Where a value may begin that stands by itself, and what would be more of it.
+_ALONE: Final = re.compile(r"(?<![0-9A-Za-z])\S")
+_GOES_ON: Final = re.compile(r"[0-9A-Za-z]")
 # The beginning of one, at the end of a piece.
 _BEGUN: Final = re.compile(rf"\[(?:[A-Z][A-Z0-9_\\]{{0,{_LONGEST - 3}}})?")
 
@@ -36,12 +37,37 @@ def found_in(detector: Detector, text: str, name: str = "") -> Iterator[Found]:
             yield Found(found.kind, max(0, found.start - len(lead)), found.end - len(lead))
 
 
-def with_known(text: str, known: Mapping[str, str]) -> str:
-    """`text` with what is `known` of a value in its place, wherever it stands by itself."""
-    for value, told in islice(known.items(), _MOST_REPEATED):
-        if len(value) >= _SHORTEST_REPEATED and value in text:
-            text = re.sub(rf"(?<![0-9A-Za-z]){re.escape(value)}(?![0-9A-Za-z])", told, text)
-    return text
+class Repeats:
+    """Puts what is `known` of a value in its place, wherever it stands by itself: in one pass, however many there are."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._known = known
+        lengths = dict[str, set[int]]()
+        for value in known:
+            if len(value) >= _SHORTEST_REPEATED:
+                lengths.setdefault(value[:_SHORTEST_REPEATED], set()).add(len(value))
+        # The longest first: a shorter one may be its beginning.
+        self._lengths = {start: sorted(found, reverse=True) for start, found in lengths.items()}
+
+    def replaced(self, text: str) -> str:
+        if not self._lengths:
+            return text
+        parts, copied = [], 0
+        for begun in _ALONE.finditer(text):
+            start = begun.start()
+            end = self._end(text, start) if start >= copied else start
+            if end > start:
+                parts += [text[copied:start], self._known[text[start:end]]]
+                copied = end
+        return "".join([*parts, text[copied:]]) if parts else text
+
+    def _end(self, text: str, start: int) -> int:
+        """Where the value that begins at `start` ends; `start` where none does."""
+        for length in self._lengths.get(text[start : start + _SHORTEST_REPEATED], ()):
+            end = start + length
+            if text[start:end] in self._known and not _GOES_ON.match(text, end):
+                return end
+        return start
 
 
 class Mask:
@@ -55,6 +81,7 @@ class Mask:
         self._taken = taken
         self._last = Counter[str]()
         self._of = dict[str, str]()
+        self._repeats: Repeats | None = None
         self.counts = Counter[str]()
 
     @property
@@ -74,11 +101,14 @@ class Mask:
     def again(self, text: str, _field: str = "") -> str:
         """A text that was masked, with placeholders also for values that were found elsewhere: a number may stand near the word
         that tells what it is in one message, and without it in the next."""
-        return with_known(text, self._of)
+        if self._repeats is None:
+            self._repeats = Repeats(self._of)
+        return self._repeats.replaced(text)
 
     def _placeholder(self, kind: str, value: str) -> str:
         if value not in self._of:
             self._of[value] = self._next(kind)
+            self._repeats = None
         return self._of[value]
 
     def _next(self, kind: str) -> str:

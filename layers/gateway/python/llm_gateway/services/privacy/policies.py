@@ -23,7 +23,7 @@ from llm_gateway.errors import DependencyUnavailable, FieldError, GatewayError, 
 from llm_gateway.ports.privacy import Detector
 from llm_gateway.ports.queries import Journal
 from llm_gateway.ports.sealing import Seal
-from llm_gateway.services.privacy.placeholders import Mask, found_in, placeholders_in, restored, with_known
+from llm_gateway.services.privacy.placeholders import Mask, Repeats, found_in, placeholders_in, restored
 from llm_gateway.services.privacy.words import Change, Reading
 
 P = ParamSpec("P")
@@ -120,8 +120,10 @@ class Policies:
         if not known:
             return end
 
+        repeats = Repeats(known)
+
         def again(text: str, _field: str) -> str:
-            return with_known(text, known)
+            return repeats.replaced(text)
 
         reading = Reading(change=again, fixed=again)
         return _read(replace(end, request=reading.request(end.request)), reading)

@@ -96,10 +96,10 @@ class Caching:
         seat.is_held = True
         try:
             found = self.cache.look_up(seat.key, holder=seat.holder, until=self.clock.now() + seat.lasts)
+            seat.is_held = found is None
+            return self._opened(found, seat)
         except DependencyUnavailable:
             return None
-        seat.is_held = found is None
-        return self._opened(found, seat)
 
     def wait(self, seat: Seat, deadline: "Deadline") -> tuple[CachedAnswer | None, float]:
         """Waits while somebody else makes the same answer, for half of the time at most; and tells for how many seconds.

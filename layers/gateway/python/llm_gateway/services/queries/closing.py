@@ -12,7 +12,16 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from llm_gateway.domain.queries import Attempt, AttemptOutcome, Ending, Query, QueryProblem, QueryStatus, QuerySummary
+from llm_gateway.domain.queries import (
+    Attempt,
+    AttemptOutcome,
+    Ending,
+    Query,
+    QueryProblem,
+    QueryRequest,
+    QueryStatus,
+    QuerySummary,
+)
 from llm_gateway.errors import AlreadyExists, DependencyUnavailable, GatewayError, QueryCancelled, QueryNotFound
 from llm_gateway.ports.keys import QueryAccounts
 from llm_gateway.ports.queries import Journal, QueryStore
@@ -50,8 +59,9 @@ class Closing:
         warnings: tuple[str, ...] = ()
         try:
             kept = end if end.request.privacy is None else self.policies().kept(end)
-        except DependencyUnavailable:
+        except Exception as error:
             # Nothing of its words may be stored, and all else is to be done.
+            _note("its personal data", error)
             kept, warnings = _unforeseen(end), (NOT_STORED,)
         try:
             is_ours = self._close(booked, kept, settle=True)
@@ -263,7 +273,17 @@ def _unforeseen(end: Query) -> Query:
     """What a query ends as whose end cannot be stored as it is: failed, with nothing of its answer."""
     request = end.request
     if request.privacy is not None:
-        request = replace(request, messages=(), system=None, context=None, tools=(), vendor={}, metadata={})
+        # Of all that may hold words nothing; what is left are settings and counts.
+        request = QueryRequest(
+            messages=(),
+            mode=request.mode,
+            priority=request.priority,
+            timeout_s=request.timeout_s,
+            provider=request.provider,
+            model=request.model,
+            privacy=replace(request.privacy, sealed=None) if request.privacy else None,
+            origin=request.origin,
+        )
     return replace(end, request=request, status=QueryStatus.FAILED, answer=None, problem=_UNFORESEEN)
 
 
