@@ -240,9 +240,11 @@ def _sealing(row: Row, data: DataStack) -> list[iam.PolicyStatement]:
     """For the secrets of sealed words: nothing else that this key of KMS has encrypted says that of itself."""
     if Resource.SEALS not in row.reads | row.writes:
         return []
-    actions = ["kms:Decrypt", *(["kms:GenerateDataKey"] if Resource.SEALS in row.writes else [])]
+    actions = {"kms:Decrypt": row.reads, "kms:GenerateDataKey": row.writes}
     purpose = {"StringEquals": {"kms:EncryptionContext:purpose": [SEALING]}}
-    return [_allow("Sealing", actions, [data.key.key_arn], purpose)]
+    return [
+        _allow("Sealing", [each for each, of in actions.items() if Resource.SEALS in of], [data.key.key_arn], purpose)
+    ]
 
 
 def _secrets(data: DataStack, prefix: str) -> str:

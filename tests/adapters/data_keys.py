@@ -1,10 +1,11 @@
 """Secrets of sealed words in memory: random ones, never wrapped."""
 
 import os
+from datetime import datetime
 
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.system import Clock, Ids
-from llm_gateway.stores.data_keys import RENEWED, DataKey
+from llm_gateway.stores.data_keys import RENEWED, DataKey, first_name
 
 
 class InMemoryDataKeys:
@@ -22,6 +23,9 @@ class InMemoryDataKeys:
         newest = next(reversed(self._kept.setdefault(key_id, {}).values()), None)
         if newest is not None and self._clock.now() < newest.seals_until:
             return newest
+        return self._made(key_id)
+
+    def _made(self, key_id: str) -> DataKey:
         made = DataKey(id=self._ids.ulid(), secret=os.urandom(32), seals_until=self._clock.now() + RENEWED)
         self._kept[key_id][made.id] = made
         return made
@@ -30,9 +34,15 @@ class InMemoryDataKeys:
         self._ask("find")
         return self._kept.get(key_id, {}).get(data_key_id)
 
-    def shred(self, key_id: str) -> None:
+    def renew(self, key_id: str) -> None:
+        self._ask("renew")
+        if self._kept.get(key_id):
+            self._made(key_id)
+
+    def shred(self, key_id: str, *, made_before: datetime) -> None:
         self._ask("shred")
-        self._kept.pop(key_id, None)
+        below, kept = first_name(made_before), self._kept.get(key_id, {})
+        self._kept[key_id] = {name: key for name, key in kept.items() if name >= below}
 
     def _ask(self, what: str) -> None:
         if self.is_down:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -100,7 +101,7 @@ def test_a_result_is_read_whole_by_its_owner_alone(api: Api, door: Opened) -> No
     read = api.call("GET", f"{QUERY}/{query_id}/result")
     assert read.json()["output"]["text"] == "To [EMAIL_1]"
     key_id = next(iter(api.gateway.outside.query_store._stored.values())).query.owner
-    api.gateway.outside.seal.shred(key_id)
+    api.gateway.outside.seal.shred(key_id, made_before=api.gateway.outside.clock.now() + timedelta(days=1))
     assert owner.get(f"{QUERY}/{query_id}/result").json()["output"]["text"] == "To [EMAIL_1]"
 
 

@@ -169,7 +169,17 @@ def test_public_functions_may_nothing_but_log(row):
                 "Shredded": ["dynamodb:Query", "dynamodb:DeleteItem"],
             },
         ),
-        ("create_erasure", {**AUTHENTICATED, "Keys": READ_KEYS, "Evals": [*LIST_ITEMS, *ADD_RUNS], "Audit": ENTER}),
+        (
+            "create_erasure",
+            {
+                **AUTHENTICATED,
+                "Keys": READ_KEYS,
+                "Evals": [*LIST_ITEMS, *ADD_RUNS],
+                "Audit": ENTER,
+                "Seals": ["dynamodb:Query", "dynamodb:PutItem"],
+                "Sealing": "kms:GenerateDataKey",
+            },
+        ),
         ("get_erasure", {**AUTHENTICATED, "Evals": LIST_ITEMS, "Queries": None, "Bodies": None}),
     ],
 )

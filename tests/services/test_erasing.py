@@ -123,6 +123,40 @@ def test_what_a_key_has_sealed_opens_no_more(gateway: FakeGateway) -> None:
         gateway.outside.seal.open(sealed, key_id=key.id, query_id="qry_1")
 
 
+@pytest.mark.parametrize("has_sealed", [True, False])
+def test_what_a_key_asks_from_then_on_is_readable_after_the_sweep_too(
+    gateway: FakeGateway, *, has_sealed: bool
+) -> None:
+    key, _ = gateway.new_key(Role.CALLER)
+    seal, clock = gateway.outside.seal, gateway.outside.clock
+    if has_sealed:
+        seal.seal(b"words", key_id=key.id, query_id="qry_0")
+    erasure = begun(gateway, Target(key_id=key.id))
+    sealed = {"qry_1": seal.seal(b"words", key_id=key.id, query_id="qry_1")}
+    work(gateway, erasure)
+    sealed["qry_2"] = seal.seal(b"words", key_id=key.id, query_id="qry_2")
+    clock.move(seconds=SWEPT_AFTER.total_seconds())
+    assert work(gateway, erasure).swept
+    for query_id, each in sealed.items():
+        assert seal.open(each, key_id=key.id, query_id=query_id) == b"words"
+
+
+def test_where_the_secrets_cannot_be_renewed_no_erasure_begins(gateway: FakeGateway) -> None:
+    key, _ = gateway.new_key(Role.CALLER)
+    entries = len(gateway.outside.audit_log.contents().kept)
+
+    class Away:
+        def renew(self, key_id: str) -> None:
+            raise DependencyUnavailable("Away.", retry_after_s=1)
+
+    service = replace(gateway.erasures, seal=Away)  # type: ignore[arg-type]
+    with pytest.raises(DependencyUnavailable):
+        service.start(Target(key_id=key.id), by=replace(BY, action="erasure.created"))
+    assert gateway.outside.erasures.page(limit=9, cursor=None).items == ()
+    assert len(gateway.outside.audit_log.contents().kept) == entries
+    assert gateway.outside.queue.sent == []
+
+
 def test_a_query_that_was_still_being_answered_goes_a_quarter_of_an_hour_later(gateway: FakeGateway) -> None:
     came_in = gateway.outside.clock.now()
     made_id = "qry_" + gateway.outside.ids.ulid()

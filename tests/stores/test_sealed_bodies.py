@@ -1,6 +1,6 @@
 """What is asked and answered, where it is sealed: nothing of it is in clear anywhere, and it is gone with its key's secrets."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from llm_gateway.domain.chat import Message, MessageRole, TextPart
@@ -22,6 +22,7 @@ from tests.stores.values import query, question, succeeded
 MARK = "the-patient-said-so"
 SMALL, LARGE = 10, 20_000
 KEY = "c" * 64
+EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def asked(times: int):
@@ -104,7 +105,7 @@ def test_switched_off_no_secret_is_asked_for(sealed: Sealed) -> None:
 def test_with_its_keys_secrets_a_query_is_gone(sealed: Sealed, times: int) -> None:
     asks = asked(times)
     sealed.queries().add(asks)
-    sealed.seal.shred(asks.owner)
+    sealed.seal.shred(asks.owner, made_before=EVER)
     assert sealed.queries().get(asks.id) is None
     assert sealed.queries().claim(asks.id, until=sealed.clock.now() + timedelta(minutes=1)) is None
 
@@ -116,7 +117,7 @@ def test_a_cached_answer_is_sealed_for_its_place_and_gone_with_the_secrets(seale
     assert sealed.cache().peek(KEY) == answer
     assert sealed.cache(is_on=False).peek(KEY) == answer
     assert "\\x01s1" in sealed.everything()
-    sealed.seal.shred("key_alice")
+    sealed.seal.shred("key_alice", made_before=EVER)
     assert sealed.cache().peek(KEY) is None
     # A miss: whoever asks next makes the answer anew.
     until = sealed.clock.now() + timedelta(seconds=30)

@@ -1,7 +1,7 @@
 """Sealing: bound to key and query, remembered for a bounded time, gone for ever once its secret is; with KMS, too."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,8 @@ from tests.adapters.ministack import running_ministack
 
 WORDS = "What did the patient say? \N{OWL}".encode() * 20
 ALICE, BOB, QUERY = "key_alice", "key_bob", "qry_1"
+
+EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 Process = Callable[[], EnvelopeSeal]
 """A fresh process's seal: it remembers nothing, and finds what others have kept."""
@@ -70,7 +72,7 @@ def test_erased_secrets_take_what_they_sealed_with_them_and_nothing_else(process
     earlier = seal.seal(WORDS, key_id=ALICE, query_id=QUERY)
     clock.advance(RENEWED.total_seconds())
     later, bobs = (seal.seal(WORDS, key_id=key, query_id=QUERY) for key in (ALICE, BOB))
-    seal.shred(ALICE)
+    seal.shred(ALICE, made_before=EVER)
     for sealed in (earlier, later):
         for each in (seal, process()):
             with pytest.raises(Shredded):
@@ -78,14 +80,57 @@ def test_erased_secrets_take_what_they_sealed_with_them_and_nothing_else(process
     assert process().open(bobs, key_id=BOB, query_id=QUERY) == WORDS
     again = seal.seal(WORDS, key_id=ALICE, query_id=QUERY)
     assert process().open(again, key_id=ALICE, query_id=QUERY) == WORDS
-    seal.shred("key_that_sealed_nothing")
+    seal.shred("key_that_sealed_nothing", made_before=EVER)
+
+
+@pytest.mark.parametrize("apart_s", [2, 0.0004])
+def test_what_is_sealed_after_a_renewal_outlives_the_secrets_before_it(
+    process: Process, clock: FakeClock, apart_s: float
+) -> None:
+    seal = process()
+    earlier = seal.seal(WORDS, key_id=ALICE, query_id=QUERY)
+    clock.advance(2.0004)
+    renewed_at = clock.now()
+    clock.advance(apart_s)
+    seal.renew(ALICE)
+    later = [each.seal(WORDS, key_id=ALICE, query_id=QUERY) for each in (seal, process())]
+    seal.shred(ALICE, made_before=renewed_at)
+    for each in (seal, process()):
+        assert [each.open(sealed, key_id=ALICE, query_id=QUERY) for sealed in later] == [WORDS, WORDS]
+        with pytest.raises(Shredded):
+            each.open(earlier, key_id=ALICE, query_id=QUERY)
+
+
+def test_a_process_that_remembers_seals_with_the_old_secret_for_its_time_alone(
+    process: Process, clock: FakeClock
+) -> None:
+    seal, other = process(), process()
+    first = other.seal(WORDS, key_id=ALICE, query_id=QUERY)
+    clock.advance(2)
+    seal.renew(ALICE)
+    assert other.seal(WORDS, key_id=ALICE, query_id=QUERY)[:29] == first[:29]
+    clock.advance(MAX_AGE_S)
+    assert other.seal(WORDS, key_id=ALICE, query_id=QUERY)[:29] != first[:29]
+
+
+def test_a_key_that_has_sealed_nothing_gets_no_secret(
+    aws: Aws, settings: Settings, clock: FakeClock, ids: FakeIds
+) -> None:
+    _keys(aws, settings, clock, ids).renew("key_new")
+    assert aws.dynamodb.scan(TableName=settings.seals_table)["Items"] == []
+    _keys(aws, settings, clock, ids).current("key_new")
+    without = KmsDataKeys(
+        aws=aws, table=settings.seals_table, kms_key_id=None, clock=clock, ids=ids, kept=timedelta(days=30)
+    )
+    without.renew("key_new")
+    assert aws.dynamodb.scan(TableName=settings.seals_table)["Count"] == 1
 
 
 def test_another_process_forgets_an_erased_secret_within_its_time(process: Process, clock: FakeClock) -> None:
     seal, other = process(), process()
     sealed = seal.seal(WORDS, key_id=ALICE, query_id=QUERY)
     assert other.open(sealed, key_id=ALICE, query_id=QUERY) == WORDS
-    seal.shred(ALICE)
+    seal.shred(ALICE, made_before=EVER)
     clock.advance(MAX_AGE_S)
     with pytest.raises(Shredded):
         other.open(sealed, key_id=ALICE, query_id=QUERY)
@@ -187,7 +232,7 @@ def test_the_emulator_seals_too(tmp_path: Path, clock: FakeClock, ids: FakeIds) 
         sealed = EnvelopeSeal(_keys(aws, settings, clock, ids), clock=clock).seal(WORDS, key_id=ALICE, query_id=QUERY)
         other = EnvelopeSeal(_keys(aws, settings, clock, ids), clock=clock)
         assert other.open(sealed, key_id=ALICE, query_id=QUERY) == WORDS
-        other.shred(ALICE)
+        other.shred(ALICE, made_before=EVER)
         with pytest.raises(Shredded):
             other.open(sealed, key_id=ALICE, query_id=QUERY)
 

@@ -407,6 +407,7 @@ class Gateway:
             keys=outside.key_store,
             queue=outside.queue,
             log=outside.audit_log,
+            seal=lambda: outside.seal,
             clock=outside.clock,
             ids=outside.ids,
             kept=timedelta(days=self.settings.usage_retention_days),

@@ -90,7 +90,7 @@ AREAS: Final[Mapping[Area, tuple[Endpoint, ...]]] = {
         Endpoint("rotate_key", "POST", "/keys/{key_id}/rotate", P.MANAGE_KEYS, audit="key.rotated",
                  reads=REPLAYS | KEYS | LIMITS, writes=REPLAYS | KEYS | AUDIT),
         Endpoint("create_erasure", "POST", "/erasures", P.MANAGE_KEYS, status=202, audit="erasure.created",
-                 reads=REPLAYS | KEYS | EVALS, writes=REPLAYS | EVALS | QUEUE | AUDIT),
+                 reads=REPLAYS | KEYS | EVALS, writes=REPLAYS | EVALS | QUEUE | AUDIT | SEALS),
         Endpoint("get_erasure", "GET", "/erasures/{erasure_id}", P.MANAGE_KEYS, reads=EVALS),
     ),
     Area.QUERIES: _below(

@@ -1,6 +1,12 @@
 """Words that only their key can read: sealed before they are stored, and unreadable for ever once the key's words are erased."""
 
-from typing import Protocol
+# A port holds types alone: what imports one for its name does not wait for the import of every value that it speaks of.
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class Seal(Protocol):
@@ -23,9 +29,17 @@ class Seal(Protocol):
 
 
 class Shredder(Seal, Protocol):
-    def shred(self, key_id: str) -> None:
-        """Erases the secrets of a key: what was sealed for it opens nowhere any more, minutes later at the latest.
+    def renew(self, key_id: str) -> None:
+        """What is sealed for the key from now on has a new secret: in this process at once, in another minutes later.
 
-        What is sealed for the key afterwards has a new secret. Raises `DependencyUnavailable`.
+        Nothing is made for a key that has sealed nothing. Raises `DependencyUnavailable`.
+        """
+        ...
+
+    def shred(self, key_id: str, *, made_before: datetime) -> None:
+        """Erases the secrets of a key that were made before then, to the millisecond: what they sealed opens nowhere any more,
+        minutes later at the latest.
+
+        What its later secrets have sealed still opens. Raises `DependencyUnavailable`.
         """
         ...

@@ -1,5 +1,6 @@
 """Erasing all queries of a key or of a subject: asked for in one request, done by the workers, page by page, and counted."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -35,12 +36,13 @@ _FINGERPRINT: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureService:
-    """`kept` is how long an erasure can be read."""
+    """`kept` is how long an erasure can be read. `seal` is asked for where a key's words are to be erased."""
 
     store: "ErasureStore"
     keys: "KeyStore"
     queue: "QueryQueue"
     log: "AuditLog"
+    seal: "Callable[[], Shredder]"
     clock: "Clock"
     ids: "Ids"
     kept: timedelta
@@ -56,6 +58,9 @@ class ErasureService:
         erasure = Erasure(
             id=ERASURE_PREFIX + self.ids.ulid(), target=target, created_at=now, expires_at=now + self.kept
         )
+        if target.key_id is not None:
+            # Its end takes the secrets that were there before: what the key asks from now on is not to go with them.
+            self.seal().renew(target.key_id)
         self.log.append(by.deed(erasure.id, after=_shown(target)), self.store.adding(erasure))
         self.queue.send(erasure.id)
         return erasure
@@ -138,7 +143,7 @@ class ErasureWorker:
 
     def _end(self, erasure: Erasure) -> None:
         if erasure.target.key_id is not None:
-            self.seal.shred(erasure.target.key_id)
+            self.seal.shred(erasure.target.key_id, made_before=erasure.created_at)
         if erasure.status is ErasureStatus.FINISHED:
             self._write(erasure, swept=True, before=None)
             return

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from llm_gateway.access import SEALING
+from llm_gateway.domain.identifiers import first_at
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.system import Clock, Ids
 from llm_gateway.stores.connection import Aws, reaching
@@ -18,6 +19,7 @@ RENEWED: Final = timedelta(days=1)
 
 _HOLDING: Final = "secrets of sealed words"
 _SPARE: Final = timedelta(days=2)
+_ABOVE_ALL: Final = "~"
 
 _Item = dict[str, Any]
 
@@ -64,19 +66,24 @@ class KmsDataKeys:
             )
         return self._unwrapped(found["Item"], key_id) if "Item" in found else None
 
-    def shred(self, key_id: str) -> None:
-        while (newest := self._newest(key_id)) is not None:
+    def renew(self, key_id: str) -> None:
+        """Without a key of KMS nothing is sealed, and nothing is to be renewed."""
+        if self._kms_key_id is not None and self._newest(key_id) is not None:
+            self._made(key_id)
+
+    def shred(self, key_id: str, *, made_before: datetime) -> None:
+        while (newest := self._newest(key_id, below=first_name(made_before))) is not None:
             with reaching(_HOLDING):
                 self._aws.dynamodb.delete_item(
                     TableName=self._table, Key={"key_id": newest["key_id"], "data_key_id": newest["data_key_id"]}
                 )
 
-    def _newest(self, key_id: str) -> _Item | None:
+    def _newest(self, key_id: str, *, below: str = _ABOVE_ALL) -> _Item | None:
         with reaching(_HOLDING):
             page = self._aws.dynamodb.query(
                 TableName=self._table,
-                KeyConditionExpression="key_id = :key",
-                ExpressionAttributeValues={":key": {"S": key_id}},
+                KeyConditionExpression="key_id = :key AND data_key_id < :below",
+                ExpressionAttributeValues={":key": {"S": key_id}, ":below": {"S": below}},
                 ScanIndexForward=False,
                 ConsistentRead=True,
                 Limit=1,
@@ -108,6 +115,11 @@ class KmsDataKeys:
             # Its own ciphertext names the key of KMS, so that one that was replaced still opens what it has sealed.
             opened = self._aws.kms.decrypt(CiphertextBlob=item["wrapped"]["B"], EncryptionContext=_context(key_id))
         return DataKey(id=item["data_key_id"]["S"], secret=opened["Plaintext"], seals_until=_seals_until(item))
+
+
+def first_name(moment: datetime) -> str:
+    """The lowest name of a secret that is made in the moment's millisecond or later: names are ULIDs, which know no less."""
+    return first_at(moment.replace(microsecond=moment.microsecond // 1000 * 1000), prefix="")
 
 
 def _context(key_id: str) -> dict[str, str]:

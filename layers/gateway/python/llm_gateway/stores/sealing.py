@@ -19,7 +19,10 @@ from llm_gateway.ports.system import Clock
 from llm_gateway.stores.data_keys import DataKey
 
 MAX_AGE_S: Final = 300
-"""A process remembers a secret for so long: one that is erased is forgotten everywhere after that."""
+"""A process remembers a secret for so long: one that is erased is forgotten everywhere after that.
+
+It seals with it for so long, too, after another process has renewed it: what it seals then goes with the old secret.
+"""
 MOST_REMEMBERED: Final = 500
 MOST_SEALED: Final = 100_000
 """By one secret in one process, then it is asked for again. Far below the 2^32 at which random nonces could meet."""
@@ -36,7 +39,9 @@ class DataKeys(Protocol):
 
     def find(self, key_id: str, data_key_id: str) -> DataKey | None: ...
 
-    def shred(self, key_id: str) -> None: ...
+    def renew(self, key_id: str) -> None: ...
+
+    def shred(self, key_id: str, *, made_before: datetime) -> None: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,8 +81,15 @@ class EnvelopeSeal:
         except InvalidTag:
             raise NotSealedSo("They were sealed for another key or query, or changed since.") from None
 
-    def shred(self, key_id: str) -> None:
-        self._keys.shred(key_id)
+    def renew(self, key_id: str) -> None:
+        self._keys.renew(key_id)
+        self._forget(key_id)
+
+    def shred(self, key_id: str, *, made_before: datetime) -> None:
+        self._keys.shred(key_id, made_before=made_before)
+        self._forget(key_id)
+
+    def _forget(self, key_id: str) -> None:
         with self._changing:
             for name in [name for name in self._remembered if name[0] == key_id]:
                 del self._remembered[name]
