@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from llm_gateway.domain.erasures import ErasureStatus
 from llm_gateway.domain.keys import Role
 
 from tests.clients.command_line import CommandLine
@@ -345,6 +346,22 @@ def test_a_broken_suite_is_told_apart_from_one_that_fails(cli: CommandLine, suit
     assert "Traceback" not in ended.err
     assert cli("prompts", "show", "greeting").status == 4
     assert not (cli.folder / "it").exists()
+
+
+def test_queries_that_are_left_of_an_erasure_are_told(
+    cli: CommandLine, serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erasures = serving.gateway.outside.erasures
+
+    def fail(_: float) -> None:
+        [running] = erasures.page(limit=1, cursor=None).items
+        ended = running.changed(status=ErasureStatus.FAILED, erased=5, failed=2)
+        erasures.replace(ended, expected_revision=running.revision)
+
+    monkeypatch.setattr("llm_gateway_client.cli.queries.time.sleep", fail)
+    ended = cli("queries", "erase-all", "--subject", "customer 42", "-y")
+    assert (ended.status, ended.out) == (1, "5 queries are erased.\n")
+    assert "2 queries are left" in ended.err
 
 
 def test_a_large_suite_is_run_by_the_queue(

@@ -7,7 +7,7 @@ import pytest
 from llm_gateway.domain.caching import CachedAnswer
 from llm_gateway.domain.erasures import SWEPT_AFTER, Erasure, ErasureStatus, Target, digest_of
 from llm_gateway.domain.keys import Role
-from llm_gateway.domain.queries import Query
+from llm_gateway.domain.queries import Query, QuerySummary
 from llm_gateway.domain.sealing import Shredded
 from llm_gateway.errors import DependencyUnavailable, ErasureNotFound, KeyNotFound, NotDone
 from llm_gateway.ports.queries import Delivery
@@ -224,6 +224,78 @@ def test_what_cannot_be_reached_is_tried_again(gateway: FakeGateway) -> None:
     with pytest.raises(NotDone, match="Away"):
         replace(gateway.erasure_worker, index=Away()).process(delivery(erasure, 3))
     assert work(gateway, erasure).erased == 1
+
+
+class Keeping:
+    """Erases all queries but those of `kept`, for which it raises `fault`."""
+
+    def __init__(self, gateway: FakeGateway, kept: set[str], fault: Exception) -> None:
+        self.erase_else, self.kept, self.fault = gateway.closing.erase, kept, fault
+
+    def erase(self, asked: QuerySummary) -> None:
+        if asked.id in self.kept:
+            raise self.fault
+        self.erase_else(asked)
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_one_that_does_not_go_keeps_no_other_from_going(
+    gateway: FakeGateway, caplog: pytest.LogCaptureFixture, *, mended: bool
+) -> None:
+    asked = [stored(gateway, subject="customer 42") for _ in range(2 * PAGE)]
+    erasure = begun(gateway, Target(subject=MINE))
+    closing = Keeping(gateway, {asked[-1].id, asked[3].id}, ValueError("stored words"))
+    worker = replace(gateway.erasure_worker, closing=closing)  # type: ignore[arg-type]
+    worker.process(delivery(erasure))
+    seen = gateway.erasures.get(erasure.id)
+    assert (seen.status, seen.erased, seen.failed) == (ErasureStatus.RUNNING, 2 * PAGE - 2, 2)
+    assert seen.completed_at is None
+    assert ids(gateway) == closing.kept
+    assert asked[3].id in caplog.text
+    assert "stored words" not in caplog.text
+    assert gateway.outside.queue.sent[-1].delay_s == SWEPT_AFTER.total_seconds()
+    worker.process(delivery(erasure))
+    assert gateway.erasures.get(erasure.id) == seen
+    gateway.outside.clock.move(seconds=SWEPT_AFTER.total_seconds())
+    if mended:
+        closing.kept = set()
+    worker.process(delivery(erasure))
+    done = gateway.erasures.get(erasure.id)
+    assert done.swept
+    assert done.completed_at is not None
+    assert done.completed_at >= erasure.created_at + SWEPT_AFTER
+    if mended:
+        assert (done.status, done.erased, done.failed) == (ErasureStatus.FINISHED, 2 * PAGE, 0)
+    else:
+        assert (done.status, done.erased, done.failed) == (ErasureStatus.FAILED, 2 * PAGE - 2, 2)
+    assert ids(gateway) == closing.kept
+    worker.process(delivery(erasure))
+    assert gateway.erasures.get(erasure.id) == done
+
+
+def test_what_may_pass_is_waited_for_before_others_go_on_without_it(gateway: FakeGateway) -> None:
+    asked = [stored(gateway, subject="customer 42") for _ in range(PAGE + 2)]
+    erasure = begun(gateway, Target(subject=MINE))
+    closing = Keeping(gateway, {asked[-1].id}, DependencyUnavailable("Away.", retry_after_s=1))
+    worker = replace(gateway.erasure_worker, closing=closing)  # type: ignore[arg-type]
+    for count in (1, 2):
+        with pytest.raises(NotDone, match="Away"):
+            worker.process(delivery(erasure, count))
+        assert gateway.erasures.get(erasure.id).failed == 0
+    worker.process(delivery(erasure, 3))
+    seen = gateway.erasures.get(erasure.id)
+    assert (seen.erased, seen.failed) == (PAGE + 1, 1)
+    assert ids(gateway) == closing.kept
+
+
+def test_one_that_finished_before_passes_were_noted_is_swept(gateway: FakeGateway) -> None:
+    erasure = work(gateway, begun(gateway, Target(subject=MINE)))
+    earlier = erasure.changed(passed=False)
+    gateway.outside.erasures.replace(earlier, expected_revision=erasure.revision)
+    assert work(gateway, earlier) == earlier
+    gateway.outside.clock.move(seconds=SWEPT_AFTER.total_seconds())
+    done = work(gateway, earlier)
+    assert (done.swept, done.completed_at) == (True, erasure.completed_at)
 
 
 def test_a_long_one_is_handed_on(gateway: FakeGateway) -> None:

@@ -239,15 +239,17 @@ class Erasure(Answer):
     """How far an erasure has come."""
 
     completed_at: str | None
-    """When it was done. Null: it is not yet."""
+    """When it was done, or failed. Null: it is not yet."""
     created_at: str
     """When it was asked for: what came in before goes."""
     erased: int
     """How many queries are gone so far."""
+    failed: int | None = None
+    """How many would not go. They are tried again a quarter of an hour after it was asked for. Default: 0."""
     id: str
     """The erasure's id."""
     status: str
-    """`running`, or `finished`."""
+    """`running`, `finished`, or `failed`: it ended, and something is left. Ask for another one then."""
 
 
 class FeedbackSum(Answer):

@@ -190,7 +190,7 @@ class ErasureCreate(TypedDict):
     """Whose queries to erase: all of one key, or all whose `metadata.subject` is this text."""
 
     key_id: NotRequired[str | None]
-    """The key whose queries are all erased. What was sealed for it is unreadable from then on."""
+    """The key whose queries are all erased. What was sealed for it before is unreadable once that is done."""
     subject: NotRequired[str | None]
     """Of whom the queries are that are erased: those that were sent with this text as `metadata.subject`."""
 

@@ -11,6 +11,7 @@ from llm_gateway_client.answers import ListedQuery, QueryAttempt, QueryResponse,
 from llm_gateway_client.cli import questions
 from llm_gateway_client.cli.auditing import Limit
 from llm_gateway_client.cli.session import Json, Yes, confirm, session
+from llm_gateway_client.cli.statuses import FAILED
 from llm_gateway_client.cli.times import Since, Until, moment
 from llm_gateway_client.errors import Refused
 
@@ -130,8 +131,11 @@ def erase_all(
             erasure = client.queries.erasure(erasure.id)
     if as_json:
         terminal.json(erasure)
-        return
-    terminal.say(f"{erasure.erased} queries are erased.")
+    else:
+        terminal.say(f"{erasure.erased} queries are erased.")
+    if erasure.status == "failed":
+        terminal.note(f"{erasure.id} has failed, and {erasure.failed} queries are left. Ask for it again.")
+        raise typer.Exit(FAILED)
 
 
 def _row(query: ListedQuery) -> tuple[object, ...]:

@@ -19,6 +19,7 @@ SWEPT_AFTER: Final = timedelta(minutes=15)
 class ErasureStatus(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,11 @@ class Target:
 class Erasure:
     """`erased` counts the queries that are gone; those of `pending` were about to go when this was written.
 
+    `failed` counts those that would not go when they were last seen to: they are tried again at the sweep.
+
     `before` is the id of the last query that was seen: the next one has a lower id. Everything that came in before `created_at`
-    goes. Once `swept`, what was still being answered then is gone, too.
+    goes. Once `passed`, each was seen to once, and the sweep is next. Once `swept`, what was still being answered then is gone,
+    too.
     """
 
     id: str
@@ -48,8 +52,10 @@ class Erasure:
     expires_at: datetime
     status: ErasureStatus = ErasureStatus.RUNNING
     erased: int = 0
+    failed: int = 0
     pending: tuple[str, ...] = ()
     before: str | None = None
+    passed: bool = False
     swept: bool = False
     completed_at: datetime | None = None
     revision: int = 1

@@ -1,8 +1,10 @@
 """Erasing all queries of a key or of a subject: asked for in one request, done by the workers, page by page, and counted."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.erasures import (
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from llm_gateway.ports.system import Clock, Ids
     from llm_gateway.services.queries.closing import Closing
 
+_log = logging.getLogger(__name__)
+
 PAGE: Final = 20
 SLICE_S: Final = 420
 """A worker goes on for so long, then another message does."""
@@ -32,6 +36,17 @@ SLICE_S: Final = 420
 _ID_LAG: Final = timedelta(seconds=1)
 _AGAIN_S: Final = 30
 _FINGERPRINT: Final = 8
+_TRIES: Final = 3
+"""What keeps a query from going may pass: so often is its page tried, then the others go on without it."""
+
+
+class _Became(Enum):
+    """What became of a query that was about to go. LATE: it came in later, and stays. AWAY: it was gone already."""
+
+    ERASED = auto()
+    LATE = auto()
+    AWAY = auto()
+    FAILED = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +103,7 @@ class ErasureWorker:
         if erasure is None or not self._is_due(erasure):
             return
         try:
-            self._work(erasure, ends_s=self.clock.monotonic_s() + SLICE_S)
+            self._work(erasure, ends_s=self.clock.monotonic_s() + SLICE_S, patient=delivery.count < _TRIES)
         except RevisionConflict:
             raise self._later(delivery, "Somebody else works on the erasure.") from None
         except DependencyUnavailable as error:
@@ -104,52 +119,71 @@ class ErasureWorker:
 
     def _is_due(self, erasure: Erasure) -> bool:
         """Whether there is something to do: what was asked for, or later the sweep."""
-        if erasure.status is ErasureStatus.RUNNING:
-            return True
-        return not erasure.swept and self.clock.now() >= erasure.created_at + SWEPT_AFTER
+        if erasure.swept:
+            return False
+        return not _has_passed(erasure) or self.clock.now() >= erasure.created_at + SWEPT_AFTER
 
-    def _work(self, erasure: Erasure, *, ends_s: float) -> None:
-        erasure = self._finish_page(erasure, resumed=True)
+    def _work(self, erasure: Erasure, *, ends_s: float, patient: bool) -> None:
+        erasure = self._finish_page(erasure, patient=patient, resumed=True)
+        # From the newest on, those that would not go are met again.
+        failed = 0 if erasure.before is None else erasure.failed
         before: str | None = erasure.before or first_at(erasure.created_at + _ID_LAG, prefix=QUERY_PREFIX)
         while before is not None:
             if self.clock.monotonic_s() >= ends_s:
                 self.queue.send(erasure.id)
                 return
             found, before = self.index.of_target(erasure.target, before=before, limit=PAGE)
-            erasure = self._write(erasure, pending=found, before=before)
-            erasure = self._finish_page(erasure)
+            erasure = self._write(erasure, pending=found, before=before, failed=failed)
+            erasure = self._finish_page(erasure, patient=patient)
+            failed = erasure.failed
         self._end(erasure)
 
-    def _finish_page(self, erasure: Erasure, *, resumed: bool = False) -> Erasure:
+    def _finish_page(self, erasure: Erasure, *, patient: bool, resumed: bool = False) -> Erasure:
         if not erasure.pending:
             return erasure
         # One that is gone although it was written down went before the crash.
-        became = [self._erase(query_id, erasure) for query_id in erasure.pending]
-        gone = became.count(True) + (became.count(None) if resumed else 0)
-        return self._write(erasure, pending=(), erased=erasure.erased + gone)
+        became = [self._try(query_id, erasure, patient=patient) for query_id in erasure.pending]
+        gone = became.count(_Became.ERASED) + (became.count(_Became.AWAY) if resumed else 0)
+        failed = erasure.failed + became.count(_Became.FAILED)
+        return self._write(erasure, pending=(), erased=erasure.erased + gone, failed=failed)
 
-    def _erase(self, query_id: str, erasure: Erasure) -> bool | None:
-        """Whether it was erased. False: it came in later. None: it is gone already."""
+    def _try(self, query_id: str, erasure: Erasure, *, patient: bool) -> _Became:
+        """`_erase`, so that a query that does not go keeps no other from going. While `patient`, what may pass is raised."""
+        try:
+            return self._erase(query_id, erasure)
+        except Exception as error:
+            if patient and isinstance(error, (DependencyUnavailable, RevisionConflict)):
+                raise
+            # The type alone: a message may quote what was asked.
+            _log.error("The query %s cannot be erased by %s: %s.", query_id, erasure.id, type(error).__qualname__)
+            return _Became.FAILED
+
+    def _erase(self, query_id: str, erasure: Erasure) -> _Became:
         query = self.queries.summary(query_id)
         if query is None:
-            return None
+            return _Became.AWAY
         if query.created_at >= erasure.created_at:
-            return False
+            return _Became.LATE
         try:
             self.closing.erase(query)
         except QueryNotFound:
-            return None
-        return True
+            return _Became.AWAY
+        return _Became.ERASED
 
     def _end(self, erasure: Erasure) -> None:
         if erasure.target.key_id is not None:
             self.seal.shred(erasure.target.key_id, made_before=erasure.created_at)
-        if erasure.status is ErasureStatus.FINISHED:
-            self._write(erasure, swept=True, before=None)
-            return
-        # First, so that no crash leaves an erasure that nobody sweeps behind.
-        self.queue.send(erasure.id, delay_s=SWEPT_AFTER.total_seconds())
-        self._write(erasure, status=ErasureStatus.FINISHED, completed_at=self.clock.now(), before=None)
+        is_sweep = _has_passed(erasure)
+        if not is_sweep:
+            # First, so that no crash leaves an erasure that nobody sweeps behind.
+            self.queue.send(erasure.id, delay_s=SWEPT_AFTER.total_seconds())
+        status = erasure.status
+        if not erasure.failed:
+            status = ErasureStatus.FINISHED
+        elif is_sweep:
+            status = ErasureStatus.FAILED
+        completed_at = erasure.completed_at if status is erasure.status else self.clock.now()
+        self._write(erasure, status=status, completed_at=completed_at, before=None, passed=True, swept=is_sweep)
 
     def _write(self, erasure: Erasure, **changes: object) -> Erasure:
         changed = erasure.changed(**changes)
@@ -163,6 +197,11 @@ class ErasureWorker:
             # It is then delivered again when the queue's own timeout is over.
             return NotDone(reason)
         return NotDone(reason)
+
+
+def _has_passed(erasure: Erasure) -> bool:
+    """One that finished before this was written down has."""
+    return erasure.passed or erasure.status is ErasureStatus.FINISHED
 
 
 def _shown(target: Target) -> dict[str, str]:

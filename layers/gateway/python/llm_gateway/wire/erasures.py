@@ -33,6 +33,7 @@ class ErasureShown(Outgoing):
     id: str
     status: str
     erased: int
+    failed: int = 0
     created_at: Timestamp
     completed_at: Timestamp | None
 
@@ -42,6 +43,7 @@ class ErasureShown(Outgoing):
             id=erasure.id,
             status=erasure.status.value,
             erased=erasure.erased,
+            failed=erasure.failed,
             created_at=erasure.created_at,
             completed_at=erasure.completed_at,
         )

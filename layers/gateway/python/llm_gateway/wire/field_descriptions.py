@@ -222,15 +222,16 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     **context_descriptions.FIELDS,
     **eval_descriptions.FIELDS,
     "ErasureCreate": {
-        "key_id": "The key whose queries are all erased. What was sealed for it is unreadable from then on.",
+        "key_id": "The key whose queries are all erased. What was sealed for it before is unreadable once that is done.",
         "subject": "Of whom the queries are that are erased: those that were sent with this text as `metadata.subject`.",
     },
     "Erasure": {
         "id": "The erasure's id.",
-        "status": "`running`, or `finished`.",
+        "status": "`running`, `finished`, or `failed`: it ended, and something is left. Ask for another one then.",
         "erased": "How many queries are gone so far.",
+        "failed": "How many would not go. They are tried again a quarter of an hour after it was asked for.",
         "created_at": "When it was asked for: what came in before goes.",
-        "completed_at": "When it was done. Null: it is not yet.",
+        "completed_at": "When it was done, or failed. Null: it is not yet.",
     },
     # Queries
     "QueryRequest": {
