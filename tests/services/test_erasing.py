@@ -326,6 +326,49 @@ def test_one_that_was_tried_too_often_is_tried_again_later(gateway: FakeGateway)
     assert len(gateway.outside.queue.sent) == sent
 
 
+def test_an_erasure_that_cannot_be_handed_to_the_workers_has_failed(gateway: FakeGateway) -> None:
+    asked = stored(gateway, subject="customer 42")
+    gateway.outside.queue.fault = DependencyUnavailable("The queue is away.", retry_after_s=1)
+    with pytest.raises(DependencyUnavailable, match="queue is away"):
+        begun(gateway, Target(subject=MINE))
+    [left] = gateway.outside.erasures.page(limit=9, cursor=None).items
+    assert (left.status, left.completed_at is None) == (ErasureStatus.FAILED, False)
+    gateway.outside.queue.fault = None
+    # Its message may have got through although the queue did not answer.
+    assert work(gateway, left) == left
+    assert ids(gateway) == {asked.id}
+
+
+def test_one_that_the_workers_have_although_the_queue_did_not_answer_goes_on(gateway: FakeGateway) -> None:
+    stored(gateway, subject="customer 42")
+
+    class Delivering:
+        def send(self, erasure_id: str, **_: object) -> None:
+            [made] = gateway.outside.erasures.page(limit=9, cursor=None).items
+            work(gateway, made)
+            raise DependencyUnavailable("No answer.", retry_after_s=1)
+
+    gateway.outside.clock.move(seconds=2)
+    service = replace(gateway.erasures, queue=Delivering())  # type: ignore[arg-type]
+    begun_ = service.start(Target(subject=MINE), by=replace(BY, action="erasure.created"))
+    assert gateway.erasures.get(begun_.id).erased == 1
+    assert gateway.erasures.get(begun_.id).status is ErasureStatus.FINISHED
+
+
+def test_the_queues_own_fault_is_told_where_the_store_is_away_too(gateway: FakeGateway) -> None:
+    class Away:
+        def adding(self, erasure: Erasure) -> object:
+            return gateway.outside.erasures.adding(erasure)
+
+        def replace(self, *_: object, **__: object) -> None:
+            raise DependencyUnavailable("The store is away.", retry_after_s=1)
+
+    gateway.outside.queue.fault = DependencyUnavailable("The queue is away.", retry_after_s=1)
+    service = replace(gateway.erasures, store=Away())  # type: ignore[arg-type]
+    with pytest.raises(DependencyUnavailable, match="queue is away"):
+        service.start(Target(subject=MINE), by=replace(BY, action="erasure.created"))
+
+
 def test_an_unknown_key_and_an_unknown_erasure_are_told(gateway: FakeGateway) -> None:
     with pytest.raises(KeyNotFound):
         begun(gateway, Target(key_id="key_nobody"))

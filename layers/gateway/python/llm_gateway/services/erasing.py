@@ -65,7 +65,7 @@ class ErasureService:
     def start(self, target: Target, *, by: "Author") -> Erasure:
         """Writes the erasure down, with its entry in the audit log, and hands it to the workers.
 
-        Raises `KeyNotFound`; and `DependencyUnavailable`, after which nothing is erased, or the erasure waits to be asked again.
+        Raises `KeyNotFound`; and `DependencyUnavailable`, after which nothing is erased: its record, if there is one, has failed.
         """
         if target.key_id is not None and self.keys.find(target.key_id) is None:
             raise KeyNotFound(target.key_id)
@@ -77,8 +77,24 @@ class ErasureService:
             # Its end takes the secrets that were there before: what the key asks from now on is not to go with them.
             self.seal().renew(target.key_id)
         self.log.append(by.deed(erasure.id, after=_shown(target)), self.store.adding(erasure))
-        self.queue.send(erasure.id)
+        try:
+            self.queue.send(erasure.id)
+        except Exception:
+            if not self._is_at_work(erasure):
+                raise
         return erasure
+
+    def _is_at_work(self, erasure: Erasure) -> bool:
+        """Whether the workers have got its message although the queue did not say so. If not, it has failed from now on."""
+        failed = erasure.changed(status=ErasureStatus.FAILED, completed_at=self.clock.now(), swept=True)
+        try:
+            self.store.replace(failed, expected_revision=erasure.revision)
+        except RevisionConflict:
+            return True
+        except DependencyUnavailable:
+            # The caller is told of the queue.
+            return False
+        return False
 
     def get(self, erasure_id: str) -> Erasure:
         """Raises `ErasureNotFound`."""
