@@ -164,7 +164,9 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     """The exit status: 0 if nothing failed. Address and key come as variables: arguments are seen by a machine's every user."""
     url, secret = environment.get("GATEWAY_URL", ""), environment.get("GATEWAY_KEY", "")
     if not url or not secret:
-        sys.stderr.write("Say which gateway, and give a key to it: export GATEWAY_KEY=llmgw_…, then make smoke URL=https://…\n")
+        sys.stderr.write(
+            "Say which gateway, and give a key to it: export GATEWAY_KEY=llmgw_…, then make smoke URL=https://…\n"
+        )
         return 2
     try:
         gateway = Deployed(url=checked(url), key=secret)
