@@ -127,8 +127,9 @@ def on_localstack(localstack: str | None) -> str:
     return localstack
 
 
-@pytest.fixture(autouse=True)
-def _current_event_loop() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Before any fixture, of whatever scope: it may make a handler."""
     asyncio.set_event_loop(_LOOP)
 
 

@@ -311,7 +311,7 @@ def test_suites_are_run(cli: CommandLine, suite: Path) -> None:
     assert failed.status == 1
     assert re.search(r"pass +says hello", failed.out)
     assert re.search(r"FAIL +says a lot .*regex: ", failed.out)
-    assert "1 passed, 1 failed; cost not known" in failed.out
+    assert "1 passed, 1 failed; $0.0000" in failed.out
     report = (cli.folder / "junit.xml").read_text()
     assert 'tests="2" failures="1" errors="0"' in report
     assert '<failure message="regex: ' in report

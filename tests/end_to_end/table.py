@@ -39,6 +39,7 @@ _WANTS_A_BODY: Final = (
     "move_label",
     "run_prompt_tests",
     "give_feedback",
+    "create_erasure",
 )
 # All others look for a resource that does not exist.
 FIRST_STATUSES: Final = {
@@ -56,5 +57,5 @@ def path_of(row: Endpoint) -> str:
         version=1,
         other=2,
         model="nobody/model",
-        **dict.fromkeys(("provider_id", "key_id", "prompt_id", "label", "run_id"), "nobody"),
+        **dict.fromkeys(("provider_id", "key_id", "prompt_id", "label", "run_id", "erasure_id"), "nobody"),
     )

@@ -26,6 +26,7 @@ EXPORTS = {
     *("ExportsOutputFnGetAttUsage04F2BA28Arn86599BD6", "ExportsOutputRefUsage04F2BA289B78EBE2"),
     *("ExportsOutputFnGetAttPrompts037647B5ArnD060D0DD", "ExportsOutputRefPrompts037647B5595F33A9"),
     *("ExportsOutputFnGetAttEvals214A196BArnB015987C", "ExportsOutputRefEvals214A196B669378A4"),
+    *("ExportsOutputFnGetAttSeals7EBF2A19ArnB5107462", "ExportsOutputRefSeals7EBF2A19E0CBA36A"),
     "ExportsOutputFnGetAttDeadLetterQueue9F481546ArnC8EFA2F7",
     "ExportsOutputRefDeadLetterQueue9F481546D691FC6C",
     "ExportsOutputFnGetAttDeadLetterQueue9F481546QueueName66C26014",
