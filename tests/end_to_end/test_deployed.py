@@ -37,6 +37,7 @@ GONE = {
     "prompt_version_not_found",
     "label_not_found",
     "test_run_not_found",
+    "erasure_not_found",
 }
 
 
