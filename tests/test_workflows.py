@@ -75,9 +75,12 @@ def test_aws_is_reached_without_a_key_that_is_kept() -> None:
 
 def test_what_ci_runs_is_what_the_pipeline_runs() -> None:
     verbs = set(re.findall(r"^ *make ([a-z-]+)", (ROOT / ".ci" / "run").read_text(), flags=re.MULTILINE))
-    assert verbs == {
+    pipeline = {
         command.removeprefix("sudo --preserve-env=PATH ").split()[1]
         for job in WORKFLOWS["check.yml"]["jobs"].values()
         for command in runs(job)
         if "apt-get" not in command
     }
+    # These two need a Python and tools that not every machine has.
+    assert pipeline - verbs == {"test-localstack", "image-test"}
+    assert verbs <= pipeline
