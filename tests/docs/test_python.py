@@ -14,7 +14,7 @@ from tests.entrypoints.serving import Serving
 PAGE = page("guide/python")
 SAID = {
     "What is 2+2?": "Hello!",
-    "And to whom?": "['note']",
+    "And who is it for?": "['note']",
     "stream.answer.finish_reason": "Hello!\nstop",
     "gateway.submit": "queued\ncancelled",
     "asyncio.gather": "True\nTrue",

@@ -192,7 +192,7 @@ class ErasureCreate(TypedDict):
     key_id: NotRequired[str | None]
     """The key whose queries are all erased. What was sealed for it before is unreadable once that is done."""
     subject: NotRequired[str | None]
-    """Of whom the queries are that are erased: those that were sent with this text as `metadata.subject`."""
+    """Erases the queries that were sent with this text as `metadata.subject`."""
 
 
 class Feedback(TypedDict):

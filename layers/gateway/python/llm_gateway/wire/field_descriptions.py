@@ -223,7 +223,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     **eval_descriptions.FIELDS,
     "ErasureCreate": {
         "key_id": "The key whose queries are all erased. What was sealed for it before is unreadable once that is done.",
-        "subject": "Of whom the queries are that are erased: those that were sent with this text as `metadata.subject`.",
+        "subject": "Erases the queries that were sent with this text as `metadata.subject`.",
     },
     "Erasure": {
         "id": "The erasure's id.",
