@@ -6,6 +6,9 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 READY = @$(if $(PYTHON),$(PYTHON) -S -m workshop,echo "Python 3.11 or newer is needed, and none is on the PATH." >&2; exit 1; :)
 WITH_NODE = PATH="$(CURDIR)/$(BIN):$(CURDIR)/.cache/cdk/node_modules/.bin:$$PATH"
+# In production each stack with functions waits five minutes, so one after the other takes an hour; all at once, some sixty rollouts
+# would share the fifteen calls a second that Lambda takes of an account for all that is no invocation.
+STACKS_AT_ONCE = 3
 SITE = .cache/docs/bin/zensical build --strict
 # As many processes as tests/conftest.py says, in the order of tests/shares.py.
 SHARED = --numprocesses=auto --maxprocesses=4 --no-loadscope-reorder
@@ -16,7 +19,7 @@ ON_LOCALSTACK = tests/end_to_end tests/localstack --ignore=tests/end_to_end/test
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-localstack image-test check audit docs fix openapi synth deploy deploy-local smoke cost bench lock
+.PHONY: help run test test-localstack image-test check audit docs fix openapi synth deploy diff deploy-local smoke cost bench load profile lock
 
 help: ## List the verbs
 	@echo "make VERB, where VERB is one of:"
@@ -42,12 +45,13 @@ image-test: ## Build the local model's image with buildah, no daemon, and ask it
 	$(READY) python
 	@exec $(BIN)/python -m pytest --image tests/image $(ARGS)
 
-check: ## Format, lint, types, the direction of imports, and the site's links
-	$(READY) python docs
+check: ## Format, lint, types, the direction of imports, cfn-lint over the templates, and the site's links
+	$(READY) python docs cdk
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@PYTHONPATH=layers/gateway/python:container-local-model $(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/infra/test_lint.py tests/infra/every_setting.py
 	@$(SITE)
 
 audit: ## Check what ships for known faults, licences and secrets: one table
@@ -77,21 +81,33 @@ synth: ## Write the CloudFormation templates to cdk.out/
 
 deploy: ## Deploy every stack to the AWS account of the environment: ARGS="-c stage=prod"
 	$(READY) python cdk
-	@$(WITH_NODE) cdk deploy --all --require-approval never $(ARGS)
+	@$(WITH_NODE) cdk deploy --all --require-approval never --concurrency $(STACKS_AT_ONCE) $(ARGS)
+
+diff: ## Show what a deployment would change in the AWS account of the environment: ARGS="-c stage=prod"
+	$(READY) python cdk
+	@$(WITH_NODE) cdk diff --method template $(ARGS)
 
 smoke: export GATEWAY_URL := $(or $(URL),$(GATEWAY_URL))
 smoke: export GATEWAY_KEY := $(or $(KEY),$(GATEWAY_KEY))
 smoke: ## See whether the gateway at URL=https://… works, with the key in the variable GATEWAY_KEY
 	$(READY) python
-	@exec $(BIN)/python -m operations.smoke
+	@exec $(BIN)/python -m operations.smoke $(ARGS)
 
 cost: ## What a deployment costs, idle and by a million queries, and when a container is cheaper
 	$(READY) python
 	@PYTHONPATH=layers/gateway/python $(BIN)/python -m operations.cost $(ARGS)
 
-bench: ## Measure cold starts and warm calls of the built layers
+bench: ## Measure beside a direct call and a bare FastAPI app, cold starts and more; ARGS=--floor measures one part
 	$(READY) python cdk
 	@exec env PYTHONPATH=layers/gateway/python $(BIN)/python -m bench $(ARGS)
+
+load: ## A hundred callers while providers fail, a worker is killed, the emulator stalls; ARGS="--queries 2000" asks less
+	$(READY) python cdk
+	@exec env PYTHONPATH=layers/gateway/python $(BIN)/python -m bench.endurance $(ARGS)
+
+profile: ## Where a query's time goes: a Lambda, the local server, the worker; flame graphs in .cache/profile
+	$(READY) python cdk profiler
+	@exec env PYTHONPATH=layers/gateway/python $(BIN)/python -m bench.profiles $(ARGS)
 
 lock: ## Write the hashed locks; ARGS=--upgrade takes newer versions
 	$(READY) python cdk --lock $(ARGS)

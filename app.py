@@ -27,9 +27,9 @@ def add_stacks(app: App, areas: Mapping[Area, Sequence[Endpoint]] = AREAS) -> No
     Tags.of(app).add("service", deployment.prefix)
     data = DataStack(app, deployment=deployment)
     model = (
-        None
-        if deployment.local_model is LocalModel.OFF
-        else LocalModelStack(app, deployment=deployment, key=data.key).model
+        LocalModelStack(app, deployment=deployment, key=data.key).model
+        if deployment.local_model in (LocalModel.LAMBDA, LocalModel.FARGATE)
+        else None
     )
     functions = [
         AreaStack(app, area=area, rows=rows, deployment=deployment, data=data, model=model)

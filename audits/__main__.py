@@ -6,17 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from audits import code, packages, tree
+from audits import code, npm, packages, tree
 from audits.results import Finding, Result, accepted, judged
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TOOLS: Final = ROOT / ".cache" / "audit" / "bin"
+# Node comes with a Python package, and npm with Node.
+NODE: Final = Path(sys.prefix) / "bin"
 ACCEPTED: Final = ROOT / "audits" / "accepted.toml"
 
 Check = Callable[[], Result]
 CHECKS: Final[dict[str, Check]] = {
     "bandit": lambda: code.bandit(ROOT, TOOLS),
     "pip-audit": lambda: packages.vulnerabilities(ROOT, TOOLS),
+    "npm audit": lambda: npm.vulnerabilities(ROOT, NODE),
     "licences": lambda: packages.licences(ROOT),
     "SBOM": lambda: packages.bill_of_materials(ROOT, TOOLS),
     "secrets": lambda: tree.secrets(ROOT),

@@ -9,7 +9,7 @@ from typing import Any, Final
 from audits.results import Finding, Result
 
 LOOKED_AT: Final = (
-    "layers/gateway/python", "functions", "infra", "clients", "container-local-model", "local_aws", "workshop", "audits", "bench",
+    "layers", "functions", "infra", "clients", "container-local-model", "operations", "local_aws", "workshop", "audits", "bench",
     "app.py",
 )  # fmt: skip
 DOCKERFILE: Final = "container-local-model/Dockerfile"

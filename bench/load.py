@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from llm_gateway.endpoints import BASE_PATH
 
-from bench.upstream import read_message
+from bench import loops
+from bench.connection import read_message
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,12 +28,12 @@ class Load:
 
 def at_once(base_url: str, key: str, *, connections: int, rounds: int) -> Load:
     """`connections` queries sent at the same moment, `rounds` times, each round after the one before has been answered."""
-    return asyncio.run(_at_once(base_url, key, connections=connections, rounds=rounds))
+    return loops.run(_at_once(base_url, key, connections=connections, rounds=rounds))
 
 
 def arriving(base_url: str, key: str, *, connections: int, per_second: float, queries: int) -> Load:
     """Queries that arrive at a steady rate, on as many connections as are needed but at most `connections`."""
-    return asyncio.run(_arriving(base_url, key, connections=connections, per_second=per_second, queries=queries))
+    return loops.run(_arriving(base_url, key, connections=connections, per_second=per_second, queries=queries))
 
 
 async def _at_once(base_url: str, key: str, *, connections: int, rounds: int) -> Load:

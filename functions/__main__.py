@@ -12,7 +12,7 @@ from llm_gateway.entrypoints.http import Mounted
 from llm_gateway.entrypoints.openapi import openapi_json
 from llm_gateway.entrypoints.poller import poll
 from llm_gateway.entrypoints.schedules import run_schedules
-from llm_gateway.entrypoints.server import local_app, serve
+from llm_gateway.entrypoints.server import keep_what_is_there, local_app, serve
 
 
 def every_endpoint() -> list[Mounted]:
@@ -48,6 +48,7 @@ def main() -> None:
     gateway = gateway_at_start()
     if chosen.worker:
         run_schedules(every_schedule())
+        keep_what_is_there()
         poll(every_worker(), gateway.settings)
     else:
         serve(partial(served_on, chosen.host), host=chosen.host, port=chosen.port, processes=chosen.processes)
@@ -55,7 +56,9 @@ def main() -> None:
 
 def served_on(host: str) -> FastAPI:
     """The app of one process."""
-    return local_app(every_endpoint(), host=host)
+    app = local_app(every_endpoint(), host=host)
+    keep_what_is_there()
+    return app
 
 
 def _processes(text: str) -> int:

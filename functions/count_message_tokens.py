@@ -10,6 +10,7 @@ from llm_gateway.wire.anthropic.requests import CountBody
 @endpoint
 def count_message_tokens(body: CountBody, asking: Asking, _version: Version) -> CountShown:
     """Anthropic's token counting: exact where its provider counts for the gateway. Nobody is asked to answer."""
+    asking.speak_of(body)
     return CountShown(input_tokens=asking.count(body.to_domain(), body.choices()))
 
 

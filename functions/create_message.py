@@ -11,6 +11,7 @@ from llm_gateway.wire.anthropic.requests import MessagesBody
 @endpoint
 def create_message(body: MessagesBody, asking: Asking, _version: Version) -> EventStream:
     """Anthropic's Messages API: a message, or with `stream` its events. Any provider may answer."""
+    asking.speak_of(body)
     if body.stream:
         return asking.stream(body.to_domain(), body.choices(), write=events)
     return asking.whole(body.to_domain(), body.choices(), message_of)

@@ -13,6 +13,7 @@ from llm_gateway.endpoints import endpoint
 from infra.deployment import Deployment
 from infra.functions import answers_as_it_goes, live_arn
 from infra.logs import log_of
+from infra.other_origins import answer_preflights
 from infra.problems import render_as_problems
 from infra.security import WebAcl, acknowledge, managed_policy_finding
 from infra.table import BUFFERED_LIMIT_S, STREAM_LIMIT_S
@@ -37,6 +38,7 @@ _ACCESS_LOG = {
     "route": "$context.resourcePath",
     "status": "$context.status",
     "error": "$context.error.responseType",
+    "lambda_status": "$context.integration.integrationStatus",
     "latency_ms": "$context.responseLatency",
     "function_ms": "$context.integrationLatency",
     "response_bytes": "$context.responseLength",
@@ -55,7 +57,7 @@ class ApiStack(Stack):
         super().__init__(scope, f"{deployment.prefix}-api", description="LLM gateway: REST API")
         self._deployment = deployment
         self.api = self._rest_api(deployment, endpoints, key)
-        render_as_problems(self.api)
+        render_as_problems(self.api, origins=deployment.cors_origins)
         self._invoker = self._role(endpoints)
         for row in endpoints:
             # A method is a resource: where a route has several, one stands for all, and the function refuses the others.
@@ -64,6 +66,9 @@ class ApiStack(Stack):
         # API Gateway would call an unknown path forbidden, and a known one with another method, too.
         for resource in (self.api.root, self.api.root.add_resource("{proxy+}")):
             resource.add_method("ANY", self._integration(_FALLBACK))
+        if deployment.cors_origins:
+            for path in sorted({resource_of(row) for row in endpoints}):
+                answer_preflights(self.api.root.resource_for_path(path), deployment.cors_origins)
         if deployment.waf:
             WebAcl(self, deployment=deployment, stage_arn=self.api.deployment_stage.stage_arn)
         CfnOutput(self, "ApiUrl", value=self.api.url)
@@ -116,7 +121,7 @@ class ApiStack(Stack):
                 # Those by method are paid for one by one, and no alarm needs them.
                 metrics_enabled=False,
                 method_options=dict.fromkeys(_public_methods(endpoints), _PUBLIC_THROTTLE),
-                logging_level=apigateway.MethodLoggingLevel.ERROR,
+                logging_level=apigateway.MethodLoggingLevel.OFF,
                 data_trace_enabled=False,
                 access_log_destination=apigateway.LogGroupLogDestination(access_log),
                 access_log_format=apigateway.AccessLogFormat.custom(Stack.of(self).to_json_string(_ACCESS_LOG)),
@@ -156,6 +161,8 @@ def _reasons(deployment: Deployment) -> dict[str, str]:
         "AwsSolutions-APIG2": "The function validates requests, and says which field is wrong and why.",
         "AwsSolutions-APIG4": in_function,
         "AwsSolutions-COG4": in_function,
+        "AwsSolutions-APIG6": "API Gateway would make a log group by itself, which is neither encrypted under the "
+        "deployment's key nor ever emptied. The access log has each error's type and Lambda's own status.",
         _LOGS_FINDING: "The role is the account's, for all of its APIs, and AWS asks for this policy.",
         "AwsSolutions-APIG3": "It has a web ACL."
         if deployment.waf

@@ -11,7 +11,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
-from llm_gateway.access import ENDING_BODIES, Resource
+from llm_gateway.access import ENDING_BODIES, SHORTER_BODIES, Resource
 from llm_gateway.endpoints import WORKERS
 
 from infra.deployment import FOREVER, AuditLock, Deployment
@@ -63,9 +63,8 @@ class DataStack(Stack):
             enable_key_rotation=True,
             removal_policy=deployment.removal_policy,
         )
-        # A notice of an alarm or of a budget is encrypted with it, too: these are what AWS asks for.
-        for notifier in ("cloudwatch", "events"):
-            self.key.grant(iam.ServicePrincipal(f"{notifier}.amazonaws.com"), "kms:Decrypt", "kms:GenerateDataKey*")
+        # A budget's notice is encrypted with it, too. Of alarms' notices the topic grants it, to this account's alone.
+        self.key.grant(iam.ServicePrincipal("events.amazonaws.com"), "kms:Decrypt", "kms:GenerateDataKey*")
         self.key.add_to_resource_policy(self._for_logs())
         self.tables = {resource: self._table(resource, *keys) for resource, keys in _TABLES.items()}
         self.tables[Resource.KEYS].add_global_secondary_index(
@@ -203,6 +202,11 @@ class DataStack(Stack):
             lifecycle_rules=[
                 s3.LifecycleRule(prefix=prefix, expiration=Duration.days(self._deployment.retention_days))
                 for prefix in ENDING_BODIES
+            ]
+            + [
+                s3.LifecycleRule(prefix=prefix, expiration=Duration.days(days))
+                for days, prefix in SHORTER_BODIES.items()
+                if days < self._deployment.retention_days
             ],
             removal_policy=self._deployment.removal_policy,
         )

@@ -9,7 +9,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Node
-from llm_gateway.settings import LONGEST_LEASE_S, LONGEST_SILENCE_S, web_address, whole_number
+from llm_gateway.settings import LONGEST_LEASE_S, LONGEST_SILENCE_S, origins, web_address, whole_number
 
 
 class WrongSetting(ValueError):
@@ -39,11 +39,12 @@ class Streaming(StrEnum):
 
 
 class LocalModel(StrEnum):
-    """Where a model of one's own runs, if at all."""
+    """Where a model of one's own runs, if at all; `leaving`: nowhere any more, while its network waits to be deleted."""
 
     OFF = "off"
     LAMBDA = "lambda"
     FARGATE = "fargate"
+    LEAVING = "leaving"
 
 
 class Switch(StrEnum):
@@ -76,6 +77,8 @@ _BEDROCK_LISTS = {
     "bedrockRegions": re.compile(r"[a-z]{2}(-[a-z]+)+-\d"),
 }
 _LEAST_AUDIT_RETENTION_DAYS = 30
+# The first Python whose runtime has SnapStart.
+_SNAPSHOTS_SINCE = (3, 12)
 # Lambda takes 64 characters; the rest is for the stage and for the names of rows.
 LONGEST_NAME = 24
 _NAME = re.compile(rf"(?=.{{1,{LONGEST_NAME}}}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -112,7 +115,10 @@ class Deployment:
     cache_ttl_s: int
     lease_s: int
     keep_alive_s: int
+    rollout: bool
     waiting_concurrency: int | None
+    snap_start: bool
+    provisioned_concurrency: int | None
     log_retention: logs.RetentionDays
     audit_lock: AuditLock | None
     audit_retention_days: int | None
@@ -120,6 +126,7 @@ class Deployment:
     allow_private_addresses: bool
     seal: bool
     waf: bool
+    cors_origins: tuple[str, ...]
     dashboards: bool
     tracing: bool
     otlp_endpoint: str
@@ -141,7 +148,10 @@ class Deployment:
             cache_ttl_s=_whole_number(node, "cacheTtlSeconds"),
             lease_s=_whole_number(node, "leaseSeconds", most=LONGEST_LEASE_S),
             keep_alive_s=_whole_number(node, "keepAliveSeconds", most=LONGEST_SILENCE_S),
-            waiting_concurrency=_waiting_concurrency(node),
+            rollout=_is_on(node, "rollout"),
+            waiting_concurrency=_number_or_off(node, "waitingConcurrency"),
+            snap_start=_snap_start(node),
+            provisioned_concurrency=_provisioned_concurrency(node),
             log_retention=_log_retention(_whole_number(node, "logRetentionDays")),
             audit_lock=_audit_lock(node),
             audit_retention_days=_audit_retention_days(node),
@@ -149,6 +159,7 @@ class Deployment:
             allow_private_addresses=_is_on(node, "allowPrivateAddresses"),
             seal=_is_on(node, "seal"),
             waf=_is_on(node, "waf"),
+            cors_origins=_origins(node, "corsOrigins"),
             dashboards=_is_on(node, "dashboards"),
             tracing=_is_on(node, "tracing"),
             otlp_endpoint=_web_address(node, "otlpEndpoint"),
@@ -163,8 +174,13 @@ class Deployment:
 
     @property
     def is_prod(self) -> bool:
-        """Whether data outlives its stack and new code takes over step by step."""
+        """Whether data outlives its stack, and callers call versions of the functions, which are kept."""
         return self.stage is Stage.PROD
+
+    @property
+    def shifts_calls(self) -> bool:
+        """Whether new code takes over step by step."""
+        return self.is_prod and self.rollout
 
     @property
     def removal_policy(self) -> RemovalPolicy:
@@ -174,7 +190,12 @@ class Deployment:
     @property
     def runtime(self) -> lambda_.Runtime:
         """The functions' runtime."""
-        return lambda_.Runtime(f"python{self.python}", lambda_.RuntimeFamily.PYTHON, supports_inline_code=True)
+        return lambda_.Runtime(
+            f"python{self.python}",
+            lambda_.RuntimeFamily.PYTHON,
+            supports_inline_code=True,
+            supports_snap_start=_takes_snapshots(self.python),
+        )
 
     @property
     def lambda_architecture(self) -> lambda_.Architecture:
@@ -224,6 +245,13 @@ def _web_address(node: Node, name: str) -> str:
     """Empty where there is none."""
     try:
         return web_address(name, _text(node, name))
+    except ValueError as wrong:
+        raise WrongSetting(f"{wrong}.") from None
+
+
+def _origins(node: Node, name: str) -> tuple[str, ...]:
+    try:
+        return origins(name, _text(node, name))
     except ValueError as wrong:
         raise WrongSetting(f"{wrong}.") from None
 
@@ -281,9 +309,29 @@ def _audit_retention_days(node: Node) -> int | None:
     return days
 
 
-def _waiting_concurrency(node: Node) -> int | None:
-    """None: nothing is reserved."""
-    name = "waitingConcurrency"
+def _snap_start(node: Node) -> bool:
+    is_on = _is_on(node, "snapStart")
+    if is_on and not _takes_snapshots(_text(node, "python")):
+        raise WrongSetting(f"snapStart=on takes python=3.12 or newer, not {_text(node, 'python')}.")
+    return is_on
+
+
+def _provisioned_concurrency(node: Node) -> int | None:
+    """None: nothing is kept ready."""
+    name = "provisionedConcurrency"
+    number = _number_or_off(node, name)
+    if number and _is_on(node, "snapStart"):
+        raise WrongSetting(f"{name} must be 'off' where snapStart is on: Lambda takes one of them for a function.")
+    return number
+
+
+def _takes_snapshots(python: str) -> bool:
+    numbers = python.split(".")
+    return all(map(str.isdecimal, numbers)) and tuple(map(int, numbers)) >= _SNAPSHOTS_SINCE
+
+
+def _number_or_off(node: Node, name: str) -> int | None:
+    """None: off."""
     if _text(node, name) == Switch.OFF:
         return None
     try:

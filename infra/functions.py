@@ -1,7 +1,6 @@
 """One Lambda for each row of the endpoint table: its one file, its layers, its own role, its own log."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 from aws_cdk import ArnFormat, Duration, Stack
@@ -11,15 +10,15 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
-from llm_gateway.access import SERVER_ERRORS, Endpoint, Resource, Row, Schedule, Worker, metrics_namespace
+from llm_gateway.access import SERVER_ERRORS, Endpoint, Permission, Resource, Row, Schedule, Worker, metrics_namespace
 
 from infra.assets import code
 from infra.bedrock import bedrock_statements, bedrock_wildcards
 from infra.data import DataStack
-from infra.deployment import Architecture, Deployment, Streaming
+from infra.deployment import Architecture, Deployment, LocalModel, Streaming
 from infra.grants import acknowledged_wildcards, is_public, statements, variables
 from infra.layers import TOKENIZERS_MOUNTED_AT, Layers, asks_providers, counts_tokens, invokes_models
-from infra.local_model import ModelFunction, ModelService
+from infra.local_model import LEAVE_NETWORK, ModelFunction, ModelService
 from infra.logs import log_of
 from infra.runbook import described
 from infra.security import acknowledge, managed_policy_finding
@@ -48,7 +47,7 @@ _REASONS = {
     "AwsSolutions-L1": "The runtime is a setting, because the layers' wheels are locked and tested for it.",
     "AwsSolutions-IAM5[Resource::*]": "Traces and network interfaces, where a deployment has them, take no resource.",
 }
-# The alias that stands for a function's released version in production.
+# The alias that stands for a function's released version: of every one in production, elsewhere of those that are kept ready.
 _ALIAS = "live"
 _ROLLOUT_PERIOD = Duration.minutes(1)
 _CODEDEPLOY_POLICY = "service-role/AWSCodeDeployRoleForLambdaLimited"
@@ -77,20 +76,38 @@ class Functions(Construct):
         bedrock = bedrock_wildcards(deployment.bedrock) if deployment.bedrock else {}
         acknowledge(self, {**acknowledged_wildcards(data), **bedrock, **_REASONS})
         self._layers = Layers(self, deployment=deployment)
-        self._rollout = _Rollout(self) if deployment.is_prod else None
+        # Without it CloudFormation points the aliases at the new versions by itself, wherever somebody has pointed them.
+        self._rollout = _Rollout(self) if deployment.shifts_calls else None
         self.by_name = {row.name: self._live(row) for row in rows}
 
     def _live(self, row: Row) -> lambda_.IFunction:
         scope = Construct(self, row.name)
         function = self._function(scope, row)
-        return self._rollout.alias(scope, function, deployment=self._deployment, row=row) if self._rollout else function
+        if not has_alias(self._deployment, row):
+            return function
+        ready = self._deployment.provisioned_concurrency if asks_for_callers(row) else None
+        version = function.current_version
+        age = _max_event_age(row)
+        alias = lambda_.Alias(
+            scope,
+            "Live",
+            alias_name=_ALIAS,
+            version=version,
+            provisioned_concurrent_executions=ready,
+            max_event_age=age,
+            retry_attempts=None if age is None else 0,
+        )
+        if self._rollout:
+            self._rollout.shift(scope, alias, version, deployment=self._deployment, row=row)
+        return alias
 
     def _function(self, scope: Construct, row: Row) -> lambda_.Function:
         deployment = self._deployment
         streams = answers_as_it_goes(deployment, row)
         model = self._model if asks_providers(row) else None
         log_group = log_of(scope, deployment, self._data.key)
-        return lambda_.Function(
+        layers, age = self._layers.of(row), _max_event_age(row)
+        function = lambda_.Function(
             scope,
             "Function",
             function_name=function_name(deployment, row),
@@ -99,16 +116,23 @@ class Functions(Construct):
             architecture=deployment.lambda_architecture,
             handler="run.sh" if streams else f"{row.name}.handler",
             code=code(scope, lambda: files(row, streams=streams)),
-            layers=[*self._layers.of(row), *([self._web_adapter] if streams else [])],
+            layers=layers,
             environment={
                 **variables(row, self._data),
                 **({"TIKTOKEN_CACHE_DIR": TOKENIZERS_MOUNTED_AT} if counts_tokens(row) else {}),
                 **({"LOCAL_MODEL_URL": self._model.address} if self._model and _knows_providers(row) else {}),
                 **(_tracing_variables(deployment) if deployment.otlp_endpoint and not is_public(row) else {}),
+                **({"CORS_ORIGINS": ",".join(deployment.cors_origins)} if _has_pages(deployment, row) else {}),
                 **(_ADAPTER if streams else {}),
             },
             memory_size=row.memory_mb,
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if is_snapshotted(deployment, row) else None,
+            current_version_options=lambda_.VersionOptions(removal_policy=deployment.removal_policy)
+            if keeps_versions(deployment, row)
+            else None,
             timeout=Duration.seconds(row.timeout_s),
+            max_event_age=age,
+            retry_attempts=None if age is None else 0,
             reserved_concurrent_executions=deployment.waiting_concurrency if waits(row) else None,
             # Otherwise CDK would widen the policy by itself, and the table would not be the whole truth.
             role=self._role(scope, row, log_group).without_policy_updates(),
@@ -117,6 +141,9 @@ class Functions(Construct):
             vpc=model.vpc if model else None,
             security_groups=model.callers if model else None,
         )
+        if streams:
+            _put_behind_web_adapter(function, deployment, place=len(layers))
+        return function
 
     def _role(self, scope: Construct, row: Row, log_group: logs.LogGroup) -> iam.Role:
         write_logs = iam.PolicyStatement(
@@ -125,6 +152,8 @@ class Functions(Construct):
         granted = [write_logs, *statements(row, self._data)]
         if self._model and asks_providers(row):
             granted += self._model.caller_statements
+        if self._deployment.local_model is LocalModel.LEAVING and asks_providers(row):
+            granted.append(LEAVE_NETWORK)
         if self._deployment.bedrock and invokes_models(row):
             granted += bedrock_statements(Stack.of(scope), self._deployment.bedrock)
         if self._deployment.tracing:
@@ -137,13 +166,20 @@ class Functions(Construct):
             inline_policies={"granted": iam.PolicyDocument(statements=granted)},
         )
 
-    @cached_property
-    def _web_adapter(self) -> lambda_.ILayerVersion:
-        architecture = "Arm64" if self._deployment.architecture is Architecture.ARM64 else "X86"
-        stack = Stack.of(self)
-        layer = f"LambdaAdapterLayer{architecture}:{_WEB_ADAPTER_LAYER}"
-        arn = f"arn:{stack.partition}:lambda:{stack.region}:753240598075:layer:{layer}"
-        return lambda_.LayerVersion.from_layer_version_arn(self, "WebAdapter", arn)
+
+def _put_behind_web_adapter(function: lambda_.Function, deployment: Deployment, *, place: int) -> None:
+    """Give it the adapter's layer after the `place` layers that it has.
+
+    Not as CDK's own layer: from its ARN CDK would reckon a new version of the function at each change of any setting, and
+    Lambda refuses to publish what has not changed.
+    """
+    processors = "Arm64" if deployment.architecture is Architecture.ARM64 else "X86"
+    layer = f"LambdaAdapterLayer{processors}:{_WEB_ADAPTER_LAYER}"
+    arn = f"arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:753240598075:layer:{layer}"
+    own = function.node.default_child
+    if not isinstance(own, lambda_.CfnFunction):
+        raise TypeError("a function has its own resource")
+    own.add_property_override(f"Layers.{place}", {"Fn::Sub": arn})
 
 
 class _Rollout(Construct):
@@ -160,15 +196,16 @@ class _Rollout(Construct):
         )
         acknowledge(self._role, {_CODEDEPLOY_FINDING: "AWS's own policy for this one purpose; it follows the service."})
 
-    def alias(self, scope: Construct, function: lambda_.Function, *, deployment: Deployment, row: Row) -> lambda_.Alias:
-        """The alias that callers use and CodeDeploy moves; an error while it moves brings the old code back."""
-        alias = lambda_.Alias(scope, "Live", alias_name=_ALIAS, version=function.current_version)
-        version, name = function.current_version.version, scope.node.id
+    def shift(
+        self, scope: Construct, alias: lambda_.Alias, new: lambda_.IVersion, *, deployment: Deployment, row: Row
+    ) -> None:
+        """Have CodeDeploy move the alias that callers use; an error while it moves brings the old code back."""
+        version, name, function = new.version, scope.node.id, new.lambda_.function_name
         # Of the new version alone: one that mends what the old one raises must not be held up by it.
         raised = alias.metric_errors(
             dimensions_map={
-                "FunctionName": function.function_name,
-                "Resource": f"{function.function_name}:{_ALIAS}",
+                "FunctionName": function,
+                "Resource": f"{function}:{_ALIAS}",
                 "ExecutedVersion": version,
             },
             period=_ROLLOUT_PERIOD,
@@ -193,7 +230,6 @@ class _Rollout(Construct):
             alarms=alarms,
             role=self._role,
         )
-        return alias
 
 
 def _one_is_too_many(scope: Construct, id_: str, metric: cloudwatch.Metric, description: str) -> cloudwatch.Alarm:
@@ -212,6 +248,11 @@ def _tracing_variables(deployment: Deployment) -> dict[str, str]:
     return {"OTLP_ENDPOINT": deployment.otlp_endpoint, "OTLP_CONTENT": "on" if deployment.otlp_content else "off"}
 
 
+def _has_pages(deployment: Deployment, row: Row) -> bool:
+    """Whether pages of other origins may call it."""
+    return bool(deployment.cors_origins) and isinstance(row, Endpoint)
+
+
 def _description(row: Row) -> str:
     match row:
         case Endpoint():
@@ -222,13 +263,22 @@ def _description(row: Row) -> str:
             return f"Runs every {row.every_min} minutes"
 
 
+def _max_event_age(row: Row) -> Duration | None:
+    """How long Lambda itself may keep what starts the row's function; None: it is not started by an event.
+
+    The next run does what one has left undone, so nothing is gained by a late one, or by trying a failed one again: Lambda
+    would by default, twice and for hours.
+    """
+    return Duration.minutes(row.every_min) if isinstance(row, Schedule) else None
+
+
 def function_name(deployment: Deployment, row: Row) -> str:
     """The name of the row's function in the account."""
     return f"{deployment.prefix}-{row.name}"
 
 
 def live_arn(stack: Stack, deployment: Deployment, row: Row) -> str:
-    """What calls the row's function from another stack: its ARN by name, in production its alias's.
+    """What calls the row's function from another stack: its ARN by name, or its alias's.
 
     A reference would be an export, and CloudFormation removes no function whose ARN another stack imports.
     """
@@ -236,9 +286,32 @@ def live_arn(stack: Stack, deployment: Deployment, row: Row) -> str:
     return stack.format_arn(
         service="lambda",
         resource="function",
-        resource_name=f"{name}:{_ALIAS}" if deployment.is_prod else name,
+        resource_name=f"{name}:{_ALIAS}" if has_alias(deployment, row) else name,
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
+
+
+def asks_for_callers(row: Row) -> bool:
+    """Whether the row's function has models answer what a caller waits for."""
+    return isinstance(row, Endpoint) and row.permission is Permission.RUN_QUERIES and invokes_models(row)
+
+
+def is_snapshotted(deployment: Deployment, row: Row) -> bool:
+    """Whether the row's function starts as a copy of a snapshot: it must be Lambda's own runtime that starts it."""
+    return deployment.snap_start and asks_for_callers(row) and not answers_as_it_goes(deployment, row)
+
+
+def has_alias(deployment: Deployment, row: Row) -> bool:
+    """Whether callers call a version of the row's function: to go over to another step by step, or because only a version is
+    kept ready."""
+    kept_ready = deployment.provisioned_concurrency is not None and asks_for_callers(row)
+    return deployment.is_prod or kept_ready or is_snapshotted(deployment, row)
+
+
+def keeps_versions(deployment: Deployment, row: Row) -> bool:
+    """Whether versions stay that were released before, so that an alias can be pointed back. A snapshot is paid for while its
+    version is there."""
+    return deployment.is_prod and not is_snapshotted(deployment, row)
 
 
 def _knows_providers(row: Row) -> bool:

@@ -20,7 +20,7 @@ from layers.tokenizers.build import build as build_tokenizers
 __all__ = ["TOKENIZERS_MOUNTED_AT", "Layers", "asks_providers", "counts_tokens", "invokes_models"]
 
 # Lambda's own limit is 250; what is loaded in a cold start should stay far below it.
-_LIMIT_MB = 150
+_LIMIT_MB = 100
 # Every stack with functions asks for the same ones: a synthesis builds each once, and says its size once.
 _build_dependencies = cache(build_dependencies)
 _build_gateway = cache(build_gateway)

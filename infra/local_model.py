@@ -22,7 +22,8 @@ _PORT = 8080
 _HEALTHY = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{_PORT}/health', timeout=2)"
 # The most a new account may ask for; it comes with nearly two processors.
 _LAMBDA_MEMORY_MB = 3008
-_TASK_CPU, _TASK_MEMORY_MB = 2048, 4096
+_TASK_VCPUS, _TASK_MEMORY_MB = 2, 4096
+_CPU_UNITS = 1024
 
 
 class ModelFunction(Construct):
@@ -99,7 +100,7 @@ class ModelService(Construct):
         task = ecs.FargateTaskDefinition(
             self,
             "Task",
-            cpu=_TASK_CPU,
+            cpu=_TASK_VCPUS * _CPU_UNITS,
             memory_limit_mib=_TASK_MEMORY_MB,
             runtime_platform=ecs.RuntimePlatform(
                 cpu_architecture=ecs.CpuArchitecture.ARM64 if arm else ecs.CpuArchitecture.X86_64,
@@ -111,6 +112,8 @@ class ModelService(Construct):
             "server",
             image=ecs.ContainerImage.from_asset(str(_IMAGE), platform=_platform(deployment), exclude=_NOT_IN_IMAGE),
             port_mappings=[ecs.PortMapping(container_port=_PORT)],
+            # By itself it takes half of them, which is right where others need processors, too. A task has its own.
+            environment={"N_THREADS": str(_TASK_VCPUS)},
             health_check=ecs.HealthCheck(
                 command=["CMD", "python", "-c", _HEALTHY],
                 interval=Duration.seconds(10),
@@ -133,7 +136,10 @@ class ModelService(Construct):
         service.node.add_dependency(self.vpc)
         acknowledge(
             task,
-            {"AwsSolutions-IAM5[Resource::*]": "Pulling an image starts with an action that takes no resource."},
+            {
+                "AwsSolutions-IAM5[Resource::*]": "Pulling an image starts with an action that takes no resource.",
+                "AwsSolutions-ECS2": "Its only variable is a number of threads.",
+            },
         )
 
 
@@ -148,13 +154,15 @@ class LocalModelStack(Stack):
 
 
 # EC2 gives network interfaces no names to grant by. This is what AWS's own policy for functions in a network allows.
+_LEAVING = ("ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface")
+# Lambda deletes a function's interfaces some twenty minutes after it has left the network, and with the function's own role.
+LEAVE_NETWORK = iam.PolicyStatement(sid="Network", actions=[*_LEAVING], resources=["*"])
 _JOIN_NETWORK = iam.PolicyStatement(
     sid="Network",
     actions=[
+        *_LEAVING,
         "ec2:CreateNetworkInterface",
-        "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeSubnets",
-        "ec2:DeleteNetworkInterface",
         "ec2:AssignPrivateIpAddresses",
         "ec2:UnassignPrivateIpAddresses",
     ],

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from aws_cdk import Stack
+from aws_cdk import Annotations, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
@@ -11,13 +11,14 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
-from llm_gateway.access import BUDGET_DETAIL_TYPE, EVENT_SOURCE
-from llm_gateway.endpoints import WORKERS
+from llm_gateway.access import BUDGET_DETAIL_TYPE, EVENT_SOURCE, SERVER_ERRORS, Schedule
+from llm_gateway.endpoints import SCHEDULES, WORKERS
 
 from infra.burn_rates import burn_rate_alarms
 from infra.dashboard import add_dashboard
 from infra.data import DataStack
 from infra.deployment import Deployment
+from infra.functions import function_name
 from infra.metrics import WINDOW, of_all_functions, of_api, of_function, of_gateway
 from infra.runbook import described
 from infra.saved_queries import save_queries
@@ -26,6 +27,9 @@ from infra.saved_queries import save_queries
 _LONG_WAIT_S = 1800
 # In five minutes: more than somebody who mistypes a key, and less than somebody who tries many.
 _MANY_DENIALS = 100
+NOBODY_IS_TOLD = "llm-gateway:nobody-is-told"
+UNFORESEEN = "-unforeseen"
+"""The end of the name of a worker's second alarm, which has the heading of the first."""
 
 
 class MonitoringStack(Stack):
@@ -49,6 +53,8 @@ class MonitoringStack(Stack):
         for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(topic))
         self._tell_of_budgets(topic, data)
+        if deployment.is_prod and not deployment.alarm_email:
+            Annotations.of(self).add_warning_v2(NOBODY_IS_TOLD, "Alarms ring, and nobody is told: alarmEmail is empty.")
 
     def _alarms(self, waiting: Sequence[cloudwatch.Metric], dead: cloudwatch.Metric) -> Iterator[cloudwatch.Alarm]:
         deployment, (normal, high) = self._deployment, waiting
@@ -71,6 +77,12 @@ class MonitoringStack(Stack):
         yield self._alarm("Denials", denied, _MANY_DENIALS, "Many requests come with no valid key, or ask too much.")
         for row in WORKERS:
             yield self._alarm(row.name, of_function(deployment, row, "Errors"), 1, f"{row.name} raises errors.")
+            # A message that fails is reported to the queue, and nothing is raised that Lambda would count.
+            unforeseen = of_gateway(deployment, SERVER_ERRORS, function=function_name(deployment, row))
+            yield self._alarm(row.name, unforeseen, 1, f"{row.name} meets what nobody foresaw.", suffix=UNFORESEEN)
+        for schedule in SCHEDULES:
+            errors = of_function(deployment, schedule, "Errors")
+            yield self._alarm(schedule.name, errors, _many(schedule), f"{schedule.name} fails.")
 
     def _own(self, name: str, threshold: int, said: str) -> cloudwatch.Alarm:
         return self._alarm(name, of_gateway(self._deployment, name), threshold, said)
@@ -102,14 +114,21 @@ class MonitoringStack(Stack):
             targets=[targets.SnsTopic(topic, message=events.RuleTargetInput.from_text(said))],
         )
 
-    def _alarm(self, name: str, metric: cloudwatch.Metric, threshold: int, description: str) -> cloudwatch.Alarm:
+    def _alarm(
+        self, name: str, metric: cloudwatch.Metric, threshold: int, description: str, *, suffix: str = ""
+    ) -> cloudwatch.Alarm:
         return metric.create_alarm(
             self,
-            name,
-            alarm_name=f"{self._deployment.prefix}-{name}",
+            f"{name}{suffix}",
+            alarm_name=f"{self._deployment.prefix}-{name}{suffix}",
             alarm_description=described(name, description),
             threshold=threshold,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+
+
+def _many(row: Schedule) -> int:
+    """More than half of its runs in a window: one that AWS made fail is made good by the next, where that comes soon."""
+    return int(WINDOW.to_minutes()) // row.every_min // 2 + 1

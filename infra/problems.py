@@ -5,6 +5,7 @@ error, and then no alarm on server errors would ring. Such a problem has no `sta
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -13,14 +14,20 @@ from aws_cdk import aws_apigateway as apigateway
 from llm_gateway import errors
 from llm_gateway.errors import GatewayError, problem_type
 
+from infra.other_origins import readable_for
+
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """The error that an answer is, its detail, and when a retry may succeed."""
+    """The error that an answer is, its detail, and when a retry may succeed.
+
+    `may_be_paid`: a function was asked, and nobody knows how far it came. A vendor's SDK would ask, and pay, twice more.
+    """
 
     error: type[GatewayError]
     detail: str
     retry_after_s: int | None = None
+    may_be_paid: bool = False
 
     @property
     def by_server(self) -> bool:
@@ -36,20 +43,27 @@ _PROBLEMS: Final = {
     "THROTTLED": _Said(errors.RateLimited, "The API as a whole gets more than it takes.", 1),
     "WAF_FILTERED": _Said(errors.RateLimited, "This address sends more than the API takes.", 60),
     "INTEGRATION_FAILURE": _Said(errors.DependencyUnavailable, "The function did not answer.", 1),
-    "INTEGRATION_TIMEOUT": _Said(errors.DeadlineExceeded, "There was no answer in the time that API Gateway waits."),
+    "INTEGRATION_TIMEOUT": _Said(
+        errors.DeadlineExceeded, "There was no answer in the time that API Gateway waits.", may_be_paid=True
+    ),
     "DEFAULT_4XX": _Said(errors.MalformedRequest, "API Gateway refused it."),
-    "DEFAULT_5XX": _Said(GatewayError, "The function ended without an answer."),
+    "DEFAULT_5XX": _Said(GatewayError, "The function ended without an answer.", may_be_paid=True),
 }
 
 
-def render_as_problems(api: apigateway.RestApi) -> None:
-    """Make every answer that API Gateway composes by itself a problem."""
+def render_as_problems(api: apigateway.RestApi, *, origins: Sequence[str] = ()) -> None:
+    """Make every answer that API Gateway composes by itself a problem. A page may read it whose origin is the only one: such an
+    answer cannot be told apart by who asks."""
     for response_type, said in _PROBLEMS.items():
         headers = {
             "Content-Type": "'application/problem+json'",
             "X-Content-Type-Options": "'nosniff'",
             "X-Request-Id": "context.requestId",
         }
+        if len(origins) == 1:
+            headers |= readable_for(origins[0])
+        if said.may_be_paid:
+            headers["X-Should-Retry"] = "'false'"
         if said.retry_after_s is not None:
             headers["Retry-After"] = f"'{said.retry_after_s}'"
         api.add_gateway_response(

@@ -1,7 +1,7 @@
 """Questions to the logs that operators need not think up in an incident: CloudWatch Logs Insights keeps them in a folder.
 
-They name no log group: what another stack imports could not be removed. The console asks which to search; those of a deployment
-all begin with its name.
+They name no log group: what another stack imports could not be removed, and a query names fifty at most, which a deployment has
+more of. Those of a deployment all begin with its name, and are chosen by that: docs/operations.md tells how.
 """
 
 from aws_cdk import aws_logs as logs
@@ -17,7 +17,7 @@ SAVED = {
     "everything in a trace": (_FIELDS, "filter trace_id = '…'", "sort @timestamp"),
     "errors": (f"{_FIELDS}, error_class, error_type, where.0, reason", "filter kind = 'error'", _NEWEST_FIRST),
     "who was not let in": (
-        "filter kind = 'security'",
+        "filter message = 'request' and kind = 'security'",
         "stats count() as refused by error_code, endpoint, key_id",
         "sort refused desc",
     ),

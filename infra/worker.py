@@ -43,7 +43,7 @@ def _feed(function: lambda_.IFunction, row: Worker, data: DataStack) -> None:
 
 
 def _start(scope: Construct, function: lambda_.IFunction, row: Schedule) -> None:
-    # The next run does what one has left undone: nothing is gained by trying a failed one again.
+    # As the function's own: this is for what EventBridge cannot hand over, that for what Lambda has taken.
     target = targets.LambdaFunction(function, retry_attempts=0, max_event_age=Duration.minutes(row.every_min))
     rate = events.Schedule.rate(Duration.minutes(row.every_min))
     events.Rule(scope, f"Every{row.name}", description=f"Starts {row.name}", schedule=rate, targets=[target])

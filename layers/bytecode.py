@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from workshop import interpreters
@@ -16,8 +17,11 @@ def interpreter(python: str) -> str | None:
     return None if found is None else str(found)
 
 
-def compile_tree(directory: Path, *, python: str) -> None:
-    """Write a `.pyc` beside every module under `directory`, which Lambda will see as /opt; say so where none can be made."""
+def compile_tree(directory: Path, *, python: str, instead: Callable[[Path], bool] = lambda _: False) -> None:
+    """Write a `.pyc` for every module under `directory`, which Lambda will see as /opt; say so where none can be made.
+
+    A module of which `instead` is true has its bytecode in the place of its source.
+    """
     executable = interpreter(python)
     if executable is None:
         print(  # noqa: T201
@@ -33,3 +37,16 @@ def compile_tree(directory: Path, *, python: str) -> None:
         check=True,
         env={**os.environ, "PYTHONHASHSEED": "0"},
     )
+    for source in sorted(directory.rglob("*.py")):
+        if instead(source):
+            _put_in_its_place(source, python)
+
+
+def _put_in_its_place(source: Path, python: str) -> None:
+    compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-{python.replace('.', '')}.pyc"
+    # Some modules are no Python that this version can compile, and are for another.
+    if compiled.exists():
+        compiled.rename(source.with_suffix(".pyc"))
+        source.unlink()
+        if not any(compiled.parent.iterdir()):
+            compiled.parent.rmdir()

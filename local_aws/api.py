@@ -32,6 +32,19 @@ class Api:
             status, body = self._call("PUT", f"/providers/{provider['id']}", provider)
         _require(status, body)
 
+    def create_prompt(self, prompt: dict[str, Any]) -> None:
+        """Keep a new prompt. Raises Failure with the problem."""
+        _require(*self._call("POST", "/prompts", prompt))
+
+    def read(self, path: str) -> dict[str, Any]:
+        """What is at `path`. Raises Failure with the problem."""
+        return _require(*self._call("GET", path, None))
+
+    def create_key(self, key: dict[str, Any]) -> str:
+        """The secret of a new key. Raises Failure with the problem."""
+        status, body = self._call("POST", "/keys", key)
+        return str(_require(status, body)["secret"])
+
     def ask(self, query: dict[str, Any]) -> dict[str, Any]:
         """The whole answer to a query. Raises Failure with the problem."""
         status, body = self._call("POST", "/query", query)

@@ -48,7 +48,8 @@ def start(
     }
     del environment["AWS_ENDPOINT_URL"]
     command = [sys.executable, "-m", "local_aws.emulator_process"]
-    return aws, processes.start("emulator", command, env=environment, grace_s=KEEPING_GRACE_S if kept else GRACE_S)
+    grace_s = KEEPING_GRACE_S if kept else GRACE_S
+    return aws, processes.start("emulator", command, env=environment, grace_s=grace_s, ends_last=True)
 
 
 def _state(kept: Kept | None, scratch: Path) -> dict[str, str]:

@@ -1,5 +1,5 @@
-"""`python -m local_aws.emulator_process`: ministack, closed to the pages of a browser. Its Lambda processes share a layer's
-files, as they do in AWS, and start one after the other.
+"""`python -m local_aws.emulator_process`: ministack, closed to the pages of a browser, on a quicker server. Its Lambda processes
+share a layer's files, as they do in AWS, and start one after the other.
 
 By itself it lets every page call it and read the answer, and runs functions as processes of the user who started it: any page
 that a developer visits meanwhile could run code on the machine. It also unzips every layer anew for every process, and these
@@ -62,16 +62,43 @@ def open_archive(file: str) -> zipfile.ZipFile:
     return zipfile.ZipFile(file)
 
 
+async def serve(app: Any, config: Any) -> None:
+    """Serves as `hypercorn.asyncio.serve` would, which takes as long for a request as the emulator for what is asked."""
+    import uvicorn
+
+    host, _, port = config.bind[0].rpartition(":")
+    settings = uvicorn.Config(
+        app,
+        host=host,
+        port=int(port),
+        ssl_certfile=config.certfile,
+        ssl_keyfile=config.keyfile,
+        ws="none",
+        log_level=config.loglevel.lower(),
+        access_log=False,
+        timeout_keep_alive=int(config.keep_alive_timeout),
+        # Somebody may wait for a message.
+        timeout_graceful_shutdown=int(config.graceful_timeout),
+        # The emulator has headers of its own.
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+    )
+    await uvicorn.Server(settings).serve()
+
+
 def main() -> None:
     """Serve until a signal comes."""
     # Functions are to find the package in their layer, and there alone.
     os.environ.pop("PYTHONPATH", None)
+    import hypercorn.asyncio
     from llm_gateway.entrypoints.visitors import NoOtherSites
     from ministack import app as ministack
     from ministack.core import lambda_runtime
 
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": open_archive})
     ministack.app = NoOtherSites(ministack.app)
+    hypercorn.asyncio.serve = serve  # type: ignore[assignment] # It is called with these two.
     ministack.main()
 
 

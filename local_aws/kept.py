@@ -57,6 +57,8 @@ def kept_in(folder: Path, *, fresh: bool) -> Iterator[Kept | None]:
         kept = Kept(folder)
         if fresh:
             for part in (kept.services, kept.objects):
-                shutil.rmtree(part, ignore_errors=True)
+                # What cannot be deleted is told: it would be there again.
+                if part.exists():
+                    shutil.rmtree(part)
             (folder / _KEY).unlink(missing_ok=True)
         yield kept

@@ -24,12 +24,16 @@ GRACE_S: Final = 8.0
 
 @dataclass(slots=True, kw_only=True)
 class Process:
-    """One child, leader of its own process group, and the file that its output goes to."""
+    """One child, leader of its own process group, and the file that its output goes to.
+
+    One that `ends_last` is what others need to end well: it is asked to end once they have.
+    """
 
     name: str
     popen: subprocess.Popen[bytes]
     log: Path
     grace_s: float = GRACE_S
+    ends_last: bool = False
     _asked_to_end: bool = False
 
     @property
@@ -108,6 +112,7 @@ class Processes:
         cwd: Path = ROOT,
         stdout: int | None = None,
         grace_s: float = GRACE_S,
+        ends_last: bool = False,
     ) -> Process:
         """Start `command` with exactly `env`. It ends with the thread that calls this, so call it from one that stays.
 
@@ -126,7 +131,7 @@ class Processes:
                 stderr=output,
                 start_new_session=True,
             )
-            process = Process(name=name, popen=popen, log=log, grace_s=grace_s)
+            process = Process(name=name, popen=popen, log=log, grace_s=grace_s, ends_last=ends_last)
             self._started.append(process)
         return process
 
@@ -147,10 +152,13 @@ class Processes:
             time.sleep(WATCH_S)
 
     def stop(self) -> None:
-        """Stop all that still run, at once, and start nothing more."""
+        """Stop all that still run, at once but for what the others need, and start nothing more."""
         with self._lock:
             self._stopped = True
-        for process in self._started:
-            process.ask_to_end()
-        while self._started:
-            self._started.pop().end()
+        for is_their_turn in (False, True):
+            ending = [process for process in self._started if process.ends_last is is_their_turn]
+            for process in ending:
+                process.ask_to_end()
+            for process in reversed(ending):
+                process.end()
+        self._started.clear()

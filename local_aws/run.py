@@ -46,13 +46,20 @@ def run(*, folder: Path, stay: bool, port: int | None = None, fresh: bool = Fals
         raise Failure("--fresh is for the emulator that is started here: what AWS_ENDPOINT_URL names keeps its own.")
     with (
         kept_in(folder / "state", fresh=fresh) as kept,
-        started(steps, aws=aws, logs=folder / "logs", port=port, kept=kept if aws is None else None) as running,
+        # One beside another leaves the other's files alone.
+        started(
+            steps,
+            aws=aws,
+            logs=(own := folder if kept else folder / "beside") / "logs",
+            port=port,
+            kept=kept if aws is None else None,
+        ) as running,
     ):
         api, aws_url = running.api, running.aws.url
         with steps.step("First question"), _explained_by(running.server):
             answer = api.ask(summary.query(summary.QUESTION))
         with gateway_file.written(
-            folder / "gateway.json", base_url=api.base_url, api_key=api.key, aws_endpoint_url=aws_url
+            own / "gateway.json", base_url=api.base_url, api_key=api.key, aws_endpoint_url=aws_url
         ):
             steps.say(summary.text(base_url=api.base_url, key=api.key, answer=answer, aws_url=aws_url))
             if aws is None:

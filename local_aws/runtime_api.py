@@ -68,7 +68,10 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_GET(self) -> None:
-        """Give out the next invocation when there is one."""
+        """Give out the next invocation when there is one; or let a copy of a snapshot go on, which here is the process itself."""
+        if self.path.endswith("/restore/next"):
+            self._answer(200, b"", {})
+            return
         self.server.initialized.set()
         invocation = self.server.waiting.get()
         if invocation is None:
@@ -118,6 +121,11 @@ class Function:
     log: Path
     _server: _Server
     _process: "subprocess.Popen[bytes]"
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
 
     def invoke(self, event: Mapping[str, Any], *, timeout_s: float = INVOCATION_TIMEOUT_S) -> Any:
         """What the handler returns for `event`. Raises InvocationFailed, or TimeoutError after `timeout_s`."""

@@ -54,7 +54,8 @@ def text(*, base_url: str, key: str, answer: dict[str, Any], aws_url: str) -> st
 
   Add a provider of your own: its API key is asked for, and one more server on this machine needs none
     llm-gateway providers add openai --kind openai --model gpt-4.1-mini
-    llm-gateway providers add mine --kind openai_compatible --base-url http://127.0.0.1:11434/v1 --model llama3.2 --no-api-key
+    llm-gateway providers add ollama --kind openai_compatible --base-url http://127.0.0.1:11434/v1 \
+--model llama3.2 --no-api-key --priority 50
 
   Make a key for an application, which may ask 60 times a minute
     llm-gateway keys create 'My application' --requests-per-minute 60"""

@@ -15,7 +15,7 @@ from workshop.places import DEV_LOCK, ROOT
 ASSEMBLIES: Final = ROOT / ".cache" / "assemblies"
 GATEWAY_PACKAGE: Final = ROOT / "layers" / "gateway" / "python"
 # What the app imports of the gateway's package.
-MODULES: Final = ("__init__", "access", "endpoints", "errors", "settings")
+MODULES: Final = ("__init__", "access", "endpoints", "errors", "settings", "values")
 # What an emulator lacks is off, and functions run on this machine's processor under this Python, which the emulator uses too.
 LOCAL_CONTEXT: Final[Mapping[str, str]] = {
     "architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",

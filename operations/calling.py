@@ -1,5 +1,6 @@
 """Calls a deployed gateway as any client would, with the standard library alone."""
 
+import http.client
 import ipaddress
 import json
 import urllib.error
@@ -12,6 +13,10 @@ from urllib.parse import urlsplit
 API: Final = "/api/v1/llm"
 TIMEOUT_S: Final = 60.0
 MOST_BYTES: Final = 10_000_000
+
+
+class BrokenAnswer(OSError):
+    """What answers there does not keep to HTTP, or breaks off."""
 
 
 class WrongAddress(Exception):
@@ -30,7 +35,7 @@ class Answer:
         """The body as an object; an empty one where it is none."""
         try:
             found = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 
@@ -43,7 +48,7 @@ class Deployed:
     key: str
 
     def call(self, method: str, path: str, body: Any = None, *, with_key: bool = True) -> Answer:
-        """Send a request. Raises OSError where nobody answers."""
+        """Send a request. Raises OSError where nobody answers, and BrokenAnswer where that is no answer."""
         headers = {"Content-Type": "application/json", "User-Agent": "llm-gateway-smoke"}
         if with_key:
             headers["Authorization"] = f"Bearer {self.key}"
@@ -57,8 +62,16 @@ class Deployed:
             with self._opener().open(request, timeout=TIMEOUT_S) as response:
                 return Answer(status=response.status, headers=response.headers, body=response.read(MOST_BYTES))
         except urllib.error.HTTPError as error:
+            return self._refused(error)
+        except http.client.HTTPException as error:
+            raise BrokenAnswer(f"{method} {path} was not answered to the end: {error!r}") from error
+
+    def _refused(self, error: urllib.error.HTTPError) -> Answer:
+        try:
             with error:
                 return Answer(status=error.code, headers=error.headers, body=error.read(MOST_BYTES))
+        except http.client.HTTPException as broken:
+            raise BrokenAnswer(f"status {error.code} was not told to the end: {broken!r}") from broken
 
     def _opener(self) -> urllib.request.OpenerDirector:
         # A proxy that the environment names is for other machines.
@@ -75,8 +88,12 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 def checked(url: str) -> str:
     """`url` without a slash at its end. Raises WrongAddress for one to which no key should go."""
+    if "@" in url or "?" in url:
+        raise WrongAddress(
+            "URL has a name, a password or a query in it (it is not shown here); only the key tells who asks"
+        )
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise WrongAddress(
             f"URL is {url!r}; an address like https://abc.execute-api.eu-west-1.amazonaws.com/prod is wanted"
         )

@@ -39,13 +39,24 @@ ASKING: Final = {"sync": "run_query", "async": "process_query", "stream": "strea
 BESIDE: Final = {"sync": (), "async": ("run_query", "get_query_status", "get_query_result"), "stream": ()}
 
 
+# The functions that ask providers for a caller, and those of them that Lambda's own runtime starts, not the web adapter.
+READY: Final = (
+    *("run_query", "stream_query", "create_chat_completion", "create_response"),
+    *("create_message", "create_embeddings"),
+)
+SNAPSHOTTED: Final = ("run_query",)
+STARTS: Final = 1_000
+# In production each function's new version is watched for what it raises and for what it answers.
+RELEASE_ALARMS: Final = 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idle:
     """What costs money though nobody asks; a test holds the numbers to the templates."""
 
     keys: int = 1
     secrets: int = 2
-    metrics_in_alarms: int = 29
+    metrics_in_alarms: int = 35
     composite_alarms: int = 4
     dashboards: int = 1
 
@@ -87,6 +98,24 @@ class Model:
             f"{len(schedules)} functions that run by the clock": scheduled,
         }
 
+    def releases(self) -> Decimal:
+        """Dollars a month that production's alarms on releases cost on top of that."""
+        return self.prices.of("alarm", RELEASE_ALARMS * len(ROWS))
+
+    def ready(self) -> dict[str, Decimal]:
+        """Dollars a month so that a query waits for no start, by setting."""
+        seconds = HOURS * 3600
+        names = ", ".join(f"`{name}`" for name in SNAPSHOTTED)
+        snapshot_gb, ready_gb = _gb(*SNAPSHOTTED), _gb(*READY)
+        ready = self.prices.of(f"lambda_ready_gb_second_{self.architecture}", ready_gb * seconds)
+        return {
+            f"`snapStart=on`: the snapshot of {names}": self.prices.of(
+                "lambda_snapshot_gb_second", snapshot_gb * seconds
+            ),
+            f"and {STARTS:,} starts from it": self.prices.of("lambda_restored_gb", snapshot_gb * STARTS),
+            f"`provisionedConcurrency=1`: one of each of {len(READY)} functions": ready,
+        }
+
     def per_million(self, mode: str, size: Size, *, answers_in_s: float | None = None) -> PerMillion:
         """Dollars for a million queries whose provider takes `answers_in_s`, or as long as is usual for the size."""
         load, waits_s = WORKLOADS[mode, size.name], answers_in_s if answers_in_s is not None else size.answers_in_s
@@ -125,18 +154,35 @@ class Model:
         return self.prices.of("lambda_request", 1) + self.prices.of(f"lambda_gb_second_{self.architecture}", gb_s)
 
 
+def _gb(*names: str) -> Decimal:
+    """The memory of those functions together."""
+    return Decimal(sum(row.memory_mb for row in ROWS if row.name in names)) / MB_OF_GB
+
+
 def report(model: Model, *, answers_in_s: float | None = None) -> str:
     """The tables, in Markdown."""
     prices = model.prices
     when = f"in {prices.region}, read on {prices.read_on}"
     heading = f"US dollars at list price {when}, on {model.architecture}, without any free tier."
-    return "\n\n".join([heading, _idle(model), _queries(model, answers_in_s), _containers(model, answers_in_s)])
+    tables = [_idle(model), _queries(model, answers_in_s), _ready(model), _containers(model, answers_in_s)]
+    return "\n\n".join([heading, *tables])
 
 
 def _idle(model: Model) -> str:
     parts = model.idle(Idle())
-    rows = [[name, f"{usd:.2f}"] for name, usd in parts.items()]
-    return _table(["a month while nobody asks", "USD"], [*rows, ["together", f"{sum(parts.values()):.2f}"]])
+    together, releases = sum(parts.values()), model.releases()
+    bill = {
+        **parts,
+        "together": together,
+        f"in production {RELEASE_ALARMS} more alarms for each of {len(ROWS)} functions": releases,
+        "together in production": together + releases,
+    }
+    return _table(["a month while nobody asks", "USD"], [[name, f"{usd:.2f}"] for name, usd in bill.items()])
+
+
+def _ready(model: Model) -> str:
+    rows = [[name, f"{usd:.2f}"] for name, usd in model.ready().items()]
+    return _table(["a month so that a query waits for no start", "USD"], rows)
 
 
 def _queries(model: Model, answers_in_s: float | None) -> str:

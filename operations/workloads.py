@@ -49,13 +49,13 @@ def _workload(mode: str, writes: float, reads: float, puts: int = 0, gets: int =
 
 
 WORKLOADS: Final[Mapping[tuple[str, str], Workload]] = {
-    ("sync", "small"): _workload("sync", 9, 1),
+    ("sync", "small"): _workload("sync", 8, 1),
     ("sync", "medium"): _workload("sync", 19, 1),
     ("sync", "large"): _workload("sync", 17, 1, puts=1),
-    ("async", "small"): _workload("async", 17, 7),
+    ("async", "small"): _workload("async", 16, 7),
     ("async", "medium"): _workload("async", 47, 9),
-    ("async", "large"): _workload("async", 23, 10, puts=1, gets=2),
-    ("stream", "small"): _workload("stream", 13, 1),
+    ("async", "large"): _workload("async", 23, 9, puts=1, gets=2),
+    ("stream", "small"): _workload("stream", 12, 1),
     ("stream", "medium"): _workload("stream", 33, 1),
-    ("stream", "large"): _workload("stream", 19, 1, puts=1),
+    ("stream", "large"): _workload("stream", 20, 1, puts=1),
 }

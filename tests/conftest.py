@@ -1,6 +1,7 @@
 """For every test: no network but loopback, one event loop for what expects to find one, and a share of the processors."""
 
 import asyncio
+import gc
 import os
 import socket
 import sys
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.adapters.localstack import running_localstack
-from tests.shares import Shares
+from tests.shares import Shares, turn_of
 
 # Mangum looks for a loop when a handler is made, and makes one where `asyncio.run` has left none: nobody would close that.
 _LOOP = asyncio.new_event_loop()
@@ -23,15 +24,14 @@ asyncio.set_event_loop(_LOOP)
 
 # Coverage's tracer takes half as long again as what it watches. These try what is not measured, or what others try, too.
 UNMEASURED = (
-    *("tests/bench/", "tests/infra/", "tests/local_aws/", "tests/properties/", "tests/workshop/"),
-    *(
-        "tests/end_to_end/test_deployed.py",
-        "tests/end_to_end/test_local_run.py",
-        "tests/services/context/test_growth.py",
-    ),
+    *("tests/bench/", "tests/end_to_end/", "tests/infra/", "tests/local_aws/", "tests/properties/", "tests/workshop/"),
+    *("tests/clients/test_other_clients.py", "tests/services/context/test_growth.py"),
+    *("tests/entrypoints/test_hostile_bodies.py", "tests/entrypoints/test_planted"),
 )
 # So do a test's further cases.
 MEASURED_CASES = 10
+# By this coverage has processes that a test starts watch themselves.
+_TOLD_TO_PROCESSES = "COVERAGE_PROCESS_CONFIG"
 
 # A busy machine is no fault of the code, and a fixture may serve all examples of a property.
 settings.register_profile(
@@ -68,11 +68,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     traces = sys.gettrace(), threading.gettrace()
     sys.settrace(None)
     threading.settrace(None)  # type: ignore[arg-type]
+    # Nor are the processes that it starts, whatever the scope of the fixture that does.
+    told = os.environ.pop(_TOLD_TO_PROCESSES, None)
     try:
         return (yield)
     finally:
         sys.settrace(traces[0])
         threading.settrace(traces[1])  # type: ignore[arg-type]
+        if told is not None:
+            os.environ[_TOLD_TO_PROCESSES] = told
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -89,7 +93,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     needed = bool(config.getoption("--localstack"))
     kept = [item for item in items if needed == (("localstack" if needed else "on_localstack") in _fixtures(item))]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = kept
+    items[:] = sorted(kept, key=lambda item: turn_of(item.nodeid))
+
+
+def pytest_collection_finish() -> None:
+    """The doors' log is made once in a process, and where that is a Lambda's it takes its lines from pytest's own handler."""
+    from llm_gateway.entrypoints.observe import logger
+
+    logger()
+    # All that was imported and collected stays to the end: no collection need go through it.
+    gc.collect()
+    gc.freeze()
 
 
 def _fixtures(item: pytest.Item) -> Sequence[str]:
@@ -131,13 +145,6 @@ def on_localstack(localstack: str | None) -> str:
 def pytest_runtest_setup() -> None:
     """Before any fixture, of whatever scope: it may make a handler."""
     asyncio.set_event_loop(_LOOP)
-
-
-@pytest.fixture(autouse=True)
-def _unmeasured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor are the processes that such a test starts."""
-    if request.node.get_closest_marker("unmeasured"):
-        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
 @pytest.fixture(autouse=True)

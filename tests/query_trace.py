@@ -7,6 +7,8 @@ import json
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType
@@ -99,6 +101,16 @@ def traced_query() -> Trace:
 
 
 def _ask(trace: Trace) -> None:
+    with asking() as ask:
+        for number in range(_WARM_UPS + 1):
+            trace.is_counting = number == _WARM_UPS
+            ask()
+            trace.is_counting = False
+
+
+@contextmanager
+def asking() -> Iterator[Callable[[], None]]:
+    """What asks a plain query, and has it answered, in this process over the tests' fakes."""
     from llm_gateway.domain.keys import Role
     from llm_gateway.entrypoints.http import app_of
     from starlette.testclient import TestClient
@@ -112,11 +124,12 @@ def _ask(trace: Trace) -> None:
     with TestClient(app_of(*every_endpoint(), gateway=lambda: gateway)) as client:
         client.headers["Authorization"] = f"Bearer {secret}"
         assert client.post(PROVIDERS, json=PROVIDER).status_code == 201
-        for number in range(_WARM_UPS + 1):
-            trace.is_counting = number == _WARM_UPS
+
+        def ask() -> None:
             response = client.post(QUERY, json=QUESTION)
-            trace.is_counting = False
             assert response.status_code == 200, response.text
+
+        yield ask
 
 
 def main() -> None:

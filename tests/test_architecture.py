@@ -144,9 +144,9 @@ def _uses_environment(path: Path) -> bool:
 
 def test_one_module_reads_the_environment() -> None:
     readers = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if _uses_environment(path)}
-    # tiktoken takes the folder of its rank files from a variable and from nowhere else: that one is set. The command line of keys
-    # sets those of a deployment's stack, for the settings to read.
-    assert readers == {"settings.py", "instruments/tokens.py", "entrypoints/keys.py"}
+    # tiktoken takes the folder of its rank files from a variable and from nowhere else: that one is set. Command lines
+    # set those of a deployment's stack, for the settings to read.
+    assert readers == {"settings.py", "instruments/tokens.py", "entrypoints/stack_outputs.py"}
     assert "os.environ[" not in (PACKAGE / "settings.py").read_text(encoding="utf-8")
 
 

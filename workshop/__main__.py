@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from workshop import auditors, clients, environment, localstack, locks, model_server, node, site
+from workshop import auditors, clients, environment, localstack, locks, model_server, node, profiler, site
 from workshop.steps import Failure, Steps
 
 ROOMS = {
@@ -14,6 +14,7 @@ ROOMS = {
     "localstack": localstack.prepare,
     "clients": clients.prepare,
     "audit": auditors.prepare,
+    "profiler": profiler.prepare,
 }
 
 

@@ -14,6 +14,7 @@ from workshop.places import (
     MODEL_BUILD_LOCK,
     MODEL_LOCK,
     MODEL_SERVER_LOCK,
+    PROFILER_LOCK,
     ROOT,
     RUNTIME_LOCK,
     SITE_LOCK,
@@ -46,6 +47,7 @@ def write(steps: Steps, *, upgrade: bool) -> None:
         _compile("--group", "clients", into=CLIENTS_LOCK, extra=extra)
         _compile("--group", "docs", into=SITE_LOCK, extra=extra)
         _compile("--group", "audit", into=AUDIT_LOCK, extra=extra)
+        _compile("--group", "profile", into=PROFILER_LOCK, extra=extra)
         _compile("--group", "uv", into=UV_LOCK, extra=same)
         one = ("--python-version", localstack.PYTHON, "--exclude-newer", LOCALSTACK_ERA)
         _compile("--group", "localstack", into=LOCALSTACK_LOCK, extra=extra, for_=one)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from layers.binaries import strip
 from layers.bytecode import compile_tree, interpreter
 from layers.cache import LAYERS, cached
 from layers.tools import tool
@@ -12,6 +13,19 @@ from layers.tools import tool
 LOCK = LAYERS / "dependencies" / "requirements.lock"
 # botocore describes every AWS service, 29 MB of them; these are the ones that the gateway calls.
 _SERVICES = {"dynamodb", "events", "kms", "s3", "secretsmanager", "sqs", "sts"}
+# Pages, notes, measurements, stubs and old versions that no program needs.
+_UNREAD = (
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui",
+    "jsonschema/benchmarks",
+    "*.dist-info/sboms",
+    "botocore/data/*/*/examples-1.json",
+    "**/*.pyi",
+    # For models of pydantic's first version: there is none.
+    "pydantic/v1",
+)
+# `anyio` looks into its own source for what to import; `stdnum` is to be had as it is, as its licence asks. The rest has its
+# bytecode alone, half of its size: a traceback names its files and lines, and does not show them.
+_WITH_SOURCE = {"anyio", "stdnum"}
 # Installers' own notes. METADATA stays, because packages ask importlib.metadata for their version, and so do the licences.
 _INSTALLER_NOTES = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
 
@@ -24,10 +38,13 @@ def build(*, python: str, architecture: str) -> Path:
         packages = directory / "python"
         _install(packages, python=python, platform=platform)
         prune(packages)
-        compile_tree(directory, python=python)
+        for binary in [*packages.rglob("*.so"), *packages.rglob("*.so.*")]:
+            strip(binary)
+        compile_tree(directory, python=python, instead=lambda source: _package(source, packages) not in _WITH_SOURCE)
 
     # A layer without bytecode must not be taken for one with it when the interpreter turns up later.
-    parts = (LOCK.read_bytes(), Path(__file__).read_bytes(), python.encode(), platform.encode())
+    made_by = (Path(__file__), LAYERS / "binaries.py", LAYERS / "bytecode.py")
+    parts = (LOCK.read_bytes(), *(module.read_bytes() for module in made_by), python.encode(), platform.encode())
     return cached("dependencies", (*parts, str(interpreter(python) is not None).encode()), fill)
 
 
@@ -41,11 +58,17 @@ def _install(packages: Path, *, python: str, platform: str) -> None:
 def prune(packages: Path) -> None:
     """Remove from a directory of installed packages what no function needs."""
     shutil.rmtree(packages / "bin", ignore_errors=True)
-    for path in (packages / "botocore" / "data").iterdir():
+    for path in [*packages.glob("botocore/data/*"), *packages.glob("boto3/data/*")]:
         if path.is_dir() and path.name not in _SERVICES:
             shutil.rmtree(path)
+    for path in [path for pattern in _UNREAD for path in packages.glob(pattern)]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     for tests in [*packages.glob("*/tests"), *packages.glob("*/test")]:
         shutil.rmtree(tests)
     for path in packages.glob("*.dist-info/*"):
         if path.name in _INSTALLER_NOTES:
             path.unlink()
+
+
+def _package(source: Path, packages: Path) -> str:
+    return source.relative_to(packages).parts[0]

@@ -25,10 +25,12 @@ class Asked:
 class AnsweringProviders(Providers):
     """`script` holds what the next calls meet: a text to answer, a whole answer, what is raised, or a function that gives
     one of these when it is its turn; then comes "Hello!". `pause` is called before a stream's words, and again before its
-    end, with what tells whether it was cancelled. A vector tells the length of its text."""
+    end, with what tells whether it was cancelled. A vector tells the length of its text; `users` are those on whose behalf
+    vectors were asked for."""
 
     script: list[Said | Callable[[], Said]] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    users: list[str | None] = field(default_factory=list)
     pause: Callable[[Callable[[], bool]], None] = lambda _: None
 
     def open(self, config: ProviderConfig, credentials: ProviderCredentials | None) -> Provider:
@@ -58,6 +60,7 @@ class _Answering(Provider):
     def embed(
         self, request: EmbeddingRequest, *, timeouts: Timeouts, cancelled: Callable[[], bool] = lambda: False
     ) -> Embeddings:
+        self.providers.users.append(request.user)
         words = sum(len(text.split()) for text in request.texts)
         vectors = tuple((float(len(text)), 0.5) for text in request.texts)
         return Embeddings(vectors=vectors, model=request.model, usage=Usage(input_tokens=words))

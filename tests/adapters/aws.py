@@ -1,11 +1,18 @@
 """What the data stack makes, made through AWS's API: for tests on moto or on an emulator."""
 
+import json
 import os
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
+from botocore.awsrequest import AWSPreparedRequest, HeadersDict
 from llm_gateway.settings import Settings
-from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.connection import Aws, connections_to
+from llm_gateway.stores.json_service import JsonService, with_bytes
+from llm_gateway.stores.kept_connections import Answer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import CreateTableInputTypeDef, KeySchemaElementTypeDef
@@ -49,13 +56,56 @@ _INDEXES: Final[dict[str, dict[str, tuple[str, tuple[str, ...]]]]] = {
 def connect(endpoint: str | None = None) -> Aws:
     """All of AWS's clients, made now: for `endpoint`, or for AWS itself as moto plays it. Leaves the environment as it was."""
     with patch.dict(os.environ, ENVIRONMENT):
-        os.environ.pop("AWS_ENDPOINT_URL", None)
+        for name in ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+            os.environ.pop(name, None)
         if endpoint is not None:
             os.environ["AWS_ENDPOINT_URL"] = endpoint
-        aws = Aws()
+        aws = Aws(lambda url: Echoed(connections_to(url) if endpoint else _play, aws))
         for client in (aws.dynamodb, aws.dynamodb_once, aws.s3, aws.secrets_manager, aws.sqs, aws.events, aws.kms):
             assert endpoint is None or client.meta.endpoint_url == endpoint
+        for service in (aws.tables, aws.secrets, aws.queues):
+            assert isinstance(service, JsonService)
         return aws
+
+
+# Moto checks a condition and writes in two steps, between which another thread may come. DynamoDB does it in one step.
+_one_at_a_time: Final = Lock()
+_CLIENTS: Final = {"DynamoDB_20120810": "dynamodb", "secretsmanager": "secrets_manager", "AmazonSQS": "sqs"}
+
+
+@dataclass(frozen=True)
+class Echoed:
+    """An exchange whose requests are heard by those who listen to the events of botocore's clients, as if one of them asked."""
+
+    exchange: Callable[..., Answer]
+    aws: Aws
+
+    def __call__(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        service, _, operation = headers["x-amz-target"].partition(".")
+        client: Any = getattr(self.aws, _CLIENTS[service])
+        model = client.meta.service_model.operation_model(operation)
+
+        def tell(event: str, **values: Any) -> None:
+            name = f"{event}.{model.service_model.service_id.hyphenize()}.{operation}"
+            client.meta.events.emit(name, model=model, context={}, **values)
+
+        tell("before-parameter-build", params=json.loads(body, object_hook=with_bytes))
+        tell("before-call", params={"headers": {**headers}, "body": body}, request_signer=None)
+        answer = self.exchange(client, headers, body) if self.exchange is _play else self.exchange(headers, body)
+        parsed = json.loads(answer.body, object_hook=with_bytes) if answer.body.startswith(b"{") else {}
+        tell("after-call", http_response=None, parsed=parsed)
+        return answer
+
+
+def _play(client: Any, headers: Mapping[str, str], body: bytes) -> Answer:
+    """What moto answers: it listens for what botocore is about to send."""
+    request = AWSPreparedRequest(
+        "POST", f"{client.meta.endpoint_url}/", HeadersDict(headers), body, stream_output=False
+    )
+    name = f"before-send.{client.meta.service_model.service_name}"
+    with _one_at_a_time:
+        _, played = client.meta.events.emit_until_response(name, request=request)
+    return Answer(played.status_code, {name.lower(): value for name, value in played.headers.items()}, played.content)
 
 
 def deploy(aws: Aws, *, name: str, retention_days: int = 30) -> Settings:

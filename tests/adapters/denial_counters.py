@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from threading import Lock
 
 from llm_gateway.domain.audit.denials import CountedDenials, Denial
 from llm_gateway.ports.audit import AuditLog, DenialCounters
@@ -17,25 +18,29 @@ class InMemoryDenialCounters(DenialCounters):
         self.fault: Exception | None = None
         self.counts: Counter[tuple[datetime, Denial]] = Counter()
         self.until: datetime | None = None
+        self._writing = Lock()
 
     def count(self, denial: Denial, *, minute: datetime) -> None:
         if self.fault is not None:
             raise self.fault
-        self.counts[minute, replace(denial, request_id=None)] += 1
+        with self._writing:
+            self.counts[minute, replace(denial, request_id=None)] += 1
 
     def counted(self, minute: datetime) -> Sequence[CountedDenials]:
-        return [
-            CountedDenials(denial=denial, minute=then, count=count)
-            for (then, denial), count in self.counts.items()
-            if then == minute
-        ]
+        with self._writing:
+            return [
+                CountedDenials(denial=denial, minute=then, count=count)
+                for (then, denial), count in self.counts.items()
+                if then == minute
+            ]
 
     def enter(self, counted: CountedDenials) -> bool:
-        if self.counts[counted.minute, counted.denial] != counted.count:
-            return False
-        self.log.append(counted.deed())
-        del self.counts[counted.minute, counted.denial]
-        return True
+        with self._writing:
+            if self.counts[counted.minute, counted.denial] != counted.count:
+                return False
+            self.log.append(counted.deed())
+            del self.counts[counted.minute, counted.denial]
+            return True
 
     def entered_until(self) -> datetime | None:
         return self.until

@@ -51,7 +51,9 @@ class _Embedding(Provider):
             providers.asked.append((name, request))
             providers.credentials.append(self.credentials)
             script = providers.scripts.get(name)
-            met = script.pop(0)() if script else None
+            behave = script.pop(0) if script else None
+        met = behave() if behave else None
+        with providers._lock:
             providers.clock.advance(providers.takes_s)
         if isinstance(met, Exception):
             raise met

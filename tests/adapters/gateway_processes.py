@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
+from llm_gateway.entrypoints.poller import Pace
 from llm_gateway.settings import Settings
 
 from tests.adapters.aws import ENVIRONMENT
@@ -59,6 +60,7 @@ class WorkerProcess:
     environment: Mapping[str, str]
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
+    polls_end_s: float = 0.0
 
     def start(self) -> None:
         if self.process is None:
@@ -70,15 +72,23 @@ class WorkerProcess:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            self.process = None
+            self._has_ended()
 
     def stop(self) -> int:
         """Its exit status, once it has ended what it had begun."""
         assert self.process is not None
         self.process.terminate()
         status = _wait_or_kill(self.process)
-        self.process = None
+        self._has_ended()
         return status
+
+    def wait_for_its_polls(self) -> None:
+        """Until an emulator hands nothing more to one that has ended: it does not see that nobody is there, and counts that."""
+        time.sleep(max(0.0, self.polls_end_s - time.monotonic()))
+
+    def _has_ended(self) -> None:
+        self.process = None
+        self.polls_end_s = time.monotonic() + Pace().wait_s
 
 
 def _start(*arguments: str, environment: Mapping[str, str], output: int) -> "subprocess.Popen[bytes]":

@@ -34,6 +34,11 @@ class InMemoryIdempotencyStore(IdempotencyStore):
                 return None
             return kept.record if kept.record.completed or kept.record.reference != reference else None
 
+    def find(self, scope: str) -> IdempotencyRecord | None:
+        self._reach()
+        kept = self._kept.get(scope)
+        return None if kept is None or kept.until <= self._clock.now() else kept.record
+
     def complete(self, scope: str, *, reference: str, expires_at: datetime, response: bytes | None = None) -> bool:
         with self._writing:
             record = self._own(scope, reference)

@@ -13,6 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from local_aws.synthesis import GATEWAY_PACKAGE
+from workshop.places import ROOT
+
 START_TIMEOUT_S: Final = 120
 
 
@@ -27,9 +30,10 @@ def running_ministack(directory: Path) -> Iterator[str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
+        "PYTHONPATH": f"{ROOT}:{GATEWAY_PACKAGE}",
     }
     with (directory / "ministack.log").open("wb") as log:
-        command = [sys.executable, "-m", "ministack"]
+        command = [sys.executable, "-m", "local_aws.emulator_process"]
         process = subprocess.Popen(command, env=environment, cwd=directory, stdout=log, stderr=log)
         try:
             endpoint = f"http://127.0.0.1:{port}"

@@ -36,9 +36,10 @@ class WorkingQueue(RecordingQueryQueue):
         self.work: Callable[[Delivery], None] | None = None
         self.threads: list[threading.Thread] = []
 
-    def send(self, query_id: str, *, delay_s: float = 0, priority: Priority = "normal") -> None:
-        super().send(query_id, delay_s=delay_s, priority=priority)
-        delivery = Delivery(query_id=query_id, receipt="r", queue_arn="arn:aws:sqs:eu-west-1:1:q", count=1)
+    def send(self, query_id: str, *, delay_s: float = 0, priority: Priority = "normal", is_paid: bool = False) -> None:
+        super().send(query_id, delay_s=delay_s, priority=priority, is_paid=is_paid)
+        arn = "arn:aws:sqs:eu-west-1:1:q"
+        delivery = Delivery(query_id=query_id, receipt="r", queue_arn=arn, count=1, is_paid=is_paid)
         if self.work is None:
             raise RuntimeError("nobody works on this queue")
         thread = threading.Thread(target=self.work, args=(delivery,))
@@ -98,29 +99,29 @@ def _calls(request: ChatRequest) -> tuple[ToolCall, ...]:
     if not request.tools or answered or request.tool_choice == "none":
         return ()
     tool = request.tools[0]
-    arguments = _filled(tool.parameters, request.messages[-1].text)
+    arguments = filled(tool.parameters, request.messages[-1].text)
     return (ToolCall(id="call_1", name=tool.name, arguments=json.dumps(arguments)),)
 
 
 def _text(request: ChatRequest) -> str:
     if request.output.type == "json_schema":
-        return json.dumps(_filled(request.output.schema or {}, request.messages[-1].text))
+        return json.dumps(filled(request.output.schema or {}, request.messages[-1].text))
     return '{"greeting":"Hello!"}' if request.output.type == "json" else "Hello!"
 
 
-def _filled(schema: Mapping[str, Any], question: str) -> Any:
+def filled(schema: Mapping[str, Any], question: str) -> Any:
     """A value that the schema validates, for the schemas that people write by hand: a number and a text come from the question,
     where it has a number, or a text in quotation marks."""
     if "anyOf" in schema:
-        return _filled(schema["anyOf"][0], question)
+        return filled(schema["anyOf"][0], question)
     if "enum" in schema:
         return schema["enum"][0]
     number, quoted = re.search(r"\d+", question), re.search(r"'([^']+)'", question)
     match schema.get("type", "object"):
         case "object":
-            return {name: _filled(inner, question) for name, inner in schema.get("properties", {}).items()}
+            return {name: filled(inner, question) for name, inner in schema.get("properties", {}).items()}
         case "array":
-            return [_filled(schema.get("items", {}), question)]
+            return [filled(schema.get("items", {}), question)]
         case "integer" | "number":
             return int(number[0]) if number else schema.get("minimum", 7)
         case "boolean":

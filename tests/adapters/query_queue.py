@@ -10,6 +10,7 @@ class Sent:
     query_id: str
     delay_s: float
     priority: Priority
+    is_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +27,9 @@ class RecordingQueryQueue(QueryQueue):
         self.sent: list[Sent] = []
         self.held: list[Held] = []
 
-    def send(self, query_id: str, *, delay_s: float = 0, priority: Priority = "normal") -> None:
+    def send(self, query_id: str, *, delay_s: float = 0, priority: Priority = "normal", is_paid: bool = False) -> None:
         self._reach()
-        self.sent.append(Sent(query_id=query_id, delay_s=min(delay_s, 900), priority=priority))
+        self.sent.append(Sent(query_id=query_id, delay_s=min(delay_s, 900), priority=priority, is_paid=is_paid))
 
     def hold(self, delivery: Delivery, *, duration_s: float) -> None:
         self._reach()

@@ -60,7 +60,13 @@ class InMemoryQueryStore(QueryStore):
             lease = Lease(holder=f"holder-{next(self._holders)}", until=until)
             attempts, now = query.attempts + 1, self._clock.now()
             return self._write(
-                replace(query, status=QueryStatus.RUNNING, attempts=attempts, started_at=now, lease=lease)
+                replace(
+                    query,
+                    status=QueryStatus.RUNNING,
+                    attempts=attempts,
+                    started_at=query.started_at or now,
+                    lease=lease,
+                )
             )
 
     def renew(self, query: Query, *, until: datetime) -> bool:
@@ -77,7 +83,8 @@ class InMemoryQueryStore(QueryStore):
             if stored is None or stored.cancel_requested:
                 return False
             attempts = stored.attempts if counted else stored.attempts - 1
-            queued = replace(stored, status=QueryStatus.QUEUED, attempts=attempts, started_at=None, lease=None)
+            started_at = stored.started_at if attempts else None
+            queued = replace(stored, status=QueryStatus.QUEUED, attempts=attempts, started_at=started_at, lease=None)
             self._write(replace(queued, fault=problem or stored.fault))
             return True
 
@@ -96,7 +103,7 @@ class InMemoryQueryStore(QueryStore):
                     stored,
                     status=query.status,
                     attempts=query.attempts,
-                    started_at=query.started_at or stored.started_at,
+                    started_at=query.started_at,
                     completed_at=query.completed_at,
                     fault=None,
                     problem=query.problem,
@@ -132,6 +139,12 @@ class InMemoryQueryStore(QueryStore):
                 ended = replace(query, status=QueryStatus.FAILED, completed_at=now, problem=reason, lease=None)
                 self._write(replace(ended, fault=None))
             return self._ending(query_id, ended_now=free)
+
+    def redact(self, query: Query) -> None:
+        with self._writing:
+            stored = self._query(query.id)
+            if stored is not None and stored.status.finished and _is_redacted(query):
+                self._write(replace(stored, request=query.request))
 
     def erase(self, query_id: str) -> Ending | None:
         with self._writing:

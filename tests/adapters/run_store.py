@@ -48,6 +48,12 @@ class InMemoryRunStore(RunStore):
         self._reach()
         return tuple(result for (run_id, _), result in sorted(self._results.items()) if run_id == run.id)
 
+    def forget(self, run_id: str, *, query_id: str) -> None:
+        self._reach()
+        for (of, number), result in [*self._results.items()]:
+            if of == run_id and result.query_id == query_id:
+                self._results[of, number] = result.without_words()
+
     def end(self, run: SuiteRun) -> bool:
         self._reach()
         with self._writing:

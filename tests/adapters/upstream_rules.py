@@ -145,9 +145,17 @@ def _check_thinking(body: Mapping[str, Any]) -> None:
     _refuse(always and kind not in (None, "adaptive"), param="thinking")
     if kind == "enabled":
         _refuse(not 1024 <= thinking["budget_tokens"] < body["max_tokens"], param="thinking.budget_tokens")
+        _refuse(_lacks_a_thought(body["messages"]), param="messages.content.type")
     if kind in ("enabled", "adaptive"):
         _refuse(_SAMPLING & body.keys(), param="temperature")
         _refuse((body.get("tool_choice") or {}).get("type") in ("any", "tool"), param="tool_choice")
+
+
+def _lacks_a_thought(messages: list[Mapping[str, Any]]) -> bool:
+    """Whether a round of tools goes on that the model began without a thought, as far as it is told."""
+    results = any(block["type"] == "tool_result" for block in messages[-1]["content"])
+    begun = next((turn for turn in reversed(messages) if turn["role"] == "assistant"), None)
+    return bool(results and begun and begun["content"][0]["type"] not in ("thinking", "redacted_thinking"))
 
 
 def _check_message_turns(messages: list[Mapping[str, Any]]) -> None:

@@ -1,6 +1,8 @@
 """The audit: findings are told, accepted ones by their reason, and its status is honest."""
 
+import re
 import subprocess
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -106,4 +108,67 @@ def test_what_ships_has_licences_that_are_allowed_or_accepted() -> None:
 
 def test_every_check_is_in_the_table_and_every_acceptance_is_of_a_check() -> None:
     assert {entry.check for entry in accepted(ACCEPTED)} <= set(CHECKS)
-    assert len(CHECKS) == 7
+    assert len(CHECKS) == 8
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_allowed"),
+    [
+        ("MIT", True),
+        ("mit", True),
+        ("GPL-3.0-only", False),
+        ("GPL-3.0-only AND MIT", False),
+        ("MIT AND GPL-3.0-only", False),
+        ("GPL-3.0-only OR MIT", True),
+        ("MIT OR GPL-3.0-only AND Apache-2.0", True),
+        ("(MIT OR GPL-3.0-only) AND AGPL-3.0-only", False),
+        ("(MIT OR GPL-3.0-only) AND Apache-2.0", True),
+        ("Apache-2.0 WITH LLVM-exception", True),
+        ("GPL-2.0-only WITH Classpath-exception-2.0", False),
+        ("Apache-2.0+", True),
+        ("LicenseRef-Proprietary", False),
+        # What is no expression says nothing that could be relied on.
+        ("BSD License and others", False),
+        ("MIT and its friends", False),
+        ("MIT AND", False),
+        ("(MIT", False),
+        ("MIT)", False),
+        ("MIT, BSD-3-Clause", False),
+        ("Permitted by MIT", False),
+        ("WITH", False),
+        ("", False),
+    ],
+)
+def test_a_licence_is_read_as_it_is_written(expression: str, is_allowed: bool) -> None:
+    assert packages.is_allowed(expression) is is_allowed
+
+
+def about(**said: str | list[str]) -> Message:
+    told = Message()
+    for name, value in said.items():
+        for each in [value] if isinstance(value, str) else value:
+            told[name.replace("_", "-")] = each
+    return told
+
+
+@pytest.mark.parametrize(
+    ("told", "licence"),
+    [
+        (about(License_Expression="MIT OR Apache-2.0", License="GPL"), "MIT OR Apache-2.0"),
+        (about(Classifier=["Topic :: Internet", "License :: OSI Approved :: MIT License"]), "MIT"),
+        (
+            about(Classifier=["License :: OSI Approved :: MIT License", "License :: Other/Proprietary License"]),
+            "(MIT) AND (Other/Proprietary License)",
+        ),
+        (about(License="MIT License\n\nCopyright (c) 2022"), "MIT"),
+        (about(License="MIT OR Apache-2.0"), "MIT OR Apache-2.0"),
+        (about(), ""),
+    ],
+)
+def test_a_licence_is_told_by_what_a_package_says_of_itself(told: Message, licence: str) -> None:
+    assert packages.licence_of(told) == licence
+
+
+def test_each_secret_that_is_accepted_is_one_that_somebody_has_looked_at() -> None:
+    rules = [entry.rule for entry in accepted(ACCEPTED) if entry.check == "secrets"]
+    assert [rule for rule in rules if not re.fullmatch(r"sha256:[0-9a-f]{12}", rule)] == []

@@ -2,14 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC
-from typing import Any
+from inspect import signature
+from typing import Any, get_type_hints
 
 import anthropic
+import openai
 import pytest
-from anthropic.types import ModelInfo
+from anthropic.types import ModelInfo, model_list_params
+from llm_gateway.entrypoints.declared import QUERY
+from llm_gateway.entrypoints.listing_models import LIST
+from llm_gateway.entrypoints.taking import Taken
 
+from functions.list_models import list_models
 from tests.clients.anthropic_house import CLAUDE, GPT, House, house
 
 PROMPT = {
@@ -86,10 +92,33 @@ def test_all_models_are_active(client: anthropic.Anthropic, stages: list[Any], f
     assert len(list(client.models.list(lifecycle=stages))) == found
 
 
+def test_every_parameter_of_the_list_has_its_fate() -> None:
+    assert LIST.keys() == get_type_hints(model_list_params.ModelListParams).keys()
+    honoured = {name for name, (fate, _) in LIST.items() if fate == "honoured"}
+    assert {name.removesuffix("[]") for name in Taken(list_models.handler).names(QUERY)} == honoured | {"beta"}
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda models: models.list(workspace_id="w"), lambda models: models.retrieve(GPT, workspace_id="w")]
+)
+def test_a_workspace_is_refused_by_name(client: anthropic.Anthropic, ask: Callable[[Any], object]) -> None:
+    assert LIST["workspace_id"][0] == "refused"
+    with pytest.raises(anthropic.BadRequestError, match="workspace_id"):
+        ask(client.models)
+
+
+def test_a_stage_that_is_none_is_refused(client: anthropic.Anthropic) -> None:
+    """An empty list would say that there are no models."""
+    stages: Any = ["active", "retried"]
+    with pytest.raises(anthropic.BadRequestError, match="'retried' is no stage"):
+        client.models.list(lifecycle=stages)
+
+
 @pytest.mark.parametrize(
     "asked",
     [
         {"after_id": "nothing"},
+        {"after_id": ""},
         {"before_id": "nothing"},
         {"limit": 0},
         {"limit": 1001},
@@ -108,10 +137,13 @@ def test_a_version_that_is_none(client: anthropic.Anthropic) -> None:
 
 
 def test_openais_list_has_no_pages(at: House) -> None:
+    of_every_call = {"self", "extra_headers", "extra_query", "extra_body", "timeout"}
+    assert signature(openai.resources.Models.list).parameters.keys() == of_every_call
     response, body = at.serving.call("GET", "/v1/models")
     assert (response.status, [model["id"] for model in json.loads(body)["data"]]) == (200, NAMES)
-    response, body = at.serving.call("GET", "/v1/models?limit=2")
-    assert (response.status, json.loads(body)["error"]["param"]) == (400, "limit")
+    for sent in ("limit=2", "after_id=", "before_id=", "lifecycle=", "after_id=&lifecycle=active"):
+        response, body = at.serving.call("GET", f"/v1/models?{sent}")
+        assert (response.status, json.loads(body)["error"]["param"]) == (400, sent.partition("=")[0])
 
 
 def test_an_alias_is_a_name_to_ask_by(at: House, client: anthropic.Anthropic) -> None:

@@ -30,8 +30,8 @@ class Writer:
         self.words = []
         body: dict[str, Any] = {"model": CLAUDE, "max_tokens": self.random.randint(3000, 8000)}
         tools = [self.tool(number) for number in range(self.random.randint(0, 3))]
-        body["messages"] = self.conversation(bool(tools))
         thinks = self.maybe()
+        body["messages"] = self.conversation(bool(tools), thinks)
         optional: dict[str, Any] = {
             "system": self.random.choice([self.word(), [self.text(), self.text()]]),
             "tools": tools,
@@ -96,11 +96,11 @@ class Writer:
     def content(self) -> Any:
         return self.word() if self.maybe() else [self.block() for _ in range(self.random.randint(1, 4))]
 
-    def conversation(self, has_tools: bool) -> list[Any]:
+    def conversation(self, has_tools: bool, thinks: bool) -> list[Any]:
         turns: list[Any] = [{"role": "user", "content": self.content()}]
         for number in range(self.random.randint(0, 3)):
             if has_tools and self.maybe():
-                turns += self.use_of_a_tool(number)
+                turns += self.use_of_a_tool(number, thinks)
             else:
                 turns += [{"role": "assistant", "content": self.said()}, {"role": "user", "content": self.content()}]
         return turns
@@ -110,14 +110,16 @@ class Writer:
         secret = {"type": "redacted_thinking", "data": self.word()}
         return self.random.choice([self.word(), [self.text()], [thought, self.text()], [secret, self.text()]])
 
-    def use_of_a_tool(self, number: int) -> list[Any]:
+    def use_of_a_tool(self, number: int, thinks: bool) -> list[Any]:
+        # A model that thinks wants the thought back that began a round of tools.
+        thought = [{"type": "thinking", "thinking": self.word(), "signature": self.word()}] if thinks else []
         call = {"type": "tool_use", "id": f"toolu_{number}", "name": "tool_0", "input": {"a": self.word()}}
         result = {"type": "tool_result", "tool_use_id": f"toolu_{number}", "content": self.word()}
         if self.maybe():
             result |= {"content": [self.text(), self.image()], "is_error": self.maybe()}
         after = [self.text()] if self.maybe() else []
         return [
-            {"role": "assistant", "content": [*([self.text()] if self.maybe() else []), self.marked(call)]},
+            {"role": "assistant", "content": [*thought, *([self.text()] if self.maybe() else []), self.marked(call)]},
             {"role": "user", "content": [self.marked(result), *after]},
         ]
 

@@ -1,6 +1,7 @@
 """Anthropic's own SDK against the gateway: what it takes, what it gives back, and what it raises."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ import anthropic
 import pytest
 from pydantic import BaseModel
 
-from tests.adapters.upstream import Answer, HangUp, Raw, Refusal, StreamFault
+from tests.adapters.upstream import Answer, HangUp, Raw, Refusal, ScriptedUpstream, StreamFault
 from tests.adapters.upstream_wires import Counts, Said, SaidCall
 from tests.clients.anthropic_house import CLAUDE, GPT, House, house
 
@@ -24,8 +25,10 @@ THINKS_AND_CALLS = Said(
     thoughts=("I should ", "look."), pieces=("I look.",), calls=(SaidCall(name="weather"),), finish="tool_calls"
 )
 ASK: dict[str, Any] = {"model": CLAUDE, "max_tokens": 5000, "messages": QUESTION}
-TO_GPT: dict[str, Any] = {"extra_body": {"gateway": {"fallback": ["gpt"]}}}
+VENDORS_KEYS = {name: f"sk-{name}-secret-1f3a" for name in ("claude", "gpt")}
 DOWN = Refusal(status=529, type="overloaded_error")
+
+both_ways = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,43 @@ def opened() -> Iterator[House]:
 def at(opened: House) -> House:
     opened.reset()
     return opened
+
+
+@pytest.fixture(params=[("claude", "gpt"), ("gpt", "claude")], ids="-".join)
+def vendors(request: pytest.FixtureRequest, at: House) -> tuple[str, str]:
+    """One that is to fail, and another. Both are new, because a circuit counts the failures of all tests in a minute."""
+    for name in request.param:
+        path = f"/api/v1/llm/providers/{name}"
+        told = json.loads(at.serving.call("GET", path)[1])
+        assert at.serving.call("DELETE", path)[0].status == 204
+        members = ("id", "name", "kind", "base_url", "default_model", "priority", "retry", "circuit")
+        own = {member: told[member] for member in members} | {"credentials": {"api_key": VENDORS_KEYS[name]}}
+        assert at.serving.call("POST", "/api/v1/llm/providers", own)[0].status == 201
+    return request.param
+
+
+def test_a_stream_counts_what_a_cache_took_as_one_sum(at: House) -> None:
+    counts = Counts(input=50, cached=20, cache_write=10, cache_write_1h=4, output=9, reasoning=3)
+    at.claude.script(Answer(counts=counts))
+    with at.client().messages.stream(**ASK) as stream:
+        usage = stream.get_final_message().usage
+    assert (usage.input_tokens, usage.cache_read_input_tokens, usage.cache_creation_input_tokens) == (20, 20, 10)
+    assert usage.cache_creation is None
+
+
+@pytest.mark.parametrize("path", ["/v1/messages?beta=true", "/v1/messages/count_tokens?beta=true"])
+def test_what_older_clients_add_to_the_address_is_taken(at: House, path: str) -> None:
+    body: dict[str, Any] = {name: ASK[name] for name in ("model", "messages")}
+    body |= {"max_tokens": 9} if path.startswith("/v1/messages?") else {}
+    headers = {
+        "anthropic-version": "2023-06-01",
+        "anthropic-beta": "context-1m-2025-08-07,interleaved-thinking-2025-05-14",
+    }
+    nothing = dict.fromkeys(("context_management", "mcp_servers", "betas"))
+    assert at.serving.call("POST", path, body | nothing, **headers)[0].status == 200
+    assert at.serving.call("GET", "/v1/models?beta=true", **headers)[0].status == 200
+    assert at.serving.call("POST", f"{path}&gamma=true", body, **headers)[0].status == 400
+    assert at.serving.call("POST", path, body | {"context_management": {"edits": [7]}}, **headers)[0].status == 400
 
 
 def test_a_message(at: House) -> None:
@@ -252,17 +292,93 @@ def test_reasons_to_stop(at: House, finish: str, reason: str) -> None:
     assert at.client().messages.create(**ASK).stop_reason == reason
 
 
-@pytest.mark.parametrize("streamed", [False, True])
-def test_another_vendor_answers_in_the_same_shape(at: House, streamed: bool) -> None:
-    at.claude.script(DOWN)
-    at.gpt.script(Answer(said=CALLS))
-    message = _message(at, ASK | {"tools": [WEATHER]} | TO_GPT, streamed=streamed)
+@both_ways
+def test_another_vendor_answers_where_the_first_fails(at: House, vendors: tuple[str, str], streamed: bool) -> None:
+    _upstream(at, vendors[0]).otherwise = _refusal(vendors[0], 503)
+    message = _message(at, _asked(*vendors), streamed=streamed)
+    assert [block.to_dict()["text"] for block in message.content] == ["Hello there."]
+    assert (message.role, message.stop_reason, message.usage.output_tokens) == ("assistant", "end_turn", 7)
+    assert [len(_upstream(at, name).requests) for name in vendors] == [1, 1]
+
+
+def test_an_answer_tells_who_failed_and_who_answered(at: House, vendors: tuple[str, str]) -> None:
+    first, second = vendors
+    _upstream(at, first).otherwise = _refusal(first, 503)
+    whole = at.client().messages.create(**_asked(*vendors))
+    *_, last = at.client().messages.create(**_asked(*vendors), stream=True)
+    for said in (whole, last):
+        told = (said.model_extra or {})["gateway"]
+        assert told["provider"] == second
+        assert [(each["provider"], each["outcome"]) for each in told["attempts"]] == [(first, "error"), (second, "ok")]
+        assert told["warnings"]
+        assert VENDORS_KEYS[first] not in str(told)
+
+
+def test_another_vendor_answers_where_the_first_ones_stream_breaks_before_its_first_word(
+    at: House, vendors: tuple[str, str]
+) -> None:
+    _upstream(at, vendors[0]).script(Answer(fault=StreamFault(kind="disconnect", after=0)))
+    with at.client().messages.stream(**_asked(*vendors)) as stream:
+        assert list(stream.text_stream) == ["Hello", " there", "."]
+    assert [len(_upstream(at, name).requests) for name in vendors] == [1, 1]
+
+
+@both_ways
+def test_a_tool_that_another_vendor_calls_answers_to_either(
+    at: House, vendors: tuple[str, str], streamed: bool
+) -> None:
+    first, second = vendors
+    _upstream(at, first).script(_refusal(first, 503))
+    _upstream(at, second).script(Answer(said=CALLS))
+    asked = _asked(*vendors) | {"tools": [WEATHER]}
+    message = _message(at, asked, streamed=streamed)
     assert [block.type for block in message.content] == ["text", "tool_use"]
     assert message.stop_reason == "tool_use"
-    turns = _answered(message)
-    _message(at, ASK | {"tools": [WEATHER], "messages": turns, "model": f"gpt/{GPT}"}, streamed=streamed)
+    assert (message.content[-1].name, message.content[-1].input) == ("weather", {"city": "Paris"})
+    for answering in vendors:
+        answer = _message(at, asked | {"messages": _answered(message)}, streamed=streamed)
+        assert (answer.content[0].to_dict()["text"], answer.stop_reason) == ("Hello there.", "end_turn")
+        assert "Rain." in json.dumps(_upstream(at, answering).requests[-1].body)
+        # It was up again for one request.
+        _upstream(at, first).script(_refusal(first, 503))
     roles = [turn["role"] for turn in at.gpt.requests[-1].body["messages"]]
     assert roles == ["user", "assistant", "tool"]
+
+
+@pytest.mark.parametrize(
+    ("refused_with", "kind", "status", "error"),
+    [
+        (503, anthropic.OverloadedError, 529, "overloaded_error"),
+        (401, anthropic.OverloadedError, 529, "overloaded_error"),
+        (429, anthropic.RateLimitError, 429, "rate_limit_error"),
+        (None, anthropic.OverloadedError, 529, "overloaded_error"),
+    ],
+    ids=["down", "wrong key", "limited", "hangs up"],
+)
+@both_ways
+def test_where_all_vendors_fail_the_sdks_own_error_tells_no_secret(
+    at: House,
+    vendors: tuple[str, str],
+    streamed: bool,
+    refused_with: int | None,
+    kind: type[anthropic.APIStatusError],
+    status: int,
+    error: str,
+) -> None:
+    for name in vendors:
+        _upstream(at, name).otherwise = HangUp() if refused_with is None else _refusal(name, refused_with)
+    with pytest.raises(anthropic.APIStatusError) as failed:
+        _message(at, _asked(*vendors), streamed=streamed)
+    assert (type(failed.value), failed.value.status_code) == (kind, status)
+    assert failed.value.response.headers["x-should-retry"] == "false"
+    body: Any = failed.value.body
+    assert body["error"]["type"] == error
+    assert [attempt["provider"] for attempt in body["gateway"]["attempts"]] == [*vendors]
+    assert ("[redacted]" in str(failed.value)) is (refused_with is not None)
+    for name in vendors:
+        (request,) = _upstream(at, name).requests
+        assert VENDORS_KEYS[name] in str(request.headers)
+    _check_no_secret(failed.value, at)
 
 
 def test_another_vendor_is_told_to_call_one_tool_at_a_time(at: House) -> None:
@@ -284,6 +400,20 @@ def test_tokens_are_counted_by_the_provider_or_by_the_gateway(at: House) -> None
     assert "count_tokens" in at.claude.requests[-1].path
     assert at.client().messages.count_tokens(**asked | {"model": f"gpt/{GPT}"}).input_tokens > 3
     assert at.gpt.requests == []
+
+
+@pytest.mark.parametrize("name", ["workspace_id", "user_profile_id"])
+def test_what_the_sdk_sends_as_a_header_is_refused_by_name(at: House, name: str) -> None:
+    """Nothing is dropped silently: it would have changed what Anthropic does."""
+    more: dict[str, Any] = {name: "one-of-theirs"}
+    messages = at.client().messages
+    for ask in (
+        lambda: messages.create(**ASK, **more),
+        lambda: messages.create(**ASK, **more, stream=True),
+        lambda: messages.count_tokens(model=CLAUDE, messages=QUESTION, **more),
+    ):
+        with pytest.raises(anthropic.BadRequestError, match=name):
+            ask()
 
 
 def test_counting_counts_as_a_request(at: House) -> None:
@@ -430,6 +560,28 @@ def _message(at: House, asked: dict[str, Any], *, streamed: bool) -> Any:
         return at.client().messages.create(**asked)
     with at.client().messages.stream(**asked) as stream:
         return stream.get_final_message()
+
+
+def _asked(first: str, second: str) -> dict[str, Any]:
+    """A question for the one, and for the other where it fails."""
+    model = {"claude": CLAUDE, "gpt": GPT}[first]
+    return ASK | {"model": f"{first}/{model}", "extra_body": {"gateway": {"fallback": [second]}}}
+
+
+def _upstream(at: House, name: str) -> ScriptedUpstream:
+    return {"claude": at.claude, "gpt": at.gpt}[name]
+
+
+def _refusal(name: str, status: int) -> Refusal:
+    """An error of a vendor's that repeats the key."""
+    words = f"Incorrect API key provided: {VENDORS_KEYS[name]}"
+    return Refusal(status=status, body=json.dumps({"error": {"type": "x", "message": words}}).encode())
+
+
+def _check_no_secret(error: anthropic.APIStatusError, at: House) -> None:
+    told = f"{error!r} {error} {error.body} {error.response.text} {error.response.headers}"
+    for secret in (*VENDORS_KEYS.values(), at.serving.key):
+        assert secret not in told
 
 
 def _answered(message: Any) -> list[Any]:

@@ -104,6 +104,38 @@ def test_a_stream_that_breaks_again_and_again_is_given_up(serving: Serving, read
     assert 1 < proxy.broken < 9
 
 
+def test_an_asynchronous_stream_that_breaks_goes_on(serving: Serving, ready: GatewayClient) -> None:
+    async def read(url: str) -> tuple[list[str], str | None]:
+        async with AsyncGatewayClient(url, serving.key, retries=AT_ONCE) as client, client.stream("Hi") as stream:
+            return [type(event).__name__ async for event in stream], stream.query_id
+
+    with breaking_proxy(serving.port, b'"text"') as proxy:
+        names, query_id = asyncio.run(read(proxy.url))
+    assert (proxy.broken, names) == (1, ["QueryEvent", "DeltaEvent", "QueryResponse"])
+
+    async def again() -> str:
+        async with (
+            AsyncGatewayClient(url_of(serving), serving.key) as client,
+            client.queries.resume(query_id or "") as stream,
+        ):
+            return "".join([text async for text in stream.text()])
+
+    assert asyncio.run(again()) == "Hello!"
+
+
+def test_the_asynchronous_client_waits_no_longer_than_is_wanted(serving: Serving, ready: GatewayClient) -> None:
+    async def wait() -> None:
+        async with AsyncGatewayClient(url_of(serving), serving.key) as client:
+            accepted = await client.submit("Hi")
+            with pytest.raises(errors.QueryUnfinished, match="within"):
+                await client.wait(accepted.id, timeout_s=0.1)
+            answer = await client.ask("Hi")
+            assert (await client.queries.result(answer.id)).output.text == "Hello!"
+            await client.queries.give_feedback(answer.id, 1)
+
+    asyncio.run(wait())
+
+
 def test_leaving_a_stream_cancels_its_query(serving: Serving, ready: GatewayClient) -> None:
     Thinking(serving, before=2)
     with ready.stream("Hi") as stream:

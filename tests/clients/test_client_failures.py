@@ -16,7 +16,7 @@ import pytest
 from llm_gateway import errors as gateways
 from llm_gateway.domain import faults
 from llm_gateway_client import AsyncGatewayClient, GatewayClient, Retries, calls, errors
-from llm_gateway_client.address import address_of, auth_of
+from llm_gateway_client.address import KeyAuth, address_of, auth_of
 from llm_gateway_client.answered import retry_after_s
 from llm_gateway_client.events import EventDecoder
 
@@ -42,6 +42,45 @@ def server() -> Iterator[ScriptedServer]:
 def client(server: ScriptedServer) -> Iterator[GatewayClient]:
     with GatewayClient(server.url, "llmgw_key", retries=SHORT) as client:
         yield client
+
+
+@pytest.mark.parametrize(("event", "size"), [("started", 10), ("complete", 100_000)])
+def test_a_query_that_is_given_up_as_it_goes_out_is_cancelled(event: str, size: int) -> None:
+    """An interruption between its last byte and what tells of that: the gateway may have it."""
+    asked: list[tuple[str, str | None]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.url.path, request.headers.get("Idempotency-Key")))
+        if len(asked) == 1:
+            request.extensions["trace"](f"http11.send_request_body.{event}", {})
+            raise KeyboardInterrupt
+        if request.url.path.endswith("/cancel"):
+            return httpx.Response(200, json={})
+        return httpx.Response(409, json={"code": "query_in_progress", "detail": "Wait.", "query_id": "qry_1"})
+
+    http = httpx.Client(transport=httpx.MockTransport(answer))
+    client = GatewayClient("https://gateway.example", "llmgw_key", retries=SHORT, http=http)
+    with http, pytest.raises(KeyboardInterrupt), client.stream("x" * size):
+        pytest.fail("It was given up.")
+    stream, again, cancel = asked
+    assert (stream, stream[1]) == (again, again[1])
+    assert stream[1] is not None
+    assert cancel[0] == "/api/v1/llm/query/qry_1/cancel"
+
+
+def test_a_long_query_that_is_given_up_while_it_goes_out_is_not_sent_again() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        request.extensions["trace"]("http11.send_request_body.started", {})
+        raise KeyboardInterrupt
+
+    http = httpx.Client(transport=httpx.MockTransport(answer))
+    client = GatewayClient("https://gateway.example", "llmgw_key", retries=SHORT, http=http)
+    with http, pytest.raises(KeyboardInterrupt), client.stream("x" * 100_000):
+        pytest.fail("It was given up.")
+    assert asked == ["/api/v1/llm/query/stream"]
 
 
 @pytest.mark.parametrize("code", sorted(CODES - {"circuit_open", "provider_disabled", "cancelled"}))
@@ -186,6 +225,13 @@ def test_nobody_there() -> None:
         client.health()
 
 
+def test_a_list_without_an_end_is_given_up(server: ScriptedServer, client: GatewayClient) -> None:
+    server.otherwise = Reply(body={"items": [], "next_cursor": "again"})
+    with pytest.raises(errors.AnswerUnreadable, match="no end"):
+        list(client.keys.list())
+    assert len(server.seen) == 2
+
+
 def test_too_slow(server: ScriptedServer) -> None:
     server.otherwise = Reply(after_s=5)
     client = GatewayClient(server.url, "key", timeout_s=0.05, retries=Retries(most=0))
@@ -193,6 +239,23 @@ def test_too_slow(server: ScriptedServer) -> None:
         client.health()
 
 
+def streamed(server: ScriptedServer, *, is_asynchronous: bool) -> list[Any]:
+    """What either client makes of a stream."""
+    if not is_asynchronous:
+        with GatewayClient(server.url, "llmgw_key", retries=SHORT) as client, client.stream("Hi") as events:
+            return list(events)
+
+    async def read() -> list[Any]:
+        async with AsyncGatewayClient(server.url, "llmgw_key", retries=SHORT) as client, client.stream("Hi") as events:
+            return [event async for event in events]
+
+    return asyncio.run(read())
+
+
+both_clients = pytest.mark.parametrize("is_asynchronous", [False, True], ids=["synchronous", "asynchronous"])
+
+
+@both_clients
 @pytest.mark.parametrize(
     ("stream", "kind"),
     [
@@ -204,21 +267,22 @@ def test_too_slow(server: ScriptedServer) -> None:
     ],
 )
 def test_streams_that_end_badly(
-    server: ScriptedServer, client: GatewayClient, stream: str, kind: type[errors.GatewayError]
+    server: ScriptedServer, stream: str, kind: type[errors.GatewayError], is_asynchronous: bool
 ) -> None:
     server.script.append(Reply(body=stream, headers={"Content-Type": "text/event-stream"}))
-    with pytest.raises(kind), client.stream("Hi") as events:
-        list(events)
+    with pytest.raises(kind):
+        streamed(server, is_asynchronous=is_asynchronous)
 
 
+@both_clients
 def test_resuming_waits_for_what_still_runs_and_tells_what_failed(
-    server: ScriptedServer, client: GatewayClient
+    server: ScriptedServer, is_asynchronous: bool
 ) -> None:
     begun = 'event: query\nid: 7\ndata: {"id": "qry_1", "provider": "p", "model": "m"}\n\n'
     server.script += [Reply(body=begun), problem(409, "query_in_progress", retry_after_s=0)]
     server.script.append(problem(502, "provider_error"))
-    with pytest.raises(errors.ProviderError), client.stream("Hi") as events:
-        list(events)
+    with pytest.raises(errors.ProviderError):
+        streamed(server, is_asynchronous=is_asynchronous)
     assert [seen.path.rpartition("/query/")[2] for seen in server.seen] == ["stream", "qry_1/stream", "qry_1/stream"]
     assert server.seen[1].headers["last-event-id"] == "7"
 
@@ -231,12 +295,27 @@ def test_an_error_event_that_cannot_be_read(server: ScriptedServer, client: Gate
         list(events)
 
 
-def test_resuming_without_anybody_there(server: ScriptedServer, client: GatewayClient) -> None:
+@both_clients
+def test_resuming_without_anybody_there(server: ScriptedServer, is_asynchronous: bool) -> None:
     begun = 'event: query\nid: 7\ndata: {"id": "qry_1", "provider": "p", "model": "m"}\n\n'
     server.script.append(Reply(body=begun))
     server.otherwise = Reply(hangs_up=True)
-    with pytest.raises(errors.StreamBroken), client.stream("Hi") as events:
-        list(events)
+    with pytest.raises(errors.StreamBroken):
+        streamed(server, is_asynchronous=is_asynchronous)
+
+
+@both_clients
+@pytest.mark.parametrize("query_id", [None, "qry_1"])
+def test_a_stream_under_a_key_whose_query_runs_already_is_that_querys(
+    server: ScriptedServer, query_id: str | None, is_asynchronous: bool
+) -> None:
+    """Of a first try whose answer was lost."""
+    running = problem(409, "query_in_progress", **({"query_id": query_id} if query_id else {}))
+    server.script += [Reply(hangs_up=True), *[running] * 33]
+    server.otherwise = problem(502, "provider_error")
+    with pytest.raises(errors.QueryInProgress if query_id is None else errors.ProviderError):
+        streamed(server, is_asynchronous=is_asynchronous)
+    assert (server.seen[-1].path.rpartition("/query/")[2] == f"{query_id}/stream") is (query_id is not None)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
@@ -268,14 +347,50 @@ def test_the_asynchronous_client_fails_alike(server: ScriptedServer) -> None:
         "gateway.example.com",
         "ftp://gateway",
         "https://",
-        "https://u:p@host",
         "https://host?a=1",
+        "https://host#here",
         "http://h:x",
     ],
 )
 def test_addresses_that_are_none(url: str) -> None:
     with pytest.raises(ValueError):
         address_of(url, {})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me:hunter2@host",
+        "https://hunter2@host",
+        "https://:hunter2@host",
+        "https://me:hunter2@host:x",
+        "me:hunter2@host",
+        "https://host?token=hunter2",
+    ],
+)
+def test_a_secret_in_an_address_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        address_of(url, {}, allow_http=True)
+    assert "hunter2" not in str(refused.value)
+    assert refused.value.__cause__ is None
+    with pytest.raises(ValueError, match="say https://host"):
+        address_of(None, {"GATEWAY_URL": url})
+
+
+@pytest.mark.parametrize(
+    "host", ["gateway.example.com", "10.0.0.3", "localhost.example.com", "[2001:db8::1]", "0.0.0.0"]
+)
+def test_a_key_crosses_no_network_in_the_clear_unless_that_is_said(host: str) -> None:
+    for client in (GatewayClient, AsyncGatewayClient):
+        with pytest.raises(ValueError, match="allow_http"):
+            client(f"http://{host}:8000", "llmgw_abc")
+        assert client(f"http://{host}:8000", "llmgw_abc", allow_http=True).url == f"http://{host}:8000"
+        assert client(f"https://{host}:8000", "llmgw_abc").url == f"https://{host}:8000"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "localhost", "LOCALHOST", "[::1]"])
+def test_what_stays_on_this_machine_needs_no_https(host: str) -> None:
+    assert address_of(f"http://{host}:8000", {}).port == 8000
 
 
 def test_an_address_with_the_apis_own_path_is_told_of() -> None:
@@ -290,6 +405,28 @@ def test_address_and_key_come_from_the_environment() -> None:
     request = next(auth_of(None, None, told).sync_auth_flow(httpx.Request("GET", "https://gateway.example.com")))
     assert request.headers["Authorization"] == "Bearer llmgw_abc"
     assert "llmgw_abc" not in repr(auth_of(None, None, told))
+
+
+@pytest.mark.parametrize(
+    ("home", "url", "is_sent"),
+    [
+        ("https://gateway.example.com", None, True),
+        ("https://gateway.example.com/", "https://GATEWAY.example.com:443", True),
+        ("https://gateway.example.com", "https://gateway.example.com/prod", False),
+        ("https://gateway.example.com", "https://elsewhere.example.com", False),
+        ("https://gateway.example.com", "https://gateway.example.com:8443", False),
+        ("http://h:x", "https://gateway.example.com", False),
+        ("", "https://gateway.example.com", True),
+    ],
+)
+def test_the_environments_key_goes_to_the_environments_gateway_alone(home: str, url: str | None, is_sent: bool) -> None:
+    told = {"GATEWAY_URL": home, "GATEWAY_KEY": "llmgw_abc"}
+    if is_sent:
+        assert isinstance(auth_of(None, None, told, url=url), KeyAuth)
+    else:
+        with pytest.raises(ValueError, match="another one"):
+            auth_of(None, None, told, url=url)
+    assert isinstance(auth_of("llmgw_of_elsewhere", None, told, url=url), KeyAuth)
 
 
 @pytest.mark.parametrize("key", ["", "  ", "two words", "é", "a\nb"])

@@ -229,6 +229,9 @@ def test_queries_are_read_traced_and_ended(cli: CommandLine, serving: Serving) -
 
 
 def test_the_status_says_which_gateway_it_is(cli: CommandLine, serving: Serving) -> None:
+    # Nothing is known of one that nobody has asked.
+    assert re.search(r"local +untried +closed", cli("status").out)
+    assert cli("ask", "Hi").status == 0
     told = cli("status").out
     assert f"http://127.0.0.1:{serving.port} (told by GATEWAY_URL)" in told
     assert re.search(r"local +healthy +closed", told)
@@ -358,7 +361,7 @@ def test_queries_that_are_left_of_an_erasure_are_told(
         ended = running.changed(status=ErasureStatus.FAILED, erased=5, failed=2)
         erasures.replace(ended, expected_revision=running.revision)
 
-    monkeypatch.setattr("llm_gateway_client.cli.queries.time.sleep", fail)
+    monkeypatch.setattr("llm_gateway_client.polling.time.sleep", fail)
     ended = cli("queries", "erase-all", "--subject", "customer 42", "-y")
     assert (ended.status, ended.out) == (1, "5 queries are erased.\n")
     assert "2 queries are left" in ended.err
@@ -368,17 +371,21 @@ def test_a_large_suite_is_run_by_the_queue(
     cli: CommandLine, serving: Serving, suite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = serving.gateway.outside.queue
-    monkeypatch.setattr("llm_gateway_client.suites.time.sleep", lambda _: serving.gateway.work_off())
+    monkeypatch.setattr("llm_gateway_client.polling.time.sleep", lambda _: serving.gateway.work_off())
     ended = cli("prompts", "test", suite, "--push", "--repeat", "20", "-k", "says hello")
     assert (ended.status, "20 passed" in ended.out, queue.sent) == (0, True, [])
 
 
 def test_all_queries_of_a_key_are_erased(cli: CommandLine, serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llm_gateway_client.cli.queries.time.sleep", lambda _: serving.gateway.work_off())
+    monkeypatch.setattr("llm_gateway_client.polling.time.sleep", lambda _: serving.gateway.work_off())
     for _ in range(2):
         cli("ask", "Hi")
     own = json.loads(cli("keys", "self", "--json").out)["id"]
-    assert cli("queries", "erase-all", "-y").status == 2
+    for named in ((), ("--key", own, "--subject", "customer 42")):
+        refused = cli("queries", "erase-all", *named)
+        assert (refused.status, "name a key or a subject" in refused.err, "cannot be brought back" in refused.err) == (
+            2, True, False
+        ), "it is not asked for what is not carried out"  # fmt: skip
     assert cli("queries", "erase-all", "--key", own).status == 2
     ended = cli("queries", "erase-all", "--key", own, "-y")
     assert (ended.status, ended.out) == (0, "2 queries are erased.\n"), ended.err

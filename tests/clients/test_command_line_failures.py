@@ -1,6 +1,7 @@
 """The command line against a gateway that is down, slow, or refuses: what it says, and how it ends."""
 
 import json
+import re
 import socket
 from subprocess import CalledProcessError
 
@@ -126,6 +127,33 @@ def test_nobody_knows_where_the_gateway_is(command: CommandLine) -> None:
     assert command("usage").status == 2
 
 
+def test_a_key_goes_nowhere_that_it_was_not_meant_for(command: CommandLine) -> None:
+    with scripted_server() as meant, scripted_server() as other:
+        ended = pointed(command, meant.url)("--url", other.url, "usage")
+        assert (ended.status, "GATEWAY_KEY is for GATEWAY_URL" in ended.err) == (2, True)
+        assert (meant.seen, other.seen) == ([], [])
+
+
+def test_an_address_with_a_password_or_over_plain_http_is_refused(command: CommandLine) -> None:
+    for url in ("https://me:hunter2@gateway.example.com", "http://gateway.example.com"):
+        for arguments in (["usage"], ["status"], ["--url", url, "usage"], ["login", url]):
+            ended = pointed(command, url)(*arguments, stdin=KEY + "\n")
+            assert (ended.status, "hunter2" in ended.out + ended.err) == (2, False)
+    del command.environment["GATEWAY_KEY"]
+    assert "hunter2" not in command("--url", "https://me:hunter2@gateway.example.com", "usage").err
+    file = command.folder / ".config/llm-gateway/login.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"base_url": "http://gateway.internal", "api_key": KEY}))
+    file.chmod(0o600)
+    del command.environment["GATEWAY_URL"]
+    refused = command("--retries", "0", "usage")
+    assert (refused.status, "--allow-http" in refused.err, KEY in refused.err) == (2, True, False)
+    with scripted_server(otherwise=Reply(body={"items": [], "next_cursor": None})) as proxy:
+        command.environment |= {"HTTP_PROXY": proxy.url, "NO_PROXY": ""}
+        assert command("--allow-http", "usage").status == 0
+        assert [seen.headers["authorization"] for seen in proxy.seen] == [f"Bearer {KEY}"]
+
+
 def test_a_person_at_a_terminal_asks(cli: CommandLine) -> None:
     with cli.terminal("ask", "Hi") as terminal:
         terminal.read_until("ms · qry_")
@@ -212,6 +240,18 @@ def test_a_login_is_kept_for_its_owners_eyes(cli: CommandLine, serving: Serving)
     assert cli("login").status == 2
 
 
+def test_a_login_is_at_the_gateway_that_is_named(cli: CommandLine) -> None:
+    url, key = cli.environment["GATEWAY_URL"], cli.environment.pop("GATEWAY_KEY")
+    file = cli.folder / ".config/llm-gateway/login.json"
+    # Nobody listens there.
+    cli.environment["GATEWAY_URL"] = "http://127.0.0.1:9"
+    two = cli("--url", "http://127.0.0.1:9", "login", url, stdin=key + "\n")
+    assert (two.status, "say one of them" in two.err, file.exists()) == (2, True, False)
+    assert f"Logged in to {url} as admin" in cli("--url", url + "/", "login", url, stdin=key + "\n").out
+    assert f"Logged in to {url} as admin" in cli("--url", url, "login", stdin=key + "\n").out
+    assert json.loads(file.read_text())["base_url"] == url
+
+
 def test_a_persons_key_is_not_shown_as_it_is_typed(cli: CommandLine) -> None:
     url, key = cli.environment["GATEWAY_URL"], cli.environment["GATEWAY_KEY"]
     with cli.terminal("login", url) as terminal:
@@ -231,8 +271,10 @@ def test_the_run_on_this_machine_is_found(cli: CommandLine) -> None:
     cli.folder = inside
     cli.environment["HOME"] = str(inside)
     assert f"{url} (told by {file})" in cli("status").out
-    cli.environment["GATEWAY_KEY"] = key
-    assert "with GATEWAY_KEY" in cli("status").out
+    # A key alone is for a gateway that nobody has named.
+    cli.environment["GATEWAY_KEY"] = "llmgw_of-some-other-gateway"
+    ended = cli("status")
+    assert (ended.status, "set GATEWAY_URL beside it" in ended.err, url in ended.err) == (2, True, True)
     del cli.environment["GATEWAY_KEY"]
     # A file that somebody left here leads nobody away from this machine.
     for told in ('{"base_url": "https://elsewhere.example.com", "api_key": "k"}', '{"base_url": 1}', "[]"):
@@ -260,8 +302,55 @@ def test_what_a_model_says_steers_no_terminal(cli: CommandLine, serving: Serving
     assert "\x1b]0;owned" in cli("ask", "Hi").out
 
 
+def test_json_at_a_terminal_steers_it_no_more(cli: CommandLine, serving: Serving) -> None:
+    """What is taken out of a text is an escape here: CSI and OSC as one character each, and what turns the text around."""
+    said = "Grüße \u06cc\u200c \x9b2J\x9d0;owned\x9c\x7f\u202eevil\U000e0041"
+    serving.gateway.outside.models.script += [said] * 2  # type: ignore[attr-defined]
+    with cli.terminal("ask", "Hi", "--json") as terminal:
+        assert terminal.end() == 0
+    shown = terminal.shown
+    assert not [each for each in "\x9b\x9d\x9c\x7f\u202e\U000e0041" if each in shown]
+    assert "Grüße \u06cc\u200c \\u009b2J" in shown
+    assert json.loads(shown[shown.index("{") : shown.rindex("}") + 1])["output"]["text"] == said
+    piped = cli("ask", "Hi", "--json").out
+    assert piped.isascii()
+    assert json.loads(piped)["output"]["text"] == said
+
+
 def test_completion_is_there(cli: CommandLine) -> None:
     assert "--show-completion" in cli("--help").out
+
+
+def test_a_run_that_takes_too_long_can_be_looked_at_later(cli: CommandLine, serving: Serving) -> None:
+    (cli.folder / "greeting.prompt.yaml").write_text(SUITE)
+    long = ("prompts", "test", ".", "--push", "-k", "says hello", "--repeat", "20")
+    ended = cli(*long, "--timeout", "1")
+    assert (ended.status, "within 1 s" in ended.err) == (6, True)
+    found = re.search(r"`llm-gateway (prompts run greeting \S+) --wait`", ended.err)
+    assert found is not None
+    shown = found[1].split()
+    assert "It still runs: 0 answered." in cli(*shown).out
+    with cli.terminal(*shown, "--wait") as terminal:
+        terminal.read_until("answered")
+        terminal.interrupt()
+        assert terminal.end() == 130
+    assert (f"{found[1]} --wait" in terminal.shown, "Traceback" in terminal.shown) == (True, False)
+    serving.gateway.work_off()
+    waited = cli(*shown, "--wait", "--junit", "report.xml")
+    assert (waited.status, "20 passed" in waited.out) == (0, True)
+    assert 'tests="20"' in (cli.folder / "report.xml").read_text()
+    assert json.loads(cli(*shown, "--json").out)[0]["passed"] == 20
+
+
+def test_an_erasure_that_takes_too_long_goes_on(cli: CommandLine) -> None:
+    erase = ("queries", "erase-all", "--subject", "customer 42", "-y")
+    ended = cli(*erase, "--timeout", "1")
+    assert (ended.status, "within 1 s" in ended.err) == (6, True)
+    with cli.terminal(*erase) as terminal:
+        terminal.read_until("erased")
+        terminal.interrupt()
+        assert terminal.end() == 130
+    assert ("goes on at the gateway" in terminal.shown, "Traceback" in terminal.shown) == (True, False)
 
 
 def test_a_long_run_of_tests_shows_a_sign_of_life(cli: CommandLine, serving: Serving) -> None:

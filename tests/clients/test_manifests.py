@@ -1,6 +1,7 @@
 """`llm-gateway apply`: a plan first, what it says is what is done, and a second time there is nothing to do."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -94,12 +95,100 @@ def test_changes_are_named(cli: CommandLine, file: Path) -> None:
     assert (provider["models"][0]["aliases"], provider["credentials"]["hint"]) == (["gpt"], "…bbbb")
 
 
+def test_a_key_of_which_nothing_is_shown_is_written_each_time(cli: CommandLine, file: Path) -> None:
+    cli.environment["OTHER_KEY"] = "short-key-1"
+    cli("apply", file, "--yes")
+    for key in ("short-key-2", "short-key-2", "sk-vendors-own-secret-bbbb"):
+        cli.environment["OTHER_KEY"] = key
+        [told] = [line for line in cli("apply", file, "--yes").out.splitlines() if line.startswith("~")]
+        assert told == (
+            "~ provider other: credentials (the stored key is too short to be told from another: it is written each time)"
+        )
+    assert json.loads(cli("providers", "show", "other", "--json").out)["credentials"]["hint"] == "…bbbb"
+    assert {each["sign"] for each in json.loads(cli("apply", file, "--json").out)["changes"]} == {"="}
+    cli.environment["OTHER_KEY"] = "short-key-3"
+    cli("apply", file, "--yes")
+    [change] = [
+        each for each in json.loads(cli("apply", file, "--dry-run", "--json").out)["changes"] if each["sign"] == "~"
+    ]
+    assert (change["members"], "too short" in change["note"]) == (["credentials"], True)
+
+
 def test_what_the_file_does_not_say_stays(cli: CommandLine, file: Path) -> None:
     cli("apply", file, "--yes")
     file.write_text("providers: [{id: other, priority: 3}]\n")
     assert cli("apply", file, "--yes").out == "~ provider other: priority\n"
     provider = json.loads(cli("providers", "show", "other", "--json").out)
     assert (provider["priority"], provider["name"], provider["credentials"]["configured"]) == (3, "Other", True)
+
+
+def test_a_file_made_of_what_is_shown_changes_nothing(cli: CommandLine, file: Path) -> None:
+    cli("apply", file, "--yes")
+    shown = cli("providers", "show", "other").out
+    assert ("…aaaa" in shown, "created_at" in shown, "null" in shown) == (True, False, False)
+    file.write_text(shown)
+    assert cli("apply", file).out == "= provider other\n"
+    # Nor does one of all that the gateway says, read-only members and all.
+    everything = {
+        "providers": json.loads(cli("providers", "list", "--json").out),
+        "keys": json.loads(cli("keys", "list", "--json").out),
+    }
+    file.write_text(json.dumps(everything))
+    ended = cli("apply", file)
+    assert (ended.status, {line[0] for line in ended.out.splitlines()}) == (0, {"="}), ended.out
+    # It can be made anew from the same file, with its key.
+    assert cli("providers", "remove", "other", "--yes").status == 0
+    file.write_text(shown.replace("default_model: m", 'default_model: m\n  credentials: {api_key: "${OTHER_KEY}"}'))
+    assert cli("apply", file, "--yes").status == 0
+    assert cli("providers", "show", "other").out == shown
+
+
+def test_what_the_file_does_not_name_goes_if_that_is_wanted(cli: CommandLine, file: Path) -> None:
+    cli("apply", file, "--yes")
+    file.write_text(MANIFEST + "  - {name: Second, role: caller}\n")
+    cli("apply", file, "--yes")
+    file.write_text("providers: [{id: local}]\nprompts: []\nkeys: [{name: Second}]\n")
+    planned = cli("apply", file, "--prune", "--dry-run")
+    assert re.sub(r"\(key_\w+\)", "(key)", planned.out).splitlines() == [
+        "= provider local",
+        "= key Second",
+        "- prompt greeting",
+        "- role pirate",
+        "- provider other",
+        "- key Support (key)",
+    ]
+    # It is neither done without a word of it, nor where nobody can be asked.
+    assert "- " not in cli("apply", file).out
+    refused = cli("apply", file, "--prune")
+    assert (refused.status, "Change 0 and remove 4" in refused.err) == (2, True)
+    assert cli("providers", "show", "other").status == 0
+    assert cli("apply", file, "--prune", "--yes").status == 0
+    assert cli("providers", "show", "other").status == 4
+    assert cli("prompts", "show", "pirate").status == 4
+    assert cli("prompts", "show", "summarizer").status == 0
+    keys = json.loads(cli("keys", "list", "--json").out)
+    # The key that asks stays.
+    assert {key["name"] for key in keys if key["status"] == "active"} == {"Second", "admin"}
+    assert cli("apply", file, "--prune").status == 0
+
+
+def test_a_section_that_the_file_has_not_is_left_alone(cli: CommandLine, file: Path) -> None:
+    cli("apply", file, "--yes")
+    file.write_text("prompts: [{file: greeting.prompt.yaml}, {id: pirate, kind: role, name: Pirate}]\n")
+    assert "- " not in cli("apply", file, "--prune", "--dry-run").out
+
+
+def test_what_was_changed_meanwhile_is_not_removed(cli: CommandLine, file: Path, serving: Serving) -> None:
+    from llm_gateway_client import GatewayClient, errors, manifests, pruning
+
+    file.write_text("providers: []\n")
+    with GatewayClient(cli.environment["GATEWAY_URL"], serving.key) as client:
+        (removal,) = pruning.removals(manifests.read(file), client)
+        stored = client.providers.get("local").model_dump(mode="json")
+        client.providers.update("local", stored | {"priority": 7})
+        with pytest.raises(errors.RevisionConflict):
+            removal.carry_out()
+        assert client.providers.get("local").priority == 7
 
 
 def test_where_it_stops_is_told_and_no_secret_is_lost(cli: CommandLine, file: Path) -> None:

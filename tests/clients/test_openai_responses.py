@@ -99,10 +99,13 @@ def test_an_answer(client: openai.OpenAI, upstreams: Upstreams, model: str) -> N
 
 def test_an_answer_has_every_member_of_the_vendors_resource(client: openai.OpenAI) -> None:
     told = json.loads(client.responses.with_raw_response.create(model=MODELS["a"], input=ASK).content)
-    assert told.keys() - {"gateway", "store"} == Response.model_fields.keys()
+    further = {"store", "presence_penalty", "frequency_penalty"}  # of Open Responses
+    assert told.keys() - {"gateway", *further} == Response.model_fields.keys()
+    usual = {"temperature": 1, "top_p": 1, "top_logprobs": 0, "presence_penalty": 0, "service_tier": "default"}
+    assert {name: told[name] for name in usual} == usual
     streamed = list(client.responses.create(model=MODELS["a"], input=ASK, stream=True))
     assert streamed[0].type == "response.created"
-    assert streamed[0].response.to_dict().keys() - {"store"} == Response.model_fields.keys()
+    assert streamed[0].response.to_dict().keys() - further == Response.model_fields.keys()
 
 
 def test_an_answer_repeats_what_was_asked(client: openai.OpenAI, upstreams: Upstreams) -> None:
@@ -206,6 +209,13 @@ def test_probabilities(client: openai.OpenAI, upstreams: Upstreams) -> None:
 class Greeting(BaseModel):
     greeting: str
     loud: bool
+
+
+def test_an_answer_repeats_its_form_whole(client: openai.OpenAI, upstreams: Upstreams) -> None:
+    upstreams["a"].script(Answer(said=Said(pieces=('{"a": 1}',))))
+    form: Any = {"type": "json_schema", "name": "one", "schema": {"type": "object", "properties": {"a": {}}}}
+    told = client.responses.create(model=MODELS["a"], input=ASK, text={"format": form}).to_dict()
+    assert told["text"] == {"format": form | {"description": None, "strict": False}}
 
 
 @everybody
@@ -431,7 +441,6 @@ def test_what_only_some_vendors_know_is_handed_on_to_them(client: openai.OpenAI,
         ({"input": []}, "input"),
         ({"input": [{"type": "reasoning", "summary": []}]}, "input"),
         ({"input": 7}, "input"),
-        ({"reasoning": {"summary": "auto"}}, "reasoning.summary"),
         ({"reasoning": {"effort": "low", "summary": "detailed"}}, "reasoning.summary"),
         ({"reasoning": {"effort": "low", "mode": "pro"}}, "reasoning.mode"),
         ({"text": {"format": {"type": "json_schema", "name": "a b", "schema": {}}}}, "text.format.name"),
@@ -456,6 +465,32 @@ def test_a_bad_request_names_the_parameter(
     assert refused.value.param == param
     assert refused.value.type == "invalid_request_error"
     assert not any(upstream.requests for upstream in upstreams.values())
+
+
+def test_what_a_coding_agent_says_of_itself_is_taken_and_goes_nowhere(
+    client: openai.OpenAI, upstreams: Upstreams
+) -> None:
+    told = {
+        "client_metadata": {"x-codex-installation-id": "4711"},
+        "previous_response_id": None,
+        "reasoning": {"summary": "auto"},
+    }
+    assert client.responses.create(model=THINKER, input=ASK, extra_body=told).status == "completed"
+    assert "4711" not in json.dumps(_at(upstreams, THINKER).requests[-1].body)
+
+
+@both_ways
+def test_what_turns_out_later_names_the_parameter_too(client: openai.OpenAI, streamed: bool) -> None:
+    cat = {"type": "input_image", "image_url": "https://example.com/cat.png", "detail": "high"}
+    turns = [
+        {"role": "user", "content": ASK},
+        {"role": "assistant", "content": "A."},
+        {"role": "assistant", "content": "B."},
+        {"role": "user", "content": [{"type": "input_text", "text": "?"}, cat]},
+    ]
+    with pytest.raises(openai.BadRequestError, match=r"input\[3\]\.content: ") as refused:
+        client.responses.create(model=CLAUDE, input=turns, instructions="Look.", stream=streamed)  # type: ignore[call-overload]
+    assert refused.value.param == "input[3].content"
 
 
 def test_who_is_not_let_in(client: openai.OpenAI, serving: Serving) -> None:

@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.adapters.scripted_server import problem, scripted_server
 from tests.clients.command_line import PACKAGE, CommandLine
 from tests.clients.test_command_line import SUITE
+
+# More than are run at once: the queue has them, and nobody works on it.
+MANY = "".join(
+    f"  - {{name: t{n}, variables: {{name: Ada}}, assert: [{{type: max_tokens, value: 9}}]}}\n" for n in range(12)
+)
 
 
 def ran(cli: CommandLine, *arguments: str) -> tuple[int, str]:
@@ -59,3 +65,25 @@ def test_what_goes_wrong_is_no_traceback(cli: CommandLine, suite: Path) -> None:
     cli.environment["GATEWAY_KEY"] = "llmgw_nonsense"
     status, out = ran(cli)
     assert (status, "unauthenticated" in out, "Traceback" in out) == (1, True, False)
+
+
+def test_a_key_crosses_no_network_in_the_clear_unless_that_is_said(cli: CommandLine, suite: Path) -> None:
+    cli.environment["GATEWAY_URL"] = "http://gateway.internal"
+    status, out = ran(cli)
+    assert (status, "allow_http" in out, "Traceback" in out, cli.environment["GATEWAY_KEY"] in out) == (
+        1,
+        True,
+        False,
+        False,
+    )
+    with scripted_server(otherwise=problem(403, "forbidden")) as proxy:
+        cli.environment |= {"HTTP_PROXY": proxy.url, "NO_PROXY": ""}
+        status, out = ran(cli, "--llm-gateway-allow-http")
+    assert (status, "forbidden" in out, "Traceback" in out) == (1, True, False)
+    assert {seen.path.partition("//")[2].partition("/")[0] for seen in proxy.seen} == {"gateway.internal"}
+
+
+def test_a_run_that_takes_too_long_fails_with_its_id(cli: CommandLine, suite: Path) -> None:
+    suite.write_text(SUITE + MANY)
+    status, out = ran(cli, "--llm-gateway-push", "--llm-gateway-timeout", "1")
+    assert (status, "has not ended within 1 s" in out, "Traceback" in out) == (1, True, False)

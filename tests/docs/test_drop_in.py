@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 from llm_gateway.entrypoints.drop_in import main, with_tables
+from llm_gateway.entrypoints.listing_models import LIST
+from llm_gateway.wire.anthropic.parameters import COUNT, MESSAGES
 from llm_gateway.wire.openai.parameters import CHAT, EMBEDDINGS
+from llm_gateway.wire.openai.responses.parameters import RESPONSES
 
 from tests.adapters.gateway import FakeGateway
 from tests.docs.pages import blocks, page, run
@@ -27,7 +30,12 @@ def test_what_is_shown_runs(recipe: str) -> None:
 
 def test_the_tables_are_the_codes(tmp_path: Path) -> None:
     assert with_tables(PAGE) == PAGE, "python -m llm_gateway.entrypoints.drop_in docs/drop-in.md writes them anew"
-    assert len(re.findall(r"^\| `", PAGE, re.MULTILINE)) >= len(CHAT) + len(EMBEDDINGS)
+    tables = {"chat": CHAT, "responses": RESPONSES, "embeddings": EMBEDDINGS, "messages": MESSAGES}
+    tables |= {"count_tokens": COUNT, "models": LIST}
+    shown = re.findall(r"^<!-- (\w+) -->\n((?:\n\|[^\n]*)*)", PAGE, re.MULTILINE)
+    assert {name: len(re.findall(r"^\| `", rows, re.MULTILINE)) for name, rows in shown} == {
+        name: len(table) for name, table in tables.items()
+    }
     written = tmp_path / "page.md"
     written.write_text("<!-- chat -->\n\n| old |\n|---|\n\nText.\n", encoding="utf-8")
     assert main([str(written)]) == 0

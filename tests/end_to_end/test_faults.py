@@ -96,7 +96,7 @@ def test_without_the_providers_book_nobody_is_asked(aws: FaultyAws, client: Clie
     with aws.failing(table("providers"), BROKEN):
         # What was read before may serve for some seconds, as in any other process.
         assert eventually(
-            lambda: client.send("POST", "/query", question(provider=provider.id)).status_code == 503, within_s=8
+            lambda: client.send("POST", "/query", question(provider=provider.id)).status_code == 503, within_s=20
         )
         unavailable(client.send("GET", "/providers"))
     client.ask(question(provider=provider.id))

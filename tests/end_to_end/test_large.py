@@ -103,7 +103,7 @@ def test_erasing_what_runs_cancels_it(client: Client, provider: Scripted, stack:
         assert client.send("DELETE", f"/query/{query_id}").status_code == 204
         rest = list(events)
     assert rest[-1].name == "error"
-    assert provider.upstream.requests[0].left.wait(3)
+    assert provider.upstream.requests[0].left.wait(15)
     stored = stack.stored()
     (figures,) = [item for item in stored.pop(stack.settings.queries_table) if item["query_id"] == {"S": query_id}]
     assert set(figures) == {"query_id", "counted", "ended_in", "expires_at"}

@@ -8,7 +8,7 @@ import pytest
 from llm_gateway.domain.keys import Role
 from ulid import ULID
 
-from tests.end_to_end.calling import API, Client, question
+from tests.end_to_end.calling import API, Client, eventually, question
 from tests.end_to_end.stack import Stack
 
 GOOD = json.dumps(question()).encode()
@@ -52,6 +52,12 @@ def problem(response: httpx2.Response, *, status: int, code: str) -> dict[str, A
     assert (response.status_code, found["status"], found["code"]) == (status, status, code), found
     assert found["request_id"] == response.headers["x-request-id"]
     return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_is_under_way(stack: Stack) -> None:
+    """What other tests have queued is dealt with, or stays: what is stored then changes by a test's own request alone."""
+    eventually(lambda: stack.stored()["queued"] == [0, 0], within_s=30, every_s=0.5)
 
 
 @pytest.mark.parametrize("name", CASES)

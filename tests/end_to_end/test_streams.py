@@ -44,6 +44,18 @@ def test_its_events_come_in_their_order_and_say_how_far_one_has_read(client: Cli
     assert client.status(opened.data["id"])["status"] == "succeeded"
 
 
+@pytest.mark.parametrize(
+    ("api", "path"), [("responses", "/v1/responses"), ("chat_completions", "/v1/chat/completions")]
+)
+def test_openai_is_asked_by_the_api_that_its_operator_says(client: Client, scripted: Make, api: str, path: str) -> None:
+    """With a model that is asked by the other one otherwise, and with one that nobody knows."""
+    provider = scripted(kind="openai", api=api, credentials={"api_key": "sk-a-vendors-own"})
+    for model in ("gpt-4.1-mini", "gpt-5", "a-server-of-our-own"):
+        asked = question(provider=provider.id, model=model)
+        assert text_of(client.stream(asked)[1:-1]) == client.ask(asked)["output"]["text"] == "Hello there."
+    assert {request.path for request in provider.upstream.requests} == {path}
+
+
 def test_tool_calls_come_in_pieces_that_join(client: Client, provider: Scripted) -> None:
     calls = (SaidCall(name="weather"), SaidCall(name="weather", id="call_2", arguments=("{", "}")))
     provider.upstream.otherwise = Answer(said=Said(pieces=(), calls=calls, finish="tool_calls"))
@@ -67,16 +79,20 @@ def test_tool_calls_come_in_pieces_that_join(client: Client, provider: Scripted)
 def test_silence_is_filled_with_comments(client: Client, provider: Scripted) -> None:
     stall = StreamFault(kind="stall", after=1, lasting_s=KEEP_ALIVE_S + 0.7)
     provider.upstream.otherwise = Answer(fault=stall)
+    started_s = time.monotonic()
     with client.streaming(question(provider=provider.id)) as reader:
         assert names(list(reader)) == ["query", "delta", "delta", "delta", "done"]
-    assert reader.comments == [": keep-alive"]
+    assert set(reader.comments) == {": keep-alive"}
+    assert len(reader.comments) <= (time.monotonic() - started_s) / KEEP_ALIVE_S
 
 
 def test_silence_before_the_first_word_is_filled_too(client: Client, provider: Scripted) -> None:
     provider.upstream.otherwise = Answer(delay_s=KEEP_ALIVE_S + 0.7)
+    started_s = time.monotonic()
     with client.streaming(question(provider=provider.id)) as reader:
         assert names(list(reader)) == ["query", "delta", "delta", "delta", "done"]
-    assert reader.comments == [": keep-alive"]
+    assert set(reader.comments) == {": keep-alive"}
+    assert len(reader.comments) <= (time.monotonic() - started_s) / KEEP_ALIVE_S
 
 
 @pytest.mark.parametrize("kind", ["disconnect", "truncate", "error", "malformed"])
@@ -144,7 +160,7 @@ def test_a_client_that_leaves_stops_the_provider_and_pays_for_what_was_said(
             read.append(event)
             if len(read) == 5:
                 break
-    assert provider.upstream.requests[0].left.wait(3)
+    assert provider.upstream.requests[0].left.wait(15)
     query_id = read[0].data["id"]
     assert client.ended(query_id)["status"] == "cancelled"
     result = client.result(query_id)
@@ -160,7 +176,7 @@ def test_a_client_that_leaves_stops_the_provider_and_pays_for_what_was_said(
     assert provider.calls == 1
     # The request is over, which is when it is logged: nothing goes on talking to nobody.
     request_id = reader.response.headers["x-request-id"]
-    assert eventually(lambda: request_id in gateway_log.read_text(), within_s=KEEP_ALIVE_S)
+    assert eventually(lambda: request_id in gateway_log.read_text(), within_s=15)
 
 
 def test_a_stream_that_is_to_finish_can_be_resumed_after_its_connection_broke(
@@ -188,7 +204,8 @@ def test_a_client_that_leaves_before_a_word_stops_the_provider_too(
     provider.upstream.otherwise = Answer(delay_s=20)
     with pytest.raises(httpx2.ReadTimeout):
         client.send("POST", path, question(provider=provider.id), timeout_s=0.7)
-    assert provider.upstream.requests[0].left.wait(3)
+    assert eventually(lambda: provider.calls == 1)
+    assert provider.upstream.requests[0].left.wait(15)
     assert eventually(lambda: stack.statuses(client) == ["cancelled"])
 
 

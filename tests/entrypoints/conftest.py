@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from httpx2 import Client, Response
 from llm_gateway.domain.key_secrets import key_id_of
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.http import app_of
 from llm_gateway.entrypoints.observe import logger
+from starlette.applications import Starlette
 
 from functions.__main__ import every_endpoint
 from tests.adapters.gateway import FakeGateway
@@ -140,12 +140,12 @@ class Api:
 
 
 @pytest.fixture(scope="package")
-def app() -> FastAPI:
+def app() -> Starlette:
     return app_of(*every_endpoint())
 
 
 @pytest.fixture(scope="package")
-def client(app: FastAPI) -> Iterator[Client]:
+def client(app: Starlette) -> Iterator[Client]:
     with client_of(app) as client:
         yield client
 
@@ -156,7 +156,7 @@ def gateway() -> FakeGateway:
 
 
 @pytest.fixture
-def api(app: FastAPI, client: Client, gateway: FakeGateway, lines: Lines) -> Iterator[Api]:
+def api(app: Starlette, client: Client, gateway: FakeGateway, lines: Lines) -> Iterator[Api]:
     app.state.gateway = lambda: gateway
     api = Api(client, gateway)
     yield api

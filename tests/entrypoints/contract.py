@@ -44,7 +44,7 @@ CODES: Final = {
         "quality_gate_failed",
     },
     429: {"rate_limited", "budget_exceeded", "provider_rate_limited"},
-    500: {"internal_error"},
+    500: {"internal_error", "answer_withheld", "answer_lost"},
     502: {"provider_error", "provider_auth_failed", "provider_response_invalid", "response_validation_failed"},
     503: {"no_provider_available", "dependency_unavailable"},
     504: {"provider_timeout", "deadline_exceeded"},

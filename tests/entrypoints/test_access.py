@@ -5,12 +5,12 @@ from datetime import timedelta
 from typing import Final
 
 import pytest
-from fastapi import FastAPI
 from httpx2 import Client
 from llm_gateway.access import Endpoint
 from llm_gateway.domain.key_secrets import secret_of
 from llm_gateway.domain.keys import Role
 from llm_gateway.endpoints import BASE_PATH, ENDPOINTS
+from starlette.applications import Starlette
 
 from tests.adapters.authors import BY
 from tests.adapters.gateway import FakeGateway
@@ -39,7 +39,7 @@ def stocked(api: Api) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def house(app: FastAPI, client: Client) -> tuple[Api, dict[str, str]]:
+def house(app: Starlette, client: Client) -> tuple[Api, dict[str, str]]:
     """One with a stock for all who may not change it, and nothing else."""
     gateway = FakeGateway()
     app.state.gateway = lambda: gateway
@@ -48,7 +48,7 @@ def house(app: FastAPI, client: Client) -> tuple[Api, dict[str, str]]:
 
 
 @pytest.fixture
-def closed(app: FastAPI, house: tuple[Api, dict[str, str]], lines: Lines) -> Iterator[tuple[Api, dict[str, str]]]:
+def closed(app: Starlette, house: tuple[Api, dict[str, str]], lines: Lines) -> Iterator[tuple[Api, dict[str, str]]]:
     """The house, an hour after others were refused: an address that fails too often is told to wait."""
     api, _ = house
     app.state.gateway = lambda: api.gateway

@@ -2,19 +2,21 @@
 
 import asyncio
 import json
+import threading
 import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints import composition
 from llm_gateway.entrypoints.aws import BehindWebAdapter, handler_of
 from mangum import Mangum
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Api
+from tests.adapters.watched import Watched
+from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Api, Lines
 
 _CONTEXT = SimpleNamespace(aws_request_id="1", function_name="f", get_remaining_time_in_millis=lambda: 29_000)
 # What a client put before the API's own path, by how it called; and what API Gateway then gives as path.
@@ -39,13 +41,13 @@ def event(api: Api, method: str, path: str, body: Any = None, *, root: str, **ch
 
 
 @pytest.fixture
-def function(app: FastAPI) -> Mangum:
+def function(app: Starlette) -> Mangum:
     """Every endpoint as one function."""
     return handler_of(app)
 
 
 @pytest.fixture
-def adapted(app: FastAPI) -> TestClient:
+def adapted(app: Starlette) -> TestClient:
     """Every endpoint as the web adapter calls it."""
     return TestClient(BehindWebAdapter(app), base_url="http://127.0.0.1:8080")
 
@@ -68,6 +70,19 @@ def test_what_no_route_has_is_told_from_a_wrong_method(api: Api, function: Mangu
         assert answer["statusCode"] == status
     bare = event(api, "GET", "/", root=root)
     assert function(bare, _CONTEXT)["statusCode"] == 404
+
+
+@pytest.mark.parametrize("root", ROOTS)
+@pytest.mark.parametrize(
+    "path", ["/health/", "/api/v1/llm/query/", "/api/v1/llm//query", "//", "/api/v1/llm/query//", "/a//b/"]
+)
+def test_an_empty_step_of_a_path_is_a_step(api: Api, function: Mangum, root: str, path: str) -> None:
+    for proxy in (path[1:], path[1:].removesuffix("/")):
+        missed = event(api, "GET", path, root=root, resource="/{proxy+}", pathParameters={"proxy": proxy})
+        answer = function(missed, _CONTEXT)
+        problem = json.loads(answer["body"])
+        assert (answer["statusCode"], problem["type"]) == (404, f"{root}/errors/route_not_found")
+        assert answer["headers"]["content-type"] == "application/problem+json"
 
 
 def test_a_key_is_the_same_one_under_each_address(api: Api, function: Mangum) -> None:
@@ -113,7 +128,7 @@ def test_elsewhere_a_client_cannot_say_where_the_api_is(api: Api) -> None:
 
 @pytest.mark.parametrize("lease_s", ["60", "soon"])
 def test_the_web_adapters_app_reads_its_settings_at_the_start(
-    app: FastAPI, monkeypatch: pytest.MonkeyPatch, lease_s: str
+    app: Starlette, monkeypatch: pytest.MonkeyPatch, lease_s: str
 ) -> None:
     monkeypatch.setenv("LEASE_S", lease_s)
     composition.gateway.cache_clear()
@@ -167,6 +182,22 @@ def test_behind_the_web_adapter_the_start_counts_too(api: Api, adapted: TestClie
     assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
 
 
+def test_the_log_tells_what_api_gateway_calls_a_request(
+    api: Api, function: Mangum, adapted: TestClient, lines: Lines
+) -> None:
+    """Its own log has no id of ours, and a caller may know no other."""
+    api.register()
+    lines.written.clear()
+    asked = event(api, "POST", QUERY, QUESTION, root="/dev")
+    asked["requestContext"]["requestId"] = "6f5902ac-a9fa-4d51-8d2e-3d4c0a7b9c11"
+    function(asked, _CONTEXT)
+    context = {"path": f"/dev{QUERY}", "resourcePath": QUERY, "requestId": "d7a31f0e-1111-4222-8333-944445555666"}
+    headers = {"X-Api-Key": api.secret(Role.ADMIN), "x-amzn-request-context": json.dumps(context)}
+    adapted.post(QUERY, json=QUESTION, headers=headers)
+    told = [line["api_request_id"] for line in lines.named("request")]
+    assert told == [asked["requestContext"]["requestId"], context["requestId"]]
+
+
 @pytest.mark.parametrize("root", ROOTS)
 def test_a_query_tells_where_it_can_be_found(api: Api, function: Mangum, root: str) -> None:
     api.register()
@@ -209,3 +240,13 @@ def test_a_client_of_openai_is_refused_in_its_own_words(api: Api, function: Mang
     unknown["pathParameters"] = {"proxy": "v1/fine_tuning/jobs"}
     answer = function(unknown, _CONTEXT)
     assert (answer["statusCode"], json.loads(answer["body"])["error"]["code"]) == (404, "route_not_found")
+
+
+def test_a_lambda_answers_in_the_thread_that_it_is_called_in(api: Api, function: Mangum) -> None:
+    """It serves one request at a time: another thread would cost each of them time."""
+    store = Watched(api.gateway.outside.key_store)
+    api.gateway.outside.key_store = store  # type: ignore[assignment]
+    in_thread: list[threading.Thread] = []
+    store.first["find"] = lambda: in_thread.append(threading.current_thread())
+    assert function(event(api, "GET", PROVIDERS, root="/dev"), _CONTEXT)["statusCode"] == 200
+    assert in_thread == [threading.current_thread()]

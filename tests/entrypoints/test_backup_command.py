@@ -1,6 +1,7 @@
 """The backups' command line: what it prints, and how it fails."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,21 @@ def test_the_tables_have_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     composition.gateway.cache_clear()
     assert gateway_with_tables().settings.audit_table == "audit"
     composition.gateway.cache_clear()
+
+
+@pytest.mark.parametrize("table", ["providers", "providers=", "audit=before"])
+def test_another_table_is_one_that_a_backup_has(table: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--table", table, "export", "backup.jsonl"], gateway=lambda: pytest.fail("AWS is not asked"))
+    assert (
+        f"one of keys, providers, prompts, an equals sign and a table's name, not '{table}'" in capsys.readouterr().err
+    )
+
+
+def test_another_table_takes_the_place_of_the_deployments(
+    monkeypatch: pytest.MonkeyPatch, gateway: FakeGateway, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PROVIDERS_TABLE", "now")
+    monkeypatch.setenv("KEYS_TABLE", "keys")
+    assert main(["--table", "providers=before", "export", str(tmp_path / "file")], gateway=lambda: gateway) == 0
+    assert (os.environ["PROVIDERS_TABLE"], os.environ["KEYS_TABLE"]) == ("before", "keys")

@@ -1,10 +1,13 @@
 """Streamed responses over real connections: at once, alive in silence, at the reader's pace, and over when the reader is gone."""
 
+import asyncio
+import gc
 import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+import weakref
+from collections.abc import Callable, Generator, Iterator, MutableMapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +18,7 @@ from llm_gateway.domain.chat import TextDelta
 from llm_gateway.domain.faults import ProviderResponseInvalid
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.http import app_of
-from llm_gateway.entrypoints.sse import EventStream
+from llm_gateway.entrypoints.sse import Departure, EventStream
 from mangum import Mangum
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -28,8 +31,10 @@ from tests.adapters.gateway import FakeGateway
 from tests.adapters.outside import FakeOutside
 from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Lines
 from tests.functions.conftest import proxy_event
+from tests.patience import FOREVER_S, PATIENCE_S
 
 SILENCE_S = 0.1
+BEGUN: "list[Source]" = []
 
 
 @dataclass(eq=False)
@@ -44,8 +49,10 @@ class Source:
     closed_in: str = ""
     made: int = 0
     goes_on: bool = False
+    stall_s: float = 60
 
     def events(self) -> Generator[bytes, None, None]:
+        BEGUN.append(self)
         try:
             yield from self.make(self)
         finally:
@@ -54,7 +61,12 @@ class Source:
 
     def response(self) -> EventStream:
         return EventStream(
-            self.events(), render=_rendered, left=self.left, silence_s=self.silence_s, goes_on=self.goes_on
+            self.events(),
+            render=_rendered,
+            left=self.left,
+            silence_s=self.silence_s,
+            goes_on=self.goes_on,
+            stall_s=self.stall_s,
         )
 
 
@@ -88,7 +100,7 @@ class Server:
             time.sleep(0.005)
         yield self
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         self._listening.close()
         assert not self._thread.is_alive()
 
@@ -98,7 +110,7 @@ class Server:
         with closing(socket.socket()) as connection:
             if buffer is not None:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-            connection.settimeout(5)
+            connection.settimeout(PATIENCE_S)
             connection.connect(self._listening.getsockname())
             number = self._sources.index(source)
             connection.sendall(b"GET /%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % number)
@@ -142,26 +154,20 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def _no_thread_is_left() -> Iterator[None]:
+def _nothing_goes_on() -> Iterator[None]:
+    BEGUN.clear()
     yield
-    until = time.monotonic() + 3
-    while (left := _pumps()) and time.monotonic() < until:
-        time.sleep(0.01)
-    assert left == []
-
-
-def _pumps() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "event-stream"]
+    assert all(source.closed.wait(PATIENCE_S) for source in BEGUN)
 
 
 def _two_events(source: Source) -> Generator[bytes, None, None]:
     yield b"data: one\n\n"
-    source.go_on.wait(5)
+    source.go_on.wait(FOREVER_S)
     yield b"data: two\n\n"
 
 
 def test_an_event_arrives_before_the_next_is_made(server: Server) -> None:
-    source = Source(_two_events, silence_s=5)
+    source = Source(_two_events, silence_s=FOREVER_S)
     with server.reading(source) as reader:
         head = reader.until(b"data: one").partition(b"\r\n\r\n")[0].lower()
         assert head.startswith(b"http/1.1 200")
@@ -171,7 +177,7 @@ def test_an_event_arrives_before_the_next_is_made(server: Server) -> None:
         assert not source.go_on.is_set()
         source.go_on.set()
         assert reader.body() == b"data: one\n\ndata: two\n\n"
-    assert source.closed.wait(1)
+    assert source.closed.wait(PATIENCE_S)
 
 
 def test_silence_is_filled(server: Server) -> None:
@@ -179,14 +185,14 @@ def test_silence_is_filled(server: Server) -> None:
     with server.reading(source) as reader:
         started = time.monotonic()
         reader.until(b": keep-alive\n\n", times=3)
-        assert 0.9 * 3 * SILENCE_S < time.monotonic() - started < 3
+        assert time.monotonic() - started > 0.9 * 3 * SILENCE_S
         source.go_on.set()
         assert reader.body().endswith(b": keep-alive\n\ndata: two\n\n")
 
 
 def test_a_long_silence_before_the_first_event_does_not_keep_the_client_waiting(server: Server) -> None:
     def late(source: Source) -> Generator[bytes, None, None]:
-        source.go_on.wait(5)
+        source.go_on.wait(FOREVER_S)
         yield b"data: late\n\n"
 
     source = Source(late)
@@ -214,12 +220,12 @@ def test_what_fails_after_the_first_event_is_the_last_event(server: Server) -> N
     source = Source(_breaking(b"data: one\n\n"))
     with server.reading(source) as reader:
         assert reader.body() == b"data: one\n\nevent: error\ndata: ZeroDivisionError\n\n"
-    assert source.closed.wait(1)
+    assert source.closed.wait(PATIENCE_S)
 
 
 def test_what_fails_after_a_silence_is_an_event_too(server: Server) -> None:
     def late(source: Source) -> Generator[bytes, None, None]:
-        source.go_on.wait(5)
+        source.go_on.wait(FOREVER_S)
         yield from _breaking()(source)
 
     source = Source(late)
@@ -252,45 +258,41 @@ def _listening(source: Source) -> Generator[bytes, None, None]:
 def test_one_that_goes_on_is_read_to_its_end_though_its_client_has_left(server: Server) -> None:
     def writing(source: Source) -> Generator[bytes, None, None]:
         yield b"data: more\n\n"
-        assert source.left.wait(3)
+        assert source.left.wait(PATIENCE_S)
         for _ in range(200):
             source.made += 1
             yield b"data: more\n\n"
 
-    source = Source(writing, silence_s=5, goes_on=True)
+    source = Source(writing, silence_s=FOREVER_S, goes_on=True)
     with server.reading(source) as reader:
         reader.until(b"data: more")
-    started = time.monotonic()
-    assert source.closed.wait(5)
-    assert source.made == 200
     # What nobody reads is not waited with either.
-    assert time.monotonic() - started < 2
+    assert source.closed.wait(PATIENCE_S)
+    assert source.made == 200
 
 
 @pytest.mark.parametrize("make", [_talking, _listening])
 def test_a_client_that_leaves_ends_the_generator_soon_and_in_its_own_thread(
     server: Server, make: Callable[[Source], Generator[bytes, None, None]]
 ) -> None:
-    source = Source(make, silence_s=5)
+    source = Source(make, silence_s=FOREVER_S)
     with server.reading(source) as reader:
         reader.until(b"data: more")
-    started = time.monotonic()
-    assert source.closed.wait(3)
-    assert time.monotonic() - started < 1
+    assert source.closed.wait(PATIENCE_S)
     assert source.left.is_set()
-    assert source.closed_in == "event-stream"
+    assert source.closed_in.startswith("event-stream")
 
 
 def test_a_client_that_leaves_in_silence_is_noticed_too(server: Server) -> None:
     def silent(source: Source) -> Generator[bytes, None, None]:
-        source.left.wait(5)
+        source.left.wait(FOREVER_S)
         yield b"data: nobody reads this\n\n"
 
     source = Source(silent)
     with server.reading(source) as reader:
         reader.until(b": keep-alive")
-    assert source.left.wait(2)
-    assert source.closed.wait(2)
+    assert source.left.wait(PATIENCE_S)
+    assert source.closed.wait(PATIENCE_S)
 
 
 _LARGE = b"data: " + b"x" * 100_000 + b"\n\n"
@@ -311,7 +313,7 @@ def _once_it_stands_still(source: Source) -> int:
 
 
 def test_a_slow_reader_slows_the_source_and_gets_everything(server: Server) -> None:
-    source = Source(_much, silence_s=5)
+    source = Source(_much, silence_s=FOREVER_S)
     with server.reading(source, buffer=65_536) as reader:
         made = _once_it_stands_still(source)
         assert made < 150
@@ -320,11 +322,102 @@ def test_a_slow_reader_slows_the_source_and_gets_everything(server: Server) -> N
 
 
 def test_a_slow_reader_who_leaves_ends_the_source(server: Server) -> None:
-    source = Source(_much, silence_s=5)
+    source = Source(_much, silence_s=FOREVER_S)
     with server.reading(source, buffer=65_536):
         made = _once_it_stands_still(source)
-    assert source.closed.wait(3)
+    assert source.closed.wait(PATIENCE_S)
     assert source.made <= made + 20 < 300
+
+
+def test_a_reader_who_takes_nothing_for_long_ends_the_source(server: Server) -> None:
+    source = Source(_much, silence_s=FOREVER_S, stall_s=0.5)
+    with server.reading(source, buffer=65_536):
+        assert source.closed.wait(PATIENCE_S)
+        assert source.left.is_set()
+        assert source.made < 150
+
+
+def test_one_that_goes_on_does_so_when_its_reader_takes_nothing_for_long(server: Server) -> None:
+    source = Source(_much, silence_s=FOREVER_S, stall_s=0.5, goes_on=True)
+    with server.reading(source, buffer=65_536):
+        assert source.closed.wait(PATIENCE_S)
+        assert source.made == 300
+
+
+def test_a_head_that_cannot_be_sent_ends_the_source() -> None:
+    source = Source(_talking)
+
+    async def send(_: Any) -> None:
+        raise ConnectionError
+
+    async def receive() -> Any:
+        await asyncio.sleep(FOREVER_S)
+
+    async def answer() -> None:
+        response = source.response()
+        await response.begin()
+        with pytest.raises(ConnectionError):
+            await response({"type": "http"}, receive, send)
+
+    asyncio.run(answer())
+    assert source.closed.wait(PATIENCE_S)
+
+
+def test_a_wait_for_the_first_event_that_is_given_up_ends_the_source() -> None:
+    def waiting(source: Source) -> Generator[bytes, None, None]:
+        source.left.wait(FOREVER_S)
+        yield b"data: late\n\n"
+
+    source = Source(waiting, silence_s=FOREVER_S)
+
+    async def answer() -> None:
+        beginning = asyncio.create_task(source.response().begin())
+        await asyncio.sleep(0.05)
+        beginning.cancel()
+
+    asyncio.run(answer())
+    assert source.left.is_set()
+    assert source.closed.wait(PATIENCE_S)
+
+
+def test_a_client_that_leaves_before_the_first_event_keeps_no_request_waiting() -> None:
+    """However patient the response is: an answer in another vendor's words waits for minutes."""
+
+    def waiting(source: Source) -> Generator[bytes, None, None]:
+        source.left.wait(FOREVER_S)
+        yield b"data: late\n\n"
+
+    source = Source(waiting, silence_s=FOREVER_S)
+
+    async def answer() -> None:
+        beginning = asyncio.create_task(source.response().begin())
+        await asyncio.sleep(0.05)
+        source.left.set()
+        await asyncio.wait_for(beginning, PATIENCE_S)
+
+    asyncio.run(answer())
+    assert source.closed.wait(PATIENCE_S)
+
+
+def test_a_departure_is_gone_when_it_has_ended() -> None:
+    """Without the collector: what it held of a request would be kept until that comes by."""
+
+    async def receive() -> Any:
+        await asyncio.sleep(FOREVER_S)
+
+    async def watched() -> "weakref.ref[Departure]":
+        departure = Departure(receive, threading.Event())
+        departure.begin()
+        await asyncio.sleep(0.2)
+        departure.end()
+        await asyncio.sleep(0.01)
+        return weakref.ref(departure)
+
+    gc.disable()
+    try:
+        assert asyncio.run(watched())() is None
+    finally:
+        gc.enable()
 
 
 def test_many_streams_at_once(server: Server) -> None:
@@ -337,14 +430,14 @@ def test_many_streams_at_once(server: Server) -> None:
     bodies: list[bytes] = []
 
     def read() -> None:
-        with server.reading(Source(counting, silence_s=5)) as reader:
+        with server.reading(Source(counting, silence_s=FOREVER_S)) as reader:
             bodies.append(reader.body())
 
     threads = [threading.Thread(target=read) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
     assert bodies == [expected] * 20
 
 
@@ -355,9 +448,9 @@ def test_a_server_that_stops_meanwhile_breaks_nothing() -> None:
     with own.running():
         with own.reading(source) as reader:
             reader.until(b"data: one")
-        assert source.left.wait(2)
+        assert source.left.wait(PATIENCE_S)
     source.go_on.set()
-    assert source.closed.wait(2)
+    assert source.closed.wait(PATIENCE_S)
 
 
 # Where answers are buffered
@@ -432,3 +525,30 @@ def test_a_replayed_stream_says_so(buffered: Callable[..., dict[str, Any]]) -> N
     assert "idempotent-replayed" not in first["headers"]
     assert again["headers"]["idempotent-replayed"] == "true"
     assert again["body"].split("\n\n")[-2] == first["body"].split("\n\n")[-2]
+
+
+def test_events_that_are_there_leave_in_one_piece() -> None:
+    """A provider that is quicker than its reader costs no more writes than the reader can take."""
+
+    def ten(_: Source) -> Generator[bytes, None, None]:
+        yield from (b"data: %d\n\n" % number for number in range(10))
+
+    source, sent = Source(ten), list[bytes]()
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message.get("body", b""))
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(FOREVER_S)
+        return {"type": "http.disconnect"}
+
+    async def answer() -> None:
+        response = source.response()
+        await response.begin()
+        assert await asyncio.to_thread(source.closed.wait, 5)
+        await response({}, receive, send)
+
+    asyncio.run(answer())
+    assert b"".join(sent) == b"".join(ten(source))
+    # The head, what had come when the answer began, all the rest, and the end.
+    assert len(sent) <= 4

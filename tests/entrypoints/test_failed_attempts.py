@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from fastapi import FastAPI
 from llm_gateway.domain.failed_attempts import FAILURES
 from llm_gateway.domain.key_secrets import secret_of
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.aws import BehindWebAdapter, handler_of
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from tests.adapters.gateway import FakeGateway
@@ -31,7 +31,7 @@ def statuses(function: object, api: Api, key: str, *, address: str = ADDRESS, ti
         yield function(asked, _CONTEXT)["statusCode"]  # type: ignore[operator]
 
 
-def test_an_address_that_fails_too_often_waits_and_its_right_key_does_not(api: Api, app: FastAPI) -> None:
+def test_an_address_that_fails_too_often_waits_and_its_right_key_does_not(api: Api, app: Starlette) -> None:
     function, right = handler_of(app), api.secret(Role.CALLER)
     assert list(statuses(function, api, WRONG, times=FAILURES.burst)) == [401] * FAILURES.burst
     assert list(statuses(function, api, WRONG, times=3)) == [429] * 3
@@ -40,7 +40,7 @@ def test_an_address_that_fails_too_often_waits_and_its_right_key_does_not(api: A
     assert list(statuses(function, api, WRONG)) == [429]
 
 
-def test_the_wait_is_told_and_true(api: Api, app: FastAPI) -> None:
+def test_the_wait_is_told_and_true(api: Api, app: Starlette) -> None:
     function = handler_of(app)
     asked = event(api, "GET", PROVIDERS, root="/dev")
     asked["multiValueHeaders"] = {"X-Api-Key": [WRONG]}
@@ -53,7 +53,7 @@ def test_the_wait_is_told_and_true(api: Api, app: FastAPI) -> None:
     assert 1 <= int(answer["headers"]["retry-after"]) <= 60
 
 
-def test_a_wrong_key_that_comes_again_and_again_is_read_once(api: Api, app: FastAPI) -> None:
+def test_a_wrong_key_that_comes_again_and_again_is_read_once(api: Api, app: Starlette) -> None:
     function, watched = handler_of(app), Watched(api.gateway.outside.key_store)
     api.gateway.outside.key_store = watched  # type: ignore[assignment]
     list(statuses(function, api, WRONG, times=50))
@@ -64,13 +64,13 @@ def test_a_wrong_key_that_comes_again_and_again_is_read_once(api: Api, app: Fast
     assert len(api.gateway.outside.failed_attempts.items.calls) <= 2 * FAILURES.burst + 2
 
 
-def test_no_credentials_at_all_are_no_attempt(api: Api, app: FastAPI) -> None:
+def test_no_credentials_at_all_are_no_attempt(api: Api, app: Starlette) -> None:
     function = handler_of(app)
     assert set(statuses(function, api, "", times=FAILURES.burst + 5)) == {401}
 
 
 @pytest.mark.parametrize("identity", [{"sourceIp": ADDRESS}, {}, None, {"sourceIp": 5}])
-def test_behind_the_web_adapter_the_address_is_api_gateways(api: Api, app: FastAPI, identity: object) -> None:
+def test_behind_the_web_adapter_the_address_is_api_gateways(api: Api, app: Starlette, identity: object) -> None:
     adapted = TestClient(BehindWebAdapter(app), base_url="http://127.0.0.1:8080", client=("127.0.0.1", 5))
     context = {"path": PROVIDERS, "resourcePath": PROVIDERS, "identity": identity}
     headers = {"X-Api-Key": WRONG, "x-amzn-request-context": json.dumps(context)}

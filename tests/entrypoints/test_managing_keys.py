@@ -8,8 +8,11 @@ import pytest
 from llm_gateway.domain.keys import Role
 from llm_gateway.domain.signatures import signing_secret
 from llm_gateway.errors import DependencyUnavailable
+from starlette.applications import Starlette
+from starlette.types import Message, Receive, Scope, Send
 
-from tests.entrypoints.conftest import PROVIDERS, Api
+from tests.adapters.in_process import client_of
+from tests.entrypoints.conftest import PROVIDERS, QUERY, QUESTION, Api
 from tests.entrypoints.contract import TIMESTAMP
 
 KEYS = "/api/v1/llm/keys"
@@ -359,6 +362,37 @@ def test_a_use_that_is_refused_is_one_too(api: Api) -> None:
     made = make(api)
     api.refused("POST", PROVIDERS, {}, role=None, headers={"X-Api-Key": made["secret"]}, status=403, code="forbidden")
     assert api.call("GET", f"{KEYS}/{made['id']}").json()["last_used_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [(f"{QUERY}/stream", QUESTION), ("/v1/chat/completions", {"model": "small", **QUESTION})],
+)
+def test_a_use_that_is_answered_by_a_stream_is_one_too(api: Api, path: str, body: dict[str, Any]) -> None:
+    api.register()
+    made = make(api)
+    answer = api.call("POST", path, body, role=None, headers={"X-Api-Key": made["secret"]})
+    assert answer.status_code == 200
+    assert api.call("GET", f"{KEYS}/{made['id']}").json()["last_used_at"] is not None
+
+
+@pytest.mark.parametrize("path", [QUERY, f"{QUERY}/stream", "/v1/chat/completions", PROVIDERS])
+def test_a_use_is_noted_before_the_last_of_its_answer(api: Api, app: Starlette, path: str) -> None:
+    """With that, Lambda freezes a process behind its web adapter."""
+    api.register()
+    made, noted = make(api), list[bool]()
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                noted.append(made["id"] in [key_id for key_id, _ in api.gateway.outside.key_uses.noted])
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    with client_of(watched) as client:
+        client.post(path, json={"model": "small", **QUESTION}, headers={"X-Api-Key": made["secret"]})
+    assert noted == [True]
 
 
 def test_a_use_that_cannot_be_noted_is_answered_all_the_same(api: Api) -> None:

@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from llm_gateway.access import SERVER_ERRORS, metrics_namespace
 from llm_gateway.domain import faults
 from llm_gateway.domain.chat import ChatAnswer, FinishReason, TextDelta, Usage
 from llm_gateway.domain.keys import Role
-from llm_gateway.entrypoints.observe import log_unexpected
-from llm_gateway.errors import DeadlineExceeded, DependencyUnavailable
+from llm_gateway.entrypoints.observe import log_unexpected, logger
+from llm_gateway.errors import AnswerLost, AnswerWithheld, DeadlineExceeded, DependencyUnavailable
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
 
+from tests.adapters.in_process import client_of
 from tests.entrypoints.conftest import CREDENTIAL, PROVIDER, PROVIDERS, QUERY, QUESTION, Api, Lines
 
 
@@ -27,6 +31,21 @@ def test_every_request_leaves_one_line(api: Api, lines: Lines) -> None:
     assert line["key_id"] == f"key_{api.secret(Role.CALLER).split('_')[1]}"
     assert line["duration_ms"] >= 0
     assert line.get("error_code") is None
+
+
+@pytest.mark.parametrize(("body", "status"), [(QUESTION, 503), (QUESTION | {"mode": "nonsense"}, 422)])
+def test_a_server_may_leave_out_where_the_app_is_mounted(
+    api: Api, app: Starlette, body: dict[str, Any], status: int
+) -> None:
+    """ASGI has the root path empty where it is absent."""
+
+    async def without_root_path(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({name: value for name, value in scope.items() if name != "root_path"}, receive, send)
+
+    with client_of(without_root_path) as client:
+        answer = client.post(QUERY, json=body, headers={"X-Api-Key": api.secret(Role.CALLER)})
+    assert answer.status_code == status
+    assert answer.json()["type"].startswith("/errors")
 
 
 @pytest.mark.parametrize(
@@ -87,11 +106,44 @@ def test_what_nobody_foresaw_is_counted_by_the_release_that_did_it(
     api.gateway.outside.models.script.append(RuntimeError("UNSEEN"))
     assert api.call("POST", QUERY, QUESTION).status_code == 500
     (line,) = lines.named("unexpected_error")
-    (directive,) = line["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == metrics_namespace("llm-gateway-prod")
-    assert directive["Dimensions"] == [["function", "version"]]
-    assert directive["Metrics"] == [{"Name": SERVER_ERRORS, "Unit": "Count"}]
+    assert_counted(line)
+
+
+def assert_counted(line: dict[str, Any]) -> None:
+    """CloudWatch counts it by the function, for its alarm, and by the version, for its release."""
+    directives = line["_aws"]["CloudWatchMetrics"]
+    assert [directive["Dimensions"] for directive in directives] == [[["function"]], [["function", "version"]]]
+    for directive in directives:
+        assert directive["Namespace"] == metrics_namespace("llm-gateway-prod")
+        assert directive["Metrics"] == [{"Name": SERVER_ERRORS, "Unit": "Count"}]
     assert (line["function"], line["version"], line[SERVER_ERRORS]) == ("llm-gateway-prod-run_query", "7", 1)
+
+
+def without_a_grant() -> Exception:
+    error = DependencyUnavailable("The store of queries cannot be reached right now.")
+    error.by_release = True
+    return error
+
+
+@pytest.mark.parametrize(
+    ("meets", "status", "code"),
+    [
+        (AnswerLost(), 500, "answer_lost"),
+        (AnswerWithheld(), 500, "answer_withheld"),
+        (without_a_grant(), 503, "dependency_unavailable"),
+    ],
+)
+def test_a_release_answers_for_what_is_its_own_fault_though_foreseen(
+    api: Api, lines: Lines, monkeypatch: pytest.MonkeyPatch, meets: Exception, status: int, code: str
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "llm-gateway-prod-run_query")
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
+    api.register()
+    api.gateway.outside.models.script.append(meets)
+    assert api.call("POST", QUERY, QUESTION).status_code == status
+    (line,) = lines.named("own_fault")
+    assert (line["error_code"], line["kind"]) == (code, "error")
+    assert_counted(line)
 
 
 def test_what_a_provider_did_is_not_counted_as_the_releases(
@@ -102,6 +154,8 @@ def test_what_a_provider_did_is_not_counted_as_the_releases(
     api.register()
     api.gateway.outside.models.script.append(faults.ProviderFailed("It failed."))
     assert api.call("POST", QUERY, QUESTION).status_code == 502
+    api.gateway.outside.models.script.append(DependencyUnavailable("DynamoDB is away."))
+    assert api.call("POST", QUERY, QUESTION).status_code == 503
     assert SERVER_ERRORS not in "".join(lines.written)
 
 
@@ -183,6 +237,31 @@ def test_the_lines_of_other_floors_are_lines_too(api: Api, lines: Lines, capsys:
     assert (line["kind"], line["level"]) == ("error", "WARNING")
     assert line["request_id"] == response.headers["X-Request-Id"]
     assert line["query_id"] == response.headers["X-Gateway-Query-Id"]
+
+
+def _failure() -> Any:
+    try:
+        raise ValueError("UNSEEN")
+    except ValueError:
+        return sys.exc_info()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"msg": "request", "status": 200, "error_code": None, "kind": "security", "levelname": "INFO"},
+        {"msg": "%s of %d", "args": ("one", 2), "where": [{"a": None}], "levelname": "WARNING"},
+        {"msg": "failed", "exc_info": _failure(), "levelname": "ERROR"},
+    ],
+)
+def test_a_line_has_the_members_that_powertools_gives_it(monkeypatch: pytest.MonkeyPatch, said: dict[str, Any]) -> None:
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
+    record = logging.makeLogRecord({"funcName": "run", "lineno": 5, **said})
+    theirs = json.loads(LambdaPowertoolsFormatter(service="llm-gateway").format(record))
+    line = json.loads(logger().registered_formatter.format(record))
+    assert line["kind"] == {"INFO": "security"}.get(record.levelname, "error")
+    assert line == {**theirs, "kind": line["kind"]}
+    assert line["xray_trace_id"] == "1-5759e988-bd862e3fe1be46a994272793"
 
 
 def test_lambdas_own_handler_does_not_write_our_lines_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from tests.adapters.upstream import Answer, HangUp, Refusal, ScriptedUpstream, StreamFault
 from tests.adapters.upstream_wires import Counts, Said, SaidCall
-from tests.entrypoints.dropped_in import MODELS, client_of, served
+from tests.entrypoints.dropped_in import MODELS, PROVIDERS, client_of, register, served
 from tests.entrypoints.serving import Serving
 
 QUESTION: list[Any] = [{"role": "user", "content": "Say hello."}]
@@ -25,6 +25,10 @@ TOOL: Any = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     },
 }
+VENDORS_KEY = "sk-a-vendors-own-secret-1f3a"
+QUOTING = b'{"error": {"message": "Incorrect API key provided: %s", "type": "x"}}' % VENDORS_KEY.encode()
+"""An error of a vendor's that repeats the key."""
+DOWN = Refusal(status=503, body=QUOTING)
 Upstreams = dict[str, ScriptedUpstream]
 
 
@@ -48,7 +52,31 @@ def client(serving: Serving, upstreams: Upstreams) -> Iterator[openai.OpenAI]:
         yield client
 
 
+@pytest.fixture(params=[("a", "b"), ("b", "a")], ids="-".join)
+def vendors(request: pytest.FixtureRequest, serving: Serving, upstreams: Upstreams) -> tuple[str, str]:
+    """One that is to fail, and another. Both are new, because a circuit counts the failures of all tests in a minute."""
+    for name in request.param:
+        assert serving.call("DELETE", f"{PROVIDERS}/{name}")[0].status == 204
+        register(serving, name, upstreams[name])
+    return request.param
+
+
 everybody = pytest.mark.parametrize("name", sorted(MODELS))
+both_ways = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+
+
+def _asked(first: str, second: str) -> dict[str, Any]:
+    """A question for the one, and for the other where it fails."""
+    fall_back = {"gateway": {"fallback": [second], "timeout_s": 60}}
+    return {"model": f"{first}/{MODELS[first]}", "messages": QUESTION, "extra_body": fall_back}
+
+
+def _complete(client: openai.OpenAI, *, streamed: bool, **asked: Any) -> tuple[list[Any], Any]:
+    """The chunks of a stream, and the whole answer."""
+    if not streamed:
+        return [], client.chat.completions.create(**asked)
+    with client.chat.completions.stream(**asked) as stream:
+        return [event.chunk for event in stream if event.type == "chunk"], stream.get_final_completion()
 
 
 # Answers
@@ -210,23 +238,126 @@ def test_one_tool_call_at_a_time(client: openai.OpenAI, upstreams: Upstreams, na
         ids = [call.id for call in answer.choices[0].message.tool_calls or ()]
         told = answer.to_dict()["gateway"]
     assert ids == ["call_1"]
-    assert any("parallel_tool_calls" in warning for warning in told["warnings"])
-    assert upstreams[name].requests[-1].body.get("parallel_tool_calls") is (None if name == "b" else False)
+    assert any("one at a time" in warning for warning in told["warnings"])
+    sent = upstreams[name].requests[-1].body
+    if name == "b":
+        assert sent["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
+    else:
+        assert sent["parallel_tool_calls"] is False
 
 
-def test_a_thought_goes_back_with_the_message_as_the_sdk_dumps_it(client: openai.OpenAI, upstreams: Upstreams) -> None:
+@both_ways
+def test_a_thought_goes_back_with_the_message_as_the_sdk_dumps_it(
+    client: openai.OpenAI, upstreams: Upstreams, streamed: bool
+) -> None:
     calls = (SaidCall(name="weather"),)
     said = Said(pieces=(), calls=calls, finish="tool_calls", thoughts=("Which city?",), secrets=("SECRET-THOUGHT",))
     upstreams["b"].script(Answer(said=said))
     asked: Any = {"model": "b/claude-opus-5-5", "tools": [TOOL], "reasoning_effort": "high"}
-    message = client.chat.completions.create(messages=QUESTION, **asked).choices[0].message
+    if streamed:
+        with client.chat.completions.stream(messages=QUESTION, **asked) as stream:
+            message: Any = stream.get_final_completion().choices[0].message
+    else:
+        message = client.chat.completions.create(messages=QUESTION, **asked).choices[0].message
     told = message.to_dict()
-    assert told["reasoning"]["items"]  # type: ignore[index,call-overload]
+    # Other clients hold a thought to be a text, and keep its details unread.
+    assert told["reasoning"] == "Which city?"
+    assert [detail["type"] for detail in told["reasoning_details"]] == ["reasoning.encrypted"]
     assert message.tool_calls is not None
     result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "Rain."}
     client.chat.completions.create(messages=[*QUESTION, told, result], **asked)
     (turn,) = [turn for turn in upstreams["b"].requests[-1].body["messages"] if turn["role"] == "assistant"]
     assert "thinking" in turn["content"][0]["type"]
+
+
+def test_a_round_of_tools_whose_thought_did_not_come_back_is_ended_without_thinking(
+    client: openai.OpenAI, upstreams: Upstreams
+) -> None:
+    """Most clients keep no thoughts, and a model that thinks within a budget wants those of the round that goes on."""
+    call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    turns: list[Any] = [
+        *QUESTION,
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "Rain."},
+    ]
+    asked: Any = {"model": f"b/{MODELS['b']}", "tools": [TOOL], "reasoning_effort": "high"}
+    answer = client.chat.completions.create(messages=turns, **asked)
+    assert answer.choices[0].message.content == "Hello there."
+    assert upstreams["b"].requests[-1].body["thinking"] == {"type": "disabled"}
+    assert "without thinking" in answer.to_dict()["gateway"]["warnings"][0]  # type: ignore[index,call-overload]
+    # The next question begins anew.
+    said = {"role": "assistant", "content": "It rains."}
+    answer = client.chat.completions.create(messages=[*turns, said, *QUESTION], **asked)
+    assert upstreams["b"].requests[-1].body["thinking"]["type"] == "enabled"
+    assert answer.to_dict()["gateway"]["warnings"] == []  # type: ignore[index,call-overload]
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        {"reasoning": "Hm.", "reasoning_content": "Hm.", "reasoning_details": []},
+        {"reasoning": None, "reasoning_content": None, "reasoning_details": None},
+        {
+            "reasoning_details": [
+                {"type": "reasoning.text", "text": "Hm.", "signature": None},
+                {"type": "reasoning.encrypted"},
+            ]
+        },
+        {"reasoning_details": [{"type": "reasoning.encrypted", "data": "of-another-gateway"}]},
+    ],
+)
+def test_a_thought_that_is_none_of_the_gateways_is_for_people(
+    client: openai.OpenAI, upstreams: Upstreams, thought: Any
+) -> None:
+    turn = {"role": "assistant", "content": "Well.", **thought}
+    client.chat.completions.create(model=f"b/{MODELS['b']}", messages=[*QUESTION, turn, *QUESTION])
+    sent = upstreams["b"].requests[-1].body["messages"]
+    assert [part["type"] for part in sent[1]["content"]] == ["text"]
+    assert "Hm." not in json.dumps(sent)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["with a thought", "without one"])
+def test_a_thought_goes_back_as_litellm_keeps_it(client: openai.OpenAI, upstreams: Upstreams, kept: bool) -> None:
+    upstreams["b"].script(Answer(said=Said(secrets=("SECRET-THOUGHT",))))
+    asked: Any = {"model": "b/claude-opus-5-5", "reasoning_effort": "high"}
+    told = client.chat.completions.create(messages=QUESTION, **asked).choices[0].message.to_dict()
+    fields = {"refusal": None, "reasoning_details": told["reasoning_details"] if kept else 7}
+    turn: Any = {"role": "assistant", "content": "W.", "provider_specific_fields": fields, "thinking_blocks": [{}]}
+    client.chat.completions.create(messages=[*QUESTION, turn, *QUESTION], **asked)
+    assert ("SECRET-THOUGHT" in json.dumps(upstreams["b"].requests[-1].body)) is kept
+
+
+def test_a_thought_as_it_was_told_before_is_still_taken(client: openai.OpenAI, upstreams: Upstreams) -> None:
+    item = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
+    turn: Any = {
+        "role": "assistant",
+        "content": "W.",
+        "reasoning": {"text": None, "items": [{"vendor": "anthropic", "item": item}]},
+    }
+    client.chat.completions.create(
+        model="b/claude-opus-5-5", messages=[*QUESTION, turn, *QUESTION], reasoning_effort="high"
+    )
+    assert item in upstreams["b"].requests[-1].body["messages"][1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("thought", "param"),
+    [
+        (
+            {"reasoning_details": [{"type": "reasoning.encrypted", "data": "llm-gateway.1.AAAA"}]},
+            "messages[1].reasoning_details",
+        ),
+        ({"reasoning_details": "Hm."}, "messages[1].reasoning_details"),
+        ({"reasoning_content": 7}, "messages[1].reasoning_content"),
+        ({"reasoning": 7}, "messages[1].reasoning"),
+        ({"reasoning_detail": []}, "messages[1].reasoning_detail"),
+    ],
+)
+def test_a_thought_that_was_changed_is_refused(client: openai.OpenAI, thought: Any, param: str) -> None:
+    turn = {"role": "assistant", "content": "Well.", **thought}
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.chat.completions.create(model=MODELS["a"], messages=[*QUESTION, turn, *QUESTION])
+    assert refused.value.param == param
 
 
 class Greeting(BaseModel):
@@ -252,20 +383,93 @@ def test_any_json(client: openai.OpenAI, upstreams: Upstreams) -> None:
 # Who is asked
 
 
-def test_another_vendor_answers_where_the_first_fails(client: openai.OpenAI, upstreams: Upstreams) -> None:
-    upstreams["a"].script(Refusal(status=503), Refusal(status=503))
-    asked: Any = {
-        "model": f"a/{MODELS['a']}",
-        "messages": QUESTION,
-        "extra_body": {"gateway": {"fallback": ["b"], "timeout_s": 60}},
-    }
-    answer = client.chat.completions.create(**asked)
+@both_ways
+def test_another_vendor_answers_where_the_first_fails(
+    client: openai.OpenAI, upstreams: Upstreams, vendors: tuple[str, str], streamed: bool
+) -> None:
+    first, second = vendors
+    upstreams[first].otherwise = DOWN
+    chunks, answer = _complete(client, streamed=streamed, **_asked(*vendors))
+    (choice,) = answer.choices
+    assert (choice.message.content, choice.finish_reason) == ("Hello there.", "stop")
+    told = (chunks[-1] if streamed else answer).to_dict()["gateway"]
+    assert told["provider"] == second
+    assert [(each["provider"], each["outcome"]) for each in told["attempts"]] == [(first, "error"), (second, "ok")]
+    assert told["warnings"]
+    assert VENDORS_KEY not in str(told)
+
+
+def test_another_vendor_answers_where_the_first_ones_stream_breaks_before_its_first_word(
+    client: openai.OpenAI, upstreams: Upstreams, vendors: tuple[str, str]
+) -> None:
+    first, second = vendors
+    upstreams[first].script(Answer(fault=StreamFault(kind="disconnect", after=0)))
+    chunks, answer = _complete(client, streamed=True, **_asked(*vendors))
     assert answer.choices[0].message.content == "Hello there."
-    told = answer.to_dict()["gateway"]
-    assert [attempt["provider"] for attempt in told["attempts"]] == ["a", "b"]  # type: ignore[index,call-overload]
-    assert told["warnings"]  # type: ignore[index,call-overload]
-    words = [chunk.choices[0].delta.content or "" for chunk in client.chat.completions.create(**asked, stream=True)]
-    assert "".join(words) == "Hello there."
+    assert chunks[-1].to_dict()["gateway"]["provider"] == second
+
+
+@both_ways
+def test_a_tool_that_another_vendor_calls_answers_to_either(
+    client: openai.OpenAI, upstreams: Upstreams, vendors: tuple[str, str], streamed: bool
+) -> None:
+    first, second = vendors
+    upstreams[first].script(DOWN)
+    upstreams[second].script(Answer(said=Said(pieces=(), calls=(SaidCall(name="weather"),), finish="tool_calls")))
+    asked = _asked(*vendors) | {"tools": [TOOL]}
+    _, answer = _complete(client, streamed=streamed, **asked)
+    assert answer.choices[0].finish_reason == "tool_calls"
+    message = answer.choices[0].message
+    (call,) = message.tool_calls
+    assert (call.function.name, json.loads(call.function.arguments)) == ("weather", {"city": "Paris"})
+    turns = [*QUESTION, message.to_dict(), {"role": "tool", "tool_call_id": call.id, "content": "Rain."}]
+    for answering in vendors:
+        _, answer = _complete(client, streamed=streamed, **asked | {"messages": turns})
+        assert answer.choices[0].message.content == "Hello there."
+        assert "Rain." in json.dumps(upstreams[answering].requests[-1].body)
+        # It was up again for one request.
+        upstreams[first].script(DOWN)
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "status", "words"),
+    [
+        (DOWN, openai.InternalServerError, 503, "Incorrect API key provided: [redacted]"),
+        (Refusal(status=401, body=QUOTING), openai.InternalServerError, 503, "Incorrect API key provided: [redacted]"),
+        (Refusal(status=429, body=QUOTING), openai.RateLimitError, 429, "Incorrect API key provided: [redacted]"),
+        (HangUp(), openai.InternalServerError, 503, "The connection to the provider broke"),
+    ],
+    ids=["down", "wrong key", "limited", "hangs up"],
+)
+@both_ways
+def test_where_all_vendors_fail_the_sdks_own_error_tells_no_secret(
+    client: openai.OpenAI,
+    serving: Serving,
+    upstreams: Upstreams,
+    vendors: tuple[str, str],
+    streamed: bool,
+    failure: Any,
+    kind: type[openai.APIStatusError],
+    status: int,
+    words: str,
+) -> None:
+    for name in vendors:
+        upstreams[name].otherwise = failure
+    with pytest.raises(openai.APIStatusError) as failed:
+        _complete(client, streamed=streamed, **_asked(*vendors))
+    assert (type(failed.value), failed.value.status_code) == (kind, status)
+    assert failed.value.response.headers["x-should-retry"] == "false"
+    assert words in failed.value.message
+    for name in vendors:
+        (request,) = upstreams[name].requests
+        assert VENDORS_KEY in str(request.headers)
+    _check_no_secret(failed.value, serving)
+
+
+def _check_no_secret(error: openai.APIStatusError, serving: Serving) -> None:
+    told = f"{error!r} {error} {error.body} {error.response.text} {error.response.headers}"
+    assert VENDORS_KEY not in told
+    assert serving.key not in told
 
 
 def test_a_prompt_is_a_model(client: openai.OpenAI, serving: Serving, upstreams: Upstreams) -> None:
@@ -452,6 +656,24 @@ def test_a_limit(client: openai.OpenAI, serving: Serving) -> None:
     assert "x-should-retry" not in refused.value.response.headers
 
 
+def test_a_limit_of_tokens(client: openai.OpenAI, serving: Serving) -> None:
+    """What the query may take is reserved first, and only what it has taken is gone for the next one."""
+    _, limited = serving.gateway.new_key(Role.CALLER, limits=_limits(tokens_per_minute=10_000))
+    with client_of(serving, key=limited) as asking:
+        told = [
+            asking.chat.completions.with_raw_response.create(
+                model=MODELS["a"], messages=QUESTION, max_completion_tokens=1_000
+            ).headers
+            for _ in range(2)
+        ]
+    left = [int(headers["x-ratelimit-remaining-tokens"]) for headers in told]
+    # Of the fifth that may come at once.
+    assert 900 < left[1] <= left[0] < 1_000
+    assert {headers["x-ratelimit-limit-tokens"] for headers in told} == {"10000"}
+    assert {headers["x-ratelimit-reset-tokens"] for headers in told} <= {"8s", "9s"}
+    assert "x-ratelimit-limit-requests" not in told[0]
+
+
 def test_a_budget(client: openai.OpenAI, serving: Serving) -> None:
     _, poor = serving.gateway.new_key(Role.CALLER, budget_usd=_budget("0.000001"))
     with pytest.raises(openai.RateLimitError) as refused, client_of(serving, key=poor) as asking:
@@ -530,6 +752,13 @@ def test_a_key_sees_what_it_may_ask(serving: Serving) -> None:
         assert models == [f"b/{MODELS['b']}", MODELS["b"]]
         with pytest.raises(openai.NotFoundError):
             client.models.retrieve(f"a/{MODELS['a']}")
+
+
+def test_embeddings_are_asked_on_a_users_behalf(client: openai.OpenAI, upstreams: Upstreams) -> None:
+    client.embeddings.create(model="d/text-embedding-3-small", input="One.", user="user-1")
+    assert upstreams["d"].requests[-1].body["user"] == "user-1"
+    client.embeddings.create(model="d/text-embedding-3-small", input="One.")
+    assert "user" not in upstreams["d"].requests[-1].body
 
 
 @pytest.mark.parametrize("encoding", [None, "float", "base64"])

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from llm_gateway.domain.chat import ChatAnswer, FinishReason, ToolCall, Usage
+from llm_gateway.domain.chat import ChatAnswer, FinishReason, Reasoning, ReasoningItem, ToolCall, Usage
 from llm_gateway.domain.erasures import Target, digest_of, subject_of
 from llm_gateway.domain.faults import ProviderRejected, ProviderUnreachable
 from llm_gateway.domain.keys import Role
@@ -114,6 +114,18 @@ def test_one_whom_a_query_is_about_can_still_be_erased(api: Api, door: Opened, r
     assert EMAIL not in kept(api.gateway)
 
 
+def test_a_subject_that_no_erasure_could_name_is_refused_at_every_door(api: Api, door: Opened) -> None:
+    owner, long = door(), {"subject": "x" * 501}
+    native = owner.ask("hello", metadata=long)
+    assert (native.status_code, native.json()["errors"][0]["field"]) == (422, "metadata")
+    assert "500 characters" in native.json()["detail"]
+    chat = {"model": "small", "messages": [{"role": "user", "content": "hi"}], "metadata": long}
+    assert owner.post("/v1/chat/completions", chat).status_code == 400
+    assert owner.post("/v1/responses", {"model": "small", "input": "hi", "metadata": long}).status_code == 400
+    assert owner.ask("hello", metadata={"subject": "x" * 500}).status_code == 200
+    assert api.gateway.outside.models.asked[1:] == []
+
+
 def test_every_part_of_a_request_is_masked(api: Api, door: Opened) -> None:
     call = {
         "id": "c1",
@@ -205,6 +217,35 @@ def test_a_replay_has_the_values(api: Api, door: Opened) -> None:
     answers = [owner.post(QUERY, body, **{"Idempotency-Key": "k1"}) for _ in range(2)]
     assert answers[1].headers["Idempotent-Replayed"] == "true"
     assert [answer.json()["output"]["text"] for answer in answers] == [f"To {EMAIL}"] * 2
+
+
+OWN = "bob@example.org"
+
+
+@pytest.mark.parametrize("again", ["result", "cache", "replay"])
+def test_a_thought_is_kept_as_its_vendor_signed_it(api: Api, door: Opened, again: str) -> None:
+    """Which is with the placeholders that the vendor was sent, and with what the model wrote of its own."""
+    thought = {"type": "thinking", "thinking": f"[EMAIL_1] knows {OWN}.", "signature": "signed"}
+    said = ChatAnswer(
+        text=f"[EMAIL_1] and {OWN}",
+        reasoning=Reasoning(text=None, items=(ReasoningItem(vendor="anthropic", item=thought),)),
+        tool_calls=(ToolCall(id=f"call {OWN}", name="f", arguments="{}"),),
+        finish_reason=FinishReason.TOOL_CALLS,
+        model="m",
+        usage=Usage(input_tokens=1),
+    )
+    says(api, said)
+    owner, key = door("mask"), {"Idempotency-Key": "once"} if again == "replay" else {}
+    body = {"messages": [{"role": "user", "content": f"Ask {EMAIL}."}], "cache": "force"}
+    first = owner.post(QUERY, body, **key).json()
+    assert [value for value in (EMAIL, OWN) if value in kept(api.gateway)] == []
+    result = f"{QUERY}/{first['id']}/result"
+    later = owner.get(result) if again == "result" else owner.post(QUERY, body, **key)
+    for answer in (first, later.json()):
+        assert answer["output"]["text"] == f"{EMAIL} and {OWN}"
+        assert answer["output"]["reasoning"]["items"][0]["item"] == thought
+        assert answer["output"]["tool_calls"][0]["id"] == f"call {OWN}"
+    assert len(api.gateway.outside.models.asked) == 1
 
 
 def test_a_fallback_reads_placeholders_too(api: Api, door: Opened) -> None:
@@ -393,6 +434,31 @@ def test_a_worker_reads_the_words_and_redacts_them_at_the_end(api: Api, door: Op
     assert not [value for value in PLANTED if value in kept(api.gateway)]
 
 
+@pytest.mark.parametrize("ended", ["cancelled", "failed"])
+def test_what_ends_without_a_worker_is_redacted_too(api: Api, door: Opened, ended: str) -> None:
+    owner = door("log")
+    accepted = owner.ask(mode="async", metadata={"customer": EMAIL}).json()
+    if ended == "cancelled":
+        assert owner.post(f"{QUERY}/{accepted['id']}/cancel", {}).json()["status"] == "cancelled"
+    else:
+        api.gateway.worker.bury(Delivery(query_id=accepted["id"], receipt="r", queue_arn="arn", count=1))
+    work(api)
+    assert not [value for value in PLANTED if value in kept(api.gateway)]
+    stored = api.gateway.outside.query_store.get(accepted["id"])
+    assert stored is not None
+    assert (stored.status.value, stored.request.metadata) == (ended, {"customer": "[email]"})
+    assert api.gateway.outside.models.asked == []
+
+
+def test_what_ends_without_a_worker_keeps_no_word_where_nothing_can_be_looked_for(api: Api, door: Opened) -> None:
+    owner = door("log")
+    accepted = owner.ask(mode="async").json()
+    owner.post(f"{QUERY}/{accepted['id']}/cancel", {})
+    api.gateway.outside.detector.find = Broken().find
+    work(api)
+    assert not [value for value in PLANTED if value in kept(api.gateway)]
+
+
 def test_what_a_provider_said_in_an_earlier_try_is_redacted_too(api: Api, door: Opened) -> None:
     for rules in (["log"], ["mask"]):
         accepted = door(*rules).ask("Hello", mode="async").json()
@@ -572,6 +638,13 @@ def test_texts_to_embed_are_covered(api: Api, door: Opened) -> None:
     long = door("block").ask("hello", metadata={f"one of our customers: {EMAIL}": EMAIL})
     assert (long.status_code, "anna" in long.text) == (403, False), "nor its beginning"
     assert door("local_only").post("/v1/embeddings", body).status_code == 403
+    users = api.gateway.outside.models.users
+    users.clear()
+    on_behalf = {"model": "vectors/text-embedding-3-small", "input": ["hello"], "user": f"user {EMAIL}"}
+    assert [door(rule).post("/v1/embeddings", on_behalf).status_code for rule in ("mask", "block")] == [200, 403]
+    assert users == ["user [EMAIL_1]"]
+    told = door("block").post("/v1/embeddings", on_behalf).json()["error"]
+    assert (told["param"], EMAIL in told["message"]) == ("user", False)
     assert door("log").post("/v1/embeddings", body).status_code == 200
     assert EMAIL not in kept(api.gateway)
 

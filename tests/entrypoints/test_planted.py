@@ -15,13 +15,13 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from fastapi import FastAPI
 from llm_gateway.domain.chat import ChatAnswer, FinishReason, ToolCall, Usage
 from llm_gateway.domain.keys import Role
 from llm_gateway.outside import Outside
 from llm_gateway.ports.queries import Delivery
 from llm_gateway.settings import Settings
 from moto import mock_aws
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from tests.adapters.answering import AnsweringProviders
@@ -34,6 +34,7 @@ from tests.entrypoints.conftest import PROMPT, QUERY, Api, Lines
 
 PLANTED = 300
 FUZZED = 5_000
+SHARE = 1_250
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 HEADERS = {"User-Agent": "agent {}", "X-Note": "{}", "Referer": "https://example.com/?note={}"}
 
@@ -57,7 +58,7 @@ def on_aws() -> Iterator[FakeGateway]:
 
 
 @pytest.fixture
-def api_on_aws(app: FastAPI, client: TestClient, on_aws: FakeGateway) -> Api:
+def api_on_aws(app: Starlette, client: TestClient, on_aws: FakeGateway) -> Api:
     app.state.gateway = lambda: on_aws
     return Api(client, on_aws)
 
@@ -197,7 +198,7 @@ _ADMIN = Role.ADMIN
 
 @pytest.mark.holds("LLM02", "STRIDE-I")
 def test_sealed_words_are_read_by_their_owner_and_by_nobody_in_the_store(
-    app: FastAPI, api_on_aws: Api, on_aws: FakeGateway
+    app: Starlette, api_on_aws: Api, on_aws: FakeGateway
 ) -> None:
     api = api_on_aws
     sealing = FakeGateway(
@@ -249,13 +250,17 @@ ROUTES = (
 )
 
 
+@pytest.mark.parametrize("first", range(0, FUZZED, SHARE))
 @pytest.mark.holds("STRIDE-R", "STRIDE-I")
-def test_whatever_strangers_send_a_line_stays_a_line(api: Api, lines: Lines, capfd: pytest.CaptureFixture[str]) -> None:
-    draw = Random(5000)  # noqa: S311
+def test_whatever_strangers_send_a_line_stays_a_line(
+    api: Api, lines: Lines, capfd: pytest.CaptureFixture[str], first: int
+) -> None:
     names = list(SPECS)
     api.register()
     sent: list[str] = []
-    for number in range(FUZZED):
+    for number in range(first, first + SHARE):
+        # A request is drawn from its own number: it is the same however they are shared out, and none is sent twice.
+        draw = Random(number)  # noqa: S311
         secret = sample(names[number % len(names)], seed=number)
         noise = "".join(draw.choices(PIECES, k=4))
         sent.append(secret)

@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from llm_gateway.correlation import CURRENT, Correlation
 from llm_gateway.entrypoints.poller import Outage, Pace, poll
+from llm_gateway.entrypoints.sqs import correlation_of, delivery_of
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.queue import SqsQueryQueue
 
 from tests.adapters.aws import ENVIRONMENT, connect
 from tests.adapters.faulty_aws import REFUSED, FaultyAws
 from tests.adapters.ministack import running_ministack
 from tests.entrypoints.conftest import Lines
+from tests.patience import FOREVER_S, PATIENCE_S
 
 LEASE_S = 1
 
@@ -44,6 +49,10 @@ class Queues:
 
     def send(self, body: str, *, to: str = "queue_url") -> None:
         self.aws.sqs.send_message(QueueUrl=getattr(self.settings, to), MessageBody=body)
+
+    def send_by_the_gateway(self, query_id: str, *, is_paid: bool) -> None:
+        queue = SqsQueryQueue(aws=self.aws, normal_url=self.settings.queue_url, high_url=self.settings.high_queue_url)
+        queue.send(query_id, is_paid=is_paid)
 
     def left(self, of: str = "queue_url") -> int:
         """Messages that are in the queue, seen or not."""
@@ -105,11 +114,11 @@ def work(
         stopping.result()
     for thread in threading.enumerate():
         if thread.name.startswith(("high-", "normal-", "dead_letters-")):
-            thread.join(15)
+            thread.join(PATIENCE_S)
             assert not thread.is_alive(), thread.name
 
 
-def eventually(condition: Callable[[], object], *, within_s: float = 15) -> None:
+def eventually(condition: Callable[[], object], *, within_s: float = PATIENCE_S) -> None:
     until = time.monotonic() + within_s
     while not condition() and time.monotonic() < until:
         time.sleep(0.02)
@@ -119,7 +128,7 @@ def eventually(condition: Callable[[], object], *, within_s: float = 15) -> None
 def test_messages_are_dealt_with_as_lambda_would(queues: Queues, lines: Lines) -> None:
     """One run for all of it, because a worker waits for messages as long as a queue lets it."""
     started, go_on, ended = threading.Event(), threading.Event(), threading.Event()
-    meeting = threading.Barrier(4, timeout=10)
+    meeting = threading.Barrier(4, timeout=PATIENCE_S)
     faults: dict[str, Exception] = {"breaks": ZeroDivisionError("UNSEEN")}
     failures = ["fails"]
 
@@ -137,7 +146,7 @@ def test_messages_are_dealt_with_as_lambda_would(queues: Queues, lines: Lines) -
 
     def take_its_time() -> bool:
         started.set()
-        go_on.wait(10)
+        go_on.wait(FOREVER_S)
         ended.set()
         return True
 
@@ -156,7 +165,7 @@ def test_messages_are_dealt_with_as_lambda_would(queues: Queues, lines: Lines) -
         eventually(lambda: sorted(process.bodies) == expected)
         eventually(lambda: queues.left() + queues.left("high_queue_url") + queues.left("dead_letters_url") == 0)
         queues.send("slow")
-        assert started.wait(10)
+        assert started.wait(PATIENCE_S)
         # It is told to stop while this message is dealt with.
         threading.Timer(0.5, go_on.set).start()
 
@@ -176,6 +185,27 @@ def test_messages_are_dealt_with_as_lambda_would(queues: Queues, lines: Lines) -
     assert "UNSEEN" not in "".join(lines.written)
 
 
+def test_all_that_the_gateway_says_beside_a_message_is_handed_on(queues: Queues) -> None:
+    """As Lambda does: a worker that does not read that a provider was paid would pay again."""
+    request, trace = "req_01J00000000000000000000000", f"00-{'4a' * 16}-{'1' * 16}-01"
+    process = Handler()
+
+    def until() -> None:
+        before = CURRENT.set(Correlation(request_id=request, traceparent=trace))
+        queues.send_by_the_gateway("qry_paid", is_paid=True)
+        CURRENT.reset(before)
+        queues.send_by_the_gateway("qry_new", is_paid=False)
+        eventually(lambda: sorted(process.bodies) == ["qry_new", "qry_paid"])
+        eventually(lambda: queues.left() == 0)
+
+    work(queues.settings, process, until=until)
+    records = [SQSRecord(event["Records"][0]) for event in process.events]
+    assert {record.body: delivery_of(record).is_paid for record in records} == {"qry_paid": True, "qry_new": False}
+    told = {record.body: correlation_of(record) for record in records}
+    assert told["qry_paid"] == Correlation(query_id="qry_paid", request_id=request, traceparent=trace)
+    assert told["qry_new"] == Correlation(query_id="qry_new")
+
+
 def test_an_outage_is_told_once_and_its_end_too(
     endpoint: str, queues: Queues, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,10 +221,10 @@ def test_an_outage_is_told_once_and_its_end_too(
             for outage in (1, 2):
                 with aws.failing("sqs/*", REFUSED):
                     eventually(told("queue_unreachable", times=3 * outage))
-                    queues.send("meanwhile")
-                    # Every thread tries again, some more than once.
+                    # Every thread tries again. A poll from before would get what is sent, and could not delete it.
                     time.sleep(3)
-                eventually(lambda: queues.left() == 0, within_s=8)
+                    queues.send("meanwhile")
+                eventually(lambda: queues.left() == 0)
                 eventually(told("queue_reached_again", times=3 * outage))
 
         work(queues.settings, process, until=until, pace=Pace(wait_s=1))
@@ -234,7 +264,7 @@ def test_what_was_sent_before_an_outage_does_not_end_it(lines: Lines) -> None:
     assert lines.named("queue_reached_again") == []
     outage.end(since_s=time.monotonic())
     for thread in threads:
-        thread.join(2)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive(), "it waits on, though another has got through"
     outage.meet(ConnectionError(), since_s=before_s, tries=9)
     assert (len(lines.named("queue_unreachable")), len(lines.named("queue_reached_again"))) == (1, 1)

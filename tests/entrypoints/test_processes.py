@@ -57,6 +57,15 @@ def test_one_that_dies_has_a_successor_and_the_others_go_on(server: Server, port
     assert _answers(port)
 
 
+def test_one_that_dies_while_it_is_asked_whether_it_is_well_has_a_successor(server: Server) -> None:
+    first, _ = _serving(server)
+    os.kill(first, signal.SIGSTOP)
+    # It is asked twice a second, and now it does not answer.
+    time.sleep(2)
+    _kill(first)
+    _until(lambda: len(_serving(server)) == 2 and first not in _serving(server))
+
+
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
 def test_all_end_well_when_the_first_is_asked_to(server: Server, port: int, asked: signal.Signals) -> None:
     serving = _serving(server)

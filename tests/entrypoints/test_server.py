@@ -2,6 +2,9 @@
 
 import http.client
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -182,3 +185,13 @@ def test_two_writers_of_the_same_revision(serving: Serving) -> None:
         thread.join()
     assert sorted(statuses) == [200] + [412] * 9
     assert json.loads(serving.call("GET", f"{PROVIDERS}/raced")[1])["revision"] == 2
+
+
+def test_what_a_process_has_at_its_start_is_not_gone_through_again() -> None:
+    """A full collection stops every request."""
+    program = (
+        "import gc; from functions.__main__ import served_on; served_on('127.0.0.1'); print(gc.get_freeze_count())"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True)
+    assert int(done.stdout) > 50_000, done.stderr

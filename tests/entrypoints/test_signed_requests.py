@@ -7,13 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from llm_gateway.domain.keys import KeySpec, Role
 from llm_gateway.domain.signatures import SignedRequest
 from llm_gateway.entrypoints.aws import BehindWebAdapter, handler_of
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.services.keys.administration import Issued
 from llm_gateway_client.signing import SignatureAuth
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from tests.adapters.authors import BY
@@ -164,7 +164,7 @@ def test_what_is_not_signed_needs_no_signatures(api: Api) -> None:
 
 @pytest.mark.parametrize("root", ROOTS)
 def test_behind_a_stage_or_a_base_path_the_clients_own_path_is_signed(
-    api: Api, issued: Issued, app: FastAPI, root: str
+    api: Api, issued: Issued, app: Starlette, root: str
 ) -> None:
     function = handler_of(app)
     body = json.dumps(QUESTION).encode()
@@ -182,7 +182,7 @@ def test_behind_a_stage_or_a_base_path_the_clients_own_path_is_signed(
     assert answer["statusCode"] == (200 if root == "" else 401), answer["body"]
 
 
-def test_api_gateways_parameters_are_those_that_were_signed(api: Api, issued: Issued, app: FastAPI) -> None:
+def test_api_gateways_parameters_are_those_that_were_signed(api: Api, issued: Issued, app: Starlette) -> None:
     request = made(issued, "GET", f"/dev{PROVIDERS}", query="limit=5", signed_query="limit=5")
     asked = event(api, "GET", PROVIDERS, root="/dev", headers=dict(request.headers))
     asked["multiValueHeaders"] = {name: [value] for name, value in request.headers}
@@ -192,7 +192,7 @@ def test_api_gateways_parameters_are_those_that_were_signed(api: Api, issued: Is
 
 @pytest.mark.parametrize("root", ["/dev", "", "/llm"])
 def test_the_web_adapters_requests_are_signed_with_their_stage(
-    api: Api, issued: Issued, app: FastAPI, root: str
+    api: Api, issued: Issued, app: Starlette, root: str
 ) -> None:
     adapted = TestClient(BehindWebAdapter(app), base_url="http://127.0.0.1:8080")
     request = made(issued, "GET", root + SELF)

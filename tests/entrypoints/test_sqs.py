@@ -14,6 +14,7 @@ from llm_gateway.errors import DependencyUnavailable, NotDone
 
 from tests.adapters.gateway import FakeGateway
 from tests.entrypoints.conftest import Lines
+from tests.patience import PATIENCE_S
 
 _ARN = "arn:aws:sqs:eu-west-1:123456789012:queries"
 
@@ -92,7 +93,7 @@ def test_a_failure_is_not_remembered_by_the_next_batch() -> None:
 
 def test_batches_of_several_threads_do_not_mix() -> None:
     """Each of two batches is in the middle of its work while the other one is."""
-    meeting = threading.Barrier(2, timeout=5)
+    meeting = threading.Barrier(2, timeout=PATIENCE_S)
 
     def work(delivery: Delivery, _: object) -> None:
         meeting.wait()
@@ -163,6 +164,13 @@ def test_what_is_not_as_it_is_sent_is_taken_for_nothing(lines: Lines) -> None:
     (line,) = lines.named("delivery")
     assert not {"request_id", "trace_id"} & line.keys()
     assert line["kind"] == "request"
+
+
+@pytest.mark.parametrize(("told", "is_paid"), [({"paid": "yes"}, True), ({"paid": "no"}, False), ({}, False)])
+def test_a_message_says_whether_a_provider_was_paid_for_it(told: dict[str, str], is_paid: bool) -> None:
+    taken: list[Any] = []
+    handler_of(lambda delivery, _: taken.append(delivery.is_paid))(batch(sent_for("qry_1", **told)), None)
+    assert taken == [is_paid]
 
 
 def test_how_long_a_message_has_waited_is_measured_once(lines: Lines) -> None:

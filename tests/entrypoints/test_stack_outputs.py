@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +80,19 @@ def test_a_stack_that_cannot_be_read_is_said_in_a_sentence(reply: Reply, told: s
     assert (done.returncode, done.stdout) == (1, "")
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("keys", "list"), ("backup", "export"), ("audit", "verify")], ids=lambda words: words[0]
+)
+def test_every_command_that_takes_a_stack_ends_where_there_is_none(command: tuple[str, str], tmp_path: Path) -> None:
+    name, verb = command
+    file = [str(tmp_path / "backup.jsonl")] if name == "backup" else []
+    with scripted_server(otherwise=refusal("ValidationError", "Stack with id none-data does not exist")) as aws:
+        done = ran(aws.url, "-m", f"llm_gateway.entrypoints.{name}", "--stack", "none", verb, *file)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "The stack none-data cannot be read: Stack with id none-data does not exist\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_keys_are_looked_for_where_the_stack_says() -> None:

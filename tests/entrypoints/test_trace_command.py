@@ -82,6 +82,48 @@ def test_logs_that_cannot_be_read_are_named(
     assert said in capsys.readouterr().err
 
 
+API_REQUEST = "6f5902ac-a9fa-4d51-8d2e-3d4c0a7b9c11"
+# As API Gateway writes it: it knows no id of ours.
+ACCESS = {
+    "request_id": API_REQUEST,
+    "ip": "203.0.113.7",
+    "time": str(MS - 5),
+    "route": "/api/v1/llm/query",
+    "status": "202",
+}
+
+
+def test_what_api_gateway_calls_a_request_leads_to_all_of_it(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is in the answers that API Gateway gives by itself, and in its own log."""
+    (logs / "access.log").write_text(json.dumps(ACCESS))
+    (logs / "gateway.log").write_text(
+        "\n".join([*STRANGERS, READ, BEFORE, ACCEPTED[:-1] + f', "api_request_id": "{API_REQUEST}"}}'])
+    )
+    assert main([API_REQUEST, "--logs", str(logs)]) == 0
+    shown = capsys.readouterr().out
+    assert f"api_request_id {API_REQUEST}\n" in shown
+    lines = [text for text in shown.splitlines() if text.startswith("2026-")]
+    assert [text.split()[3] for text in lines] == ["access", *LIFE]
+    assert "ip=203.0.113.7" in lines[0]
+    assert "status=202" in lines[0]
+
+
+def test_a_request_that_reached_no_function_has_api_gateways_line_alone(tmp_path: Path) -> None:
+    (tmp_path / "access.log").write_text(json.dumps(ACCESS | {"status": "500", "error": "INTEGRATION_FAILURE"}))
+    (line,) = life_of(API_REQUEST, files([tmp_path]))
+    assert (line.at_ms, line.document["error"]) == (MS - 5, "INTEGRATION_FAILURE")
+
+
+@pytest.mark.parametrize("prefix", ["run_", "ers_"])
+def test_what_else_is_queued_has_a_life_too(tmp_path: Path, prefix: str, capsys: pytest.CaptureFixture[str]) -> None:
+    id_ = prefix + QUERY.partition("_")[2]
+    delivery = line("delivery", MS + 2000, request_id=REQUEST, query_id=id_)
+    (tmp_path / "worker.log").write_text("\n".join([BEFORE, delivery]))
+    assert main([id_, "--logs", str(tmp_path)]) == 0
+    assert main([REQUEST, "--logs", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count("  delivery\n") == 2
+
+
 @pytest.mark.parametrize(
     "text", ["", "qry_1", "qry_01M8NBTCNV0000000000000004\n", 'qry_" ?"', "key_01M8NBTCNV0000000000000004"]
 )

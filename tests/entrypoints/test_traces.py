@@ -47,8 +47,9 @@ class Traced:
 
     def __init__(self, receiver: OtlpReceiver, upstream: ScriptedUpstream, *, content: bool) -> None:
         self.receiver, self.upstream = receiver, upstream
-        self.tracing = OpenTelemetry(receiver.endpoint, content=content, clock=SystemClock())
         self.outside = FakeOutside(models=ProviderRegistry(clock=SystemClock(), private_addresses_allowed=True))
+        detector = (lambda: self.outside.detector) if content else None
+        self.tracing = OpenTelemetry(receiver.endpoint, detector=detector, clock=SystemClock())
         self.outside.tracing = self.tracing  # type: ignore[assignment]
         settings = replace(Settings.from_environment({}), allow_private_addresses=True)
         self.gateway = FakeGateway(settings=settings, outside=self.outside)
@@ -293,6 +294,53 @@ def test_words_are_in_a_span_where_a_deployment_asks_for_them(traced: Traced) ->
     assert json.loads(tool.attributes["gen_ai.tool.call.arguments"]) == {"city": "Paris"}
 
 
+@WITH_CONTENT
+@pytest.mark.parametrize("rules", [[], ["log"], ["mask"]], ids=str)
+@pytest.mark.holds("LLM02")
+def test_no_personal_data_is_in_a_span_whatever_the_policy(traced: Traced, rules: list[str]) -> None:
+    email, card, ssn = "anna.novak@example.com", "4111111111111111", "536904399"
+    key = "sk-" + "proj-abcDEF123456_7890-ghijklmnop"
+    made = traced.client.post("/api/v1/llm/keys", json={"name": "k", "role": "caller", "pii": rules})
+    traced.client.headers["Authorization"] = f"Bearer {made.json()['secret']}"
+    call = SaidCall(name="weather", id=card, arguments=(f'{{"to": "{email}", "ssn": "{ssn}"}}',))
+    made_up = SaidCall(name=f"write_{card}", id="call_2", arguments=("{}",))
+    said = Said(
+        pieces=(f"To {email} or bela@example.org: {key}",), calls=(call, made_up), finish="tool_calls", model=email
+    )
+    traced.upstream.script(Answer(said=said))
+    asked = traced.ask(
+        messages=[
+            {"role": "user", "content": f"I am {email}. My SSN: {ssn}"},
+            {"role": "user", "content": f"Again {ssn}"},
+        ],
+        parameters={"stop": [email, key]},
+        tools=[WEATHER],
+    )
+    assert asked.status_code == 200, asked.text
+    traced.flush()
+    assert traced.receiver.named("chat small")[0].attributes["gen_ai.input.messages"]
+    sent = b"".join(traced.receiver.bodies)
+    assert b"weather" in sent
+    assert [value for value in (email, "bela@example.org", card, ssn, key) if value.encode() in sent] == []
+
+
+@WITH_CONTENT
+def test_no_word_is_told_where_personal_data_cannot_be_looked_for(traced: Traced) -> None:
+    def cannot_read(text: str) -> Iterator[Any]:
+        raise RuntimeError(text)
+
+    traced.outside.detector.find = cannot_read  # type: ignore[method-assign]
+    traced.upstream.script(
+        Answer(said=Said(pieces=("SECRET",), calls=(SaidCall(name="weather", arguments=("SECRET",)),)))
+    )
+    assert traced.ask(tools=[WEATHER]).status_code == 200
+    traced.flush()
+    for body in traced.receiver.bodies:
+        assert b"SECRET" not in body
+        assert SECRET_WORDS.encode() not in body
+    assert traced.receiver.named("tool_call weather")
+
+
 # Without
 
 
@@ -329,7 +377,7 @@ def test_nothing_is_imported_where_nobody_collects() -> None:
     # The interfaces, which FastAPI imports by itself, do nothing by themselves.
     heavy = ("opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.proto", "google.protobuf", "requests")
     assert [name for name in done.stdout.split() if name.startswith(heavy)] == []
-    assert "llm_gateway.entrypoints.traced" not in done.stdout
+    assert "llm_gateway.entrypoints.request_spans" not in done.stdout
 
 
 @pytest.mark.parametrize(

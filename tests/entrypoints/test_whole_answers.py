@@ -13,6 +13,8 @@ from llm_gateway.errors import NoProviderAvailable
 from starlette.requests import Request
 from starlette.types import Message
 
+from tests.patience import FOREVER_S
+
 Answer = Callable[[], tuple[bytes, dict[str, str]]]
 
 
@@ -80,7 +82,7 @@ def test_white_space_keeps_the_line_alive() -> None:
     go_on = threading.Event()
 
     def answer() -> tuple[bytes, dict[str, str]]:
-        go_on.wait(5)
+        go_on.wait(FOREVER_S)
         return b'{"a": 1}', {"X-Gateway-Provider": "a"}
 
     class Sent(list[Message]):
@@ -100,7 +102,7 @@ def test_a_late_failure_breaks_the_connection() -> None:
     go_on = threading.Event()
 
     def fail() -> tuple[bytes, dict[str, str]]:
-        go_on.wait(5)
+        go_on.wait(FOREVER_S)
         raise NoProviderAvailable("Nobody.")
 
     class Sent(list[Message]):

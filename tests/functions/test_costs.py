@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections.abc import Iterator
 from importlib import import_module
 from types import SimpleNamespace
@@ -96,13 +97,18 @@ def test_what_a_query_takes_is_what_is_reckoned_with(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     upstream.otherwise = Answer(said=Said(pieces=(text(size.answer_bytes),)))
-    # The first of its kind makes what later ones find: the gate's item, the provider's credential.
-    asked(deployed, mode, size)
-    composition.gateway().outside.provider_store.all()
-    capsys.readouterr()
-    meter.units.clear()
-    asked(deployed, mode, size)
-    logged = len(capsys.readouterr().out.encode())
+    logged = 0
+    for _ in range(3):
+        minute = time.time() // 60
+        # The first of its kind in a minute makes what later ones find: the gate's items, the provider's credential.
+        asked(deployed, mode, size)
+        composition.gateway().outside.provider_store.all()
+        capsys.readouterr()
+        meter.units.clear()
+        asked(deployed, mode, size)
+        logged = len(capsys.readouterr().out.encode())
+        if minute == time.time() // 60:
+            break
     reckoned = WORKLOADS[mode, size.name]
     counted = meter.units
     told = f"counted {dict(counted)}, {logged} bytes of log"

@@ -35,7 +35,7 @@ LIMITS = KeyLimits(requests_per_minute=6_000, tokens_per_minute=20_000_000, burs
 BUDGET = Budget(amount=Decimal(1_000_000), period=Period.MONTH, allow_unpriced=True)
 DETERMINISTIC = {"parameters": {"temperature": 0}}
 # Long against what scheduling does: calls that do not wait for each other then overlap for certain.
-ROUND_TRIP_S = 0.06
+ROUND_TRIP_S = 0.15
 
 
 @dataclass(frozen=True)

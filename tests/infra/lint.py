@@ -4,6 +4,7 @@ import hashlib
 import json
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 from workshop.places import ROOT
@@ -20,15 +21,27 @@ EXPLAINED: Final = {
 
 def check(name: str, template: dict[str, Any]) -> None:
     """Raises AssertionError with all findings that nobody has explained."""
-    text = json.dumps(template, sort_keys=True)
-    made_of = (version("cfn-lint"), REGION, *EXPLAINED, text)
-    stamp = CLEAN / hashlib.sha256("\0".join(made_of).encode()).hexdigest()
-    if stamp.exists():
+    if is_clean(template):
         return
+    text = _text(template)
     found = [f"{rule} at {place}: {said}" for rule, place, said in findings(text) if rule not in EXPLAINED]
     assert not found, f"cfn-lint on {name}:\n" + "\n".join(found)
     CLEAN.mkdir(parents=True, exist_ok=True)
-    stamp.touch()
+    _stamp(text).touch()
+
+
+def is_clean(template: dict[str, Any]) -> bool:
+    """Whether it is noted that nothing was found in it."""
+    return _stamp(_text(template)).exists()
+
+
+def _text(template: dict[str, Any]) -> str:
+    return json.dumps(template, sort_keys=True)
+
+
+def _stamp(text: str) -> Path:
+    made_of = (version("cfn-lint"), REGION, *EXPLAINED, text)
+    return CLEAN / hashlib.sha256("\0".join(made_of).encode()).hexdigest()
 
 
 @cache

@@ -183,6 +183,9 @@ def test_what_api_gateway_says_itself_are_the_problems_of_the_api():
         assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
         assert headers["gatewayresponse.header.X-Request-Id"] == "context.requestId"
         assert ("gatewayresponse.header.Retry-After" in headers) == (error.status in (429, 503))
+        # A provider may have been paid by then.
+        vain = headers.get("gatewayresponse.header.X-Should-Retry")
+        assert vain == ("'false'" if response["ResponseType"] in ("INTEGRATION_TIMEOUT", "DEFAULT_5XX") else None)
 
 
 def test_the_stage_throttles_and_logs_no_secret():
@@ -199,8 +202,11 @@ def test_the_stage_throttles_and_logs_no_secret():
     assert everything["ThrottlingRateLimit"] > 0
     assert everything["ThrottlingBurstLimit"] > 0
     assert everything["DataTraceEnabled"] is False
+    # What API Gateway logs by itself goes into a group of its own making, which is not encrypted and has no end.
+    assert {setting.get("LoggingLevel", "OFF") for setting in stage["MethodSettings"]} == {"OFF"}
     logged = json.dumps(stage["AccessLogSetting"]["Format"])
-    assert "$context.requestId" in logged
+    for word in ("$context.requestId", "$context.error.responseType", "$context.integration.integrationStatus"):
+        assert word in logged
     # A path or a query string may carry an id or more; the route's pattern does not.
     for word in ("header", "authorizer", "querystring", "$context.path", "$input", "apiKey"):
         assert word not in logged

@@ -96,9 +96,17 @@ def test_everything_is_encrypted_under_the_stacks_own_key(stage):
 
 def test_the_key_does_for_alarms_and_budgets_what_an_encrypted_notice_needs():
     (key,) = deployed().data.properties("AWS::KMS::Key")
-    granted = {json.dumps(given["Principal"]): given["Action"] for given in key["KeyPolicy"]["Statement"]}
-    for notifier in ("cloudwatch", "events"):
-        assert granted[json.dumps({"Service": f"{notifier}.amazonaws.com"})] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+    conditions = {
+        # CloudWatch works for everybody.
+        "cloudwatch": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+        # AWS knows no condition for what EventBridge hands to a topic.
+        "events": None,
+    }
+    for notifier, condition in conditions.items():
+        principal = {"Service": f"{notifier}.amazonaws.com"}
+        (granted,) = (given for given in key["KeyPolicy"]["Statement"] if given["Principal"] == principal)
+        assert granted["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+        assert granted.get("Condition") == condition
 
 
 def test_bodies_are_private_and_live_as_long_as_queries():
@@ -108,6 +116,8 @@ def test_bodies_are_private_and_live_as_long_as_queries():
     assert {rule["Prefix"]: (rule["ExpirationInDays"], rule["Status"]) for rule in rules} == {
         "queries/": (7, "Enabled"),
         "cache/": (7, "Enabled"),
+        # Of keys that have their queries kept for less.
+        **{f"queries-{days}d/": (days, "Enabled") for days in (1, 2, 3, 5)},
     }
     # An older version of an erased body would still be there.
     assert "VersioningConfiguration" not in bucket

@@ -37,9 +37,36 @@ def test_the_audit_log_is_kept_for_ever_or_for_a_month_at_least():
     assert read(auditRetentionDays="30").audit_retention_days == 30
 
 
+def test_new_code_takes_over_step_by_step_in_production_unless_it_is_not_to():
+    assert read(stage="prod").shifts_calls
+    assert not read(stage="prod", rollout="off").shifts_calls
+    assert not read().shifts_calls
+
+
 def test_nothing_is_reserved_for_waiting_unless_it_is_asked_for():
     assert read().waiting_concurrency is None
     assert read(waitingConcurrency="20").waiting_concurrency == 20
+
+
+def test_nothing_is_kept_ready_unless_it_is_asked_for():
+    assert (read().snap_start, read().provisioned_concurrency) == (False, None)
+    assert read(snapStart="on").snap_start
+    assert read(provisionedConcurrency="2").provisioned_concurrency == 2
+
+
+def test_a_function_is_kept_ready_in_one_way():
+    with pytest.raises(ValueError, match=r"provisionedConcurrency must be 'off' where snapStart is on"):
+        read(snapStart="on", provisionedConcurrency="2")
+
+
+@pytest.mark.parametrize(("python", "takes"), [("3.11", False), ("3.12", True), ("3.13", True), ("3.20", True)])
+def test_a_snapshot_needs_a_python_that_has_it(python, takes):
+    assert read(python=python).runtime.supports_snap_start is takes
+    if takes:
+        assert read(python=python, snapStart="on").snap_start
+    else:
+        with pytest.raises(ValueError, match=r"snapStart=on takes python=3\.12 or newer, not 3\.11"):
+            read(python=python, snapStart="on")
 
 
 @pytest.mark.parametrize(
@@ -58,14 +85,21 @@ def test_nothing_is_reserved_for_waiting_unless_it_is_asked_for():
         ("streaming", "on"),
         ("localModel", "yes"),
         ("waf", "true"),
+        ("corsOrigins", "*"),
+        ("corsOrigins", "https://app.example.com/"),
         ("retentionDays", "0"),
         ("retentionDays", "-1"),
         ("leaseSeconds", "0"),
         ("leaseSeconds", "901"),
         ("leaseSeconds", "1.5"),
         ("keepAliveSeconds", "16"),
+        ("rollout", "canary"),
         ("waitingConcurrency", "0"),
         ("waitingConcurrency", "on"),
+        ("snapStart", "yes"),
+        ("provisionedConcurrency", "0"),
+        ("provisionedConcurrency", "1.5"),
+        ("provisionedConcurrency", "on"),
         ("logRetentionDays", "31"),
         ("auditLock", "yes"),
         ("auditLockMode", "strict"),

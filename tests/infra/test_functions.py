@@ -13,12 +13,14 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from aws_cdk import App
 from llm_gateway.access import Resource
 from llm_gateway.endpoints import ENDPOINTS, ROWS, endpoint
 from llm_gateway.entrypoints import observe
 
-from infra.functions import WEB_ADAPTER_RELEASE, files
-from tests.infra.deployments import ROOT, STACKS, UNUSUAL, deployed
+from infra.deployment import Deployment
+from infra.functions import WEB_ADAPTER_RELEASE, files, is_snapshotted, keeps_versions
+from tests.infra.deployments import FEW, ROOT, STACKS, UNUSUAL, deployed, few
 
 PACKAGE = ROOT / "layers" / "gateway" / "python"
 STREAMING = [row for row in ENDPOINTS if row.streams]
@@ -142,6 +144,42 @@ def test_a_new_version_is_taken_back_for_what_it_answers_too(stack):
         assert not rings(alarm, known, [])
 
 
+@pytest.mark.parametrize("stack", WITH_FUNCTIONS)
+def test_in_production_the_versions_before_stay_so_that_an_alias_can_go_back(stack):
+    template = deployed(stage="prod").templates[stack]
+    versions = template.of_type("AWS::Lambda::Version").values()
+    assert len(versions) == len(template.functions())
+    policies = {(version["DeletionPolicy"], version["UpdateReplacePolicy"]) for version in versions}
+    assert policies == {("RetainExceptOnCreate", "Retain")}
+
+
+def test_a_version_with_a_snapshot_which_is_paid_for_does_not_stay():
+    context = json.loads((ROOT / "cdk.json").read_text())["context"] | {"stage": "prod", "snapStart": "on"}
+    deployment = Deployment.from_context(App(context=context).node)
+    assert {row.name for row in ROWS if not keeps_versions(deployment, row)} == {"run_query"}
+
+
+def test_without_a_rollout_cloudformation_points_the_aliases_at_the_new_versions_itself():
+    """CodeDeploy refuses an alias that somebody has pointed back by hand; CloudFormation takes it from wherever it points."""
+    usual, at_once = (few(stage="prod", **settings).templates for settings in ({}, {"rollout": "off"}))
+    assert any(template.of_type("AWS::CodeDeploy::DeploymentGroup") for template in usual.values())
+    for name, template in at_once.items():
+        assert not [resource for resource in template.body["Resources"].values() if "CodeDeploy" in resource["Type"]]
+        aliases = template.of_type("AWS::Lambda::Alias")
+        assert aliases.keys() == usual[name].of_type("AWS::Lambda::Alias").keys()
+        assert len(aliases) == len(template.functions())
+        assert not any("UpdatePolicy" in alias for alias in aliases.values())
+
+
+@pytest.mark.parametrize("changed", [{"waf": "on"}, {"rollout": "off"}], ids=str)
+def test_a_version_is_published_only_of_a_function_that_changed(changed):
+    """Lambda publishes no second version of the same, and CloudFormation would roll back the stack that asks for one."""
+    before, after = (few(stage="prod", **settings).templates for settings in ({}, changed))
+    for name, template in after.items():
+        assert template.functions() == before[name].functions()
+        assert template.of_type("AWS::Lambda::Version") == before[name].of_type("AWS::Lambda::Version"), name
+
+
 def alarm_of(template, row):
     """The ids of the row's alarm on what it answers, and of its version."""
     place = f"Functions{row.replace('_', '')}"
@@ -170,8 +208,7 @@ def line_of_something_unforeseen(function_name, *, version):
 def rings(alarm, dimensions, lines):
     """Whether CloudWatch would ring `alarm`, by its arithmetic, where a function writes `lines` within one period."""
     values = []
-    for line in lines:
-        (directive,) = line["_aws"]["CloudWatchMetrics"]
+    for line, directive in [(each, told) for each in lines for told in each["_aws"]["CloudWatchMetrics"]]:
         (names,) = directive["Dimensions"]
         same = directive["Namespace"] == alarm["Namespace"] and [(name, line[name]) for name in names] == dimensions
         if same and alarm["MetricName"] in {metric["Name"] for metric in directive["Metrics"]}:
@@ -190,6 +227,62 @@ def test_elsewhere_new_code_is_there_at_once():
     for template in deployed():
         assert not template.of_type("AWS::Lambda::Alias")
         assert not template.of_type("AWS::CodeDeploy::DeploymentGroup")
+
+
+ASKING = {"run_query", "stream_query", "create_chat_completion", "create_response", "create_embeddings"}
+
+
+def aliases(deployment):
+    """The functions that are called by their alias, by name, and what each alias is."""
+    found = {}
+    for template in deployment:
+        for alias in template.properties("AWS::Lambda::Alias"):
+            function = template.body["Resources"][alias["FunctionName"]["Ref"]]["Properties"]
+            found[function["FunctionName"].rpartition("-")[2]] = function, alias
+    return found
+
+
+def test_functions_that_ask_for_a_caller_start_from_a_snapshot_where_that_is_wanted():
+    """Not those that stream: the web adapter starts them, which knows nothing of snapshots."""
+    deployment = few(snapStart="on")
+    found = aliases(deployment)
+    assert found.keys() == {"run_query"}
+    function, alias = found["run_query"]
+    assert function["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    assert "ProvisionedConcurrencyConfig" not in alias
+    assert [name for template in deployment for name, one in template.functions().items() if "SnapStart" in one] == [
+        "run_query"
+    ]
+
+
+def test_where_nothing_streams_all_of_them_do():
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    app = App(context={**context, "snapStart": "on", "streaming": "buffered"})
+    buffered = Deployment.from_context(app.node)
+    assert {row.name for row in ROWS if is_snapshotted(buffered, row)} == ASKING | {"create_message"}
+
+
+def test_so_many_of_each_function_that_asks_for_a_caller_are_kept_ready():
+    found = aliases(few(provisionedConcurrency="2"))
+    assert found.keys() == ASKING
+    for function, alias in found.values():
+        assert alias["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": 2}
+        assert "SnapStart" not in function
+
+
+def test_in_production_they_are_kept_ready_behind_the_alias_that_is_there():
+    deployment = few(stage="prod", provisionedConcurrency="2")
+    ready = {name for name, (_, alias) in aliases(deployment).items() if "ProvisionedConcurrencyConfig" in alias}
+    assert ready == ASKING
+
+
+@pytest.mark.parametrize("settings", [{"snapStart": "on"}, {"provisionedConcurrency": "2"}], ids=str)
+def test_the_api_calls_what_is_kept_ready(settings):
+    deployment = few(**settings)
+    called = json.dumps(deployment.api.body)
+    for name in {row for rows in FEW.values() for row in (one.name for one in rows)}:
+        is_ready = name in aliases(deployment)
+        assert (f":function:llm-gateway-dev-{name}:live" in called) == is_ready
 
 
 def test_a_function_carries_its_one_file():

@@ -1,12 +1,12 @@
-"""Every deployment that the tests synthesize passes cfn-lint: `deployed` sees to it. Here: that it would see what is wrong."""
+"""What the tests synthesize of the table passes cfn-lint: `deployed` and `few` see to it. Here: they would see what is wrong."""
 
 import json
 
 import pytest
 
 from local_aws.synthesis import LOCAL_CONTEXT
-from tests.infra.deployments import deployed
-from tests.infra.lint import EXPLAINED, check, findings
+from tests.infra.deployments import deployed, few
+from tests.infra.lint import EXPLAINED, check, findings, is_clean
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,12 @@ def test_what_is_wrong_is_found(type_, properties, rule):
 def test_the_deployment_of_a_local_aws_passes_too():
     # This machine's Python may be older than what Lambda still runs.
     assert deployed(**{**LOCAL_CONTEXT, "python": "3.13"}).templates
+
+
+@pytest.mark.parametrize("synthesize", [deployed, few])
+def test_what_is_synthesized_is_looked_at(synthesize):
+    assert not is_clean({"Resources": {}})
+    assert all(is_clean(template.body) for template in synthesize(stage="prod"))
 
 
 def test_nothing_is_explained_that_is_not_found():

@@ -7,7 +7,7 @@ import pytest
 from llm_gateway.access import Resource
 from llm_gateway.endpoints import ROWS
 
-from tests.infra.deployments import HEAVIEST, OWN_MODELS, STACKS, UNUSUAL, deployed
+from tests.infra.deployments import HEAVIEST, OWN_MODELS, STACKS, UNUSUAL, deployed, few
 
 IMPORTED = re.compile(r'"Fn::ImportValue": "[^"]*-local-model:')
 FORMS = {"lambda": OWN_MODELS, "fargate": HEAVIEST}
@@ -75,6 +75,27 @@ def test_as_a_service_it_is_reached_only_from_functions_that_ask_providers():
     assert in_network == ASKING
 
 
+def test_functions_that_leave_its_network_may_take_their_interfaces_with_them():
+    """Lambda deletes them by the functions' own roles, when they have left for long: without it, the network stays for ever."""
+    leaving = few(localModel="leaving")
+    assert "local_model" not in leaving.templates
+    functions = {name: function for template in leaving for name, function in template.functions().items()}
+    assert not [name for name, function in functions.items() if "VpcConfig" in function]
+    for name in functions:
+        statements, usual, joined = (
+            few(**settings).having(name).statements(name)
+            for settings in ({"localModel": "leaving"}, {}, {"localModel": "fargate"})
+        )
+        added = {sid: statement for sid, statement in statements.items() if sid not in usual}
+        if name not in ASKING:
+            assert not added
+            continue
+        network = added.pop("Network")
+        assert not added
+        assert network["Action"] == ["ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface"]
+        assert set(network["Action"]) < set(joined["Network"]["Action"])
+
+
 def test_no_other_private_address_may_then_be_a_providers():
     variables = deployed(**FORMS["fargate"]).functions()["create_provider"]["Environment"]["Variables"]
     output = deployed(**FORMS["fargate"]).data.body["Outputs"]["AllowPrivateAddresses"]
@@ -88,6 +109,20 @@ def test_its_first_task_waits_for_the_way_out_of_its_network():
     routes = {id_ for id_, route in model.of_type("AWS::EC2::Route").items() if "NatGatewayId" in route["Properties"]}
     assert routes
     assert routes <= set(service["DependsOn"])
+
+
+def test_as_a_service_it_computes_on_all_of_its_processors():
+    (task,) = deployed(**FORMS["fargate"]).local_model.properties("AWS::ECS::TaskDefinition")
+    (server,) = task["ContainerDefinitions"]
+    variables = {each["Name"]: each["Value"] for each in server["Environment"]}
+    assert int(variables["N_THREADS"]) * 1024 == int(task["Cpu"])
+
+
+def test_as_a_lambda_it_leaves_a_part_of_them_which_is_less_than_two():
+    (model,) = deployed(**FORMS["lambda"]).local_model.properties("AWS::Lambda::Function")
+    assert "N_THREADS" not in model.get("Environment", {}).get("Variables", {})
+    # Lambda gives a whole processor for each 1,769 MB.
+    assert 1 < model["MemorySize"] / 1769 < 2
 
 
 @pytest.mark.parametrize(

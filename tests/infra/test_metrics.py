@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from llm_gateway.access import metrics_namespace
+from llm_gateway.access import SERVER_ERRORS, metrics_namespace
 from llm_gateway.domain.chat import ChatAnswer, FinishReason, Usage
 from llm_gateway.domain.faults import ProviderFailed
 from llm_gateway.domain.keys import Role
@@ -24,10 +24,12 @@ from starlette.testclient import TestClient
 
 from functions.__main__ import every_endpoint
 from functions.process_query import process_query
+from infra.saved_queries import SAVED
 from tests.adapters.gateway import FakeGateway
 from tests.adapters.items import InMemoryItems
 from tests.adapters.outside import FakeOutside
 from tests.adapters.prices import FlatPrices
+from tests.docs.pages import page
 from tests.entrypoints.conftest import PROMPT, PROMPTS, PROVIDER, PROVIDERS, QUERY, QUESTION
 from tests.entrypoints.test_sqs import batch, record
 from tests.infra.deployments import deployed
@@ -194,7 +196,7 @@ def prompts(scene: Scene) -> None:
 
 
 @pytest.fixture(scope="module")
-def emitted() -> set[Metric]:
+def lines() -> list[dict[str, Any]]:
     """What a gateway writes down while everything happens to it that it has a metric for."""
     written = io.StringIO()
     (handler,) = logger().handlers
@@ -206,11 +208,47 @@ def emitted() -> set[Metric]:
                 part(scene)
     finally:
         handler.stream = before  # type: ignore[attr-defined]
-    return told_by([json.loads(line) for line in written.getvalue().splitlines()])
+    return [json.loads(line) for line in written.getvalue().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def emitted(lines: list[dict[str, Any]]) -> set[Metric]:
+    return told_by(lines)
+
+
+WORDS = re.compile(r"'[^']*'|/[^/]*/|(?<![\w.@])[A-Za-z_][\w.]*")
+OF_INSIGHTS = {
+    *("fields", "filter", "stats", "sort", "as", "by", "and", "or", "in", "like", "desc"),
+    *("count", "sum", "max", "pct"),
+}
+
+
+def asked_of(steps: tuple[str, ...]) -> set[str]:
+    """The fields of lines that a saved query names; what it makes itself is none of them."""
+    text = " | ".join(steps)
+    made = set(re.findall(r" as (\w+)", text))
+    words = {word for word in WORDS.findall(text) if word[0] not in "'/"}
+    return {word.partition(".")[0] for word in words} - OF_INSIGHTS - made
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_a_saved_query_asks_for_what_lines_have(name: str, lines: list[dict[str, Any]]) -> None:
+    asked = asked_of(SAVED[name])
+    assert asked
+    assert asked - {field for line in lines for field in line} == set()
+
+
+def test_who_was_not_let_in_is_no_find_of_personal_data(lines: list[dict[str, Any]]) -> None:
+    assert SAVED["who was not let in"][0] == "filter message = 'request' and kind = 'security'"
+    security = [line for line in lines if line["kind"] == "security"]
+    assert {line["message"] for line in security} == {"request", "personal_data"}
+    assert {line["status"] for line in security if line["message"] == "request"} <= {401, 403}
 
 
 def test_every_metric_that_is_watched_is_emitted(emitted: set[Metric]) -> None:
     own = {(name, by) for namespace, name, by in watched() if namespace == metrics_namespace(PREFIX)}
+    # A Lambda alone writes it: tests/infra/test_monitoring.py has each of its alarms ring.
+    own = {(name, by) for name, by in own if name != SERVER_ERRORS}
     assert own - emitted == set()
     # Nor is anything emitted, and paid for, that nobody looks at: each provider's are for those who look closer.
     emitted_in_all = {(name, by) for name, by in emitted if not by or {key for key, _ in by} == {"error_class"}}
@@ -236,6 +274,20 @@ def test_dimensions_are_few(emitted: set[Metric]) -> None:
         frozenset({"prompt"}),
         frozenset({"data_kind"}),
     }
+
+
+def test_the_bill_for_metrics_is_told(emitted: set[Metric]) -> None:
+    """CloudWatch takes 0.30 a month for each name with each value of what it is told by."""
+    by = {keys: {name for name, by in emitted if {key for key, _ in by} == keys} for keys in map(frozenset, _BY)}
+    in_all = len(by[frozenset()]) + len(by[frozenset({"error_class"})]) * ERROR_CLASSES
+    told = page("deployment").replace("\n", " ")
+    assert f"up to {in_all} in all, up to {len(by[frozenset({'provider'})])} more for each provider" in told
+    assert (len(by[frozenset({"prompt"})]), len(by[frozenset({"data_kind"})])) == (1, 1)
+
+
+_BY: list[set[str]] = [set(), {"error_class"}, {"provider"}, {"prompt"}, {"data_kind"}]
+# docs/operations.md names them.
+ERROR_CLASSES = 8
 
 
 def test_a_deployments_metrics_are_its_own() -> None:

@@ -1,16 +1,27 @@
 """Alarms and the dashboard."""
 
-from llm_gateway.endpoints import WORKERS
+import io
+import json
 
+import pytest
+from llm_gateway.endpoints import SCHEDULES, WORKERS
+from llm_gateway.entrypoints import observe
+from llm_gateway.entrypoints.sqs import QueueHandler
+
+from infra.monitoring import NOBODY_IS_TOLD
 from infra.saved_queries import SAVED
-from tests.infra.deployments import UNUSUAL, deployed
+from tests.adapters.gateway import FakeGateway
+from tests.entrypoints.test_sqs import batch, record
+from tests.infra.deployments import HEAVIEST, UNUSUAL, deployed
+from tests.infra.test_functions import rings
 
 
 def test_what_a_caller_would_notice_rings():
     names = {
         *("ServerErrors", "Throttles", "FunctionErrors", "QueriesWait", "UrgentQueriesWait", "DeadLetters"),
         *("CircuitsOpened", "UnpricedCalls", "CanariesRolledBack", "BudgetRefusals", "Denials"),
-        *(row.name for row in WORKERS),
+        *(row.name for row in (*WORKERS, *SCHEDULES)),
+        *(f"{row.name}-unforeseen" for row in WORKERS),
     }
     burns = {f"{promise}Burns{speed}" for promise in ("Availability", "Overhead") for speed in ("Fast", "Slow")}
     alarms = deployed().monitoring.properties("AWS::CloudWatch::Alarm")
@@ -50,6 +61,38 @@ def test_a_function_that_lambda_cannot_run_rings():
         assert "Dimensions" not in alarm
 
 
+def broken(*_):
+    raise RuntimeError
+
+
+@pytest.mark.parametrize("row", WORKERS, ids=lambda row: row.name)
+def test_a_message_that_meets_what_nobody_foresaw_rings(row, monkeypatch):
+    """The worker reports it to the queue and raises nothing: Lambda's own count of errors does not see it."""
+    function = f"llm-gateway-dev-{row.name}"
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", function)
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+    monkeypatch.setattr(observe.logger().handlers[0], "stream", written := io.StringIO())
+    handler = QueueHandler(broken, gateway=FakeGateway)
+    assert handler(batch(record("qry_1")), None)["batchItemFailures"]
+    lines = [line for line in map(json.loads, written.getvalue().splitlines()) if "_aws" in line]
+    alarms = {alarm["AlarmName"]: alarm for alarm in deployed().monitoring.properties("AWS::CloudWatch::Alarm")}
+    assert rings(alarms[f"{function}-unforeseen"], [("function", function)], lines)
+    other = next(each for each in WORKERS if each != row)
+    assert not rings(alarms[f"llm-gateway-dev-{other.name}-unforeseen"], [("function", other.name)], lines)
+
+
+@pytest.mark.parametrize("row", SCHEDULES, ids=lambda row: row.name)
+def test_what_runs_by_the_clock_rings_before_it_has_failed_for_long(row):
+    alarms = {alarm["AlarmName"]: alarm for alarm in deployed().monitoring.properties("AWS::CloudWatch::Alarm")}
+    alarm = alarms[f"llm-gateway-dev-{row.name}"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": f"llm-gateway-dev-{row.name}"}]
+    runs = max(1, 5 // row.every_min)
+    assert alarm["Period"] == 300
+    # If all of them fail it rings, and not for one of many.
+    assert alarm["Threshold"] <= runs < 2 * alarm["Threshold"]
+
+
 def test_one_slow_query_does_not_ring():
     """A message grows old while its worker works, and it may work as long as Lambda lets it, twice if its process died."""
     alarms = {alarm["AlarmName"]: alarm for alarm in deployed().monitoring.properties("AWS::CloudWatch::Alarm")}
@@ -72,6 +115,15 @@ def test_an_address_is_told_of_alarms_if_there_is_one():
     assert not deployed().monitoring.of_type("AWS::SNS::Subscription")
     (subscription,) = deployed(**UNUSUAL).monitoring.properties("AWS::SNS::Subscription")
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "operator@example.com")
+
+
+def test_production_without_an_address_is_warned_of():
+    def warns(**settings):
+        return any(NOBODY_IS_TOLD in file.read_text() for file in deployed(**settings).output.glob("*.json"))
+
+    assert warns(stage="prod")
+    assert not warns()
+    assert not warns(**HEAVIEST)
 
 
 def test_the_dashboard_can_be_left_out():

@@ -1,7 +1,7 @@
 """A deployment over the last release keeps what that one has: nothing with a state is removed or replaced.
 
 `released/` has the templates of the last release's production. They are written anew when a version is released, and only then:
-`python -m tests.infra.test_replacements`.
+`python -m tests.infra.test_replacements`. Nothing is released yet: they are those of 30 November 2026.
 """
 
 import copy

@@ -1,8 +1,10 @@
 """Queues and what they feed, and what runs by the clock."""
 
+import json
 import re
 
-from llm_gateway.endpoints import WORKERS
+import pytest
+from llm_gateway.endpoints import SCHEDULES, WORKERS
 
 from tests.infra.deployments import deployed
 
@@ -70,6 +72,30 @@ def test_what_runs_by_the_clock_runs_once_at_a_time():
         "llm-gateway-dev-roll_up_usage": "rate(5 minutes)",
         "llm-gateway-dev-keep_audit": "rate(1 hour)",
     }
+
+
+@pytest.mark.parametrize(("stage", "started"), [("dev", {"$LATEST"}), ("prod", {"$LATEST", "live"})])
+def test_nor_does_lambda_try_again_what_the_clock_started(stage, started):
+    """EventBridge is content when Lambda has taken an event. Lambda then keeps it, and by default tries it twice more."""
+    template = deployed(stage=stage).worker
+    rows = {f"llm-gateway-{stage}-{row.name}": row for row in SCHEDULES}
+    kept = template.properties("AWS::Lambda::EventInvokeConfig")
+    found = set()
+    for config in kept:
+        function = template.of_type("AWS::Lambda::Function")[config["FunctionName"]["Ref"]]["Properties"]
+        row = rows[function["FunctionName"]]
+        assert config["MaximumRetryAttempts"] == 0
+        assert config["MaximumEventAgeInSeconds"] == 60 * row.every_min
+        found.add((row.name, qualifier(config)))
+    assert found == {(row.name, name) for row in SCHEDULES for name in started}
+    for rule in template.properties("AWS::Events::Rule"):
+        assert ("Live" in json.dumps(rule["Targets"])) == ("live" in started)
+
+
+def qualifier(config):
+    """Of an alias the name, which its resource gives by its ARN."""
+    text = json.dumps(config["Qualifier"])
+    return "live" if "Live" in text or "live" in text else json.loads(text)
 
 
 def sources():

@@ -8,10 +8,13 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from genai_prices.data_snapshot import get_snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 from llm_gateway.domain.chat import UNTOLD_TIER, Usage
 from llm_gateway.domain.providers import ModelConfig, ProviderKind
+from llm_gateway.domain.vendors import VENDORS
+from llm_gateway.instruments import prices
 from llm_gateway.instruments.prices import PublishedPrices
 
 OPENAI, ANTHROPIC = ProviderKind.OPENAI, ProviderKind.ANTHROPIC
@@ -187,3 +190,43 @@ def test_sound_has_a_price_of_its_own():
     heard = replace(use(1_000_000, 0), audio_input_tokens=400_000)
     assert cost(OPENAI, "gpt-audio-mini", heard) == Decimal("0.6") * Decimal("0.6") + Decimal("0.4") * 10
     assert cost(OPENAI, "gpt-4o", replace(use(1_000_000, 0), audio_input_tokens=400_000)) == Decimal("2.5")
+
+
+def test_names_that_strangers_write_are_not_remembered_for_good() -> None:
+    snapshot = get_snapshot()
+
+    def remembered() -> int:
+        return len(snapshot._lookup_cache) + len(snapshot._provider_cache) + len(snapshot._provider_misses)
+
+    before = remembered()
+    for number in range(1_500):
+        assert cost(OPENAI, "gpt-4.1", use(10, 10), answered=f"gpt-4.1-2025-04-14-{number}-of-nobody") is not None
+        assert cost(OPENAI, f"of-nobody-{number}", use(10, 10)) is None
+    assert remembered() == before
+    assert prices._listed.cache_info().currsize <= 512
+
+
+LISTED = [
+    (kind, model.id)
+    for kind, vendor in ((OPENAI, "openai"), (ANTHROPIC, "anthropic"), (ProviderKind.BEDROCK, "aws"))
+    for model in next(provider for provider in get_snapshot().providers if provider.id == vendor).models
+]
+
+
+@given(
+    entry=st.sampled_from(LISTED),
+    given_tokens=st.sampled_from([0, 1, 128_000, 128_001, 200_000, 200_001, 272_000, 272_001, 10_000_000]),
+    output=st.integers(0, 2),
+    at=st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),
+)
+def test_what_is_put_together_once_is_what_the_table_says(entry, given_tokens: int, output: int, at: datetime) -> None:
+    kind, name = entry
+    usage = use(given_tokens, output)
+    vendor = VENDORS[kind].price_table
+    try:
+        _, found = get_snapshot().find_provider_model(name, None, vendor, None)
+    except LookupError:
+        expected = None
+    else:
+        expected = prices._rates(found.get_prices(at), usage)
+    assert prices._published(kind, (name,), usage, at) == expected

@@ -2,6 +2,7 @@
 
 import importlib.util
 import marshal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -30,3 +31,17 @@ def test_where_that_python_is_missing_it_says_so(tmp_path, capfd):
     said = capfd.readouterr().err
     assert "no Python 3.99" in said
     assert "uv python install 3.99" in said
+
+
+def test_bytecode_can_stand_in_the_place_of_its_source(tmp_path):
+    for name in ("whole", "compiled"):
+        (tmp_path / f"{name}.py").write_text("answer = 42\n")
+    compile_tree(tmp_path, python=THIS, instead=lambda source: source.stem != "whole")
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == {
+        "compiled.pyc",
+        "whole.py",
+        f"__pycache__/whole.cpython-{THIS.replace('.', '')}.pyc",
+    }
+    run = [sys.executable, "-c", "import compiled, whole; print(compiled.answer, whole.answer)"]
+    assert subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout == "42 42\n"

@@ -58,3 +58,9 @@ def test_others_do_not_see_into_it(tmp_path: Path, mode: int) -> None:
     folder.mkdir(mode=mode)
     with kept_in(folder, fresh=False):
         assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_cannot_be_forgotten_is_told(tmp_path: Path) -> None:
+    (tmp_path / "services").write_text("no folder")
+    with pytest.raises(NotADirectoryError), kept_in(tmp_path, fresh=True):
+        pass

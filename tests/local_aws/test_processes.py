@@ -22,6 +22,17 @@ child = subprocess.Popen([sys.executable, "-c", deaf])
 print("child", child.pid, flush=True)
 time.sleep(60)
 """
+# Ends so many seconds after it was asked to, and then says when that is.
+TELLING = """
+import signal, sys, time
+def end(*_):
+    time.sleep(float(sys.argv[1]))
+    print(time.monotonic(), flush=True)
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+signal.pause()
+"""
 STUBBORN = """
 import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -65,6 +76,19 @@ def test_stops_what_its_children_started(tmp_path: Path) -> None:
         assert runs(child)
     assert not runs(parent.pid)
     assert eventually(lambda: not runs(child))
+
+
+def test_what_others_need_is_asked_to_end_once_they_have(tmp_path: Path) -> None:
+    with Processes(logs=tmp_path) as processes:
+        needed = processes.start("store", [sys.executable, "-c", TELLING, "0"], env=dict(os.environ), ends_last=True)
+        others = [
+            processes.start(f"server-{number}", [sys.executable, "-c", TELLING, "0.3"], env=dict(os.environ))
+            for number in range(2)
+        ]
+        for process in (needed, *others):
+            process.wait_until(lambda process=process: "ready" in process.output(), timeout_s=10)  # type: ignore[misc]
+    ended_s = [float(process.output().split()[1]) for process in (needed, *others)]
+    assert ended_s[0] > max(ended_s[1:])
 
 
 def test_makes_an_end_of_what_does_not_listen(tmp_path: Path) -> None:

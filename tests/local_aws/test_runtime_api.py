@@ -80,3 +80,25 @@ def test_a_process_that_leaves_is_not_waited_for(task: Path, tmp_path: Path) -> 
         pytest.raises(InvocationFailed, match="ended with status 3"),
     ):
         function.invoke({}, timeout_s=3600)
+
+
+SNAPSHOTTED = """
+from snapshot_restore_py import register_after_restore, register_before_snapshot
+done = []
+register_before_snapshot(done.append, "before the snapshot")
+register_after_restore(done.append, "after the restore")
+def answer(event, context):
+    return done
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "done"), [("on-demand", []), ("snap-start", ["before the snapshot", "after the restore"])]
+)
+def test_a_snapshots_hooks_are_called_before_the_first_event(
+    task: Path, tmp_path: Path, kind: str, done: list[str]
+) -> None:
+    (task / "snapshotted.py").write_text(SNAPSHOTTED)
+    environment = {"AWS_LAMBDA_INITIALIZATION_TYPE": kind}
+    with running("snapshotted.answer", path=[task], scratch=tmp_path, environment=environment) as function:
+        assert function.invoke({}) == done

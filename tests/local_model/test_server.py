@@ -63,7 +63,7 @@ def health(http: httpx2.Client) -> dict[str, Any]:
     return http.get("/health").json()
 
 
-def until(condition: Callable[[], bool], *, within_s: float = 10) -> None:
+def until(condition: Callable[[], bool], *, within_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -205,7 +205,7 @@ def test_a_client_that_leaves_stops_its_answer(http, base_url, stream):
         until(lambda: health(http)["busy"])
         if stream:
             assert b"200 OK" in connection.recv(4096)
-    until(lambda: not health(http)["busy"], within_s=3)
+    until(lambda: not health(http)["busy"], within_s=6)
 
 
 def test_a_full_queue_is_429_and_a_client_that_leaves_it_makes_room(http, openai, base_url):
@@ -237,7 +237,7 @@ def test_health_models_and_counting_answer_at_once_while_the_model_works(http, b
             assert health(http)["busy"]
             http.get("/v1/models").raise_for_status()
             http.post("/v1/tokenize", json={"text": "hello"}).raise_for_status()
-            assert time.monotonic() - started < 1
+            assert time.monotonic() - started < 5
     until(lambda: not health(http)["busy"])
 
 
@@ -272,7 +272,7 @@ def test_sigterm_finishes_what_runs_and_waits_refuses_the_rest_and_ends_well(rea
         assert refused.status_code == 503
         assert refused.json()["error"]["code"] == "shutting_down"
         assert sorted(answer.result(PATIENCE_S)["usage"]["completion_tokens"] for answer in answers) == [20, 150]
-        assert server.process.wait(10) == 0
+        assert server.process.wait(PATIENCE_S) == 0
 
 
 def test_sigterm_is_obeyed_within_its_bound(real_model, tmp_path):
@@ -282,8 +282,8 @@ def test_sigterm_is_obeyed_within_its_bound(real_model, tmp_path):
         server.terminate()
         started = time.monotonic()
         assert whole.result(PATIENCE_S).status_code == 503
-        assert server.process.wait(10) == 0
-        assert time.monotonic() - started < 8
+        assert server.process.wait(PATIENCE_S) == 0
+        assert time.monotonic() - started < 20
 
 
 def test_a_second_signal_does_not_wait(real_model, tmp_path):
@@ -297,13 +297,13 @@ def test_a_second_signal_does_not_wait(real_model, tmp_path):
         answer = stream.result(PATIENCE_S)
         assert "shutting_down" in answer.text
         assert "[DONE]" not in answer.text
-        assert server.process.wait(10) == 0
+        assert server.process.wait(PATIENCE_S) == 0
 
 
 def test_an_idle_server_ends_at_once(real_model, tmp_path):
     with own_server(tmp_path) as (server, _):
         server.process.send_signal(signal.SIGINT)
-        assert server.process.wait(5) == 0
+        assert server.process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize(

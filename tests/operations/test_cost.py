@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
+from llm_gateway.endpoints import ROWS
 
 from operations import cost
 from operations.cost import Idle, Model
@@ -64,6 +65,19 @@ def test_at_the_break_even_both_bills_are_the_same() -> None:
     assert MODEL.container() == pytest.approx(
         tasks + (Decimal("0.0225") + Decimal("0.008") + 4 * Decimal("0.005")) * hours
     )
+
+
+def test_what_is_kept_ready_is_paid_by_the_second_and_by_its_memory() -> None:
+    snapshot, starts, ready = MODEL.ready().values()
+    month_s = 730 * 3600
+    assert snapshot == pytest.approx(Decimal("0.0000015046") * month_s)
+    assert starts == pytest.approx(Decimal("0.1397998"))
+    assert ready == pytest.approx(6 * Decimal("0.0000033334") * month_s)
+    assert Model(prices=read_prices(), architecture="x86_64").ready().popitem()[1] > ready
+
+
+def test_production_pays_for_its_alarms_on_releases() -> None:
+    assert MODEL.releases() == Decimal("0.20") * len(ROWS)
 
 
 def test_x86_costs_more() -> None:

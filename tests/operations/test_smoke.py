@@ -1,6 +1,7 @@
 """The smoke test tells a gateway that works from one that does not, check by check."""
 
 import json
+import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -14,7 +15,9 @@ from tests.adapters.loopback_server import LoopbackServer
 API = "/api/v1/llm"
 ID = "qry_1"
 ANSWER = {"id": ID, "output": {"text": "ready"}}
-STREAM = "event: query\nid: 1\ndata: {}\n\nevent: done\nid: 2\ndata: {}\n\n"
+BREAKS_OFF = 'ff\r\n{"id": "qry_'
+HANGS_UP = "nothing"
+STREAM = "event: query\nid: 1\ndata: {}\n\nevent: delta\nid: 2\ndata: {}\n\nevent: done\nid: 3\ndata: {}\n\n"
 WORKS: dict[str, tuple[int, Any]] = {
     "GET /health": (200, {"status": "ok"}),
     "GET /openapi.json": (200, {"paths": {f"{API}/query": {}}}),
@@ -52,7 +55,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers["Authorization"] != "Bearer llmgw_right" and API in self.path:
             status, body = self.server.stranger
         raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        if body is HANGS_UP:
+            self.close_connection = True
+            return
         self.send_response(status)
+        if body is BREAKS_OFF:
+            self.send_header("Transfer-Encoding", "chunked")
         self.send_header("X-Gateway-Query-Id", ID)
         if status == 302:
             self.send_header("Location", "/health")
@@ -100,10 +108,20 @@ def test_a_gateway_that_works_passes_all(gateway: _Scripted) -> None:
         (f"GET {API}/keys/self", (200, {"status": "revoked"}), "the key is revoked"),
         (f"POST {API}/query", (502, {"code": "provider_error", "detail": "It failed."}), '"code": "provider_error"'),
         (f"POST {API}/query", (200, {"id": ID, "output": None}), "the answer has no text"),
-        (f"POST {API}/query", (200, "<html>"), "the answer has no text"),
+        (f"POST {API}/query", (200, "<html>"), "no query's id, but None"),
+        (f"POST {API}/query", (200, {"id": "../keys"}), "no query's id, but '../keys'"),
+        (f"POST {API}/query", (200, {"id": ["qry_1"]}), "no query's id"),
+        (f"POST {API}/query", (200, '{"id":' + "[" * 100_000), "no query's id"),
+        (f"POST {API}/query", (200, BREAKS_OFF), "was not answered to the end: IncompleteRead"),
+        (f"POST {API}/query", (500, BREAKS_OFF), "status 500 was not told to the end: IncompleteRead"),
+        (f"POST {API}/query later", (202, {}), "no query's id"),
+        (f"GET {API}/providers", (200, {"items": None}), "no list of items"),
+        (f"GET {API}/providers", (200, HANGS_UP), "was not answered to the end: RemoteDisconnected"),
+        ("GET /openapi.json", (200, {"paths": 7}), "its description has no"),
         (f"GET {API}/query/{ID}/result", (200, {"output": {}}), "is another one"),
         (f"GET {API}/query/{ID}/status", (200, {"status": "failed", "error": "why"}), "the query is failed: why"),
         (f"POST {API}/query/stream", (200, STREAM.replace("done", "error")), "ends with ['error']"),
+        (f"POST {API}/query/stream", (200, STREAM.replace("delta", "usage")), "it has no piece of an answer"),
         (f"DELETE {API}/query/{ID}", (403, {"code": "forbidden"}), "could not be erased: 403 forbidden"),
         ("GET /v1/models", (200, {"object": "none"}), "/v1/models answers"),
     ],
@@ -127,8 +145,22 @@ def test_a_door_that_is_open_fails(gateway: _Scripted) -> None:
 def test_where_no_provider_is_nobody_is_asked_and_that_is_said(gateway: _Scripted) -> None:
     gateway.answers[f"GET {API}/providers"] = (200, {"items": [{"id": "off", "enabled": False}]})
     failed, said = smoked(gateway)
-    assert (failed, said[-1]) == (0, "smoke: 4 passed, 0 failed, 3 skipped")
+    assert (failed, said[-1]) == (3, "smoke: 4 passed, 0 failed, 3 skipped")
     assert not any(line.startswith("POST") for line in gateway.asked)
+    # What was not tried is not said to work, unless nothing else was wanted.
+    told = {"GATEWAY_URL": f"http://{gateway.address}", "GATEWAY_KEY": "llmgw_right"}
+    assert smoke.main(told, []) == 1
+    assert smoke.main(told, ["--without-provider"]) == 0
+    gateway.answers["GET /health"] = (200, {"status": "ill"})
+    assert smoke.main(told, ["--without-provider"]) == 1
+
+
+@pytest.mark.parametrize("breaks", [HANGS_UP, BREAKS_OFF])
+def test_what_was_asked_is_erased_though_the_connection_is_lost(gateway: _Scripted, breaks: str) -> None:
+    gateway.answers[f"GET {API}/query/{ID}/result"] = (200, breaks)
+    failed, _ = smoked(gateway)
+    assert failed == 1
+    assert gateway.asked.count(f"DELETE {API}/query/{ID}") == 3
 
 
 def test_a_query_that_never_ends_is_given_up(gateway: _Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +182,9 @@ def test_nobody_there_is_said_for_each_check() -> None:
     ("url", "wanted"),
     [
         ("gateway.example", "an address like https://"),
-        ("https://me@gateway.example", "an address like https://"),
+        ("https://me:hunter2@gateway.example", "only the key tells who asks"),
+        ("https://:hunter2@gateway.example", "only the key tells who asks"),
+        ("https://gateway.example?token=hunter2", "only the key tells who asks"),
         ("http://gateway.example", "https is wanted"),
         ("ftp://127.0.0.1", "an address like https://"),
     ],
@@ -158,14 +192,14 @@ def test_nobody_there_is_said_for_each_check() -> None:
 def test_a_key_goes_to_no_address_that_gives_it_away(url: str, wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(WrongAddress, match=wanted):
         checked(url)
-    assert smoke.main({"GATEWAY_URL": url, "GATEWAY_KEY": "llmgw_right"}) == 2
+    assert smoke.main({"GATEWAY_URL": url, "GATEWAY_KEY": "llmgw_right"}, []) == 2
     assert wanted in (told := capsys.readouterr().err)
-    assert "llmgw_right" not in told
+    assert not {"llmgw_right", "hunter2"} & set(re.findall(r"\w+", told))
 
 
 def test_address_and_key_are_wanted(capsys: pytest.CaptureFixture[str], gateway: _Scripted) -> None:
-    assert smoke.main({"GATEWAY_URL": "https://gateway.example"}) == 2
+    assert smoke.main({"GATEWAY_URL": "https://gateway.example"}, []) == 2
     assert "KEY=" in capsys.readouterr().err
     assert checked("https://gateway.example/prod/") == "https://gateway.example/prod"
-    assert smoke.main({"GATEWAY_URL": f"http://{gateway.address}/", "GATEWAY_KEY": "llmgw_right"}) == 0
+    assert smoke.main({"GATEWAY_URL": f"http://{gateway.address}/", "GATEWAY_KEY": "llmgw_right"}, []) == 0
     assert capsys.readouterr().out.endswith("smoke: 7 passed, 0 failed, 0 skipped\n")

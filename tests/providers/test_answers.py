@@ -16,13 +16,15 @@ from llm_gateway.domain.chat import (
     Usage,
 )
 from llm_gateway.domain.faults import ProviderAuthFailed, ProviderRefused
-from llm_gateway.domain.providers import Timeouts
+from llm_gateway.domain.providers import ProviderKind, Timeouts
 from llm_gateway.domain.tokens import probable_usage
 from llm_gateway.domain.vendors import VENDORS
+from llm_gateway.instruments.system import SystemClock
+from llm_gateway.providers.registry import ProviderRegistry
 
 from tests.adapters.upstream import Answer, Raw
 from tests.adapters.upstream_wires import MESSAGES, Counts, Said, SaidCall
-from tests.providers.conftest import API_KEY, Subject, asking
+from tests.providers.conftest import Subject, asking, subject_of
 
 TIMEOUTS = Timeouts(connect_s=2, first_token_s=5, total_s=10)
 CALLS = (
@@ -59,23 +61,36 @@ def test_streams_deltas_and_then_the_same_answer(subject: Subject) -> None:
     assert last == complete(subject, Answer())
 
 
-def test_sends_the_credential_and_nothing_of_the_environment(keyed: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_ORG_ID", "org-of-the-environment")
-    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-of-the-environment")
-
-    complete(keyed, Answer())
-
-    assert keyed.headers["authorization"] == f"Bearer {API_KEY}"
-    assert "of-the-environment" not in str(keyed.headers)
-
-
-def test_a_provider_without_credentials_is_sent_none(keyed: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def strangers_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that the vendors' SDKs look for: it is meant for their own servers, by somebody else."""
     for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
         monkeypatch.setenv(name, "sk-of-the-environment")
-    with suppress(ProviderAuthFailed):
-        keyed.open(None).complete(asking(), timeouts=TIMEOUTS)
+    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_WEBHOOK_SECRET", "ANTHROPIC_WEBHOOK_SIGNING_KEY"):
+        monkeypatch.setenv(name, "id-of-the-environment")
+    for vendor in ("OPENAI", "ANTHROPIC"):
+        monkeypatch.setenv(f"{vendor}_BASE_URL", "http://127.0.0.1:9/of-the-environment")
+        headers = (
+            "X-Secret: of-the-environment\nAuthorization: Bearer of-the-environment\nX-Api-Key: of-the-environment"
+        )
+        monkeypatch.setenv(f"{vendor}_CUSTOM_HEADERS", headers)
 
-    assert not {"authorization", "x-api-key"} & keyed.headers.keys()
+
+@pytest.mark.usefixtures("strangers_environment")
+@pytest.mark.parametrize("api_key", [None, "sk-of-this-provider-alone"])
+def test_sends_the_providers_own_credential_and_nothing_of_the_environment(keyed: Subject, api_key: str | None) -> None:
+    opened = subject_of(
+        keyed.kind, keyed.upstream, ProviderRegistry(clock=SystemClock(), private_addresses_allowed=True)
+    )
+    for ask in (asking(), asking(by_responses=keyed.kind is ProviderKind.OPENAI)):
+        with suppress(ProviderAuthFailed):
+            opened.open(api_key).complete(ask, timeouts=TIMEOUTS)
+
+    assert len(keyed.upstream.requests) == 2
+    for request in keyed.upstream.requests:
+        shown = {name: value for name, value in request.headers.items() if name in ("authorization", "x-api-key")}
+        assert {*shown.values()} == ({f"Bearer {api_key}"} if api_key else set())
+        assert "of-the-environment" not in str([*request.headers.items(), request.path, request.body])
 
 
 @pytest.mark.parametrize("reason", ["stop", "length", "content_filter"])

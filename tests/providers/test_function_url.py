@@ -89,7 +89,7 @@ def test_a_signature_is_shown_to_the_deployments_own_model_alone(base_url: str, 
     provider = registry.open(config(ProviderKind.LLAMA_CPP, base_url), None)
     assert isinstance(provider, WiredProvider)
     assert isinstance(provider.wire, ChatCompletions)
-    assert isinstance(provider.wire._client._client._auth, AwsSignature) == shown
+    assert isinstance(provider.wire._posting.http._auth, AwsSignature) == shown
 
 
 def test_a_provider_with_a_key_of_its_own_gets_that_and_no_signature() -> None:
@@ -97,7 +97,7 @@ def test_a_provider_with_a_key_of_its_own_gets_that_and_no_signature() -> None:
     provider = registry.open(config(ProviderKind.LLAMA_CPP, ADDRESS), ProviderCredentials(api_key="sk-1"))
     assert isinstance(provider, WiredProvider)
     assert isinstance(provider.wire, ChatCompletions)
-    assert not isinstance(provider.wire._client._client._auth, AwsSignature)
+    assert not isinstance(provider.wire._posting.http._auth, AwsSignature)
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,19 @@
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from llm_gateway.domain.faults import ProviderAuthFailed, ProviderUnreachable
+from llm_gateway.domain.chat import TextDelta
+from llm_gateway.domain.faults import ProviderAuthFailed, ProviderNotConnected, ProviderUnreachable
 from llm_gateway.domain.providers import ProviderCredentials, ProviderKind, Timeouts
 from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers.registry import ProviderRegistry
-from llm_gateway.providers.transport import _ssl_context, callable_addresses
+from llm_gateway.providers.transport import _shares, _ssl_context, callable_addresses
 
 from tests.adapters.certificates import self_signed
-from tests.adapters.upstream import ScriptedUpstream
+from tests.adapters.upstream import Answer, ScriptedUpstream, StreamFault
 from tests.providers.conftest import asking, config
 
 METADATA = [
@@ -64,6 +66,68 @@ def test_a_name_that_stands_for_a_private_address_is_not_connected_to(
         assert bool(upstream.requests) == allowed
 
 
+@contextmanager
+def _says_nothing(address: str, port: int) -> Iterator[None]:
+    """An address whose host lets a connection wait, as one behind a firewall does."""
+    with ExitStack() as sockets:
+        full = sockets.enter_context(socket.socket())
+        full.bind((address, port))
+        full.listen(0)
+        for _ in range(2):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex((address, port))
+        yield
+
+
+def _named(monkeypatch: pytest.MonkeyPatch, name: str, addresses: list[str]) -> None:
+    resolved = socket.getaddrinfo
+
+    def resolve(host: str, port: int, *arguments: object, **named: object) -> list:
+        if host != name:
+            return resolved(host, port, *arguments, **named)  # type: ignore[arg-type]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
+@pytest.mark.parametrize("silent", [("127.0.0.2",), ("127.0.0.2", "127.0.0.3")])
+def test_an_address_that_says_nothing_leaves_time_for_the_next(
+    registry: ProviderRegistry, upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch, silent: tuple[str, ...]
+) -> None:
+    """As where a name has an IPv6 address that no packet reaches."""
+    _named(monkeypatch, "half.dead.example", [*silent, "127.0.0.1"])
+    url = upstream.openai_base_url.replace("127.0.0.1", "half.dead.example")
+    provider = registry.open(config(ProviderKind.OPENAI_COMPATIBLE, url), None)
+    with ExitStack() as hosts:
+        for address in silent:
+            hosts.enter_context(_says_nothing(address, int(url.split(":")[2].split("/")[0])))
+        assert provider.complete(asking(), timeouts=Timeouts(connect_s=1.5, total_s=10)).text
+
+
+def test_addresses_that_all_say_nothing_are_no_connection(
+    registry: ProviderRegistry, upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(upstream.url.split(":")[2])
+    _named(monkeypatch, "dead.example", ["127.0.0.2", "127.0.0.3"])
+    provider = registry.open(config(ProviderKind.OPENAI_COMPATIBLE, f"http://dead.example:{port}/v1"), None)
+    with (
+        _says_nothing("127.0.0.2", port),
+        _says_nothing("127.0.0.3", port),
+        pytest.raises(ProviderNotConnected) as raised,
+    ):
+        provider.complete(asking(), timeouts=Timeouts(connect_s=0.2, total_s=10))
+    assert raised.value.detail == "No connection to the provider could be made within 0.2 s (connect_s)."
+
+
+def test_the_time_that_an_address_leaves_is_the_others() -> None:
+    assert list(_shares(None, 2)) == [None, None]
+    assert list(_shares(5.0, 0)) == []
+    hasty = list(_shares(6.0, 3))
+    assert [round(share or 0, 1) for share in hasty] == [2.0, 3.0, 6.0]
+    assert all(share is not None and share > 0 for share in _shares(0.0, 3))
+
+
 def test_the_deployments_own_model_may_have_a_private_address(upstream: ScriptedUpstream) -> None:
     registry = ProviderRegistry(
         clock=SystemClock(), private_addresses_allowed=False, own_model_url=upstream.openai_base_url
@@ -93,6 +157,18 @@ def test_proxies_of_the_environment_are_not_used(subject, monkeypatch: pytest.Mo
     fresh = subject.open("sk-never-seen-before")
 
     assert fresh.complete(asking(), timeouts=Timeouts()).text == "Hello there."
+
+
+def test_one_provider_streams_to_hundreds_at_once(registry: ProviderRegistry, upstream: ScriptedUpstream) -> None:
+    upstream.otherwise = Answer(fault=StreamFault(kind="stall", after=1, lasting_s=20))
+    provider = registry.open(config(ProviderKind.OPENAI_COMPATIBLE, upstream.openai_base_url), None)
+    streams = [
+        provider.stream(asking(), timeouts=Timeouts(connect_s=2, first_token_s=20, total_s=20)) for _ in range(150)
+    ]
+    assert {next(stream) for stream in streams} == {TextDelta(text="Hello")}
+    assert len({request.connection for request in upstream.requests}) == len(streams)
+    for stream in streams:
+        stream.close()
 
 
 @pytest.fixture

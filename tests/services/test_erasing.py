@@ -7,8 +7,11 @@ import pytest
 from llm_gateway.domain.caching import CachedAnswer
 from llm_gateway.domain.erasures import SWEPT_AFTER, Erasure, ErasureStatus, Target, digest_of
 from llm_gateway.domain.keys import Role
+from llm_gateway.domain.prompts.runs import CaseResult, Finding, RunCase, SuiteRun
+from llm_gateway.domain.prompts.suites import AssertionType
 from llm_gateway.domain.queries import Query, QuerySummary
 from llm_gateway.domain.sealing import Shredded
+from llm_gateway.domain.usage import TEST_TAG
 from llm_gateway.errors import DependencyUnavailable, ErasureNotFound, KeyNotFound, NotDone
 from llm_gateway.ports.queries import Delivery
 from llm_gateway.services.erasing import PAGE
@@ -322,51 +325,47 @@ def test_one_that_was_tried_too_often_is_tried_again_later(gateway: FakeGateway)
     assert gateway.outside.queue.sent[-1].delay_s == SWEPT_AFTER.total_seconds()
     sent = len(gateway.outside.queue.sent)
     gateway.erasure_worker.bury(replace(delivery(erasure), query_id="ers_unknown"))
-    gateway.erasure_worker.process(replace(delivery(erasure), query_id="ers_unknown"))
+    gateway.erasure_worker.process(replace(delivery(erasure, count=4), query_id="ers_unknown"))
     assert len(gateway.outside.queue.sent) == sent
 
 
-def test_an_erasure_that_cannot_be_handed_to_the_workers_has_failed(gateway: FakeGateway) -> None:
+def test_an_erasure_that_cannot_be_handed_to_the_workers_is_none(gateway: FakeGateway) -> None:
     asked = stored(gateway, subject="customer 42")
     gateway.outside.queue.fault = DependencyUnavailable("The queue is away.", retry_after_s=1)
     with pytest.raises(DependencyUnavailable, match="queue is away"):
         begun(gateway, Target(subject=MINE))
-    [left] = gateway.outside.erasures.page(limit=9, cursor=None).items
-    assert (left.status, left.completed_at is None) == (ErasureStatus.FAILED, False)
-    gateway.outside.queue.fault = None
-    # Its message may have got through although the queue did not answer.
-    assert work(gateway, left) == left
+    assert gateway.outside.erasures.page(limit=9, cursor=None).items == ()
     assert ids(gateway) == {asked.id}
+    assert gateway.outside.audit_log.entries == []
 
 
-def test_one_that_the_workers_have_although_the_queue_did_not_answer_goes_on(gateway: FakeGateway) -> None:
+def test_whatever_dies_no_record_is_without_its_message(gateway: FakeGateway) -> None:
+    """The process dies between the two: the message is there, and finds the record, or nothing."""
     stored(gateway, subject="customer 42")
-
-    class Delivering:
-        def send(self, erasure_id: str, **_: object) -> None:
-            [made] = gateway.outside.erasures.page(limit=9, cursor=None).items
-            work(gateway, made)
-            raise DependencyUnavailable("No answer.", retry_after_s=1)
-
     gateway.outside.clock.move(seconds=2)
-    service = replace(gateway.erasures, queue=Delivering())  # type: ignore[arg-type]
-    begun_ = service.start(Target(subject=MINE), by=replace(BY, action="erasure.created"))
-    assert gateway.erasures.get(begun_.id).erased == 1
-    assert gateway.erasures.get(begun_.id).status is ErasureStatus.FINISHED
+
+    class Dying:
+        def append(self, *written: object) -> None:
+            gateway.outside.audit_log.append(*written)  # type: ignore[arg-type]
+            raise SystemExit
+
+    dying = replace(gateway.erasures, log=Dying())  # type: ignore[arg-type]
+    with pytest.raises(SystemExit):
+        dying.start(Target(subject=MINE), by=replace(BY, action="erasure.created"))
+    [made] = gateway.outside.erasures.page(limit=9, cursor=None).items
+    [sent] = gateway.outside.queue.sent
+    assert sent.query_id == made.id
+    assert work(gateway, made).status is ErasureStatus.FINISHED
+    assert ids(gateway) == set()
 
 
-def test_the_queues_own_fault_is_told_where_the_store_is_away_too(gateway: FakeGateway) -> None:
-    class Away:
-        def adding(self, erasure: Erasure) -> object:
-            return gateway.outside.erasures.adding(erasure)
-
-        def replace(self, *_: object, **__: object) -> None:
-            raise DependencyUnavailable("The store is away.", retry_after_s=1)
-
-    gateway.outside.queue.fault = DependencyUnavailable("The queue is away.", retry_after_s=1)
-    service = replace(gateway.erasures, store=Away())  # type: ignore[arg-type]
-    with pytest.raises(DependencyUnavailable, match="queue is away"):
-        service.start(Target(subject=MINE), by=replace(BY, action="erasure.created"))
+def test_a_message_that_comes_before_its_record_waits_for_it(gateway: FakeGateway) -> None:
+    early = Delivery(query_id="ers_not_yet", receipt="r", queue_arn="arn", count=1)
+    for count in (1, 2, 3):
+        with pytest.raises(NotDone):
+            gateway.erasure_worker.process(replace(early, count=count))
+    assert [held.duration_s for held in gateway.outside.queue.held] == [10, 20, 30], "longer than any request may take"
+    gateway.erasure_worker.process(replace(early, count=4))
 
 
 def test_an_unknown_key_and_an_unknown_erasure_are_told(gateway: FakeGateway) -> None:
@@ -392,3 +391,50 @@ def test_messages_go_to_what_works_on_them(gateway: FakeGateway) -> None:
     assert named("ers_1") is gateway.erasure_worker
     assert named("run_1@p") is gateway.run_worker
     assert named("qry_1") is gateway.worker
+
+
+def test_what_a_test_run_quotes_of_an_answer_goes_too(gateway: FakeGateway) -> None:
+    """Whether it passed is a count, and stays."""
+    run = ended_run(gateway)
+    found = {number: finding(gateway, run, number) for number in range(2)}
+    gateway.outside.clock.move(seconds=2)
+    work(gateway, begun(gateway, Target(subject=MINE)))
+    mine, others = gateway.outside.runs.results(run)
+    assert [each.detail for each in (*mine.findings, *others.findings)] == [None, "It says: Dear Anna"]
+    assert (mine.passed, mine.query_id) == (False, found[0].query_id)
+    assert ids(gateway) == {found[1].query_id}
+
+
+def ended_run(gateway: FakeGateway) -> SuiteRun:
+    now = gateway.outside.clock.now()
+    run = SuiteRun(
+        id="run_1",
+        prompt_id="answer",
+        version=1,
+        tests=(),
+        suite_hash="",
+        owner=ALICE,
+        mode="sync",
+        candidates=(),
+        repeats=1,
+        is_whole=True,
+        created_at=now,
+        expires_at=now + timedelta(days=30),
+    )
+    gateway.outside.runs.add(run)
+    return run
+
+
+def finding(gateway: FakeGateway, run: SuiteRun, number: int) -> CaseResult:
+    """Of a query about the first customer, or about another."""
+    now, outside = gateway.outside.clock.now(), gateway.outside
+    query_id = "qry_" + outside.ids.ulid()
+    metadata = {"test_run": run.id, "subject": "customer 42" if number == 0 else "customer 43"}
+    asked = query(query_id, tags=(TEST_TAG,), request=question(metadata=metadata), created_at=now,
+                  expires_at=now + timedelta(days=30))  # fmt: skip
+    outside.query_store.add(succeeded(asked))
+    case = RunCase(number=number, test="t", candidate=None, repeat=1)
+    detail = Finding(type=AssertionType.CONTAINS, passed=False, detail="It says: Dear Anna")
+    result = CaseResult(case=case, passed=False, findings=(detail,), query_id=query_id)
+    outside.runs.note(run, result)
+    return result

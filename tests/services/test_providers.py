@@ -269,7 +269,7 @@ def test_a_key_that_no_header_can_carry_is_refused_at_once(
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"api": Api.RESPONSES, "kind": ProviderKind.OPENAI}, "api"),
+        ({"api": Api.RESPONSES}, "api"),
         ({"api": Api.CHAT_COMPLETIONS}, "api"),
         ({"base_url": "https://example.com/v1/chat/completions"}, "base_url"),
         ({"kind": ProviderKind.ANTHROPIC}, "base_url"),
@@ -290,7 +290,7 @@ def test_settings_that_cannot_work_are_refused_at_once(
     assert refused.value.errors[0].field == field
 
 
-@pytest.mark.parametrize("api", [Api.AUTO, Api.CHAT_COMPLETIONS])
+@pytest.mark.parametrize("api", Api)
 def test_openai_is_asked_by_the_api_that_the_operator_says(service: ProviderService, api: Api) -> None:
     assert service.create(replace(DRAFT, kind=ProviderKind.OPENAI, api=api), by=BY).api is api
 

@@ -1,12 +1,17 @@
 """Beside: all that a block starts is done at once, in whatever thread, and a failure waits for the others."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
 
 import pytest
-from llm_gateway.services.together import Beside
+from llm_gateway.services.together import Beside, Task
+
+from tests.patience import FOREVER_S, PATIENCE_S
 
 _WHO: ContextVar[str] = ContextVar("who")
 
@@ -18,7 +23,7 @@ def together(*things: Callable[[], object]) -> list[object]:
 
 
 def test_all_run_at_once_and_each_has_its_result() -> None:
-    meeting = threading.Barrier(3, timeout=5)
+    meeting = threading.Barrier(3, timeout=PATIENCE_S)
 
     def answer(number: int) -> int:
         meeting.wait()
@@ -92,3 +97,52 @@ def test_many_at_once_do_not_wait_for_each_other_for_ever() -> None:
     for thread in threads:
         thread.join(10)
     assert not any(thread.is_alive() for thread in threads)
+
+
+_AT_THE_END = """
+import threading, time
+from llm_gateway.services.together import Beside, Task
+
+def end_a_query():
+    threading.main_thread().join()
+    time.sleep(0.1)
+    with Beside() as beside:
+        tasks = [beside.start(lambda number=number: number) for number in range(3)]
+    print([task.result for task in tasks])
+
+with Beside() as beside:
+    beside.start(int), beside.start(int)
+threading.Thread(target=end_a_query).start()
+"""
+
+
+def test_a_process_that_ends_still_does_what_it_has_begun() -> None:
+    """A query outlives the server that took it, and was paid for."""
+    done = subprocess.run([sys.executable, "-c", _AT_THE_END], env=_environment(), capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("[0, 1, 2]\n", 0), done.stderr
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+
+
+def test_who_comes_second_to_a_task_waits_for_the_first() -> None:
+    """Where a pool has queued it, and had no thread to begin it with."""
+    began, go_on = threading.Event(), threading.Event()
+
+    def do() -> int:
+        began.set()
+        go_on.wait(FOREVER_S)
+        return 1
+
+    task = Task(do)
+    first = threading.Thread(target=task.run)
+    first.start()
+    assert began.wait(PATIENCE_S)
+    second = threading.Thread(target=task.run)
+    second.start()
+    assert second.is_alive()
+    go_on.set()
+    second.join(PATIENCE_S)
+    assert task.result == 1
+    first.join(PATIENCE_S)

@@ -96,12 +96,24 @@ def test_one_that_was_refused_later_gives_its_request_back(deployment: Deploymen
 
 def test_room_is_told_to_those_who_pass_and_to_those_who_do_not(deployment: Deployment) -> None:
     limited = account(requests_per_minute=20)
-    left = [deployment.take(limited).room for _ in range(5)]
-    assert [room.remaining for room in left if room] == [3, 2, 1, 0, 0]
-    assert {room.limit for room in left if room} == {20}
-    assert left[-1] is not None
+    rooms = [room for room in (deployment.take(limited).room for _ in range(5)) if room]
+    left = [room.requests for room in rooms if room.requests]
+    assert [each.remaining for each in left] == [3, 2, 1, 0, 0]
+    assert {each.limit for each in left} == {20}
     assert left[-1].reset_s == pytest.approx(4 * 60 / 17, abs=1e-4)
-    assert deployment.take(account(tokens_per_minute=100, key_id="key_2")).room is None
+    assert {room.tokens for room in rooms} == {None}
+    of_tokens = deployment.take(account(tokens_per_minute=100, key_id="key_2")).room
+    assert of_tokens is not None
+    assert (of_tokens.requests, of_tokens.tokens is not None) == (None, True)
+    assert deployment.take(account(key_id="key_3", budget="1")).room is None
+
+
+def test_room_for_tokens_is_what_is_not_reserved(deployment: Deployment) -> None:
+    limited = account(tokens_per_minute=1_000)
+    rooms = [deployment.take(limited, tokens=tokens).room for tokens in (50, 100, 700)]
+    left = [room.tokens for room in rooms if room and room.tokens]
+    assert [(each.limit, each.remaining) for each in left] == [(1_000, 150), (1_000, 50), (1_000, 50)]
+    assert left[1].reset_s == pytest.approx(150 * 60 / 801, abs=1e-4)
 
 
 def test_high_limits_are_kept_in_several_items_unless_there_is_a_budget() -> None:
@@ -112,7 +124,8 @@ def test_high_limits_are_kept_in_several_items_unless_there_is_a_budget() -> Non
     passed, taking = deployment.pass_until_refused(hot)
     assert passed == 3 * REQUESTS_PER_SHARD // 5
     assert taking.room is not None
-    assert (taking.room.limit, taking.room.remaining) == (3 * REQUESTS_PER_SHARD, 0)
+    assert taking.room.requests is not None
+    assert (taking.room.requests.limit, taking.room.requests.remaining) == (3 * REQUESTS_PER_SHARD, 0)
 
 
 # Budgets

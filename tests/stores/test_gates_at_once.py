@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any
 from uuid import uuid4
 
@@ -21,11 +20,10 @@ from llm_gateway.domain.faults import ProviderFailed, ProviderRateLimited
 from llm_gateway.domain.limits import Limit, in_seconds
 from llm_gateway.domain.metrics import CallResult
 from llm_gateway.domain.providers import ProviderConfig, ProviderLimits
-from llm_gateway.domain.writes import Write
 from llm_gateway.instruments.system import RandomIds
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.gates import StoredProviderGates, dynamo_provider_gates
-from llm_gateway.stores.items import DynamoItems, Items, Outcome
+from llm_gateway.stores.items import DynamoItems, Items
 
 from tests.adapters.aws import connect, deploy
 from tests.adapters.clock import FakeClock
@@ -46,21 +44,6 @@ CASES = pytest.mark.parametrize(
         pytest.param({"requests_per_minute": 18_000, "burst": 40}, 0, 40, "ProviderRateLimited", id="sharded"),
     ],
 )
-
-
-class OneAtATime:
-    """Moto checks and writes in two steps, between which another thread may come; DynamoDB does it in one."""
-
-    def __init__(self, items: Items) -> None:
-        self._items = items
-        self._lock = Lock()
-
-    def write(self, key: str, write: Write, *, repeatable: bool = True) -> Outcome:
-        with self._lock:
-            return self._items.write(key, write, repeatable=repeatable)
-
-    def read(self, keys: Any) -> Any:
-        return self._items.read(keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +108,7 @@ def items(request: pytest.FixtureRequest) -> Items:
     emulated = request.param == "ministack"
     aws: Aws = request.getfixturevalue("emulated_aws" if emulated else "aws")
     table = request.getfixturevalue("emulated_table") if emulated else request.getfixturevalue("settings").limits_table
-    stored = DynamoItems(aws=aws, table=table, key_name="scope", holding="limits")
-    return stored if emulated else OneAtATime(stored)
+    return DynamoItems(aws=aws, table=table, key_name="scope", holding="limits")
 
 
 def gates_on(items: Items, clock: FakeClock) -> StoredProviderGates:

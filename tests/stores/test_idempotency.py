@@ -40,6 +40,19 @@ def test_the_first_request_has_the_key_and_the_next_is_told(keys: IdempotencySto
     assert keys.claim("another", fingerprint="f", reference="qry_2", until=after(clock, LEASE_S)) is None
 
 
+def test_what_is_found_is_what_the_next_claim_is_told_and_takes_nothing(
+    keys: IdempotencyStore, clock: FakeClock
+) -> None:
+    assert keys.find(SCOPE) is None
+    claim(keys, clock, "qry_1")
+    assert keys.find(SCOPE) == record("qry_1")
+    keys.complete(SCOPE, reference="qry_1", expires_at=after(clock, DAY_S), response=b"{}")
+    assert keys.find(SCOPE) == record("qry_1", completed=True, response=b"{}")
+    clock.advance(DAY_S)
+    assert keys.find(SCOPE) is None
+    assert claim(keys, clock, "qry_2") is None
+
+
 def test_who_claims_again_still_has_the_key(keys: IdempotencyStore, clock: FakeClock) -> None:
     assert claim(keys, clock, "qry_1") is None
     assert claim(keys, clock, "qry_1") is None

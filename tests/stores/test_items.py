@@ -1,8 +1,12 @@
 """Conditional writes: DynamoDB does with every one of them what the rule's own words say."""
 
-from collections.abc import Sequence
+import json
+import os
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import count
+from typing import get_args
+from unittest.mock import patch
 
 import pytest
 from botocore.exceptions import ClientError
@@ -14,6 +18,7 @@ from llm_gateway.domain.writes import (
     Add,
     AtMost,
     Change,
+    Condition,
     Contains,
     EntryEqual,
     Equal,
@@ -25,10 +30,14 @@ from llm_gateway.domain.writes import (
     SmallerThan,
     Write,
 )
+from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.settings import Settings
+from llm_gateway.stores import items as stored
 from llm_gateway.stores.connection import Aws
 from llm_gateway.stores.items import DynamoItems
+from llm_gateway.stores.kept_connections import Answer
 
+from tests.adapters.aws import ENVIRONMENT
 from tests.adapters.items import InMemoryItems
 
 _numbers = count()
@@ -90,6 +99,11 @@ def test_dynamodb_and_memory_agree(items: DynamoItems, script: list[Write]) -> N
     assert items.read([key]) == in_memory.read([key])
 
 
+def test_every_condition_and_change_has_its_words() -> None:
+    assert set(stored._CONDITIONS) == set(get_args(Condition))
+    assert set(stored._CHANGES) == set(get_args(Change))
+
+
 def test_a_write_may_make_the_item_it_is_about(items: DynamoItems) -> None:
     outcome = items.write("new", Write((Absent("places"),), (Put("places", {"call": 1}), Add("count", Decimal("0.5")))))
     assert outcome.done
@@ -108,6 +122,44 @@ def test_a_failed_condition_tells_what_is_there_instead(items: DynamoItems) -> N
 def test_a_write_that_no_rule_would_ask_for_is_told_as_it_is(items: DynamoItems) -> None:
     with pytest.raises(ClientError, match="ValidationException"):
         items.write("absent", Write((), (PutEntry("places", "call", 1),)))
+
+
+class Busy:
+    """An exchange with a DynamoDB that reads so many items a request. It notes what it was asked for, and the pauses between."""
+
+    def __init__(self, *, reads: int) -> None:
+        self._reads = reads
+        self.seen: list[int | str] = []
+
+    def __call__(self, _headers: Mapping[str, str], body: bytes) -> Answer:
+        [(table, wanted)] = json.loads(body)["RequestItems"].items()
+        keys = wanted["Keys"]
+        self.seen.append(len(keys))
+        left = {table: {**wanted, "Keys": keys[self._reads :]}} if keys[self._reads :] else {}
+        answer = {"Responses": {table: keys[: self._reads]}, "UnprocessedKeys": left}
+        return Answer(200, {}, json.dumps(answer).encode())
+
+    def pause(self) -> None:
+        self.seen.append("a pause")
+
+    def items(self) -> DynamoItems:
+        with patch.dict(os.environ, {**ENVIRONMENT, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}):
+            aws = Aws(lambda _url: self)
+            assert aws.tables
+        return DynamoItems(aws=aws, table="limits", key_name="scope", holding="limits", pause=self.pause)
+
+
+def test_what_a_busy_table_has_not_read_is_asked_for_again_after_a_pause() -> None:
+    busy = Busy(reads=2)
+    assert busy.items().read(["a", "b", "c", "d", "e"]) == {"a": {}, "b": {}, "c": {}, "d": {}, "e": {}}
+    assert busy.seen == [5, "a pause", 3, "a pause", 1]
+
+
+def test_a_table_that_stays_busy_is_told() -> None:
+    busy = Busy(reads=0)
+    with pytest.raises(DependencyUnavailable, match="too busy"):
+        busy.items().read(["a"])
+    assert busy.seen == [1, "a pause", 1, "a pause", 1]
 
 
 def test_any_number_of_items_is_read(items: DynamoItems) -> None:

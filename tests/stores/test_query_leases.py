@@ -153,12 +153,16 @@ def test_requeueing_gives_it_back_and_keeps_why(
 ) -> None:
     queries.add(queued())
     query = claimed(queries, clock)
+    begun_at = clock.now() if counted else None
     assert queries.requeue(query, problem=problem(), counted=counted)
-    assert queries.get(QUERY_ID) == queued(attempts=attempts, fault=problem())
+    assert queries.get(QUERY_ID) == queued(attempts=attempts, started_at=begun_at, fault=problem())
     assert summary_of(queries).fault == problem()
     assert not queries.renew(query, until=soon(clock))
+    clock.advance(7)
     again = claimed(queries, clock)
     assert (again.attempts, again.fault, again.problem) == (attempts + 1, problem(), None)
+    # What was begun once stays begun then.
+    assert again.started_at == (begun_at or clock.now())
     assert queries.finish(succeeded(again))
     found = queries.get(QUERY_ID)
     assert found is not None
@@ -189,6 +193,14 @@ def test_a_query_whose_time_is_up_reads_as_failed_unless_somebody_works_on_it(
     assert again.is_overdue(clock.now())
     assert queries.finish(replace(again, status=QueryStatus.FAILED, completed_at=clock.now(), problem=OTHER))
     assert summary_of(queries).problem == OTHER
+
+
+def test_what_nobody_has_begun_ends_without_a_beginning(queries: QueryStore, clock: FakeClock) -> None:
+    queries.add(queued())
+    untried = replace(claimed(queries, clock), attempts=0, started_at=None)
+    assert queries.finish(replace(untried, status=QueryStatus.FAILED, completed_at=clock.now(), problem=OTHER))
+    found = summary_of(queries)
+    assert (found.attempts, found.started_at, found.status) == (0, None, QueryStatus.FAILED)
 
 
 def test_what_was_requeued_and_fails_reads_its_last_problem(queries: QueryStore, clock: FakeClock) -> None:

@@ -54,9 +54,9 @@ def test_the_fake_remembers_what_was_sent() -> None:
 def test_a_message_says_whose_request_it_goes_back_to(aws, settings, queue: SqsQueryQueue) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     request = "req_01M8NBTCARFDA6Y0WVMH14GQ76"
-    for current in (Correlation(request_id=request, traceparent=trace), Correlation()):
+    for current, is_paid in ((Correlation(request_id=request, traceparent=trace), True), (Correlation(), False)):
         before = CURRENT.set(current)
-        queue.send("qry_1")
+        queue.send("qry_1", is_paid=is_paid)
         CURRENT.reset(before)
     messages = [
         aws.sqs.receive_message(QueueUrl=settings.queue_url, MessageAttributeNames=["All"])["Messages"][0]
@@ -66,4 +66,4 @@ def test_a_message_says_whose_request_it_goes_back_to(aws, settings, queue: SqsQ
         {name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()}
         for message in messages
     ]
-    assert sorted(told, key=len) == [{}, {"request_id": request, "traceparent": trace}]
+    assert sorted(told, key=len) == [{}, {"request_id": request, "traceparent": trace, "paid": "yes"}]

@@ -52,6 +52,26 @@ def test_its_words_are_sealed_and_then_replaced(sealed: Sealed, times: int, is_o
     assert not [key for key in keys if "/request/" in key], "the words that were sealed are deleted"
 
 
+@pytest.mark.parametrize("times", [SMALL, LARGE])
+def test_one_that_was_cancelled_is_redacted_afterwards(sealed: Sealed, times: int) -> None:
+    store, waiting = sealed.queries(is_on=False), unfinished(times)
+    store.add(waiting)
+    store.redact(redacted(waiting))
+    assert store.get(waiting.id) == waiting, "only once it has ended"
+    store.cancel(waiting.id)
+    cancelled = store.get(waiting.id)
+    assert cancelled is not None
+    store.redact(replace(cancelled, request=redacted(waiting).request))
+    found = store.get(waiting.id)
+    assert found is not None
+    assert (found.status, found.request.messages[0].text) == (QueryStatus.CANCELLED, "[email]")
+    keys = sealed.aws.s3.list_objects_v2(Bucket=sealed.settings.bodies_bucket).get("Contents", [])
+    assert keys == [], "the words that were sealed are deleted"
+    store.erase(waiting.id)
+    store.redact(redacted(waiting))
+    assert store.get(waiting.id) is None
+
+
 def test_an_end_that_comes_too_late_replaces_nothing(sealed: Sealed) -> None:
     store, waiting = sealed.queries(is_on=False), unfinished(SMALL)
     store.add(waiting)

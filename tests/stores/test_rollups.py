@@ -11,6 +11,7 @@ from llm_gateway.domain.usage import DAY, HOUR, Bucket, Group, Progress, Rollup,
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.settings import Settings
 from llm_gateway.stores.connection import Aws
+from llm_gateway.stores.usage import DynamoRollupStore
 
 from tests.adapters.clock import FakeClock
 from tests.adapters.ids import FakeIds
@@ -99,19 +100,21 @@ def test_rollups_are_kept_for_their_time(aws: Aws, settings: Settings, clock: Fa
     assert item["expires_at"]["N"] == str(int((START + timedelta(days=400)).timestamp()))
 
 
-def test_a_store_that_takes_only_a_part_is_asked_again(
-    aws: Aws, settings: Settings, clock: FakeClock, ids: FakeIds, monkeypatch: pytest.MonkeyPatch
+def test_a_store_that_takes_only_a_part_is_asked_again_after_a_pause(
+    aws: Aws, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stores = stores_on_aws(aws, settings, clock, ids)
-    taken: list[int] = []
+    seen: list[int | str] = []
 
     def part(RequestItems: dict[str, list[object]]) -> dict[str, object]:  # noqa: N803
         ((table, requests),) = RequestItems.items()
-        taken.append(len(requests))
+        seen.append(len(requests))
         return {"UnprocessedItems": {table: requests[1:]} if requests[1:] else {}}
 
     monkeypatch.setattr(aws.dynamodb, "batch_write_item", part)
-    stores.rollups.put(Bucket.HOUR, [rollup(group=replace(GROUP, model=str(n))) for n in range(3)])
-    assert taken == [3, 2, 1]
+    rollups = DynamoRollupStore(
+        aws=aws, table=settings.usage_table, retention=timedelta(days=400), pause=lambda: seen.append("a pause")
+    )
+    rollups.put(Bucket.HOUR, [rollup(group=replace(GROUP, model=str(n))) for n in range(3)])
+    assert seen == [3, "a pause", 2, "a pause", 1]
     with pytest.raises(DependencyUnavailable):
-        stores.rollups.put(Bucket.HOUR, [rollup(group=replace(GROUP, model=str(n))) for n in range(9)])
+        rollups.put(Bucket.HOUR, [rollup(group=replace(GROUP, model=str(n))) for n in range(9)])

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from llm_gateway.domain.prompts.runs import RunStatus, SuiteRun
+from llm_gateway.domain.prompts.runs import Finding, RunStatus, SuiteRun
+from llm_gateway.domain.prompts.suites import AssertionType
 from llm_gateway.errors import MalformedRequest
 
 from tests.adapters.clock import FakeClock
@@ -69,6 +70,17 @@ def test_the_first_result_of_a_case_counts(stores: Stores, run: SuiteRun) -> Non
     stores.runs.note(run, case_result(2, passed=False))
     stores.runs.note(replace(run, id="run_2"), case_result(1))
     assert stores.runs.results(run) == (case_result(0), case_result(2), case_result(10))
+
+
+def test_a_querys_words_are_forgotten_and_no_others(stores: Stores, run: SuiteRun) -> None:
+    stores.runs.add(run)
+    said = Finding(type=AssertionType.CONTAINS, passed=False, detail="It says: Dear Anna")
+    results = [replace(case_result(number), findings=(said,), query_id=f"qry_{number}") for number in (0, 1)]
+    for result in results:
+        stores.runs.note(run, result)
+    for run_id in (run.id, run.id, "run_2", ""):
+        stores.runs.forget(run_id, query_id="qry_1")
+    assert stores.runs.results(run) == (results[0], replace(results[1], findings=(replace(said, detail=None),)))
 
 
 def test_a_run_ends_once(stores: Stores, clock: FakeClock, run: SuiteRun) -> None:

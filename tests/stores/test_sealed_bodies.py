@@ -1,5 +1,6 @@
 """What is asked and answered, where it is sealed: nothing of it is in clear anywhere, and it is gone with its key's secrets."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from llm_gateway.settings import Settings
 from llm_gateway.stores.bodies import S3BodyStore
 from llm_gateway.stores.cache import DynamoAnswerCache
 from llm_gateway.stores.connection import Aws
-from llm_gateway.stores.documents import Sealing
+from llm_gateway.stores.documents import Documents, Owner, Sealing
 from llm_gateway.stores.queries import DynamoQueryStore
 from llm_gateway.stores.sealing import EnvelopeSeal
 
@@ -41,7 +42,7 @@ class Sealed:
         self.seal = EnvelopeSeal(self.kept, clock=clock)
         self.bodies = S3BodyStore(aws=aws, bucket=settings.bodies_bucket)
 
-    def queries(self, *, is_on: bool = True) -> DynamoQueryStore:
+    def queries(self, *, is_on: bool = True, retention_days: int = 0) -> DynamoQueryStore:
         return DynamoQueryStore(
             aws=self.aws,
             table=self.settings.queries_table,
@@ -49,6 +50,7 @@ class Sealed:
             clock=self.clock,
             ids=self.ids,
             sealing=Sealing(seal=lambda: self.seal, is_on=is_on),
+            retention_days=retention_days,
         )
 
     def cache(self, *, is_on: bool = True) -> DynamoAnswerCache:
@@ -131,3 +133,37 @@ def test_an_answer_that_was_put_in_anothers_place_does_not_open(sealed: Sealed) 
     sealed.aws.dynamodb.put_item(TableName=table, Item={**item, "cache_key": {"S": "answer#elsewhere"}})
     with pytest.raises(NotSealedSo):
         sealed.cache().peek("elsewhere")
+
+
+@pytest.mark.parametrize("sealing", ["with nobody's name", "without a seal"])
+def test_sealed_bytes_that_nobody_can_open_are_a_fault_and_not_nothing(sealed: Sealed, sealing: str) -> None:
+    seal = Sealing(seal=lambda: sealed.seal, is_on=True)
+    owner = Owner(key_id="key_alice", query_id="qry_1")
+    kept = Documents(sealed.bodies, seal).keep(b"words", key="k", owner=owner)
+    documents = Documents(sealed.bodies, seal if sealing == "with nobody's name" else None)
+    with pytest.raises(NotSealedSo):
+        documents.read(kept, owner=None if sealing == "with nobody's name" else owner)
+
+
+@pytest.mark.parametrize(
+    ("kept_days", "prefix"),
+    [(1, "queries-1d/"), (4, "queries-5d/"), (29, "queries/"), (30, "queries/"), (40, "queries/")],
+)
+def test_large_bodies_of_a_key_that_keeps_for_less_are_where_they_are_deleted_sooner(
+    sealed: Sealed, kept_days: int, prefix: str
+) -> None:
+    """Never sooner than the query is gone, and never later than the deployment deletes."""
+    asks = asked(LARGE)
+    asks = replace(asks, expires_at=asks.created_at + timedelta(days=kept_days))
+    store = sealed.queries(is_on=False, retention_days=30)
+    store.add(asks)
+    # Read back, as a worker does.
+    waiting = store.get(asks.id)
+    assert waiting is not None
+    text = " ".join(f"{number * 7919 % 104729:x}" for number in range(LARGE * 6))
+    assert store.finish(succeeded(waiting, text=text))
+    keys = [each["Key"] for each in sealed.aws.s3.list_objects_v2(Bucket=sealed.settings.bodies_bucket)["Contents"]]
+    assert sorted(key.rpartition("/")[0] for key in keys) == [f"{prefix}{asks.id}/answer", f"{prefix}{asks.id}/request"]
+    found = store.get(asks.id)
+    assert found is not None
+    assert (found.request, found.answer is not None) == (asks.request, True)

@@ -1,12 +1,16 @@
 """What the stores of secrets promise, and that they keep them to themselves."""
 
 import logging
+from uuid import uuid4
 
 import pytest
 from llm_gateway.domain.providers import ProviderCredentials
+from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.stores.secrets import SecretsManagerCredentialStore
 
+from tests.adapters.aws import connect, deploy
 from tests.adapters.clock import FakeClock
+from tests.adapters.faulty_aws import BROKEN, FaultyAws
 from tests.adapters.ids import FakeIds
 from tests.stores.conftest import Stores, stores_on_aws
 
@@ -65,6 +69,42 @@ def test_credentials_put_elsewhere_are_found_at_once(aws, settings, clock: FakeC
     assert here.get("openai") is None
     stores_on_aws(aws, settings, clock, ids).credentials.put("openai", FIRST)
     assert here.get("openai") == FIRST
+
+
+def test_what_nobody_renews_is_forgotten(emulator: str) -> None:
+    """What is still held shows while AWS does not answer: it serves on then."""
+    clock = FakeClock()
+    settings = deploy(connect(emulator), name=f"test-{uuid4().hex[:12]}")
+    with FaultyAws(emulator) as faulty:
+        store = SecretsManagerCredentialStore(
+            aws=connect(faulty.url), prefix=settings.credentials_prefix, kms_key_id=None, clock=clock, most_kept=3
+        )
+
+        def held() -> list[str]:
+            with faulty.failing("secretsmanager/*/*", BROKEN):
+                return [name for name in "abcde" if _is_held(store, name)]
+
+        for name in "abcde":
+            store.put(name, FIRST)
+        for name in "abcd":
+            assert store.get(name) == FIRST
+        clock.advance(61)
+        assert held() == ["b", "c", "d"]
+        clock.advance(480)
+        assert store.get("b") == FIRST
+        assert held() == ["b", "c", "d"]
+        clock.advance(60)
+        assert store.get("b") == FIRST
+        assert held() == ["b"]
+        store.delete("b")
+        assert held() == []
+
+
+def _is_held(store: SecretsManagerCredentialStore, name: str) -> bool:
+    try:
+        return store.get(name) is not None
+    except DependencyUnavailable:
+        return False
 
 
 def test_two_first_writers_leave_one_secret(aws, settings, clock: FakeClock, ids: FakeIds) -> None:

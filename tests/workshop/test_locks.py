@@ -8,8 +8,9 @@ import pytest
 
 from workshop.places import CDK_CLI_SOURCE, DEV_LOCK, MODEL_SERVER_LOCK, ROOT, RUNTIME_LOCK
 
+# What begins with a dot is made here: an environment, a cache, the state of `make run`.
 PYTHON_LOCKS = sorted(
-    path for path in ROOT.rglob("*.lock") if not {".venv", ".cache", ".git"} & set(path.relative_to(ROOT).parts)
+    path for path in ROOT.rglob("*.lock") if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 )
 NAMES_A_HOST = re.compile(r"https?://|--index-url|--extra-index-url|--find-links|\bresolved\b", re.IGNORECASE)
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+)", re.MULTILINE)

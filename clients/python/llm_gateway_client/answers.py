@@ -248,8 +248,11 @@ class Erasure(Answer):
     """How many would not go. They are tried again a quarter of an hour after it was asked for. Default: 0."""
     id: str
     """The erasure's id."""
-    status: str
+    status: ErasureStatus
     """`running`, `finished`, or `failed`: it ended, and something is left. Ask for another one then."""
+
+
+ErasureStatus = Literal["running", "finished", "failed"] | str
 
 
 class FeedbackSum(Answer):
@@ -466,7 +469,7 @@ class ListedQuery(Answer):
     """A query of a list. `provider` is who answered, or else who was asked last; all three are null before anybody was."""
 
     attempts: int
-    """How often a provider was called."""
+    """How often it was taken up to be answered; each time several calls may be made."""
     completed_at: str | None
     """When it ended."""
     cost_usd: str | None
@@ -486,7 +489,7 @@ class ListedQuery(Answer):
     provider: str | None
     """Who answered, or else was asked last. Null: nobody was, or it has not ended."""
     started_at: str | None
-    """When somebody began to work on it."""
+    """When somebody began to work on it for the first time; null where nobody has."""
     status: QueryState
     """Where it stands."""
 
@@ -1377,7 +1380,7 @@ class QueryStatus(Answer):
     """Where a query stands."""
 
     attempts: int
-    """How often a provider was called."""
+    """How often it was taken up to be answered; each time several calls may be made."""
     completed_at: str | None
     """When it ended."""
     created_at: str
@@ -1387,7 +1390,7 @@ class QueryStatus(Answer):
     id: str
     """The query's id."""
     started_at: str | None
-    """When somebody began to work on it."""
+    """When somebody began to work on it for the first time; null where nobody has."""
     status: QueryState
     """Where it stands."""
 

@@ -22,7 +22,7 @@ def _nobody() -> None:
 class Call:
     """`path` is below the API's base path, unless `at_root`. `is_repeatable`: sent twice, it does what it does once.
 
-    `tell_sent` is told when all of it has gone out, though nothing may have come back.
+    `tell_sent` is told when all of it may have gone out, though nothing has come back.
     """
 
     method: str

@@ -6,7 +6,10 @@
     │   ├── TimedOut                no answer in time
     │   ├── AnswerUnreadable        something that is no gateway answered
     │   └── StreamBroken            a stream broke, and could not be resumed
-    ├── QueryUnfinished             `wait` gave up before the query had ended; the query goes on
+    ├── Unfinished                  waiting was given up; what was waited for goes on
+    │   ├── QueryUnfinished         a query
+    │   ├── RunUnfinished           a run of a prompt's tests
+    │   └── ErasureUnfinished       an erasure
     └── Refused                     the gateway's own answer, a problem (RFC 9457), by its status
         ├── BadRequest              400  MalformedRequest
         ├── Unauthorized            401  Unauthenticated  SignatureInvalid  SignatureExpired  SignatureReplayed
@@ -25,6 +28,7 @@
         ├── TooManyRequests         429  RateLimited  BudgetExceeded  ProviderRateLimited
         └── GatewayFailed           5xx
             ├── InternalError       500
+            ├── AnswerWithheld, AnswerLost   500, paid for: not tried again
             ├── ProviderFailed      502  ProviderError  ProviderAuthFailed  ProviderResponseInvalid
             │                            ResponseValidationFailed
             ├── Unavailable         503  NoProviderAvailable  DependencyUnavailable
@@ -69,12 +73,33 @@ class StreamBroken(NoAnswer):
         self.query_id = query_id
 
 
-class QueryUnfinished(GatewayError):
+class Unfinished(GatewayError):
+    """What was waited for has not ended yet, and goes on."""
+
+
+class QueryUnfinished(Unfinished):
     """The query has not ended yet, and goes on. `query_id` is its id."""
 
     def __init__(self, message: str, *, query_id: str) -> None:
         super().__init__(message)
         self.query_id = query_id
+
+
+class RunUnfinished(Unfinished):
+    """The run of a prompt's tests has not ended yet, and goes on. `prompt_id` and `run_id` tell which it is."""
+
+    def __init__(self, message: str, *, prompt_id: str, run_id: str) -> None:
+        super().__init__(message)
+        self.prompt_id = prompt_id
+        self.run_id = run_id
+
+
+class ErasureUnfinished(Unfinished):
+    """The erasure has not ended yet, and goes on. `erasure_id` is its id."""
+
+    def __init__(self, message: str, *, erasure_id: str) -> None:
+        super().__init__(message)
+        self.erasure_id = erasure_id
 
 
 class Refused(GatewayError):
@@ -307,6 +332,14 @@ class GatewayFailed(Refused):
 
 class InternalError(GatewayFailed):
     code, statuses = "internal_error", range(500, 501)
+
+
+class AnswerWithheld(GatewayFailed):
+    code = "answer_withheld"
+
+
+class AnswerLost(GatewayFailed):
+    code = "answer_lost"
 
 
 class ProviderFailed(GatewayFailed):

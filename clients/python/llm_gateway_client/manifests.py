@@ -17,17 +17,26 @@ from llm_gateway_client.synchronous.client import GatewayClient
 
 _SECTIONS: Final = ("providers", "prompts", "keys")
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+# What the gateway says of its own of what it has: a file that was made of its answers may repeat it.
+_TOLD: Final = {
+    "providers": ("created_at", "updated_at", "revision"),
+    "keys": ("id", "status", "hint", "last_used_at", "created_at", "updated_at", "revision"),
+}
 _NOTHING: Final[tuple[Any, ...]] = (None, [], {}, "")
 NEWEST: Final = "newest"
+_UNKNOWN_KEY: Final = "the stored key is too short to be told from another: it is written each time"
+_FIRST: Final = ("id", "name", "kind", "base_url", "default_model")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One step: what becomes of what, in which members. `carry_out` does it, and gives a key where it makes one."""
+    """One step: what becomes of what, in which members. `carry_out` does it, and gives a key where it makes one. `note` says why
+    it is taken where nothing may have changed."""
 
-    sign: Literal["+", "~", "="]
+    sign: Literal["+", "~", "=", "-"]
     what: str
     members: tuple[str, ...] = ()
+    note: str | None = None
     carry_out: Callable[[], KeyIssued | None] = field(default=lambda: None, repr=False)
 
     @property
@@ -37,12 +46,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a file wants to be there. What it does not name stays as it is, and so does a member that it does not say."""
+    """What a file wants to be there. What it does not name stays as it is, and so does a member that it does not say.
+
+    `sections` are those that it has, with something in them or not.
+    """
 
     path: Path
     providers: list[dict[str, Any]]
     prompts: list[dict[str, Any]]
     keys: list[dict[str, Any]]
+    sections: frozenset[str]
 
     def changes(self, client: GatewayClient) -> Iterator[Change]:
         """The steps, in the order in which they can be taken. Nothing is written. Raises FileBroken, GatewayError."""
@@ -75,7 +88,8 @@ def read(path: Path, *, environment: Mapping[str, str] = os.environ) -> Manifest
         _require_ids(sections[section], id_of, section, path)
     sections["prompts"] = [_whole_prompt(each, path) for each in sections["prompts"]]
     _require_ids(sections["prompts"], "id", "prompts", path)
-    return Manifest(path, sections["providers"], sections["prompts"], sections["keys"])
+    there = frozenset(name for name in _SECTIONS if told.get(name) is not None)
+    return Manifest(path, sections["providers"], sections["prompts"], sections["keys"], there)
 
 
 def _section(told: Any, name: str, path: Path, environment: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -83,8 +97,32 @@ def _section(told: Any, name: str, path: Path, environment: Mapping[str, str]) -
         return []
     if not isinstance(told, list) or not all(isinstance(each, dict) for each in told):
         raise FileBroken(path, f"{name}: has to be a list, each of whose items has names and values.")
-    # A prompt's own text may say `${…}`; only what is somebody's secret or address is filled.
-    return told if name == "prompts" else [_filled(each, path, environment) for each in told]
+    if name == "prompts":
+        return told  # A prompt's own text may say `${…}`; only what is somebody's secret or address is filled.
+    return [_without_what_is_told(_filled(each, path, environment), name) for each in told]
+
+
+def _without_what_is_told(item: dict[str, Any], section: str) -> dict[str, Any]:
+    credentials = item.get("credentials")
+    is_told = isinstance(credentials, dict) and "configured" in credentials and "api_key" not in credentials
+    told = (*_TOLD[section], "credentials") if is_told else _TOLD[section]
+    return {name: value for name, value in item.items() if name not in told}
+
+
+def as_file(provider: ProviderConfig) -> dict[str, Any]:
+    """The file that wants the provider as it is: what the gateway tells of its own, and its secret, are not in it."""
+    told = _without_what_is_told(provider.model_dump(mode="json"), "providers")
+    return {"providers": [_said({name: told[name] for name in dict.fromkeys((*_FIRST, *told))})]}
+
+
+def _said(value: Any) -> Any:
+    """`value` without what says nothing."""
+    if isinstance(value, list):
+        return [_said(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    plain = {name: _said(each) for name, each in value.items()}
+    return {name: each for name, each in plain.items() if each not in _NOTHING}
 
 
 def _filled(value: Any, path: Path, environment: Mapping[str, str]) -> Any:
@@ -147,18 +185,30 @@ def _provider(client: GatewayClient, wanted: dict[str, Any]) -> Change:
         sign="~",
         what=what,
         members=tuple(members),
+        note=_UNKNOWN_KEY if "credentials" in members and _is_unknown(stored) else None,
         carry_out=lambda: _none(client.providers.update(stored.id, body, if_match=stored.revision)),
     )
 
 
 def _has_another_key(wanted: Mapping[str, Any], stored: ProviderConfig) -> bool:
-    """Whether the API key is another one, as far as its last four characters tell: more is not shown of one that is stored."""
+    """Whether the API key is another one, as far as its last four characters tell: more is not shown of one that is stored.
+
+    It may be where not even those are shown.
+    """
     credentials = wanted.get("credentials")
     key = credentials.get("api_key") if isinstance(credentials, dict) else None
     if not isinstance(key, str):
         return False
-    hint = (stored.credentials.hint or "").lstrip("…")
-    return not stored.credentials.configured or not key.endswith(hint)
+    return not stored.credentials.configured or _is_unknown(stored) or not key.endswith(_hint(stored))
+
+
+def _is_unknown(stored: ProviderConfig) -> bool:
+    """Whether there is a key that is so short that nothing of it is shown."""
+    return stored.credentials.configured and not _hint(stored)
+
+
+def _hint(stored: ProviderConfig) -> str:
+    return (stored.credentials.hint or "").lstrip("…")
 
 
 def _prompt(client: GatewayClient, wanted: dict[str, Any]) -> Iterator[Change]:

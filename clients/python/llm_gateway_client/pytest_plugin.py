@@ -1,7 +1,8 @@
 """Collects `*.prompt.yaml`: each test of a prompt is a test of pytest's, asked of the gateway that the environment names.
 
 Prompts are written to the gateway first where `--llm-gateway-push` is given; else a file that differs from what is there fails.
-`--llm-gateway-candidate` names providers or models to ask, and may be given several times.
+`--llm-gateway-candidate` names providers or models to ask, and may be given several times. `--llm-gateway-timeout` bounds how
+long a prompt's tests are waited for, `--llm-gateway-allow-http` lets the key cross a network of your own over plain http.
 """
 
 from collections.abc import Iterator
@@ -23,6 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--llm-gateway-candidate", action="append", default=[], metavar="MODEL", help="ask this one; several times"
+    )
+    group.addoption(
+        "--llm-gateway-timeout", type=float, default=3600.0, metavar="SECONDS", help="wait so long for a prompt's tests"
+    )
+    group.addoption(
+        "--llm-gateway-allow-http", action="store_true", help="send the key over plain http, on a network of your own"
     )
 
 
@@ -64,8 +71,13 @@ class PromptFile(pytest.File):
         from llm_gateway_client.synchronous.client import GatewayClient
 
         wanted = [item.name for item in self.session.items if item.parent is self]
-        place = find()
-        with GatewayClient(place.url, place.key) as client:
+        allow_http: bool = self.config.getoption("--llm-gateway-allow-http")
+        try:
+            place = find()
+            client = GatewayClient(place.url, place.key, allow_http=allow_http)
+        except ValueError as error:
+            raise PromptFailed(str(error)) from None
+        with client:
             stored = suites.find(client, self.prompt["id"])
             changed = suites.changes(self.prompt, stored.model_dump(mode="json")) if stored else ["all of it"]
             if changed and not self.config.getoption("--llm-gateway-push"):
@@ -82,6 +94,7 @@ class PromptFile(pytest.File):
                 candidates=candidates,
                 only=() if is_whole else wanted,
                 tests=len(current.tests),
+                timeout_s=self.config.getoption("--llm-gateway-timeout"),
             )
         if run.status == "failed":
             raise PromptFailed(f"The run could not be done: {run.problem}")

@@ -1,13 +1,13 @@
 """Prompts as files, `greeting.prompt.yaml`: what they hold, how they differ from the gateway's, and how their tests are run."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
 from llm_gateway_client.answers import PromptConfig, TestRun
-from llm_gateway_client.errors import PromptNotFound
+from llm_gateway_client.errors import PromptNotFound, RunUnfinished
 from llm_gateway_client.files import FileBroken, read
+from llm_gateway_client.polling import ended
 from llm_gateway_client.requests import TestRunCreate
 from llm_gateway_client.synchronous.client import GatewayClient
 
@@ -19,7 +19,7 @@ _OF_A_FILE: Final = (
 _VERBATIM: Final = ("schema", "tests")
 _NOTHING: Final[tuple[Any, ...]] = ([], {}, "")
 _MOST_AT_ONCE: Final = 20
-_POLL_S: Final = 1.0
+LONGEST_RUN_S: Final = 3600.0
 
 
 def read_prompt(path: Path) -> dict[str, Any]:
@@ -75,9 +75,13 @@ def run(
     repeat: int = 1,
     only: Sequence[str] = (),
     tests: int,
+    timeout_s: float = LONGEST_RUN_S,
     tell: Callable[[TestRun], None] = lambda _: None,
 ) -> TestRun:
-    """A run of the prompt's tests to its end: at once where it is small, else by the queue. `tell` hears how far it is."""
+    """A run of the prompt's tests to its end: at once where it is small, else by the queue. `tell` hears how far it is.
+
+    Raises RunUnfinished after `timeout_s`; the run goes on then, and `wait` can wait for it.
+    """
     asked: TestRunCreate = {"repeat": repeat}
     if version is not None:
         asked["version"] = version
@@ -91,12 +95,26 @@ def run(
     # Judges are calls too, and how many there are is the gateway's business: half of what it takes at once is left to them.
     if calls > _MOST_AT_ONCE // 2:
         asked["mode"] = "async"
-    run = client.prompts.run_tests(prompt_id, **asked)
-    while run.status == "running":
-        tell(run)
-        time.sleep(_POLL_S)
-        run = client.prompts.test_run(prompt_id, run.run_id)
-    return run
+    return wait(client, client.prompts.run_tests(prompt_id, **asked), timeout_s=timeout_s, tell=tell)
+
+
+def wait(
+    client: GatewayClient,
+    run: TestRun,
+    *,
+    timeout_s: float = LONGEST_RUN_S,
+    tell: Callable[[TestRun], None] = lambda _: None,
+) -> TestRun:
+    """A run that was begun, at its end. Raises RunUnfinished after `timeout_s`."""
+    return ended(
+        run,
+        lambda: client.prompts.test_run(run.prompt_id, run.run_id),
+        timeout_s=timeout_s,
+        unfinished=lambda why: RunUnfinished(
+            f"The run {run.run_id} of {run.prompt_id} {why}", prompt_id=run.prompt_id, run_id=run.run_id
+        ),
+        tell=tell,
+    )
 
 
 def _normal(prompt: Mapping[str, Any]) -> dict[str, Any]:

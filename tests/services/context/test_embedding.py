@@ -1,10 +1,12 @@
 """Vectors of texts: asked for once, kept up to a bound, and bounded in number."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.embeddings import Embedded, EmbeddingQuery
+from llm_gateway.domain.keys import Allowed
 from llm_gateway.domain.terms import FREE
 from llm_gateway.errors import ValidationFailed
 from llm_gateway.ports.system import never
@@ -53,6 +55,19 @@ def test_each_text_is_asked_for_once_a_model() -> None:
     first = embedder.asked[0]
     assert (first.owner, first.ends_s, first.timeout_s) == ("key_alice", 9, 5)
     assert len({asked.id for asked in embedder.asked}) == 3
+
+
+@pytest.mark.holds("LLM08")
+def test_vectors_are_of_one_key_and_of_what_it_may_ask() -> None:
+    embedder = LengthEmbedder()
+    kept = vectors(embedder)
+    other = replace(ALICE, owner="key_bob")
+    narrowed = replace(ALICE, terms=replace(FREE, allow=Allowed(providers=("f",))))
+    for asker in (ALICE, ALICE, other, narrowed, ALICE, other):
+        kept.of("e/one", asker)(["a"])
+    assert [(asked.owner, asked.terms.allow) for asked in embedder.asked] == [
+        (asker.owner, asker.terms.allow) for asker in (ALICE, other, narrowed)
+    ]
 
 
 def test_what_was_used_longest_ago_is_forgotten() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from threading import Event, Semaphore, Thread
 from typing import Any
 
 import pytest
@@ -35,9 +36,11 @@ from llm_gateway.domain.providers import (
 from llm_gateway.domain.queries import AttemptOutcome
 from llm_gateway.domain.terms import Terms
 from llm_gateway.errors import (
+    AnswerLost,
     BudgetExceeded,
     ContextWindowExceeded,
     DeadlineExceeded,
+    DependencyUnavailable,
     GatewayError,
     ModelNotAllowed,
     ModelNotListed,
@@ -48,6 +51,7 @@ from llm_gateway.errors import (
     UnsupportedParameter,
     ValidationFailed,
 )
+from llm_gateway.services.together import Beside
 from llm_gateway.settings import Settings
 
 from tests.adapters.clock import FakeClock
@@ -115,6 +119,29 @@ def test_vectors_come_back_in_the_order_of_the_texts() -> None:
     assert (found.provider, found.model, found.usage) == ("a", MODEL, Usage(input_tokens=6))
     assert found.cost_usd == Decimal("0.000006")
     assert [(one.provider, one.model, one.outcome) for one in found.attempts] == [("a", MODEL, AttemptOutcome.OK)]
+
+
+class Failing:
+    """A port whose `settle` fails once what it should settle is paid for."""
+
+    def __init__(self, port: Any) -> None:
+        self.port = port
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.port, name)
+
+    def settle(self, *_: object) -> None:
+        raise DependencyUnavailable("It cannot be reached.")
+
+
+@pytest.mark.parametrize("what", ["gates", "key_accounts"])
+def test_what_fails_once_they_are_paid_for_keeps_no_vectors_back(what: str) -> None:
+    desk = Desk(lists("a"), lists("b"))
+    setattr(desk.outside, what, Failing(getattr(desk.outside, what)))
+    desk.service = Gateway(Settings.from_environment({}), desk.outside).embeddings
+    found = desk.ask(terms=Terms(limits=KeyLimits(tokens_per_minute=1000)))
+    assert [vector[0] for vector in found.vectors] == [3.0, 9.0, 18.0]
+    assert desk.models.order == ["a"]
 
 
 def test_many_texts_are_several_calls_and_one_attempt() -> None:
@@ -294,9 +321,19 @@ def test_what_nobody_wants_any_more_is_not_tried_again() -> None:
 def test_an_unforeseen_failure_ends_as_one_and_is_noted() -> None:
     desk = Desk(lists("a"))
     desk.models.script("a", lambda: ZeroDivisionError())
-    with pytest.raises(ZeroDivisionError):
-        desk.ask()
+    error = desk.refused()
+    assert (type(error), type(error.__cause__)) == (GatewayError, ZeroDivisionError)
+    assert [(attempt.outcome, attempt.error_code) for attempt in error.attempts] == [("error", "internal_error")]
     assert desk.outside.gates.state(desk.outside.provider_store.get("a")) is not None
+
+
+def test_an_unforeseen_failure_beside_vectors_that_are_paid_for_is_told_as_such() -> None:
+    desk = Desk(lists("a"))
+    desk.models.script("a", lambda: None, lambda: ZeroDivisionError())
+    # More than one call takes.
+    error = desk.refused(*("x" for _ in range(65)))
+    assert isinstance(error, AnswerLost)
+    assert {attempt.outcome for attempt in error.attempts} == {"ok", "error"}
 
 
 @pytest.mark.parametrize(
@@ -389,7 +426,7 @@ def test_a_key_at_its_limit_waits() -> None:
     error = desk.refused(terms=terms)
     assert isinstance(error, RateLimited)
     assert error.retry_after_s
-    assert [room.remaining for room in desk.rooms] == [0, 0]
+    assert [room.requests.remaining for room in desk.rooms if room.requests] == [0, 0]
 
 
 def test_tokens_are_reserved_and_settled_with_what_was_used() -> None:
@@ -501,3 +538,47 @@ def test_batches_beside_each_other_share_what_is_reserved() -> None:
     assert isinstance(desk.refused(*texts, terms=terms), BudgetExceeded)
     assert 0 < state_of(desk, terms.budget).spent_usd <= terms.budget.amount
     assert state_of(desk, terms.budget).reserved_usd == 0
+
+
+def test_a_provider_that_hangs_keeps_no_thread_that_queries_take() -> None:
+    texts, model, askers = tuple(map(str, range(8))), "amazon.titan-embed-text-v2:0", 19
+    desk = Desk(lists("a", model=model, kind=ProviderKind.BEDROCK))
+    begun, over = Semaphore(0), Event()
+
+    def hang() -> None:
+        begun.release()
+        over.wait()
+
+    desk.models.script("a", *[hang] * (askers * len(texts)))
+    asking = [Thread(target=lambda: desk.ask(*texts, model=model, dimensions=4)) for _ in range(askers)]
+    for one in asking:
+        one.start()
+    try:
+        # More at once than there are threads for everybody.
+        assert all(begun.acquire(timeout=20) for _ in range(askers * len(texts)))
+        with Beside() as beside:
+            tasks = [beside.start(lambda: "done") for _ in range(3)]
+        assert [task.result for task in tasks] == ["done"] * 3
+    finally:
+        over.set()
+        for one in asking:
+            one.join()
+    assert desk.batches == [1] * askers * len(texts)
+
+
+def test_a_batch_that_fails_is_told_when_all_have_ended() -> None:
+    desk = Desk(lists("a"))
+    second_has_ended = Event()
+
+    def fail_first() -> Exception:
+        assert second_has_ended.wait(20)
+        return ProviderRejected("The first.")
+
+    def fail_second() -> Exception:
+        second_has_ended.set()
+        return ProviderRejected("The second.")
+
+    desk.models.script("a", fail_first, fail_second)
+    assert isinstance(desk.refused(*["x"] * 128), ProviderRejected)
+    assert desk.batches == [64, 64]
+    assert second_has_ended.is_set()

@@ -1,16 +1,26 @@
 """Runs: which providers they ask, what they may cost, what becomes of a run whose worker dies, and that nothing is paid twice."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from llm_gateway.domain.chat import Message, MessageRole, OutputFormat, Parameters, TextPart, Usage
+from llm_gateway.domain.chat import (
+    ChatAnswer,
+    FinishReason,
+    Message,
+    MessageRole,
+    OutputFormat,
+    Parameters,
+    TextPart,
+    Usage,
+)
 from llm_gateway.domain.embeddings import Embedded, EmbeddingQuery, Vector
-from llm_gateway.domain.faults import ProviderRateLimited
+from llm_gateway.domain.faults import ProviderRateLimited, ResponseValidationFailed
 from llm_gateway.domain.keys import Caller, KeyLimits, Role
+from llm_gateway.domain.pii import Found, PiiRule
 from llm_gateway.domain.prompts.prompts import Defaults, Label, PromptKind
 from llm_gateway.domain.prompts.runs import RunStatus, SuiteRun
 from llm_gateway.domain.prompts.templates import PromptTemplate
@@ -20,6 +30,7 @@ from llm_gateway.errors import (
     DependencyUnavailable,
     GatewayError,
     LabelNotFound,
+    NoProviderAvailable,
     NotDone,
     PromptNotFound,
     PromptVersionNotFound,
@@ -88,6 +99,44 @@ def test_a_run_asks_each_test_and_tells_what_came_of_it(gateway: FakeGateway, ca
     assert run.tally.cost_usd == sum((result.cost_usd or Decimal(0) for result in view.results), Decimal(0)) > 0
     stored = gateway.runs.get("answer", run.id)
     assert (stored.run, tuple(stored.results)) == (run, tuple(view.results))
+
+
+def test_a_case_that_is_paid_for_is_not_asked_again_for_the_sake_of_a_sentence(
+    gateway: FakeGateway, caller: Caller
+) -> None:
+    """What its findings quote cannot be looked into: they say so, and the run ends."""
+
+    def cannot_read(text: str) -> Iterator[Found]:
+        raise RuntimeError(text)
+
+    def answer() -> str:
+        gateway.outside.detector.find = cannot_read  # type: ignore[method-assign]
+        return "Dear Anna"
+
+    gateway.outside.models.script.append(answer)
+    view = start(gateway, replace(caller, pii=(PiiRule.LOG,)))
+    [result] = view.results
+    assert (view.run.status, result.passed, len(asked_of(gateway))) == (RunStatus.FINISHED, False, 1)
+    assert result.findings[0].detail == "withheld: personal data could not be looked for in what it says"
+    assert "Anna" not in repr(gateway.outside.runs._results)
+
+
+def of_another_form(detail: str) -> GatewayError:
+    answer = ChatAnswer(text="{}", finish_reason=FinishReason.STOP, model="m", usage=Usage(input_tokens=1))
+    return ResponseValidationFailed(detail, answer=answer, complaint="No number.")
+
+
+@pytest.mark.parametrize("meets", [of_another_form, NoProviderAvailable])
+@pytest.mark.parametrize("rule", [PiiRule.LOG, PiiRule.MASK])
+def test_a_failed_case_quotes_nothing_personal_of_the_answer(
+    gateway: FakeGateway, caller: Caller, rule: PiiRule, meets: Callable[[str], GatewayError]
+) -> None:
+    fault = meets("'anna@example.com' is no number.")
+    gateway.outside.models.script += [fault] * 6
+    view = start(gateway, replace(caller, pii=(rule,)))
+    assert [result.passed for result in view.results] == [False]
+    assert "[email]" in view.results[0].findings[0].detail  # type: ignore[operator]
+    assert "anna" not in repr(gateway.outside.runs._results)
 
 
 def test_its_queries_are_the_callers_own_and_are_known_for_tests(gateway: FakeGateway, caller: Caller) -> None:

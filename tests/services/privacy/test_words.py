@@ -1,6 +1,7 @@
 """Every word is looked at: a text that is added to requests or answers and forgotten here fails a test."""
 
-from dataclasses import fields, is_dataclass
+from collections import Counter
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -22,7 +23,7 @@ from llm_gateway.domain.chat import (
 )
 from llm_gateway.domain.queries import Output, QueryRequest
 from llm_gateway.domain.query_context import ContextItem, ContextReport, ContextWish, ItemReport
-from llm_gateway.services.privacy.words import Reading
+from llm_gateway.services.privacy.words import Reading, _free
 
 NO_WORDS = {
     # Names of the gateway's own, and choices among a few.
@@ -154,3 +155,38 @@ def test_the_report_names_items_anew() -> None:
         items=(ItemReport(id="w", outcome="dropped", duplicate_of="w"), ItemReport(id="w", outcome="included"))
     )
     assert [(item.id, item.duplicate_of) for item in EVERYTHING.report(report).items] == [("X", "X"), ("X", None)]
+
+
+def test_members_whose_names_become_one_are_all_kept() -> None:
+    reading = Reading(change=lambda text, _: "[email]" if "@" in text else text)
+    told = reading.json({"a@example.com": 1, "[email] 2": 2, "b@example.com": 3, "c@example.com": 4}, "metadata")
+    assert told == {"[email]": 1, "[email] 2": 2, "[email] 3": 3, "[email] 4": 4}
+
+
+def test_many_members_whose_names_become_one_take_no_longer_each() -> None:
+    looked_up = 0
+
+    class Counted(dict[str, int]):
+        def __contains__(self, name: object) -> bool:
+            nonlocal looked_up
+            looked_up += 1
+            return super().__contains__(name)
+
+    met, taken = Counter[str](), Counted()
+    for number in range(1000):
+        taken[_free("[email]", taken, met)] = number
+    assert (len(taken), looked_up) == (1000, 2 * 1000 - 1)
+
+
+def test_a_number_of_a_schema_is_looked_at_and_stays_one() -> None:
+    looked_at = list[str]()
+
+    def note(text: str, _field: str) -> str:
+        looked_at.append(text)
+        return text
+
+    schema = {"properties": {"n": {"maximum": 4111111111111111, "enum": ["w"]}}}
+    request = replace(REQUEST, output=OutputFormat(type="json_schema", schema=schema))
+    masked = Reading(change=lambda text, _: f"<{text}>", fixed=note).request(request)
+    assert masked.output.schema == {"<properties>": {"<n>": {"<maximum>": 4111111111111111, "<enum>": ["<w>"]}}}
+    assert "4111111111111111" in looked_at

@@ -52,7 +52,8 @@ def requests_left(engine: QueryEngine) -> int:
     with suppress(GatewayError):
         engine.run(asked)
     (room,) = rooms
-    return room.remaining
+    assert room.requests is not None
+    return room.requests.remaining
 
 
 def is_settled(engine: QueryEngine, *, spent: Decimal) -> bool:

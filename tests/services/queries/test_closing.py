@@ -53,7 +53,7 @@ def engine_with(fault: Exception, step: str) -> QueryEngine:
     engine = QueryEngine(journal=FailingJournal(), prices=FailingPrices())
     engine.add(provider("a", limits=ProviderLimits(max_concurrent=1)))
     order: dict[str, Callable[[], object]] = {
-        "record": lambda: engine.queries.faults.update(finish=[fault] * (3 if fault is AWAY else 1)),
+        "record": lambda: engine.queries.faults.update(finish=[fault] * (6 if fault is AWAY else 1)),
         "first record": lambda: engine.queries.faults.update(add=[fault]),
         "cache": lambda: engine.cache.faults.update(put=fault),
         "idempotency": lambda: engine.keys.faults.update(complete=fault),

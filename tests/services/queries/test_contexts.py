@@ -7,6 +7,7 @@ import pytest
 from llm_gateway.domain.chat import ChatRequest, Usage
 from llm_gateway.domain.embeddings import Embeddings
 from llm_gateway.domain.faults import ProviderFailed, ProviderUnreachable
+from llm_gateway.domain.idempotency import Replayed
 from llm_gateway.domain.keys import Allowed, KeyLimits
 from llm_gateway.domain.providers import ModelConfig, ProviderKind
 from llm_gateway.domain.queries import Attempt
@@ -18,7 +19,7 @@ from llm_gateway.errors import ContextWindowExceeded, ModelNotAllowed, ProviderN
 from tests.adapters.contexts import item, items
 from tests.adapters.engine import Engine, provider, question, with_key
 from tests.adapters.prices import FlatPrices
-from tests.adapters.query_engine import ALICE, QueryEngine
+from tests.adapters.query_engine import ALICE, QueryEngine, idempotency
 
 PAGES = items(*(f"Page {number} says that what is sent back in time is refunded in full. " * 8 for number in range(30)))
 WISH = ContextWish(items=PAGES)
@@ -270,6 +271,20 @@ def test_a_text_is_embedded_once() -> None:
     wish = replace(other.context, items=(*other.context.items, item("new", "Money back.")))
     engine.run(engine.asked(replace(other, context=wish)))
     assert [len(texts) for texts in found.asked] == [4, 1]
+
+
+def test_a_replay_embeds_nothing() -> None:
+    """Where no vectors are kept any more, planning it anew would pay for them again."""
+    engine, found = embedding()
+    first = engine.run(engine.asked(by_embeddings(), idempotency=idempotency()))
+    found.asked.clear()
+    texts = items("A cat.", "A dog.")
+    anew = by_embeddings()
+    unknown = replace(anew, context=replace(anew.context, items=texts))
+    again = engine.asking.run(engine.asked(unknown, idempotency=idempotency()))
+    assert isinstance(again, Replayed)
+    assert (again.made.id, again.made.answer) == (first.id, first.answer)
+    assert found.asked == []
 
 
 def test_without_embeddings_words_rank_and_a_warning_says_so() -> None:

@@ -104,7 +104,7 @@ def test_what_cannot_be_planned_is_not_accepted(engine: QueryEngine) -> None:
     with pytest.raises(ProviderNotFound):
         accept(engine, provider="nobody", key=idempotency())
     assert engine.queries.asked == []
-    assert engine.keys.asked == []
+    assert engine.keys.asked == ["find"]
 
 
 def test_the_same_request_again_is_the_same_query(engine: QueryEngine) -> None:

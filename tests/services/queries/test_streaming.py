@@ -13,9 +13,10 @@ from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.chat import ChatAnswer, FinishReason, Parameters, TextDelta, ToolCall, ToolCallDelta
 from llm_gateway.domain.faults import CallCancelled, ProviderFailed, ProviderRejected, ProviderResponseInvalid
 from llm_gateway.domain.keys import Caller, Role
+from llm_gateway.domain.privacy import Sanitize
 from llm_gateway.domain.queries import AttemptOutcome, Query, QueryRequest, QueryStatus, StoredProblem
 from llm_gateway.domain.streams import Opened, Position, Waiting
-from llm_gateway.errors import DependencyUnavailable, QueryCancelled, QueryInProgress, QueryNotFound
+from llm_gateway.errors import DependencyUnavailable, GatewayError, QueryCancelled, QueryInProgress, QueryNotFound
 from llm_gateway.ports.providers import Provider
 from llm_gateway.ports.system import Cancelled, never
 from llm_gateway.services.queries.closing import NOT_STORED
@@ -23,6 +24,7 @@ from llm_gateway.services.queries.closing import NOT_STORED
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import ALICE, QueryEngine, idempotency
 from tests.adapters.scripted_providers import USAGE, Raises, Says
+from tests.patience import PATIENCE_S
 
 AWAY = DependencyUnavailable("It cannot be reached.")
 
@@ -149,6 +151,28 @@ def test_a_failure_after_the_first_word_is_raised_after_it(engine: QueryEngine) 
     assert engine.cache.port.peek(engine.seat_of(asking())) is None
 
 
+@pytest.mark.parametrize("leaves", [False, True], ids=["it fails", "its caller leaves"])
+def test_what_was_broken_off_warns_of_its_links_and_of_its_request(engine: QueryEngine, leaves: bool) -> None:
+    fault = Raises(
+        fault=lambda: ProviderResponseInvalid("cut short"), words=("![x](https://evil.example/a?b=c)", " is")
+    )
+    engine.providers.script("a", fault)
+    request = replace(asking(), sanitize=Sanitize(links="flag"), notes=("What was seen in it.",))
+    items = engine.asking.stream(engine.asked(request))
+    opened = next(items)
+    next(items)
+    if leaves:
+        items.close()
+    else:
+        with pytest.raises(ProviderResponseInvalid):
+            list(items)
+    answer = stored(engine, opened.query_id).answer
+    assert answer is not None
+    noted, flagged = answer.warnings
+    assert noted == "What was seen in it."
+    assert flagged.startswith("The answer has an image of evil.example ")
+
+
 def test_what_a_failed_one_said_is_kept_and_told_again(engine: QueryEngine) -> None:
     engine.providers.script("a", Raises(fault=lambda: ProviderResponseInvalid("cut short"), words=("Hel", "lo")))
     items = stream(engine)
@@ -174,8 +198,10 @@ def test_what_nobody_foresaw_is_an_end_too(engine: QueryEngine) -> None:
     items = stream(engine, idempotency=idempotency())
     opened = next(items)
     next(items)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(GatewayError) as broken:
         next(items)
+    assert isinstance(broken.value.__cause__, ZeroDivisionError)
+    assert (broken.value.query_id, len(broken.value.attempts)) == (opened.query_id, 1)
     ended = stored(engine, opened.query_id)
     assert ended.status is QueryStatus.FAILED
     assert ended.problem is not None
@@ -322,7 +348,7 @@ def test_a_lease_is_kept_up_while_it_runs(slow: QueryEngine) -> None:
     opened = next(items)
     first = stored(slow, opened.query_id).lease
     slow.clock.sleep(0.1)
-    until = time.monotonic() + 5
+    until = time.monotonic() + PATIENCE_S
     while slow.queries.count("renew") < 2 and time.monotonic() < until:
         time.sleep(0.005)
     renewed = stored(slow, opened.query_id).lease

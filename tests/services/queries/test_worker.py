@@ -1,44 +1,28 @@
 """The worker: every queued query is answered once, and no message is given up before its query is safe."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from llm_gateway.domain.chat import ChatAnswer
 from llm_gateway.domain.circuits import CircuitState
 from llm_gateway.domain.faults import (
     CallCancelled,
-    CircuitOpen,
-    ProviderBusy,
     ProviderFailed,
-    ProviderRateLimited,
-    ProviderRefused,
     ProviderRejected,
     ProviderResponseInvalid,
-    ProviderTimeout,
 )
 from llm_gateway.domain.keys import KeySpec, Role
 from llm_gateway.domain.providers import CircuitPolicy, Timeouts
-from llm_gateway.domain.queries import Query, QueryProblem, QueryStatus
-from llm_gateway.errors import DependencyUnavailable, NotDone
-from llm_gateway.ports.providers import Provider
-from llm_gateway.ports.queries import Delivery
-from llm_gateway.ports.system import Cancelled, never
-from llm_gateway.services.queries.lease import keep_lease
+from llm_gateway.domain.queries import Query, QueryStatus
 
 from tests.adapters.authors import BY
 from tests.adapters.engine import provider, question
 from tests.adapters.query_engine import QueryEngine
-from tests.adapters.query_queue import Held, Sent
+from tests.adapters.query_queue import Held
 from tests.adapters.scripted_providers import USAGE, Says, failing
-
-AWAY = DependencyUnavailable("It cannot be reached.")
-LEASE_S = 60
-SHORT = timedelta(seconds=0.24)
+from tests.services.queries.worked import AWAY, LEASE_S, hidden_s, process, queued, stored
 
 
 @pytest.fixture
@@ -50,35 +34,6 @@ def engine() -> QueryEngine:
 def _no_thread_is_left() -> Iterator[None]:
     yield
     assert [thread.name for thread in threading.enumerate() if thread.name == "lease"] == []
-
-
-def queued(engine: QueryEngine, **changes: object) -> Query:
-    """A query that was accepted; its message is not sent again by whatever follows."""
-    request = question(**{"mode": "async", "timeout_s": 300, **changes})
-    query = engine.accept(engine.asked(request))
-    engine.queue.sent.clear()
-    return query
-
-
-def stored(engine: QueryEngine, query: Query) -> Query:
-    found = engine.queries.port.get(query.id)
-    assert found is not None
-    result: Query = found
-    return result
-
-
-def process(engine: QueryEngine, query: Query, *, count: int = 1) -> bool:
-    """Whether the message is done with."""
-    try:
-        engine.worker.process(engine.delivery(query.id, count=count))
-    except NotDone:
-        return False
-    return True
-
-
-def hidden_s(engine: QueryEngine) -> float:
-    """How long the message is kept back from now on."""
-    return engine.queue.held[-1].duration_s
 
 
 # To its end
@@ -147,6 +102,8 @@ def test_a_query_that_is_late_is_not_asked_any_more_and_truly_ends(engine: Query
     assert engine.providers.called == []
     assert engine.journal.story == [(query.id, "failed")]
     assert not process(engine, query) or engine.journal.story == [(query.id, "failed")]
+    ended = stored(engine, query)
+    assert (ended.attempts, ended.started_at) == (0, None)
 
 
 def test_one_that_fails_for_good_reads_failed_soon_after_its_time(engine: QueryEngine) -> None:
@@ -165,6 +122,8 @@ def test_one_that_fails_for_good_reads_failed_soon_after_its_time(engine: QueryE
     assert (ended.problem.code, ended.problem.provider_message) == ("provider_error", "Out of owls.")
     # Every call is an attempt, of whichever try.
     assert len(ended.problem.attempts) == len(engine.providers.called) == 3
+    # It was taken up as often, and once more to be ended.
+    assert (ended.attempts, ended.started_at) == (3, query.created_at)
     assert engine.journal.story == [(query.id, "failed")]
     assert len(engine.journal.calls) == 3
 
@@ -286,480 +245,6 @@ def test_a_message_about_a_query_that_somebody_holds_stays(engine: QueryEngine) 
     assert stored(engine, query).attempts == 2
 
 
-# Limits
-
-
-@pytest.mark.parametrize("kind", [ProviderRateLimited, ProviderBusy])
-@pytest.mark.parametrize(("asked_s", "delay_s"), [(90, 90), (None, 5), (3600, 301)])
-def test_a_limit_puts_it_back_uncounted(
-    engine: QueryEngine, kind: type[ProviderRateLimited], asked_s: float | None, delay_s: float
-) -> None:
-    query = queued(engine, priority="high")
-    engine.providers.script("a", kind("Full.", retry_after_s=asked_s))
-    assert process(engine, query, count=4)
-    assert engine.queue.sent == [Sent(query_id=query.id, delay_s=delay_s, priority="high")]
-    back = stored(engine, query)
-    assert (back.status, back.attempts, back.lease, back.problem) == (QueryStatus.QUEUED, 0, None, None)
-    assert engine.journal.written == []
-    assert engine.gates.all_ended_once
-    engine.clock.sleep(delay_s)
-    assert process(engine, query)
-    ended = stored(engine, query)
-    assert ended.attempts == 1
-    # What waits beyond its time ends with what kept it waiting.
-    assert (ended.problem.code if ended.problem else None) == ("provider_rate_limited" if delay_s > 300 else None)
-
-
-@pytest.mark.parametrize(("age_s", "delay_s"), [(0, 5), (4, 5), (60, 60), (200, 101)])
-def test_a_limit_that_says_no_time_is_met_ever_more_seldom(engine: QueryEngine, age_s: float, delay_s: float) -> None:
-    """An account without credit answers 429 for days."""
-    query = queued(engine)
-    engine.clock.sleep(age_s)
-    engine.providers.script("a", ProviderRateLimited("Full."))
-    assert process(engine, query)
-    assert [sent.delay_s for sent in engine.queue.sent] == [delay_s]
-
-
-def test_a_limit_of_the_gates_puts_it_back_too(engine: QueryEngine) -> None:
-    query = queued(engine)
-    engine.gates.refusals["a"] = [ProviderRateLimited("Full.", retry_after_s=42.5)]
-    assert process(engine, query)
-    assert engine.queue.sent == [Sent(query_id=query.id, delay_s=42.5, priority="normal")]
-    assert engine.providers.called == []
-
-
-def test_providers_that_are_left_alone_for_a_while_are_no_failure(engine: QueryEngine) -> None:
-    query = queued(engine)
-    engine.gates.refusals["a"] = [CircuitOpen("Open.", retry_after_s=30)]
-    assert process(engine, query)
-    assert [(sent.query_id, sent.delay_s) for sent in engine.queue.sent] == [(query.id, 30)]
-    assert stored(engine, query).attempts == 0
-
-
-def test_a_limit_met_after_a_failure_is_a_failure(engine: QueryEngine) -> None:
-    query = queued(engine)
-    engine.add(provider("b"))
-    engine.providers.script("a", ProviderFailed("500"))
-    engine.gates.refusals["b"] = [ProviderRateLimited("Full.", retry_after_s=30)]
-    assert not process(engine, query)
-    assert engine.queue.sent == []
-    assert stored(engine, query).attempts == 1
-
-
-def test_a_book_without_providers_is_no_limit(engine: QueryEngine) -> None:
-    """Putting it back uncounted would go on for as long as the query is kept."""
-    query = queued(engine)
-    engine.store.delete("a", expected_revision=None)
-    assert not process(engine, query)
-    assert engine.queue.sent == []
-    assert stored(engine, query).attempts == 1
-    assert hidden_s(engine) == 60
-
-
-def test_a_query_that_was_put_back_is_not_lost_with_a_queue_that_is_away(engine: QueryEngine) -> None:
-    query = queued(engine)
-    engine.providers.script("a", ProviderRateLimited("Full.", retry_after_s=30))
-    engine.queue.fault = AWAY
-    assert not process(engine, query)
-    engine.queue.fault = None
-    engine.clock.sleep(30)
-    assert process(engine, query, count=2)
-    assert stored(engine, query).status is QueryStatus.SUCCEEDED
-
-
-# Failures
-
-
-@pytest.mark.parametrize("fault", [ProviderFailed("500"), ProviderTimeout("x"), ProviderRefused("403")])
-def test_a_failure_is_tried_again_later(engine: QueryEngine, fault: Exception) -> None:
-    query = queued(engine)
-    engine.providers.script("a", fault)
-    assert not process(engine, query)
-    back = stored(engine, query)
-    assert (back.status, back.attempts, back.problem) == (QueryStatus.QUEUED, 1, None)
-    assert engine.journal.written == []
-    assert engine.queue.sent == []
-    assert process(engine, query, count=2)
-    assert (stored(engine, query).status, stored(engine, query).attempts) == (QueryStatus.SUCCEEDED, 2)
-    assert engine.journal.story == [(query.id, "succeeded")]
-
-
-def test_pauses_grow_to_a_bound() -> None:
-    engine = QueryEngine()
-    engine.add(provider("a", circuit=CircuitPolicy(failure_threshold=100)))
-    query = queued(engine)
-    pauses = []
-    for count in (1, 2, 3, 4, 5, 6, 7, 8, 20):
-        engine.providers.script("a", ProviderFailed("500"))
-        assert not process(engine, query, count=count)
-        pauses.append(hidden_s(engine))
-    assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]
-
-
-def test_a_provider_that_asks_for_a_longer_pause_gets_it(engine: QueryEngine) -> None:
-    query = queued(engine)
-    engine.providers.script("a", ProviderFailed("503", retry_after_s=120))
-    assert not process(engine, query)
-    assert hidden_s(engine) == 120
-
-
-def test_what_nobody_foresaw_leaves_the_query_to_the_next_delivery(engine: QueryEngine) -> None:
-    query = queued(engine)
-    engine.providers.script("a", RuntimeError("x"))
-    with pytest.raises(RuntimeError):
-        engine.worker.process(engine.delivery(query.id))
-    assert engine.gates.all_ended_once
-    assert hidden_s(engine) == LEASE_S
-    engine.clock.sleep(LEASE_S)
-    assert process(engine, query, count=2)
-    assert stored(engine, query).status is QueryStatus.SUCCEEDED
-
-
-# Stores that are away
-
-
-@pytest.mark.parametrize("method", ["claim", "summary", "requeue", "finish"])
-@pytest.mark.parametrize("count", [1, 4])
-def test_a_store_that_is_away_means_later_and_nothing_is_lost(engine: QueryEngine, method: str, count: int) -> None:
-    query = queued(engine)
-    if method == "summary":
-        engine.queries.port.claim(query.id, until=engine.clock.now() + timedelta(seconds=LEASE_S))
-    if method == "requeue":
-        engine.providers.script("a", ProviderFailed("500"))
-    engine.queries.faults[method] = AWAY
-    assert not process(engine, query, count=count)
-    # Longer from time to time, or the message would soon be a dead letter.
-    assert hidden_s(engine) == LEASE_S * count
-    assert engine.journal.written == []
-    assert engine.gates.all_ended_once
-    engine.queries.faults.clear()
-    engine.clock.sleep(LEASE_S)
-    assert process(engine, query, count=2)
-    assert stored(engine, query).status is QueryStatus.SUCCEEDED
-    assert engine.journal.story == [(query.id, "succeeded")]
-
-
-@pytest.mark.parametrize("times", [1, 2])
-def test_storing_what_was_paid_for_is_tried_again(engine: QueryEngine, times: int) -> None:
-    query = queued(engine)
-    engine.queries.faults["finish"] = [AWAY] * times
-    assert process(engine, query)
-    assert stored(engine, query).status is QueryStatus.SUCCEEDED
-    assert len(engine.providers.called) == 1
-    assert engine.journal.story == [(query.id, "succeeded")]
-    assert engine.clock.slept_s == [1, 2][:times]
-
-
-def test_gates_that_are_away_are_a_failure(engine: QueryEngine) -> None:
-    query = queued(engine)
-    engine.gates.refusals["a"] = [AWAY]
-    assert not process(engine, query)
-    assert stored(engine, query).status is QueryStatus.QUEUED
-    assert engine.providers.called == []
-
-
-def test_a_queue_that_is_away_does_not_stop_the_work(engine: QueryEngine) -> None:
-    query = queued(engine)
-    engine.queue.fault = AWAY
-    assert process(engine, query)
-    assert stored(engine, query).status is QueryStatus.SUCCEEDED
-
-
-# Held
-
-
-@dataclass
-class Waiting(Provider):
-    """Answers (or raises `fault`) when `answer` says so, or breaks off once nobody wants the answer."""
-
-    began: threading.Event = field(default_factory=threading.Event)
-    broken_off: threading.Event = field(default_factory=threading.Event)
-    answer: threading.Event = field(default_factory=threading.Event)
-    fault: Exception | None = None
-
-    def open(self, *_: object) -> Provider:
-        return self
-
-    def complete(self, request, *, timeouts, cancelled: Cancelled = never) -> ChatAnswer:  # type: ignore[no-untyped-def]
-        self.began.set()
-        while not self.answer.wait(0.005):
-            if cancelled():
-                self.broken_off.set()
-                raise CallCancelled("The call was broken off.")
-        if self.fault:
-            raise self.fault
-        return ChatAnswer(text="Late.", finish_reason="stop", model="a-model", usage=USAGE)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def waiting() -> Waiting:
-    return Waiting()
-
-
-@pytest.fixture
-def slow(waiting: Waiting) -> QueryEngine:
-    """An engine whose provider waits, under a lease so short that it is renewed all the time."""
-    engine = QueryEngine(real_providers=waiting, lease=SHORT)  # type: ignore[arg-type]
-    return engine.add(provider("a"))  # type: ignore[return-value]
-
-
-def meanwhile(engine: QueryEngine, query: Query, waiting: Waiting, do: Callable[[], object]) -> list[bool]:
-    """Does something while the query is worked on; whether its message was then done with."""
-    done: list[bool] = []
-    thread = threading.Thread(target=lambda: done.append(process(engine, query)))
-    thread.start()
-    assert waiting.began.wait(5)
-    do()
-    thread.join(5)
-    assert not thread.is_alive()
-    return done
-
-
-def after_renewals(engine: QueryEngine, number: int) -> None:
-    wanted = engine.queries.count("renew") + number
-    until = time.monotonic() + 5
-    while engine.queries.count("renew") < wanted and time.monotonic() < until:
-        time.sleep(0.005)
-    assert engine.queries.count("renew") >= wanted
-
-
-def test_query_and_message_are_kept_while_the_work_goes_on(slow: QueryEngine, waiting: Waiting) -> None:
-    query = queued(slow)
-
-    def go_on() -> None:
-        until = stored(slow, query).lease
-        slow.clock.sleep(0.1)
-        after_renewals(slow, 3)
-        renewed = stored(slow, query).lease
-        assert until is not None
-        assert renewed is not None
-        assert renewed.until > until.until
-        assert renewed.holder == until.holder
-        waiting.answer.set()
-
-    assert meanwhile(slow, query, waiting, go_on) == [True]
-    assert len(slow.queue.held) >= 3
-    assert {held.duration_s for held in slow.queue.held} == {SHORT.total_seconds()}
-    assert stored(slow, query).status is QueryStatus.SUCCEEDED
-
-
-def test_a_renewal_under_way_does_not_undo_the_pause_before_the_next_try(slow: QueryEngine, waiting: Waiting) -> None:
-    query, renewed = queued(slow), threading.Event()
-    renew, hold, seen_to = slow.queries.port.renew, slow.queue.hold, threading.Event()
-
-    def slowly(*given: Any, **named: Any) -> bool:
-        done: bool = renew(*given, **named)
-        renewed.set()
-        seen_to.wait(0.2)
-        return done
-
-    def noted(delivery: Delivery, *, duration_s: float) -> None:
-        hold(delivery, duration_s=duration_s)
-        if duration_s != SHORT.total_seconds():
-            seen_to.set()
-
-    slow.queries.port.renew, slow.queue.hold = slowly, noted  # type: ignore[method-assign]
-    waiting.fault = ProviderRefused("403")
-
-    def fail() -> None:
-        assert renewed.wait(5)
-        waiting.answer.set()
-
-    assert meanwhile(slow, query, waiting, fail) == [False]
-    assert hidden_s(slow) == 5
-
-
-def test_a_query_that_is_cancelled_stops_its_call(slow: QueryEngine, waiting: Waiting) -> None:
-    query = queued(slow)
-    assert meanwhile(slow, query, waiting, lambda: slow.queries.port.cancel(query.id)) == [True]
-    assert waiting.broken_off.is_set()
-    ended = stored(slow, query)
-    assert ended.status is QueryStatus.CANCELLED
-    assert slow.journal.story == [(query.id, "cancelled")]
-    assert slow.gates.all_ended_once
-    assert [result.cancelled for result in slow.gates.results] == [True]
-    assert ended.answer is not None
-    assert ended.answer.cost_usd is not None
-
-
-def test_a_query_that_is_erased_stops_its_call(slow: QueryEngine, waiting: Waiting) -> None:
-    query = queued(slow)
-    assert meanwhile(slow, query, waiting, lambda: slow.queries.port.erase(query.id)) == [True]
-    assert waiting.broken_off.is_set()
-    assert slow.queries.port.get(query.id) is None
-
-
-def test_a_lost_lease_stops_the_call_and_leaves_the_message(slow: QueryEngine, waiting: Waiting) -> None:
-    """Deleting it might delete the delivery by which the other one works."""
-    query = queued(slow)
-
-    def taken_up_by_another() -> None:
-        slow.clock.sleep(SHORT.total_seconds() * 100)
-        assert slow.queries.port.claim(query.id, until=slow.clock.now() + timedelta(hours=1))
-
-    slow.queries.faults["renew"] = AWAY
-
-    def do() -> None:
-        taken_up_by_another()
-        slow.queries.faults.clear()
-
-    assert meanwhile(slow, query, waiting, do) == [False]
-    assert waiting.broken_off.is_set()
-    assert stored(slow, query).status is QueryStatus.RUNNING
-    assert slow.journal.written == []
-
-
-def test_a_lost_lease_does_not_lose_an_answer(slow: QueryEngine, waiting: Waiting) -> None:
-    """It was paid for, so it counts from the worker that brings it first; the other one's is not journaled."""
-    query = queued(slow)
-    slow.queries.faults["renew"] = AWAY
-
-    def do() -> None:
-        slow.clock.sleep(SHORT.total_seconds() * 100)
-        assert slow.queries.port.claim(query.id, until=slow.clock.now() + timedelta(hours=1))
-        waiting.answer.set()
-
-    assert meanwhile(slow, query, waiting, do) == [True]
-    assert stored(slow, query).status is QueryStatus.SUCCEEDED
-    assert slow.journal.story == [(query.id, "succeeded")]
-
-
-def test_a_query_that_another_has_answered_is_not_journaled_twice(slow: QueryEngine, waiting: Waiting) -> None:
-    query = queued(slow)
-    slow.queries.faults["renew"] = AWAY
-
-    def do() -> None:
-        slow.clock.sleep(SHORT.total_seconds() * 100)
-        other = QueryEngine(queue=slow.queue, journal=slow.journal).add(provider("a"))
-        other.clock = slow.clock
-        other.queries = slow.queries
-        assert process(other, query, count=2)  # type: ignore[arg-type]
-        waiting.answer.set()
-
-    assert meanwhile(slow, query, waiting, do) == [True]
-    assert slow.journal.story == [(query.id, "succeeded")]
-    ended = stored(slow, query).answer
-    assert ended is not None
-    assert ended.output.text == "Hello there."
-
-
-def test_a_lease_outlasts_failed_renewals(slow: QueryEngine, waiting: Waiting) -> None:
-    query = queued(slow)
-
-    def do() -> None:
-        slow.queries.faults["renew"] = AWAY
-        after_renewals(slow, 5)
-        del slow.queries.faults["renew"]
-        after_renewals(slow, 2)
-        waiting.answer.set()
-
-    assert meanwhile(slow, query, waiting, do) == [True]
-    assert not waiting.broken_off.is_set()
-    assert stored(slow, query).status is QueryStatus.SUCCEEDED
-
-
-def test_a_block_that_fails_is_held_no_longer(engine: QueryEngine) -> None:
-    query = queued(engine)
-    held = engine.queries.claim(query.id, until=engine.clock.now() + SHORT)
-    with pytest.raises(ZeroDivisionError), keep_lease(held, engine.queries, engine.clock, lease=SHORT):
-        raise ZeroDivisionError
-    renewals = engine.queries.count("renew")
-    time.sleep(0.1)
-    assert engine.queries.count("renew") == renewals
-
-
-# Dead letters
-
-
-def test_a_dead_letter_is_told_with_what_it_last_failed_for(engine: QueryEngine) -> None:
-    query = queued(engine)
-    engine.providers.script("a", ProviderFailed("500"))
-    assert not process(engine, query)
-    engine.worker.bury(engine.delivery(query.id))
-    ended = stored(engine, query)
-    assert ended.status is QueryStatus.FAILED
-    assert ended.problem is not None
-    assert (ended.problem.code, ended.problem.provider) == ("provider_error", "a")
-    assert [attempt.error_code for attempt in ended.problem.attempts] == ["provider_error"]
-    assert engine.queue.sent == []
-
-
-def test_a_dead_letter_that_never_failed_of_itself_is_told_so(engine: QueryEngine) -> None:
-    query = queued(engine)
-    engine.worker.bury(engine.delivery(query.id))
-    problem = stored(engine, query).problem
-    assert isinstance(problem, QueryProblem)
-    assert (problem.status, problem.code) == (503, "no_provider_available")
-
-
-def test_a_dead_letter_about_a_query_that_is_held_goes_back(engine: QueryEngine) -> None:
-    query = queued(engine)
-    engine.queries.port.claim(query.id, until=engine.clock.now() + timedelta(seconds=LEASE_S))
-    engine.worker.bury(engine.delivery(query.id))
-    assert stored(engine, query).status is QueryStatus.RUNNING
-    assert engine.queue.sent == [Sent(query_id=query.id, delay_s=LEASE_S, priority="normal")]
-
-
-@pytest.mark.parametrize("end", ["answered", "erased"])
-def test_a_dead_letter_about_what_is_over_changes_nothing(engine: QueryEngine, end: str) -> None:
-    query = queued(engine)
-    process(engine, query)
-    if end == "erased":
-        engine.queries.port.erase(query.id)
-    engine.worker.bury(engine.delivery(query.id))
-    assert engine.queue.sent == []
-    found = engine.queries.port.get(query.id)
-    assert found is None if end == "erased" else found.status is QueryStatus.SUCCEEDED
-
-
-def test_a_dead_letter_waits_for_a_store_that_is_away(engine: QueryEngine) -> None:
-    query = queued(engine)
-    engine.queries.faults["bury"] = AWAY
-    with pytest.raises(DependencyUnavailable):
-        engine.worker.bury(Delivery(query_id=query.id, receipt="r", queue_arn="arn:x:dead-letters", count=1))
-
-
-# Given back too late
-
-
-@pytest.mark.parametrize("fault", [ProviderFailed("500"), ProviderRateLimited("Full.", retry_after_s=30)])
-def test_a_query_that_was_cancelled_meanwhile_is_not_given_back(engine: QueryEngine, fault: Exception) -> None:
-    query = queued(engine)
-    engine.providers.script("a", fault)
-    engine.queries.first["requeue"] = lambda: engine.queries.port.cancel(query.id)
-    assert process(engine, query)
-    assert stored(engine, query).status is QueryStatus.CANCELLED
-    assert engine.queue.sent == []
-
-
-@pytest.mark.parametrize("fault", [ProviderFailed("500"), ProviderRateLimited("Full.", retry_after_s=30)])
-def test_a_query_that_another_has_taken_up_is_not_given_back(engine: QueryEngine, fault: Exception) -> None:
-    query = queued(engine)
-    engine.providers.script("a", fault)
-
-    def taken_up() -> None:
-        engine.clock.sleep(LEASE_S)
-        assert engine.queries.port.claim(query.id, until=engine.clock.now() + timedelta(seconds=LEASE_S))
-
-    engine.queries.first["requeue"] = taken_up
-    assert not process(engine, query)
-    assert hidden_s(engine) == LEASE_S
-    assert stored(engine, query).status is QueryStatus.RUNNING
-    assert engine.queue.sent == []
-
-
-def test_a_complete_answer_that_cannot_be_used_is_not_paid_for_twice(engine: QueryEngine) -> None:
-    engine.providers.script("a", ProviderResponseInvalid("Unknown reason.", usage=USAGE, complete=True))
-    query = queued(engine)
-
-    engine.worker.process(engine.delivery(query.id))
-
-    found = stored(engine, query)
-    assert (found.status, found.problem.code) == (QueryStatus.FAILED, "provider_response_invalid")
-    assert found.problem.attempts[0].cost_usd is not None
-    assert engine.queue.sent == []
-
-
 # The owner's key
 
 
@@ -775,7 +260,8 @@ def test_what_was_queued_with_a_key_that_is_revoked_is_cancelled(engine: QueryEn
     query, key_id = of_key(engine)
     engine.gateway.key_changes.revoke(key_id, expected=None, by=BY)
     assert process(engine, query)
-    assert stored(engine, query).status is QueryStatus.CANCELLED
+    cancelled = stored(engine, query)
+    assert (cancelled.status, cancelled.attempts, cancelled.started_at) == (QueryStatus.CANCELLED, 0, None)
     assert process(engine, query), "a message that comes again finds it cancelled"
     assert engine.journal.story == [(query.id, "cancelled")]
     assert engine.journal.calls == []

@@ -5,6 +5,8 @@ from typing import Any, get_type_hints
 import anthropic.types as sdk
 import pytest
 from anthropic.types import message_create_params
+from llm_gateway.entrypoints.validation import validated
+from llm_gateway.errors import ValidationFailed
 from llm_gateway.wire.anthropic import blocks, parameters, requests, tools, turns
 from llm_gateway.wire.messages import CacheControl
 from llm_gateway.wire.schema import Incoming
@@ -68,7 +70,31 @@ def test_every_parameter_of_counting_has_its_fate() -> None:
     ("body", "table"), [(requests.MessagesBody, parameters.MESSAGES), (requests.CountBody, parameters.COUNT)]
 )
 def test_a_body_takes_what_the_table_says(body: type[Incoming], table: Any) -> None:
-    assert body.known_fields() - {"gateway"} == set(table)
+    assert body.known_fields() - {"gateway", "context_management"} == set(table)
+
+
+@pytest.mark.parametrize(
+    ("management", "is_taken"),
+    [
+        (None, True),
+        ({}, True),
+        ({"edits": []}, True),
+        ({"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}, True),
+        ({"edits": [{"type": "clear_thinking_20251015", "keep": {"type": "thinking_turns", "value": 1}}]}, False),
+        ({"edits": [{"type": "clear_tool_uses_20250919"}]}, False),
+        ({"edits": 7}, False),
+        ({"edits": None}, False),
+        ({"edits": [], "more": 1}, False),
+        ("all", False),
+    ],
+)
+def test_contexts_are_managed_by_keeping_all(management: Any, is_taken: bool) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "context_management": management}
+    if is_taken:
+        assert validated(requests.CountBody, body).to_domain().messages
+    else:
+        with pytest.raises(ValidationFailed, match="context_management: is not taken here, but to keep all thoughts"):
+            validated(requests.CountBody, body)
 
 
 @pytest.mark.parametrize(("ours", "theirs"), _PAIRS, ids=lambda shape: shape.__name__)

@@ -174,7 +174,7 @@ def test_the_gateways_options() -> None:
         ({"container": "c"}, "container", "not offered"),
         ({"diagnostics": {}}, "diagnostics", "keeps no state"),
         ({"mcp_servers": []}, "mcp_servers", "not offered"),
-        ({"context_management": {}}, "context_management", "keeps no state"),
+        ({"context_management": {"edits": [1]}}, "context_management", "keep all thoughts"),
         ({"user_profile_id": "u"}, "user_profile_id", "header"),
         ({"max_tokens": 0}, "max_tokens", "at least 1"),
         ({"tools": [TOOL | {"type": "bash_20250124"}]}, "tools[0].type", "Anthropic's own"),

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from llm_gateway import errors
-from llm_gateway.domain.accounts import Room
+from llm_gateway.domain.accounts import Left, Room
 from llm_gateway.domain.queries import QueryProblem
-from llm_gateway.errors import FieldError, GatewayError
+from llm_gateway.errors import GatewayError
 from llm_gateway.wire.anthropic.speech import broken_off, headers, refusal
 from llm_gateway.wire.dialects import Refusal
 from llm_gateway.wire.problems import Problem
@@ -50,6 +50,11 @@ def test_statuses_and_types(error: GatewayError, status: int, kind: str) -> None
     assert told.body["gateway"]["code"] == error.code
 
 
+def of_a_query(error: GatewayError) -> GatewayError:
+    error.query_id = "qry_1"
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "attempts", "advice"),
     [
@@ -59,17 +64,16 @@ def test_statuses_and_types(error: GatewayError, status: int, kind: str) -> None
         (errors.ValidationFailed("x"), (), {}),
         (errors.IdempotencyConflict("x"), (), {"x-should-retry": "false"}),
         (errors.QueryInProgress("x"), (), {}),
+        (errors.AnswerLost(), (), {"x-should-retry": "false"}),
+        (errors.AnswerWithheld(), (), {"x-should-retry": "false"}),
+        (errors.GatewayError("x"), (), {}),
+        (of_a_query(errors.GatewayError("x")), (), {"x-should-retry": "false"}),
+        (of_a_query(errors.DependencyUnavailable("x")), (), {}),
     ],
 )
 def test_whether_to_try_again(error: GatewayError, attempts: Any, advice: dict[str, str]) -> None:
     error.attempts = attempts
     assert _refused(error).headers == advice
-
-
-def test_fields_are_called_as_the_client_called_them() -> None:
-    field, message = "parameters.max_output_tokens", "m writes at most 5 tokens"
-    error = errors.UnsupportedParameter(f"{field}: {message}", errors=[FieldError(field, message)])
-    assert _refused(error).body["error"]["message"] == f"max_tokens: {message}"
 
 
 def test_a_providers_own_words_are_told_once() -> None:
@@ -89,9 +93,18 @@ def test_what_breaks_off_is_an_event() -> None:
 
 
 def test_limits() -> None:
-    told = headers(request_id="req_1", room=Room(limit=60, remaining=3, reset_s=2.5))
+    requests, tokens = Left(limit=60, remaining=3, reset_s=2.5), Left(limit=9_000, remaining=8_100, reset_s=6)
+    told = headers(request_id="req_1", room=Room(requests=requests, tokens=tokens))
     assert told["request-id"] == "req_1"
     assert told["anthropic-ratelimit-requests-limit"] == "60"
     assert told["anthropic-ratelimit-requests-remaining"] == "3"
     assert told["anthropic-ratelimit-requests-reset"].endswith("Z")
+    assert told["anthropic-ratelimit-tokens-limit"] == "9000"
+    assert told["anthropic-ratelimit-tokens-remaining"] == "8100"
+    assert told["anthropic-ratelimit-tokens-reset"].endswith("Z")
     assert headers(request_id="req_1", room=None) == {"request-id": "req_1"}
+    assert {
+        name.split("-")[2]
+        for name in headers(request_id="", room=Room(requests=None, tokens=tokens))
+        if "limit" in name
+    } == {"tokens"}

@@ -77,6 +77,22 @@ def test_what_is_refused_is_named(name: str) -> None:
         validated(ChatCompletionBody, {"model": "small", "messages": SAID["messages"], name: {}})
     (fault,) = refused.value.errors
     assert (fault.field, fault.is_unknown) == (name, True)
+    # Clients of typed languages send what they leave out as null.
+    assert validated(ChatCompletionBody, {"model": "small", "messages": SAID["messages"], name: None}).model == "small"
+
+
+def test_a_null_hides_no_misspelling() -> None:
+    body = {"model": "small", "messages": SAID["messages"], "functions": None, "temprature": None}
+    with pytest.raises(
+        ValidationFailed, match="temprature: is not a known field: did you mean 'temperature'"
+    ) as refused:
+        validated(ChatCompletionBody, body)
+    assert len(refused.value.errors) == 1
+
+
+def test_a_flag_that_has_one_value_is_told_as_json_has_it() -> None:
+    with pytest.raises(ValidationFailed, match="store: must be false"):
+        validated(ChatCompletionBody, {"model": "small", "messages": SAID["messages"], "store": True})
 
 
 def test_nothing_that_is_said_is_dropped() -> None:
@@ -96,8 +112,8 @@ def test_nothing_that_is_said_is_dropped() -> None:
     assert (p.reasoning_effort, p.logprobs) == ("low", 3)
     assert (asked.output.type, asked.tools[0].name, asked.tools[0].strict) == ("json", "f", True)
     assert asked.tool_choice.name == "f"  # type: ignore[union-attr]
-    assert (body.streams, body.tells_usage, body.one_call_at_a_time) == (True, True, True)
-    at_openai = {name: SAID[name] for name in HANDED_ON} | {"parallel_tool_calls": False}
+    assert (body.streams, body.tells_usage, asked.parallel_tool_calls) == (True, True, False)
+    at_openai = {name: SAID[name] for name in HANDED_ON}
     assert asked.vendor["openai"] == at_openai
     assert asked.vendor["anthropic"] == {"metadata": {"user_id": "user-1"}}
     needed = ("frequency_penalty", "presence_penalty", "logit_bias", "service_tier", "verbosity")

@@ -3,10 +3,12 @@
 import json
 
 import pytest
-from llm_gateway.domain.accounts import Room
+from llm_gateway.domain.accounts import Left, Room
 from llm_gateway.domain.faults import ProviderRateLimited
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryProblem
 from llm_gateway.errors import (
+    AnswerLost,
+    AnswerWithheld,
     BudgetExceeded,
     ContextWindowExceeded,
     FieldError,
@@ -52,20 +54,6 @@ def test_an_error_has_openais_words(error: GatewayError, status: int, kind: str,
     assert refusal.body == {"error": {"message": error.detail, "type": kind, "param": param, "code": code}}
 
 
-@pytest.mark.parametrize(
-    ("field", "name"),
-    [
-        ("parameters.reasoning_effort", "reasoning_effort"),
-        ("parameters.max_output_tokens", "max_completion_tokens"),
-        ("output.schema", "response_format"),
-    ],
-)
-def test_a_parameter_has_the_name_that_the_client_knows(field: str, name: str) -> None:
-    error = UnsupportedParameter.of(field, "leave it out")
-    told = speech.refusal(error, _problem(error)).body["error"]
-    assert (told["param"], told["message"]) == (name, f"{name}: leave it out")
-
-
 def test_what_is_unknown_is_named_before_what_is_wrong() -> None:
     faults = [FieldError("n", "must be 1"), FieldError("colour", "is not a known field", is_unknown=True)]
     error = ValidationFailed("Two faults.", errors=faults)
@@ -91,12 +79,23 @@ def test_a_providers_own_message_is_told_once() -> None:
         (BudgetExceeded("Spent."), False, "false"),
         (QueryInProgress("Wait."), False, None),
         (ValidationFailed.of("n", "must be 1"), True, None),
+        (AnswerLost(), False, "false"),
+        (AnswerWithheld(), False, "false"),
+        (GatewayError("What?"), True, "false"),
+        (GatewayError("What?"), False, None),
     ],
 )
 def test_a_client_retries_only_what_was_not_retried(error: GatewayError, is_tried: bool, advice: str | None) -> None:
     if is_tried:
         error.attempts = (Attempt(provider="a", model="b", outcome=AttemptOutcome.ERROR),)
     assert speech.refusal(error, _problem(error)).headers.get("x-should-retry") == advice
+
+
+def test_a_client_does_not_retry_a_query_of_which_nobody_knows_how_far_it_came() -> None:
+    error = GatewayError("What?")
+    error.query_id = "qry_1"
+    problem = Problem.of(QueryProblem.of(error), query_id=error.query_id)
+    assert speech.refusal(error, problem).headers["x-should-retry"] == "false"
 
 
 def test_a_stream_breaks_off_with_the_same_error() -> None:
@@ -109,7 +108,13 @@ def test_a_stream_breaks_off_with_the_same_error() -> None:
 
 def test_limits_have_openais_names() -> None:
     assert speech.headers(request_id="req_1", room=None) == {"x-request-id": "req_1"}
-    told = speech.headers(request_id="req_1", room=Room(limit=60, remaining=59, reset_s=0.2))
+    requests, tokens = Left(limit=60, remaining=59, reset_s=0.2), Left(limit=9_000, remaining=8_100, reset_s=5.1)
+    told = speech.headers(request_id="req_1", room=Room(requests=requests, tokens=tokens))
     assert told["x-ratelimit-limit-requests"] == "60"
     assert told["x-ratelimit-remaining-requests"] == "59"
     assert told["x-ratelimit-reset-requests"] == "1s"
+    assert told["x-ratelimit-limit-tokens"] == "9000"
+    assert told["x-ratelimit-remaining-tokens"] == "8100"
+    assert told["x-ratelimit-reset-tokens"] == "6s"
+    of_one = speech.headers(request_id="req_1", room=Room(requests=None, tokens=tokens))
+    assert [name for name in of_one if name.endswith("requests")] == []

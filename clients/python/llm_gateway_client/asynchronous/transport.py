@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
 from llm_gateway_client.answered import A, failure, no_answer, read
 from llm_gateway_client.calls import Call
-from llm_gateway_client.errors import GatewayError
+from llm_gateway_client.errors import AnswerUnreadable, GatewayError
 from llm_gateway_client.retries import Retries
+
+_SENT_AT_ONCE: Final = 65_536
 
 
 class AsyncTransport:
@@ -60,6 +62,8 @@ class AsyncTransport:
             cursor = getattr(answer, "next_cursor", None)
             if not cursor:
                 return
+            if cursor == call.params.get("cursor"):
+                raise AnswerUnreadable(f"The list at {self.url} has no end: it goes on where it was.", status=200)
             call = call.with_params(cursor=cursor)
 
     async def close(self) -> None:
@@ -67,7 +71,9 @@ class AsyncTransport:
 
     def _request(self, call: Call) -> httpx.Request:
         async def trace(event: str, info: object) -> None:  # noqa: ARG001 - as httpx calls it
-            if event.endswith("send_request_body.complete"):
+            # A short body is handed over at once: who is interrupted then is not told any more that it has gone out.
+            is_short = len(request.content) <= _SENT_AT_ONCE
+            if event.endswith("send_request_body.started" if is_short else "send_request_body.complete"):
                 call.tell_sent()
 
         extra: dict[str, Any] = {"extensions": {"trace": trace}}
@@ -78,9 +84,10 @@ class AsyncTransport:
             extra["timeout"] = httpx.Timeout(
                 connect=usual.connect, write=usual.write, pool=usual.pool, read=call.read_timeout_s
             )
-        return self._http.build_request(
+        request = self._http.build_request(
             call.method, f"{self.url}{call.full_path}", params=dict(call.params), headers=dict(call.headers), **extra
         )
+        return request
 
     async def _read_and_close(self, response: httpx.Response) -> None:
         try:

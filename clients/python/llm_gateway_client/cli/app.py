@@ -35,9 +35,13 @@ app = typer.Typer(
 def _begin(
     url: Annotated[str | None, typer.Option(help="The gateway's address, instead of GATEWAY_URL.")] = None,
     retries: Annotated[int, typer.Option(min=0, max=10, help="How often what may pass is tried again.")] = 2,
+    allow_http: Annotated[
+        bool, typer.Option("--allow-http", help="Send the key over plain http, on a network of your own.")
+    ] = False,
 ) -> None:
     session().url = url
     session().most_retries = retries
+    session().allow_http = allow_http
 
 
 app.command("ask")(asking.ask)

@@ -4,11 +4,12 @@ from typing import Any
 
 from rich.text import Text
 
-from llm_gateway_client.answers import OwnKey
+from llm_gateway_client.answers import OwnKey, ProviderStatus
+from llm_gateway_client.cli.providers import state_of
 from llm_gateway_client.cli.session import Json, session
 from llm_gateway_client.errors import NotAllowed
 
-_COLOURS = {"healthy": "green", "degraded": "yellow", "unavailable": "red", "disabled": "dim"}
+_COLOURS = {"healthy": "green", "untried": "dim", "degraded": "yellow", "unavailable": "red", "disabled": "dim"}
 
 
 def show_status(as_json: Json = False) -> None:
@@ -21,7 +22,8 @@ def show_status(as_json: Json = False) -> None:
     statuses = _providers()
     if as_json:
         told: dict[str, Any] = {"url": place.url, "told_by": place.told_by, "key": key.model_dump(mode="json")}
-        terminal.json(told | {"providers": statuses})
+        shown = None if statuses is None else [each.model_dump(mode="json") for each in statuses]
+        terminal.json(told | {"providers": shown})
         return
     terminal.say(f"Key       {key.name} ({key.role}, {key.id}){_budget(key)}")
     if statuses is None:
@@ -29,14 +31,14 @@ def show_status(as_json: Json = False) -> None:
         return
     rows = [
         (
-            each["provider_id"],
-            Text(each["state"], style=_COLOURS.get(each["state"], "")),
-            each["circuit"],
-            each["metrics"]["requests"],
-            f"{each['metrics']['error_rate'] or 0:.0%}",
-            (each["metrics"]["latency_ms"] or {}).get("p50"),
-            each["limits"]["requests_remaining"],
-            (each["last_error"] or {}).get("detail"),
+            each.provider_id,
+            Text(state_of(each), style=_COLOURS.get(state_of(each), "")),
+            each.circuit,
+            each.metrics.requests,
+            f"{each.metrics.error_rate or 0:.0%}",
+            each.metrics.latency_ms.p50,
+            each.limits.requests_remaining,
+            each.last_error.detail if each.last_error else None,
         )
         for each in statuses
     ]
@@ -44,11 +46,11 @@ def show_status(as_json: Json = False) -> None:
     terminal.table(columns, rows, right=columns[3:7])
 
 
-def _providers() -> list[dict[str, Any]] | None:
+def _providers() -> list[ProviderStatus] | None:
     """None where the key may not see it."""
     client = session().client
     try:
-        return [client.providers.status(each.id).model_dump(mode="json") for each in client.providers.list()]
+        return [client.providers.status(each.id) for each in client.providers.list()]
     except NotAllowed:
         return None
 

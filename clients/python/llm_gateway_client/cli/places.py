@@ -1,16 +1,15 @@
 """Which gateway a command talks to, and with which key: the environment, the run on this machine, or a login."""
 
-import ipaddress
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
-from llm_gateway_client.address import KEY_VARIABLE, URL_VARIABLE
+from llm_gateway_client.address import KEY_VARIABLE, URL_VARIABLE, address_of, is_on_this_machine, is_same, key_in
 
 _LOCAL_RUN: Final = Path(".local") / "gateway.json"
 _OTHERS: Final = 0o077
@@ -25,7 +24,7 @@ class Place:
     """A gateway's address, a key's secret, and who said so."""
 
     url: str
-    key: str
+    key: str = field(repr=False)
     told_by: str
 
 
@@ -36,22 +35,28 @@ def login_file(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def find(url: str | None = None, *, environment: Mapping[str, str] = os.environ, folder: Path | None = None) -> Place:
-    """The place to talk to. A key goes to no other address than the one that it was given for. Raises NoPlace."""
-    told_url, told_key = url or environment.get(URL_VARIABLE), environment.get(KEY_VARIABLE)
+    """The place to talk to. A key goes to no other address than the one that it was given for. Raises NoPlace, ValueError."""
+    told_url, told_key = url or environment.get(URL_VARIABLE), key_in(environment, url=url)
+    if told_url:
+        address_of(told_url, allow_http=True)
     known = [
         place for place in (_local_run(folder or Path.cwd()), _login(login_file(environment))) if place is not None
     ]
     if told_url and told_key:
         return Place(url=told_url, key=told_key, told_by="--url" if url else URL_VARIABLE)
     if told_url:
-        same = next((place for place in known if place.url.rstrip("/") == told_url.rstrip("/")), None)
+        same = next((place for place in known if is_same(place.url, told_url)), None)
         if same is None:
+            other = f" ({KEY_VARIABLE} is for {URL_VARIABLE})" if environment.get(KEY_VARIABLE) else ""
             raise NoPlace(
-                f"No key is known for {told_url}. Set {KEY_VARIABLE}, or keep one with `llm-gateway login {told_url}`."
+                f"No key is known for {told_url}{other}. Set {KEY_VARIABLE}, or keep one with `llm-gateway login {told_url}`."
             )
         return same
-    if told_key and known:
-        return Place(url=known[0].url, key=told_key, told_by=f"{known[0].told_by}, with {KEY_VARIABLE}")
+    if told_key:
+        where = "".join(f", for instance {place.url} (told by {place.told_by})" for place in known[:1])
+        raise NoPlace(
+            f"{KEY_VARIABLE} is set, and it is not said for which gateway: set {URL_VARIABLE} beside it{where}, or unset it."
+        )
     if known:
         return known[0]
     raise NoPlace(
@@ -110,6 +115,6 @@ def _place(told: Mapping[str, Any], path: Path) -> Place | None:
 
 def _is_here(url: str) -> bool:
     try:
-        return ipaddress.ip_address(httpx.URL(url).host).is_loopback
-    except (ValueError, httpx.InvalidURL):
+        return is_on_this_machine(httpx.URL(url))
+    except httpx.InvalidURL:
         return False

@@ -1,6 +1,8 @@
 """`llm-gateway prompts test`: runs suites, with a table, JUnit's XML or JSON."""
 
 import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +17,8 @@ from llm_gateway_client.cli.statuses import FAILED, MISUSED
 from llm_gateway_client.files import FileBroken
 
 Which = Annotated[list[str], typer.Argument(help="Prompts' ids, files `*.prompt.yaml`, or folders of them.")]
+Junit = Annotated[Path | None, typer.Option(help="Write JUnit's XML there.")]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds to wait at most for a prompt's run.")]
 _UNSPEAKABLE = dict.fromkeys([*(code for code in range(32) if code not in (9, 10, 13)), 0xFFFE, 0xFFFF])
 
 
@@ -37,15 +41,15 @@ def run_tests(
     repeat: Annotated[int, typer.Option(min=1, max=20, help="How often each test is asked.")] = 1,
     only: Annotated[list[str] | None, typer.Option("--only", "-k", help="The name of a test; several times.")] = None,
     push: Annotated[bool, typer.Option("--push", help="Write files to the gateway first where they differ.")] = False,
-    junit: Annotated[Path | None, typer.Option(help="Write JUnit's XML there.")] = None,
+    timeout: Timeout = suites.LONGEST_RUN_S,
+    junit: Junit = None,
     as_json: Json = False,
 ) -> None:
     """Run prompts' tests. Exit status 1: a test failed; 2: a suite is broken, or there is none."""
-    terminal = session().terminal
     found = [_suite(each, push=push, version=version) for each in _named(which)]
     runs: list[TestRun] = []
     for suite in found:
-        with terminal.working(f"Testing {suite.prompt_id}…") as tell:
+        with _watched(suite.prompt_id) as tell:
             run = suites.run(
                 session().client,
                 suite.prompt_id,
@@ -55,13 +59,55 @@ def run_tests(
                 repeat=repeat,
                 only=only or (),
                 tests=suite.tests,
-                tell=lambda run: tell(f"{len(run.results)} answered"),
+                timeout_s=timeout,
+                tell=tell,
             )
         runs.append(run)
         if not as_json:
             _show(run)
+    _report(runs, junit=junit, as_json=as_json)
+
+
+def show_run(
+    prompt_id: Annotated[str, typer.Argument(help="The prompt's id.")],
+    run_id: Annotated[str, typer.Argument(help="The run's id.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended.")] = False,
+    timeout: Timeout = suites.LONGEST_RUN_S,
+    junit: Junit = None,
+    as_json: Json = False,
+) -> None:
+    """Show a run of a prompt's tests that was begun before; exit statuses as of `test`."""
+    run = session().client.prompts.test_run(prompt_id, run_id)
+    if wait:
+        with _watched(prompt_id) as tell:
+            run = suites.wait(session().client, run, timeout_s=timeout, tell=tell)
+    if not as_json:
+        _show(run)
+    _report([run], junit=junit, as_json=as_json)
+
+
+@contextmanager
+def _watched(prompt_id: str) -> Iterator[Callable[[TestRun], None]]:
+    """Shows how far a run is; Ctrl-C ends the waiting alone, and says what goes on."""
+    terminal, seen = session().terminal, list[TestRun]()
+    try:
+        with terminal.working(f"Testing {prompt_id}…") as tell:
+
+            def note(run: TestRun) -> None:
+                seen[:] = [run]
+                tell(f"{len(run.results)} answered")
+
+            yield note
+    except KeyboardInterrupt:
+        for run in seen:
+            terminal.note(f"It goes on: `llm-gateway prompts run {prompt_id} {run.run_id} --wait` waits for it.")
+        raise
+
+
+def _report(runs: list[TestRun], *, junit: Path | None, as_json: bool) -> None:
+    """Ends the command with the status that tells how the runs went."""
     if as_json:
-        terminal.json(runs)
+        session().terminal.json(runs)
     if junit:
         junit.write_bytes(as_junit(runs))
     if any(run.status == "failed" for run in runs):
@@ -124,6 +170,9 @@ def _show(run: TestRun) -> None:
     terminal.table(("", "test", "candidate", "", "ms", "$", "why"), rows, right=("ms", "$"))
     if run.status == "failed":
         terminal.say(f"The run could not be done: {run.problem}", style="bold red")
+        return
+    if run.status == "running":
+        terminal.say(f"It still runs: {len(run.results)} answered.", style="yellow")
         return
     failed = f", {run.failed} failed" if run.failed else ""
     cost = "cost not known" if run.cost_usd is None else f"${run.cost_usd}"

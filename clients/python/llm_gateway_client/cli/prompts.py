@@ -18,6 +18,7 @@ from llm_gateway_client.files import FileBroken
 
 commands = typer.Typer(help="Prompts: versions, labels, tests, files.", no_args_is_help=True, rich_markup_mode=None)
 commands.command("test")(prompt_tests.run_tests)
+commands.command("run")(prompt_tests.show_run)
 
 Id = Annotated[str, typer.Argument(help="The prompt's id.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]

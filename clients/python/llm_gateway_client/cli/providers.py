@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from llm_gateway_client import files
+from llm_gateway_client import files, manifests
 from llm_gateway_client.answers import ProviderStatus
 from llm_gateway_client.cli.session import Json, Yes, confirm, session
 from llm_gateway_client.cli.statuses import FAILED
@@ -47,13 +47,18 @@ def list_providers(as_json: Json = False) -> None:
 
 @commands.command()
 def show(provider_id: Id, as_json: Json = False) -> None:
-    """Show one provider, with all that the gateway says of it, as YAML."""
+    """Show one provider as a file for `apply`, without its API key; `--json` has all that the gateway says of it."""
     provider = session().client.providers.get(provider_id)
     terminal = session().terminal
     if as_json:
         terminal.json(provider)
         return
-    terminal.say(files.write(provider.model_dump(mode="json")), end="")
+    terminal.say(files.write(manifests.as_file(provider)), end="")
+    credentials = provider.credentials
+    if credentials.configured:
+        terminal.say(
+            f"# Its API key ends in {credentials.hint}, and stays where it is: a file that says none changes none."
+        )
 
 
 @commands.command()
@@ -139,7 +144,13 @@ def told(status: ProviderStatus) -> str:
     """A sentence about how a provider does."""
     error = status.last_error
     why = f": {error.detail or error.code}" if error is not None and status.state != "healthy" else ""
-    return f"{status.provider_id} is {status.state}{why}"
+    return f"{status.provider_id} is {state_of(status)}{why}"
+
+
+def state_of(status: ProviderStatus) -> str:
+    """Its state; `untried` where nothing is known against it because it was never asked."""
+    is_untried = status.state == "healthy" and status.last_success_at is None and status.metrics.requests == 0
+    return "untried" if is_untried else status.state
 
 
 def _api_key(variable: str | None, provider_id: str) -> str:

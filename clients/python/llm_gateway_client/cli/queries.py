@@ -1,6 +1,5 @@
 """`llm-gateway queries`: what was asked."""
 
-import time
 from itertools import islice
 from typing import Annotated, Final
 
@@ -10,16 +9,17 @@ from rich.text import Text
 from llm_gateway_client.answers import ListedQuery, QueryAttempt, QueryResponse, QueryStatus
 from llm_gateway_client.cli import questions
 from llm_gateway_client.cli.auditing import Limit
-from llm_gateway_client.cli.session import Json, Yes, confirm, session
+from llm_gateway_client.cli.session import Json, Yes, confirm, goes_on, session
 from llm_gateway_client.cli.statuses import FAILED
 from llm_gateway_client.cli.times import Since, Until, moment
-from llm_gateway_client.errors import Refused
+from llm_gateway_client.errors import ErasureUnfinished, Refused
+from llm_gateway_client.polling import ended
 
 commands = typer.Typer(help="Queries: what was asked.", no_args_is_help=True, rich_markup_mode=None)
 
 Id = Annotated[str, typer.Argument(help="The query's id, `qry_…`.")]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds to wait at most.")]
 _BAR: Final = 30
-_POLL_S: Final = 1.0
 
 
 @commands.command("list")
@@ -46,7 +46,7 @@ def list_queries(
 def show(
     query_id: Id,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended.")] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait at most.")] = 900,
+    timeout: Timeout = 900,
     as_json: Json = False,
 ) -> None:
     """Show a query's answer."""
@@ -117,18 +117,25 @@ def erase(query_id: Id, yes: Yes = False) -> None:
 def erase_all(
     key: Annotated[str | None, typer.Option("--key", help="All queries of this key, by its id.")] = None,
     subject: Annotated[str | None, typer.Option(help="All queries whose metadata.subject is this text.")] = None,
+    timeout: Timeout = 900,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Remove all queries of a key or of a subject, and wait until they are gone."""
+    if (key is None) == (subject is None):
+        raise typer.BadParameter("name a key or a subject, and one of them alone", param_hint="--key / --subject")
     client, terminal = session().client, session().terminal
     confirm(f"Erase all queries of {key or subject}? They cannot be brought back.", yes=yes)
     erasure = client.queries.erase_all(key_id=key, subject=subject)
-    with terminal.working(f"{erasure.id}…") as tell:
-        while erasure.status == "running":
-            tell(f"{erasure.erased} erased")
-            time.sleep(_POLL_S)
-            erasure = client.queries.erasure(erasure.id)
+    begun = erasure.id
+    with goes_on(f"{begun} goes on at the gateway."), terminal.working(f"{begun}…") as tell:
+        erasure = ended(
+            erasure,
+            lambda: client.queries.erasure(begun),
+            timeout_s=timeout,
+            unfinished=lambda why: ErasureUnfinished(f"{begun} {why}", erasure_id=begun),
+            tell=lambda erasure: tell(f"{erasure.erased} erased"),
+        )
     if as_json:
         terminal.json(erasure)
     else:

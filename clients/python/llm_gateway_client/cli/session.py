@@ -1,6 +1,8 @@
 """What every command stands on: its terminal, and the client of its gateway."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +23,7 @@ class Session:
     url: str | None = None
     as_json: bool = False
     most_retries: int = 2
+    allow_http: bool = False
 
     @cached_property
     def terminal(self) -> Terminal:
@@ -32,7 +35,11 @@ class Session:
 
     @cached_property
     def client(self) -> GatewayClient:
-        return GatewayClient(self.place.url, self.place.key, retries=Retries(most=self.most_retries))
+        return self.client_of(self.place.url, self.place.key)
+
+    def client_of(self, url: str, key: str) -> GatewayClient:
+        """A client of any gateway, as the command's options want it."""
+        return GatewayClient(url, key, retries=Retries(most=self.most_retries), allow_http=self.allow_http)
 
     def close(self) -> None:
         if "client" in vars(self):
@@ -62,6 +69,16 @@ def _want_json(wanted: bool) -> bool:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.", callback=_want_json, is_eager=True)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether it is meant.")]
+
+
+@contextmanager
+def goes_on(what: str) -> Iterator[None]:
+    """Says what Ctrl-C does not end."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        session().terminal.note(what)
+        raise
 
 
 def confirm(question: str, *, yes: bool) -> None:

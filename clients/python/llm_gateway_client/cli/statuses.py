@@ -43,6 +43,8 @@ ENDS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (errors.AnswerUnreadable, UNAVAILABLE, "Does GATEWAY_URL lead to a gateway, and to its stage?"),
     (errors.StreamBroken, UNAVAILABLE, "The answer may be there: `llm-gateway queries show ID` reads it."),
     (errors.QueryUnfinished, UNAVAILABLE, "It goes on: `llm-gateway queries show ID --wait` waits for it."),
+    (errors.RunUnfinished, UNAVAILABLE, "`llm-gateway prompts run PROMPT RUN --wait` waits for it."),
+    (errors.ErasureUnfinished, UNAVAILABLE, "The same command again erases what is left, and waits for it."),
     # A file that cannot be read or written, an editor that is not there or failed.
     (OSError, MISUSED, ""),
     (CalledProcessError, MISUSED, ""),
@@ -79,9 +81,11 @@ def lines_of(error: Exception) -> list[str]:
 
 
 def _filled(advice: str, error: Exception) -> str:
-    """The advice with the query, and the provider that was asked last, in the places of `ID` and `PROVIDER`."""
+    """The advice with the query, the run, and the provider that was asked last, in the places of `ID`, `RUN`, `PROVIDER`."""
     asked = [str(attempt["provider"]) for attempt in getattr(error, "attempts", ()) if attempt.get("provider")]
     query_id = getattr(error, "query_id", None)
+    if isinstance(error, errors.RunUnfinished):
+        return advice.replace(" PROMPT RUN", f" {error.prompt_id} {error.run_id}")
     return advice.replace(" ID", f" {query_id or 'ID'}").replace(" PROVIDER", f" {asked[-1] if asked else 'PROVIDER'}")
 
 

@@ -19,7 +19,16 @@ _KEPT: Final = "\n\t\u200c\u200d"
 
 def clean(text: str) -> str:
     """`text` without the characters by which a terminal can be steered: what a model or a provider says is not to be trusted."""
-    return "".join(each for each in text if each in _KEPT or unicodedata.category(each) not in ("Cc", "Cf", "Cs", "Co"))
+    return "".join(each for each in text if not _steers(each))
+
+
+def _steers(character: str) -> bool:
+    return character not in _KEPT and unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co")
+
+
+def _escaped(text: str) -> str:
+    """JSON with escapes in the place of the characters that `clean` takes out: the same value, and nothing that steers."""
+    return "".join(json.dumps(each)[1:-1] if _steers(each) else each for each in text)
 
 
 class Terminal:
@@ -45,7 +54,9 @@ class Terminal:
         self._err.print(Text(clean(text), style=style or ""))
 
     def json(self, value: Any) -> None:
-        sys.stdout.write(json.dumps(_plain(value), ensure_ascii=not self.is_watched, indent=2) + "\n")
+        """ASCII for programs; for a person letters as they are."""
+        told = json.dumps(_plain(value), ensure_ascii=not self.is_watched, indent=2)
+        sys.stdout.write((_escaped(told) if self.is_watched else told) + "\n")
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
         """Rows for people; plain lines, not cut, where they go to a file or a pipe."""

@@ -36,6 +36,9 @@ _USER_AGENT: Final = "llm-gateway-client/0.1.0"
 class GatewayClient:
     """Asks a gateway. `url` is its address with the stage's path, else GATEWAY_URL; `key` a key's secret, else GATEWAY_KEY.
 
+    GATEWAY_KEY is sent to no other address than GATEWAY_URL, where that is set. Over plain http only this machine is talked to,
+    unless `allow_http` says that the network between is your own.
+
     With `auth`, such as `SignatureAuth(key_id, signing_secret)`, requests are signed and no secret is sent. `timeout_s` bounds
     requests that ask no model; an answer is waited for as long as its query may take. An `http` client of one's own brings
     proxies, certificates and limits, and is closed by its owner.
@@ -52,10 +55,12 @@ class GatewayClient:
         timeout_s: float = 30.0,
         retries: Retries | None = None,
         http: httpx.Client | None = None,
+        allow_http: bool = False,
     ) -> None:
+        address, auth = address_of(url, allow_http=allow_http), auth_of(key, auth, url=url)
         self._owns_http = http is None
         http = http or httpx.Client(timeout=timeout_s, headers={"User-Agent": _USER_AGENT})
-        self._transport = Transport(http, url=address_of(url), auth=auth_of(key, auth), retries=retries or Retries())
+        self._transport = Transport(http, url=address, auth=auth, retries=retries or Retries())
         self.queries = Queries(self._transport)
         self.providers = Providers(self._transport)
         self.prompts = Prompts(self._transport)

@@ -4,14 +4,16 @@
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
 from llm_gateway_client.answered import A, failure, no_answer, read
 from llm_gateway_client.calls import Call
-from llm_gateway_client.errors import GatewayError
+from llm_gateway_client.errors import AnswerUnreadable, GatewayError
 from llm_gateway_client.retries import Retries
+
+_SENT_AT_ONCE: Final = 65_536
 
 
 class Transport:
@@ -61,6 +63,8 @@ class Transport:
             cursor = getattr(answer, "next_cursor", None)
             if not cursor:
                 return
+            if cursor == call.params.get("cursor"):
+                raise AnswerUnreadable(f"The list at {self.url} has no end: it goes on where it was.", status=200)
             call = call.with_params(cursor=cursor)
 
     def close(self) -> None:
@@ -68,7 +72,9 @@ class Transport:
 
     def _request(self, call: Call) -> httpx.Request:
         def trace(event: str, info: object) -> None:  # noqa: ARG001 - as httpx calls it
-            if event.endswith("send_request_body.complete"):
+            # A short body is handed over at once: who is interrupted then is not told any more that it has gone out.
+            is_short = len(request.content) <= _SENT_AT_ONCE
+            if event.endswith("send_request_body.started" if is_short else "send_request_body.complete"):
                 call.tell_sent()
 
         extra: dict[str, Any] = {"extensions": {"trace": trace}}
@@ -79,9 +85,10 @@ class Transport:
             extra["timeout"] = httpx.Timeout(
                 connect=usual.connect, write=usual.write, pool=usual.pool, read=call.read_timeout_s
             )
-        return self._http.build_request(
+        request = self._http.build_request(
             call.method, f"{self.url}{call.full_path}", params=dict(call.params), headers=dict(call.headers), **extra
         )
+        return request
 
     def _read_and_close(self, response: httpx.Response) -> None:
         try:

@@ -54,12 +54,34 @@ QUERY_BODIES: Final = "queries/"
 CACHED_BODIES: Final = "cache/"
 ENDING_BODIES: Final = (QUERY_BODIES, CACHED_BODIES)
 """What the names of large bodies begin with. Those in `ENDING_BODIES` are deleted when queries are; any other stays."""
+SHORTER_BODIES: Final = {days: f"queries-{days}d/" for days in (1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90, 180)}
+"""Those of queries whose key has them kept for less, by the days after which they are deleted."""
 
 SEALING: Final = "sealing"
 """What the secrets of sealed words are wrapped for: a function itself may use the key of KMS for this, and for nothing else."""
 
 AUDIT_DAYS: Final = "entries/"
 """What the names of the audit log's exported days begin with."""
+
+PAGE_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+PAGE_SENDS: Final = (
+    *("Anthropic-Beta", "Anthropic-Dangerous-Direct-Browser-Access", "Anthropic-Version", "Authorization"),
+    *("Content-Digest", "Content-Type", "Idempotency-Key", "If-Match", "Last-Event-Id", "OpenAI-Organization"),
+    *("OpenAI-Project", "Signature", "Signature-Input", "Traceparent", "User-Agent", "X-Api-Key"),
+    # The vendors' clients say with each request what they are, and which of their helpers sends it.
+    *(f"X-Stainless-{what}" for what in ("Arch", "Custom-Poll-Interval", "Helper", "Helper-Method", "Lang", "Os")),
+    *(f"X-Stainless-{what}" for what in ("Package-Version", "Poll-Helper", "Retry-Count", "Runtime")),
+    *(f"X-Stainless-{what}" for what in ("Runtime-Version", "Timeout")),
+)
+"""The headers that a page of another origin may send, where its origin may call the API from a browser."""
+PAGE_READS: Final = (
+    *("ETag", "Idempotent-Replayed", "Location", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+    *("Request-Id", "Retry-After", "X-Gateway-Cost-Usd", "X-Gateway-Overhead-Ms", "X-Gateway-Provider"),
+    *("X-Gateway-Query-Id", "X-Request-Id", "X-Should-Retry"),
+)
+"""The headers of an answer that such a page may read."""
+PAGE_MAX_AGE_S: Final = 7200
+"""For so long a browser does not ask again; no browser remembers it for longer."""
 
 _METRICS_NAMESPACE: Final = "LlmGateway"
 SERVER_ERRORS: Final = "ServerErrors"

@@ -423,6 +423,7 @@ class Gateway:
             index=outside.erasable,
             queries=outside.query_store,
             closing=self.closing,
+            runs=outside.runs,
             seal=outside.seal,
             queue=outside.queue,
             clock=outside.clock,

@@ -15,9 +15,12 @@ _TRACEPARENT: Final = re.compile(
     r"(?!ff)(?P<version>[0-9a-f]{2})-(?P<trace>(?!0{32})[0-9a-f]{32})-(?P<span>(?!0{16})[0-9a-f]{16})-[0-9a-f]{2}(?P<rest>-.*)?"
 )
 _NOT_SAMPLED: Final = "00"
+_TRACE_ID: Final = 2**128 - 1
+# From Crockford's digits, which a ULID is written in, to those that `int` reads.
+_BASE_32: Final = str.maketrans("ABCDEFGHJKMNPQRSTVWXYZ", "abcdefghijklmnopqrstuv")
 
 
-class Kind(StrEnum):
+class LineKind(StrEnum):
     """`REQUEST` lines tell what was asked and how that went, `ERROR` lines that the gateway, a provider or something that it
     stands on failed, `SECURITY` lines that somebody was not let in, `PERFORMANCE` lines what something took."""
 
@@ -28,16 +31,16 @@ class Kind(StrEnum):
 
 
 _KINDS: Final = {
-    "access": Kind.SECURITY,
-    "caller": Kind.REQUEST,
-    "limit": Kind.REQUEST,
-    "budget": Kind.REQUEST,
+    "access": LineKind.SECURITY,
+    "caller": LineKind.REQUEST,
+    "limit": LineKind.REQUEST,
+    "budget": LineKind.REQUEST,
 }
 
 
-def kind_of(error_class: str) -> Kind:
+def kind_of(error_class: str) -> LineKind:
     """The kind of a line that tells of an error of this class."""
-    return _KINDS.get(error_class, Kind.ERROR)
+    return _KINDS.get(error_class, LineKind.ERROR)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,6 +89,4 @@ def traceparent_in(text: str) -> str | None:
 
 def _hex_of(request_id: str) -> str:
     """A ULID has 128 bits, as a trace's id has, and its last 80 are random."""
-    from ulid import ULID
-
-    return ULID.from_str(request_id.removeprefix("req_")).hex
+    return f"{int(request_id.removeprefix('req_').translate(_BASE_32), 32) & _TRACE_ID:032x}"

@@ -1,6 +1,6 @@
 """The table of endpoints: what is public, who may call the rest, and what each may touch.
 
-FastAPI takes route and permission from a row, CDK takes method, path, size and least-privilege grants from the same row.
+The door takes route and permission from a row, CDK takes method, path, size and least-privilege grants from the same row.
 A row is named like its file in `functions/` and like its Lambda. Columns: name, method, path, permission, and the rest by name.
 """
 

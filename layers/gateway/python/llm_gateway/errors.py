@@ -1,6 +1,7 @@
 """Everything that can go wrong, as a caller will read it.
 
     GatewayError                         500 internal_error
+    ├── AnswerWithheld  AnswerLost       500
     ├── MalformedRequest                 400
     ├── Unauthenticated                  401
     │   ├── SignatureInvalid  SignatureExpired  SignatureReplayed
@@ -32,8 +33,9 @@ Status, code and title live on the class; only the HTTP edge renders them, as RF
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
+
+from llm_gateway.values import dataclass
 
 _MOST_LISTED: Final = 20
 
@@ -65,7 +67,8 @@ class GatewayError(Exception):
     """The root. `detail` is shown to callers: it never carries a credential, a path or a provider's own words.
 
     Where a provider's own error led to this one, `provider_message` is that error's message, redacted, of at most 500
-    characters, and `upstream_status` the provider's HTTP status.
+    characters, and `upstream_status` the provider's HTTP status. `by_release`: something that this release was not given led to
+    it, a grant or a table, and no retry helps.
     """
 
     status: ClassVar[int] = 500
@@ -73,6 +76,7 @@ class GatewayError(Exception):
     title: ClassVar[str] = "The gateway failed"
     provider_message: str | None = None
     upstream_status: int | None = None
+    by_release: bool = False
 
     def __init__(
         self,
@@ -351,6 +355,30 @@ class DependencyUnavailable(Unavailable):
 
 class DeadlineExceeded(GatewayError):
     status, code, title = 504, "deadline_exceeded", "The query's own time is up"
+
+
+class AnswerWithheld(GatewayError):
+    """A provider answered, and what may be kept of the answer under the query's policies cannot be told."""
+
+    code, title = "answer_withheld", "The answer is withheld"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A provider answered, but personal data could not be looked for in the answer: nothing of it was kept, and it is"
+            " not paid for again. What it cost is counted."
+        )
+
+
+class AnswerLost(GatewayError):
+    """A provider answered, or was paid for an attempt to, and what came of it cannot be given."""
+
+    code, title = "answer_lost", "The answer is lost"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A provider was asked, and what came of it could not be stored. It is not asked and paid a second time: send the"
+            " query again, if it is worth that."
+        )
 
 
 class NotDone(Exception):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         ProviderStore,
         TokenCounter,
     )
-    from llm_gateway.ports.queries import AnswerCache, BodyStore, Journal, QueryIndex, QueryQueue, QueryStore
+    from llm_gateway.ports.queries import AnswerCache, BodyStore, Journal, QueryQueue, QueryStore
     from llm_gateway.ports.replay import IdempotencyStore
     from llm_gateway.ports.sealing import Shredder
     from llm_gateway.ports.system import Clock, Ids
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from llm_gateway.stores.connection import Aws
     from llm_gateway.stores.documents import Sealing
     from llm_gateway.stores.event_bus import EventBus
+    from llm_gateway.stores.query_index import DynamoQueryIndex
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ class Outside:
             return None
         from llm_gateway.instruments.spans import OpenTelemetry
 
-        return OpenTelemetry(self.settings.otlp_endpoint, content=self.settings.otlp_content, clock=self.clock)
+        # Their words go nowhere before what is personal in them was looked for.
+        detector = (lambda: self.detector) if self.settings.otlp_content else None
+        return OpenTelemetry(self.settings.otlp_endpoint, detector=detector, clock=self.clock)
 
     @cached_property
     def prices(self) -> "Prices":
@@ -287,10 +290,11 @@ class Outside:
             clock=self.clock,
             ids=self.ids,
             sealing=self._sealing(),
+            retention_days=self.settings.retention_days,
         )
 
     @cached_property
-    def query_index(self) -> "QueryIndex":
+    def query_index(self) -> "DynamoQueryIndex":
         from llm_gateway.stores.query_index import DynamoQueryIndex
 
         return DynamoQueryIndex(aws=self.aws, table=self.settings.queries_table, clock=self.clock)
@@ -316,9 +320,7 @@ class Outside:
 
     @cached_property
     def erasable(self) -> "Erasable":
-        from llm_gateway.stores.query_index import DynamoQueryIndex
-
-        return DynamoQueryIndex(aws=self.aws, table=self.settings.queries_table, clock=self.clock)
+        return self.query_index
 
     @cached_property
     def feedback(self) -> "FeedbackStore":

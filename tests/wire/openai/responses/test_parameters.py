@@ -47,7 +47,7 @@ def test_the_table_names_what_the_sdk_names() -> None:
 
 
 def test_what_is_refused_is_no_field_and_everything_else_is_one() -> None:
-    assert ResponsesBody.known_fields() - {"gateway"} == RESPONSES.keys() - REFUSED == SAID.keys()
+    assert ResponsesBody.known_fields() - {"gateway", "client_metadata"} == RESPONSES.keys() - REFUSED == SAID.keys()
 
 
 def test_what_is_handed_on_is_what_the_table_says() -> None:
@@ -61,6 +61,7 @@ def test_what_is_refused_is_named(name: str) -> None:
         validated(ResponsesBody, {"model": "small", "input": "Hello.", name: {}})
     (fault,) = refused.value.errors
     assert (fault.field, fault.is_unknown) == (name, True)
+    assert validated(ResponsesBody, {"model": "small", "input": "Hello.", name: None}).to_domain().model == "small"
 
 
 def test_nothing_that_is_said_is_dropped() -> None:

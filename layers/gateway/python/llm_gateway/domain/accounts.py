@@ -6,7 +6,6 @@ share.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -20,6 +19,7 @@ from llm_gateway.domain.periods import period_at
 from llm_gateway.domain.shards import MOST_SHARDS, Share, shares_of
 from llm_gateway.domain.writes import Item, Put, Write
 from llm_gateway.errors import BudgetExceeded, RateLimited, TooManyRequests, ValidationFailed
+from llm_gateway.values import dataclass
 
 KEPT_S: Final = 70 * 86_400
 """Longer than any budget's period: a key may rest from a month's first day to its last."""
@@ -87,8 +87,8 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """A key's limit of requests in a minute: how many may come at once now, and how long until the whole burst may."""
+class Left:
+    """What is left of a limit in a minute: how many may come at once now, and how long until the whole burst may."""
 
     limit: int
     remaining: int
@@ -96,8 +96,16 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What a key's limits of requests and of tokens leave; None for one that it has not."""
+
+    requests: Left | None
+    tokens: Left | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Taking:
-    """What became of an attempt to take: it is `taken`, or there is a `refusal`. `room` is of a key with a limit of requests."""
+    """What became of an attempt to take: it is `taken`, or there is a `refusal`. `room` is of a key with limits."""
 
     taken: Taken | None = None
     refusal: TooManyRequests | None = None
@@ -215,14 +223,24 @@ def used_meanwhile(taken: Taken, use: Use, item: Item, *, now_ns: int) -> Write:
 
 
 def room_of(account: Account, places: Sequence[Place], items: Mapping[str, Item], *, now_ns: int) -> Room | None:
-    """What the items tell of the limit of requests; None for a key without one."""
-    if account.limits.requests_per_minute is None:
+    """What the items tell of the limits; None for a key without any."""
+    limits = account.limits
+    if limits.requests_per_minute is None and limits.tokens_per_minute is None:
         return None
-    known = [(place.share.requests, Level.of(items[place.scope], "requests")) for place in places]
+
+    def left(of_minute: int | None, shares: Sequence[Limit | None], name: str) -> Left | None:
+        if of_minute is None:
+            return None
+        known = [(share, Level.of(items[place.scope], name)) for place, share in zip(places, shares, strict=True)]
+        return Left(
+            limit=of_minute,
+            remaining=sum(limit.remaining(level, now_ns=now_ns) for limit, level in known if limit),
+            reset_s=in_seconds(max(limit.reset_ns(level, now_ns=now_ns) for limit, level in known if limit)),
+        )
+
     return Room(
-        limit=account.limits.requests_per_minute,
-        remaining=sum(limit.remaining(level, now_ns=now_ns) for limit, level in known if limit),
-        reset_s=in_seconds(max(limit.reset_ns(level, now_ns=now_ns) for limit, level in known if limit)),
+        requests=left(limits.requests_per_minute, [place.share.requests for place in places], "requests"),
+        tokens=left(limits.tokens_per_minute, [place.share.tokens for place in places], "tokens"),
     )
 
 

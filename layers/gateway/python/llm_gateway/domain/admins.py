@@ -5,13 +5,14 @@ another lasts as long as it did: so nobody ends the last one by a date. Keys tha
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Final
 
 from llm_gateway.domain.keys import ApiKey
 from llm_gateway.domain.roles import Role
 from llm_gateway.errors import LastAdmin
+from llm_gateway.values import dataclass
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 

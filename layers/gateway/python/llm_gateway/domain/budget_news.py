@@ -1,6 +1,5 @@
 """News of budgets: that one is mostly or wholly spent, told once in a period however many processes see it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -10,6 +9,7 @@ from llm_gateway.domain.keys import Budget
 from llm_gateway.domain.money import EXACT
 from llm_gateway.domain.periods import end_of
 from llm_gateway.domain.writes import Equal, Item, Put, Write
+from llm_gateway.values import dataclass
 
 PERCENTS: Final = (80, 100)
 """Where a budget's spending is told of."""

@@ -10,7 +10,6 @@ before changes nothing, because its sums are gone. Amounts are exact US dollars,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
@@ -37,6 +36,7 @@ from llm_gateway.domain.writes import (
     number,
     text,
 )
+from llm_gateway.values import dataclass
 
 MOST_HELD: Final = 4_000
 """Open reservations of a key: each takes 30 bytes of the item, and an item has 400 KB."""

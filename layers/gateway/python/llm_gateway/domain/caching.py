@@ -1,9 +1,9 @@
 """Cached answers, and the places where one is being made: what makes many equal questions one call."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from llm_gateway.domain.queries import QueryAnswer
+from llm_gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,12 @@
 """What a call may cost, before it is made: what a budget reserves, and what it believes afterwards."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 
 from llm_gateway.domain.chat import UNTOLD_TIER, ChatRequest, Usage
 from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.domain.tokens import Count, estimate, upper_bound
+from llm_gateway.values import dataclass
 
 Cost = Callable[[Usage], Decimal | None]
 """What a usage of a model costs in US dollars; None where the model has no price."""

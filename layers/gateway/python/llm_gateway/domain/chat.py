@@ -1,9 +1,11 @@
 """A conversation with a model: what is asked, what comes back, and the pieces in which it comes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Final, Literal
+
+from llm_gateway.values import dataclass
 
 JsonObject = Mapping[str, Any]
 

@@ -6,7 +6,6 @@ never reports is replaced once its time is up. `generation` counts openings: a c
 today's provider.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -35,6 +34,7 @@ from llm_gateway.domain.writes import (
     text,
 )
 from llm_gateway.errors import GatewayError
+from llm_gateway.values import dataclass
 
 RATIO_CALLS: Final = 20
 RATIO: Final = 0.5

@@ -11,9 +11,10 @@ Means of figures without a bound have the one-sided asymptotic sequence of Waudb
 ("Time-uniform central limit theory and asymptotic confidence sequences", Annals of Statistics 2024).
 """
 
-from dataclasses import dataclass
 from math import lgamma, log, sqrt
 from typing import Final
+
+from llm_gateway.values import dataclass
 
 # The number of figures at which the bound on a difference is tightest.
 _TIGHTEST_AT: Final = 100

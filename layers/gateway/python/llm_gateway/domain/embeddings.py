@@ -1,7 +1,6 @@
 """Embeddings: texts that become vectors, in calls no larger than a vendor takes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from llm_gateway.domain.accounts import Room
@@ -9,17 +8,22 @@ from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.queries import Attempt
 from llm_gateway.domain.terms import FREE, Terms
+from llm_gateway.values import dataclass
 
 Vector = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingRequest:
-    """What one call asks. `dimensions` shortens the vectors where a model can do that; None is the model's own length."""
+    """What one call asks. `dimensions` shortens the vectors where a model can do that; None is the model's own length.
+
+    `user` is on whose behalf it is asked, where the vendor takes that.
+    """
 
     model: str
     texts: tuple[str, ...]
     dimensions: int | None = None
+    user: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,7 @@ class EmbeddingQuery:
     `model` may be `provider/model`. It counts against the limits and the budget of the key `owner` under its `terms`, as the
     query `id`; `ends_s`, a time of the monotonic clock, is when an answer is of no use any more, `timeout_s` the limit behind it.
     `pii` are the policies that were applied to the texts: nothing is asked of anybody without those that it is under.
-    `tell_room` is told what the key's limit of requests leaves, where it has one.
+    `tell_room` is told what the key's limits leave, where it has any.
     """
 
     id: str
@@ -77,6 +81,7 @@ class EmbeddingQuery:
     model: str
     provider: str | None = None
     dimensions: int | None = None
+    user: str | None = None
     terms: Terms = FREE
     pii: tuple[PiiRule, ...] = ()
     ends_s: float

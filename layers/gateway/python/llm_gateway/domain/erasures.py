@@ -1,17 +1,14 @@
 """Erasures: all queries of a key, or of one whom queries are about, deleted by the workers; and how far that has come."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
 
-from llm_gateway.domain.privacy import Privacy
+from llm_gateway.domain.privacy import SUBJECT, Privacy
+from llm_gateway.values import dataclass
 
-ERASURE_PREFIX: Final = "ers_"
-SUBJECT: Final = "subject"
-"""The member of a query's metadata that says whom it is about."""
-LONGEST_SUBJECT: Final = 500
 SWEPT_AFTER: Final = timedelta(minutes=15)
 """A query that is asked when the erasure is may be stored at its own end, after so long at the latest."""
 

@@ -8,7 +8,7 @@ circuit: it alone grants the trial. The others hold copies that say "closed" or 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from llm_gateway.domain.chat import Usage
@@ -38,6 +38,7 @@ from llm_gateway.domain.writes import (
     number,
 )
 from llm_gateway.errors import GatewayError
+from llm_gateway.values import dataclass
 
 KEPT_S: Final = 30 * 86_400
 LONGEST_HOLD_S: Final = 3600

@@ -1,7 +1,6 @@
 """How a provider is doing, as its status tells: its circuit, the rest of its limits, and its recent calls."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -11,6 +10,7 @@ from llm_gateway.domain.gates import Gate
 from llm_gateway.domain.limits import Level, from_ns
 from llm_gateway.domain.metrics import LastError, ProviderMetrics, combined
 from llm_gateway.domain.writes import Item, number, text
+from llm_gateway.values import dataclass
 
 DEGRADED_ERROR_RATE: Final = 0.1
 

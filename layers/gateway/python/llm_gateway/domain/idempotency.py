@@ -1,9 +1,9 @@
 """What is known of a request that carried an idempotency key, so that the same request again does not do the same work again."""
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from llm_gateway.errors import IdempotencyConflict
+from llm_gateway.values import dataclass
 
 T = TypeVar("T")
 

@@ -7,6 +7,13 @@ from typing import Final
 SLUG_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 QUERY_PREFIX: Final = "qry_"
 KEY_PREFIX: Final = "key_"
+RUN_PREFIX: Final = "run_"
+ERASURE_PREFIX: Final = "ers_"
+
+RUN_OF_A_TEST: Final = "test_run"
+"""The member of a query's metadata that says which run of a prompt's tests it is of."""
+ID_LAG: Final = timedelta(seconds=1)
+"""An id is made a moment after the time that its query is given: within this."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)

@@ -1,6 +1,6 @@
 """API keys: what each may do and ask for, for how long, and with which secrets."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -10,6 +10,7 @@ from llm_gateway.access import Permission
 from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.roles import MAY
 from llm_gateway.domain.roles import Role as Role
+from llm_gateway.values import dataclass
 
 READABLE_AFTER_REVOCATION: Final = timedelta(days=90)
 """For so long a revoked key can be read, so that usage and audit have a name for it."""

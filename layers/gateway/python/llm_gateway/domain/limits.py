@@ -8,11 +8,11 @@ N passes after less than 60 s of silence. Times are whole nanoseconds: every sum
 The times are those that the callers' clocks show: what these differ by, a window may be shorter.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from llm_gateway.domain.writes import Above, Add, AtMost, Equal, Item, Put, Write, number
+from llm_gateway.values import dataclass
 
 NS_PER_S: Final = 1_000_000_000
 WINDOW_NS: Final = 60 * NS_PER_S

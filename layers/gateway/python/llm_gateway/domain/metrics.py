@@ -6,7 +6,6 @@ Latencies are counted in classes that grow by a tenth, so a percentile is exact 
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
@@ -24,6 +23,7 @@ from llm_gateway.domain.faults import (
 from llm_gateway.domain.limits import NS_PER_S, WINDOW_NS
 from llm_gateway.domain.writes import Add, Item, Put, Write
 from llm_gateway.errors import GatewayError
+from llm_gateway.values import dataclass
 
 MINUTES: Final = 5
 KEPT_S: Final = 3600

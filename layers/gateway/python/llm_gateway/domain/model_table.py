@@ -5,12 +5,13 @@ for its plainest one until it has its own row. `SOURCES` names the pages, which 
 the table; `python -m llm_gateway.entrypoints.models check --sdk` says what the vendors' SDKs know and the table does not.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final, Literal
 
 from llm_gateway.domain.chat import ReasoningEffort
 from llm_gateway.domain.providers import Api, Capability
+from llm_gateway.values import dataclass
 
 
 class Quirk(StrEnum):

@@ -1,10 +1,11 @@
 """Money: what a call costs, exactly, in US dollars."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from functools import reduce
 from typing import TYPE_CHECKING
+
+from llm_gateway.values import dataclass
 
 if TYPE_CHECKING:
     from llm_gateway.domain.chat import Usage

@@ -4,12 +4,12 @@ Says for an item as it was last seen whether so much may pass, and which conditi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from llm_gateway.domain.limits import Level
 from llm_gateway.domain.shards import Share
 from llm_gateway.domain.writes import Item, Write
+from llm_gateway.values import dataclass
 
 
 class Reason(StrEnum):

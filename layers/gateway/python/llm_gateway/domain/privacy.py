@@ -1,9 +1,13 @@
 """What a query asks of its own texts, and what was done about personal data in them: values that a stored query keeps."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from llm_gateway.domain.pii import PiiRule
+from llm_gateway.values import dataclass
+
+SUBJECT: Final = "subject"
+"""The member of a query's metadata that names the person whose data it holds."""
+LONGEST_SUBJECT: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

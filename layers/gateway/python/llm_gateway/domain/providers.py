@@ -1,6 +1,6 @@
 """Providers: where models are asked, what each can do, and how far it may be trusted."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from llm_gateway.domain.addresses import server_of
+from llm_gateway.values import dataclass
 
 LONGEST_CALL_S: Final = 900
 """As long as AWS lets a function run."""

@@ -1,7 +1,7 @@
 """Queries: what was asked, where it stands, and what came of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -25,6 +25,7 @@ from llm_gateway.domain.privacy import Privacy, Sanitize
 from llm_gateway.domain.query_context import ContextReport, ContextWish
 from llm_gateway.domain.query_status import QueryStatus as QueryStatus
 from llm_gateway.errors import DeadlineExceeded, GatewayError
+from llm_gateway.values import dataclass
 
 if TYPE_CHECKING:
     from llm_gateway.domain.accounts import Taken
@@ -302,7 +303,7 @@ class Lease:
 class QuerySummary:
     """Where a query stands: all that is small. `expires_at` is when the query and its bodies are gone.
 
-    `attempts` counts the workers that took it up, `started_at` is when the last of them did, and `lease` is there while one
+    `attempts` counts the workers that took it up, `started_at` is when the first of them did, and `lease` is there while one
     holds it. An asynchronous one has to end by `due_at`, and `fault` is what its last try met, while it may be tried again.
     `cache_keys` and `idempotency_scope` say where else something made from the query is kept: an erasure goes
     there too. `logs_bodies` is whether its words go to the log, if the process that ends it has them. `terms` and `taken` are

@@ -1,7 +1,8 @@
 """What a query hands over for the model to read, and what became of it: values alone, which a stored query keeps."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from llm_gateway.values import dataclass
 
 Strategy = Literal["relevance", "recent", "head", "tail", "middle_out"]
 Outcome = Literal["included", "truncated", "dropped"]

@@ -1,7 +1,7 @@
 """Routing: which providers may answer a query, with which model, in what order, and what each would be asked."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from llm_gateway.domain.call_prices import CallPrice
@@ -13,6 +13,7 @@ from llm_gateway.domain.providers import ModelConfig, ProviderConfig
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, QueryRequest
 from llm_gateway.domain.query_context import ContextReport
 from llm_gateway.errors import GatewayError, ModelNotListed, NoProviderAvailable, ProviderNotFound, listed
+from llm_gateway.values import dataclass
 
 Draw = Callable[[], float]
 """A random number in [0, 1)."""

@@ -4,12 +4,12 @@ A DynamoDB item takes about 1,000 writes a second. A call costs two, refused and
 so an item is planned to take 100 calls a second.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from llm_gateway.domain.keys import KeyLimits
 from llm_gateway.domain.limits import Limit
 from llm_gateway.domain.providers import ProviderLimits
+from llm_gateway.values import dataclass
 
 REQUESTS_PER_SHARD: Final = 6_000
 # Where only tokens are limited: 500 to a call.

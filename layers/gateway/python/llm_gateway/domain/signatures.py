@@ -9,7 +9,7 @@ import hmac
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote_to_bytes
 from llm_gateway.domain.identifiers import KEY_PREFIX, made_at_s
 from llm_gateway.domain.key_secrets import SECRET_PREFIX
 from llm_gateway.errors import SignatureExpired, SignatureInvalid
+from llm_gateway.values import dataclass
 
 WINDOW_S: Final = 300
 """How far `created` may be from the gateway's time, to either side."""

@@ -5,9 +5,11 @@ This is DDSketch (Masson, Rim, Lee: "DDSketch: A Fast and Fully-Mergeable Quanti
 them is told as 2 g^i / (g + 1), which is at most a times its own size away from it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import ceil, log
 from typing import Final
+
+from llm_gateway.values import dataclass
 
 ACCURACY: Final = 0.01
 """The greatest relative error of a quantile."""

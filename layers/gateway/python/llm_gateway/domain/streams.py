@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Final
 
 from llm_gateway.domain.chat import Delta, ReasoningDelta, TextDelta, ToolCallDelta
 from llm_gateway.domain.queries import Output
+from llm_gateway.values import dataclass
 
 _POSITION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9}){0,128})(?:r(\d{1,9}))?")
 
@@ -49,17 +49,21 @@ class Position:
         return cls(text=first, arguments=tuple(others), reasoning=int(found[2] or 0))
 
     def __str__(self) -> str:
-        read = ".".join(map(str, (self.text, *self.arguments)))
+        # Once an event: most answers are text alone.
+        read = ".".join(map(str, (self.text, *self.arguments))) if self.arguments else str(self.text)
         return f"{read}r{self.reasoning}" if self.reasoning else read
 
     def after(self, delta: Delta) -> "Position":
+        text, arguments, reasoning = self.text, self.arguments, self.reasoning
         if isinstance(delta, TextDelta):
-            return replace(self, text=self.text + len(delta.text))
-        if isinstance(delta, ReasoningDelta):
-            return replace(self, reasoning=self.reasoning + len(delta.text))
-        read = list(self.arguments) + [0] * (delta.index + 1 - len(self.arguments))
-        read[delta.index] += len(delta.arguments)
-        return replace(self, arguments=tuple(read))
+            text += len(delta.text)
+        elif isinstance(delta, ReasoningDelta):
+            reasoning += len(delta.text)
+        else:
+            read = list(arguments) + [0] * (delta.index + 1 - len(arguments))
+            read[delta.index] += len(delta.arguments)
+            arguments = tuple(read)
+        return Position(text=text, arguments=arguments, reasoning=reasoning)
 
 
 def rest_of(output: Output, position: Position) -> Iterator[Delta]:

@@ -6,9 +6,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, Final, NoReturn
+
+from llm_gateway.values import dataclass
 
 DEEPEST: Final = 100
 # Every integer of so many digits fits into a double: none overflows where it meets a float.
@@ -43,10 +46,11 @@ def parse(
     Half of a surrogate pair is refused unless `half_pairs` are welcome: a stream may bring the other half in its next piece.
     """
     text = _decoded(document)
-    if bounds.values is not None and _has_more_values(text, bounds.values):
+    if bounds.values is not None and len(text) >= bounds.values and _has_more_values(text, bounds.values):
         raise InvalidJson(f"has too many values: {bounds.values} at most")
-    value = _loaded(text, _object_hook(bounds.members_of_one_object, unique_names=unique_names), bounds)
-    if is_deeper(value, bounds.levels):
+    value = _loaded(text, bounds, unique_names=unique_names)
+    # What opens no more lists and objects than that has no more levels.
+    if text.count("[") + text.count("{") > bounds.levels and is_deeper(value, bounds.levels):
         raise _too_deep(bounds.levels)
     if not half_pairs and _may_hold_half_a_pair(text):
         _check_text(value)
@@ -88,18 +92,26 @@ def _decoded(document: bytes | str) -> str:
         raise InvalidJson("is not UTF-8") from None
 
 
-def _loaded(text: str, object_hook: Callable[[list[tuple[str, Any]]], Any] | None, bounds: Bounds) -> Any:
+def _loaded(text: str, bounds: Bounds, *, unique_names: bool) -> Any:
     # A Python function for each integer would double the time, and most documents have no long one.
-    integer = _integer_of_at_most(bounds.digits) if _has_long_number(text) else None
+    digits = bounds.digits if _has_long_number(text) else None
     try:
-        return json.loads(
-            text, parse_constant=_refuse, parse_float=_finite, parse_int=integer, object_pairs_hook=object_hook
-        )
+        return _decoder(bounds.members_of_one_object, unique_names, digits).decode(text)
     except json.JSONDecodeError as error:
         why = error.msg.removesuffix(" at")  # Python ends some of its messages for the place to follow.
         raise InvalidJson(f"is not JSON ({why} at line {error.lineno}, column {error.colno})") from None
     except RecursionError:
         raise _too_deep(bounds.levels) from None
+
+
+@cache
+def _decoder(members_of_one_object: int | None, unique_names: bool, digits: int | None) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        parse_constant=_refuse,
+        parse_float=_finite,
+        parse_int=None if digits is None else _integer_of_at_most(digits),
+        object_pairs_hook=_object_hook(members_of_one_object, unique_names=unique_names),
+    )
 
 
 def _object_hook(most: int | None, *, unique_names: bool) -> Callable[[list[tuple[str, Any]]], Any] | None:

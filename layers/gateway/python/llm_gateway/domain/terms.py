@@ -1,12 +1,12 @@
 """The terms on which a key asks: its limits, its budget, the providers and models that its queries may use, and what becomes of
 personal data in them."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from llm_gateway.domain.keys import Allowed, Budget, Caller, KeyLimits
 from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.providers import ModelConfig
+from llm_gateway.values import dataclass
 
 _UNLIMITED: Final = KeyLimits()
 _EVERYTHING: Final = Allowed()

@@ -6,13 +6,13 @@ tokenizer. `TokenRange.least` says what surely does not fit a window. `TokenRang
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import ceil
 from string import ascii_letters
 
 from llm_gateway.domain.chat import UNTOLD_TIER, AudioPart, ChatRequest, FilePart, ImagePart, Message, Part, Usage
 from llm_gateway.domain.model_table import ModelProfile
 from llm_gateway.errors import ContextWindowExceeded, FieldError
+from llm_gateway.values import dataclass
 
 # What a chat's wire format adds: marks around each message and tool call, and the start of the answer.
 _TOKENS_PER_MESSAGE = 4

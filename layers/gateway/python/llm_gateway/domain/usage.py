@@ -4,7 +4,7 @@ A query counts in the hour of its end. Sums are exact: costs are decimals, and w
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -14,6 +14,7 @@ from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.money import squared, total
 from llm_gateway.domain.queries import Attempt, AttemptOutcome, PromptUsed, QueryStatus, QuerySummary
 from llm_gateway.domain.sketch import Sketch
+from llm_gateway.values import dataclass
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)

@@ -4,7 +4,7 @@ Where a vendor is reached stands in `domain.providers`; its wire is a row of `pr
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Final
 
@@ -19,6 +19,7 @@ from llm_gateway.domain.model_table import (
 )
 from llm_gateway.domain.money import AT_FULL_PRICE, CacheRatios
 from llm_gateway.domain.providers import ProviderKind
+from llm_gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,10 @@ Every rule that many processes share (limits, circuits) is written as such a wri
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast
+
+from llm_gateway.values import dataclass
 
 Value = int | Decimal | str | Mapping[str, int] | Mapping[str, Decimal]
 Item = Mapping[str, Value]

@@ -1,17 +1,16 @@
 """A query on its way in: who asks, since when, under which idempotency key, and whether the client still waits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Depends
 from starlette.requests import Request
 
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.domain.streams import Position
 from llm_gateway.domain.terms import Terms
+from llm_gateway.entrypoints.declared import Depends
 from llm_gateway.entrypoints.http import Caller, Gateway
 from llm_gateway.entrypoints.idempotency import IdempotencyKey
 from llm_gateway.entrypoints.query_replies import QueryReply as QueryReply
@@ -21,11 +20,13 @@ from llm_gateway.entrypoints.streaming import LONGEST_HEAD_S, Breaker, Writer, e
 from llm_gateway.entrypoints.streaming import EventStream as EventStream
 from llm_gateway.ports.system import never
 from llm_gateway.services.queries.asking import Asked
+from llm_gateway.values import dataclass
 
 if TYPE_CHECKING:
     from llm_gateway.domain.prompts.choices import Choices
     from llm_gateway.domain.queries import Query, QueryAnswer
     from llm_gateway.services.queries.foretelling import Foretold
+    from llm_gateway.wire.field_names import Named
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class _Asking:
     caller: Caller
     gateway: Gateway
     idempotency: Idempotency | None
+
+    def speak_of(self, body: "Named") -> None:
+        """Errors call a query's fields as `body`, in whose dialect the request is, calls them."""
+        state_of(self.request).called = body.called
 
     def run(self, query: QueryRequest, choices: "Choices | None" = None) -> QueryReply:
         """The answer, or for an asynchronous query the promise of one."""
@@ -78,10 +83,6 @@ class _Asking:
         tell_room = partial(setattr, state_of(self.request), "room")
         return self.gateway.counting.count(query, self.caller, choices, tell_room=tell_room)
 
-    def foretell(self, query: QueryRequest, choices: "Choices | None" = None) -> "Foretold":
-        """Which providers would be asked, and what."""
-        return self.gateway.foretelling.foretell(query, Terms.of(self.caller), choices, key_id=self.caller.key_id)
-
     def _asked(self, query: QueryRequest, choices: "Choices | None") -> Asked:
         state = state_of(self.request)
         return Asked(
@@ -96,8 +97,27 @@ class _Asking:
         )
 
 
-async def _asking(request: Request, caller: Caller, gateway: Gateway, idempotency: IdempotencyKey) -> _Asking:
+def _asking(request: Request, caller: Caller, gateway: Gateway, idempotency: IdempotencyKey) -> _Asking:
     return _Asking(request=request, caller=caller, gateway=gateway, idempotency=idempotency)
 
 
 Asking = Annotated[_Asking, Depends(_asking)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Foretelling:
+    """For a query that nobody is asked: there is nothing that an idempotency key could keep from being done twice."""
+
+    caller: Caller
+    gateway: Gateway
+
+    def foretell(self, query: QueryRequest, choices: "Choices | None" = None) -> "Foretold":
+        """Which providers would be asked, and what."""
+        return self.gateway.foretelling.foretell(query, Terms.of(self.caller), choices, key_id=self.caller.key_id)
+
+
+def _foretelling(caller: Caller, gateway: Gateway) -> _Foretelling:
+    return _Foretelling(caller=caller, gateway=gateway)
+
+
+Foretelling = Annotated[_Foretelling, Depends(_foretelling)]

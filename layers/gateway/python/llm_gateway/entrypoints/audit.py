@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from llm_gateway.bootstrap import Gateway
 from llm_gateway.entrypoints.composition import gateway_at_start
+from llm_gateway.entrypoints.stack_outputs import add_stack_argument, adopt
 from llm_gateway.errors import GatewayError
 from llm_gateway.services.audit.trail import Verdict
 
@@ -15,7 +16,9 @@ def gateway_with_audit_log() -> Gateway:
     """The gateway of this process, or its end: with the variable that is not set."""
     gateway = gateway_at_start()
     if not gateway.settings.audit_table:
-        raise SystemExit("Not set: AUDIT_TABLE. The data stack's outputs say what to set it to.")
+        raise SystemExit(
+            "Not set: AUDIT_TABLE. Name the deployment's data stack with --stack, or set it to its output."
+        )
     return gateway
 
 
@@ -24,8 +27,9 @@ def main(arguments: Sequence[str] | None = None, *, gateway: Callable[[], Gatewa
     whole. Ends with 1 where an entry was changed, removed, reordered, added or cut off, and says which is the first; with 2
     where the log cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m llm_gateway.entrypoints.audit", description=main.__doc__)
+    add_stack_argument(parser)
     parser.add_subparsers(required=True).add_parser("verify", help="prove that nobody touched the log")
-    parser.parse_args(arguments)
+    adopt(parser.parse_args(arguments).stack)
     try:
         verdict = gateway().audit_trail.verify()
     except GatewayError as error:

@@ -2,16 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import Depends
-from fastapi import Query as FromQuery
-
+from llm_gateway.entrypoints.declared import Depends, FromQuery
 from llm_gateway.services.audit.trail import Wanted
 from llm_gateway.wire.schema import Moment
 
 _Words = Annotated[str | None, FromQuery(min_length=1, max_length=200)]
 
 
-async def _wanted(
+def _wanted(
     since: Annotated[Moment | None, FromQuery(alias="from")] = None,
     until: Annotated[Moment | None, FromQuery(alias="to")] = None,
     actor: _Words = None,

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import Depends
 from starlette.requests import Request
 
 from llm_gateway.domain.audit.entries import Actor, Author
 from llm_gateway.endpoints import endpoint
+from llm_gateway.entrypoints.declared import Depends
 from llm_gateway.entrypoints.request_state import state_of
 
 
@@ -19,7 +19,7 @@ def actor_of(request: Request) -> Actor:
     return Actor(key_id=caller.key_id, role=caller.role.value, address=address)
 
 
-async def _author(request: Request) -> Author:
+def _author(request: Request) -> Author:
     row = endpoint(request.scope["route"].name)
     if row.audit is None:
         raise LookupError(f"the endpoint {row.name} has no action in the audit log")

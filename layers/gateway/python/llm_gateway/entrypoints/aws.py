@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fastapi import FastAPI
 from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from mangum.handlers import APIGateway
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -25,7 +25,8 @@ from llm_gateway.entrypoints.http import (
     endpoint,
 )
 from llm_gateway.entrypoints.prefix import mount
-from llm_gateway.entrypoints.request_state import ASKED_MS
+from llm_gateway.entrypoints.request_state import ALONE, API_REQUEST_ID, ASKED_MS
+from llm_gateway.settings import starts_from_snapshot
 from llm_gateway.wire.media_types import PROBLEM
 
 __all__ = [
@@ -58,8 +59,12 @@ def app_and_handler(mounted: Mounted) -> tuple[ASGIApp, Mangum]:
     return BehindWebAdapter(app), handler_of(app)
 
 
-def handler_of(app: FastAPI) -> Mangum:
+def handler_of(app: Starlette) -> Mangum:
     """The handler that answers a REST API's events with `app`."""
+    if starts_from_snapshot():
+        from llm_gateway.entrypoints import snapshots
+
+        snapshots.register()
     # Without lifespan, which would run on every invocation.
     return Mangum(app, lifespan="off", custom_handlers=[RestApi], text_mime_types=_TEXT)
 
@@ -76,7 +81,8 @@ class RestApi(APIGateway):
         called = event["requestContext"].get("path") or event["path"]
         depth = _depth(event["resource"], event.get("pathParameters") or {}, event["path"])
         mount(scope, called=called, path=event["path"], depth=depth)
-        scope[ASKED_MS] = event["requestContext"].get("requestTimeEpoch")
+        _note(scope, event["requestContext"])
+        scope[ALONE] = True
         return scope
 
 
@@ -99,8 +105,13 @@ class BehindWebAdapter:
             mount(scope, called=context["path"], path=path, depth=_depth(context["resourcePath"], {}, path))
             # The other end of this connection is the adapter.
             scope["client"] = (_source_ip(context), 0)
-            scope[ASKED_MS] = context.get("requestTimeEpoch")
+            _note(scope, context)
         await self.app(scope, receive, send)
+
+
+def _note(scope: Scope, context: Mapping[str, Any]) -> None:
+    """When API Gateway got the request, and what it calls it."""
+    scope[ASKED_MS], scope[API_REQUEST_ID] = context.get("requestTimeEpoch"), context.get("requestId")
 
 
 async def _start(receive: Receive, send: Send) -> None:
@@ -133,11 +144,18 @@ def _source_ip(context: Mapping[str, Any]) -> str:
 
 
 def _depth(resource: str, parameters: Mapping[str, str], called: str) -> int:
-    """How many steps the API's own path has: those of the resource, whose last may stand for several."""
+    """How many steps the API's own path has, empty ones too: those of the resource, whose last may stand for several."""
     if resource.endswith("+}") and not resource.endswith(_ANY_PATH):
         # What precedes the last says where the path begins in what was called: how a step is encoded there does not matter.
         _, found, rest = called.partition(resource[: resource.rindex("{")])
-        resource = resource[: resource.rindex("{")] + rest if found else resource
-        return len([step for step in resource.split("/") if step])
-    path = resource.replace("{proxy+}", parameters.get("proxy", "{proxy+}"))
-    return len([step for step in path.split("/") if step])
+        path = resource[: resource.rindex("{")] + rest if found else resource
+    else:
+        path = resource.replace("{proxy+}", parameters.get("proxy", "{proxy+}"))
+    if path == "/":
+        return 0
+    # With slashes at the end, the resource is the same.
+    return path.count("/") + max(0, _slashes_after(called) - _slashes_after(path))
+
+
+def _slashes_after(path: str) -> int:
+    return len(path) - len(path.rstrip("/"))

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from llm_gateway.bootstrap import Gateway
 from llm_gateway.entrypoints.composition import gateway_at_start
+from llm_gateway.entrypoints.stack_outputs import add_stack_argument, adopt
 from llm_gateway.errors import GatewayError
-from llm_gateway.services.backups import MOST_LINE_CHARACTERS, NotABackup, checked
+from llm_gateway.services.backups import KEYS, MOST_LINE_CHARACTERS, NotABackup, checked
 
 _VARIABLES: Final = ("keys_table", "providers_table", "prompts_table", "audit_table")
 
@@ -21,13 +22,24 @@ def gateway_with_tables() -> Gateway:
     gateway = gateway_at_start()
     missing = [name.upper() for name in _VARIABLES if not getattr(gateway.settings, name)]
     if missing:
-        raise SystemExit(f"Not set: {', '.join(missing)}. The data stack's outputs say what to set them to.")
+        raise SystemExit(
+            f"Not set: {', '.join(missing)}. Name the deployment's data stack with --stack, or set them to its outputs."
+        )
     return gateway
 
 
 def main(arguments: Sequence[str] | None = None, *, gateway: Callable[[], Gateway] = gateway_with_tables) -> int:
     """Writes keys, providers and prompts to a file, and puts them back. It has no secrets in it: see docs/recovery.md."""
     parser = argparse.ArgumentParser(prog="python -m llm_gateway.entrypoints.backup", description=main.__doc__)
+    add_stack_argument(parser)
+    parser.add_argument(
+        "--table",
+        type=_other_table,
+        action="append",
+        default=[],
+        metavar="KIND=NAME",
+        help=f"another table instead of the deployment's, of one of {', '.join(KEYS)}; may be given several times",
+    )
     commands = parser.add_subparsers(required=True)
     for name, command, tells in (
         ("export", _export, "write a new file, which its owner alone may read"),
@@ -38,6 +50,7 @@ def main(arguments: Sequence[str] | None = None, *, gateway: Callable[[], Gatewa
         one.set_defaults(command=command)
         one.add_argument("file", type=Path)
     chosen = parser.parse_args(arguments)
+    adopt(chosen.stack, {f"{kind.upper()}_TABLE": table for kind, table in chosen.table})
     try:
         sys.stdout.write(json.dumps(chosen.command(gateway, chosen.file)) + "\n")
     except GatewayError as error:
@@ -49,6 +62,13 @@ def main(arguments: Sequence[str] | None = None, *, gateway: Callable[[], Gatewa
     else:
         return 0
     return 1
+
+
+def _other_table(text: str) -> tuple[str, str]:
+    kind, _, table = text.partition("=")
+    if kind not in KEYS or not table:
+        raise argparse.ArgumentTypeError(f"one of {', '.join(KEYS)}, an equals sign and a table's name, not {text!r}")
+    return kind, table
 
 
 def _export(gateway: Callable[[], Gateway], path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from llm_gateway.entrypoints.listing_models import LIST
 from llm_gateway.wire.anthropic.parameters import COUNT, MESSAGES
 from llm_gateway.wire.openai.parameters import CHAT, EMBEDDINGS, Fate
 from llm_gateway.wire.openai.responses.parameters import RESPONSES
@@ -17,6 +18,7 @@ _TABLES: Final = {
     "embeddings": EMBEDDINGS,
     "messages": MESSAGES,
     "count_tokens": COUNT,
+    "models": LIST,
 }
 
 

@@ -2,15 +2,16 @@
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
-from fastapi import Depends
 from starlette.requests import Request
 
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.identifiers import QUERY_PREFIX
 from llm_gateway.domain.terms import Terms
+from llm_gateway.entrypoints.declared import Depends
 from llm_gateway.entrypoints.http import Caller, Gateway
 from llm_gateway.entrypoints.idempotency import IdempotencyKey
 from llm_gateway.entrypoints.query_replies import headers_of
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from llm_gateway.domain.embeddings import EmbeddingQuery
     from llm_gateway.services.queries.embedding import AskedToEmbed
     from llm_gateway.wire.openai.embeddings import EmbeddingsBody
+
+# A process is dead that has not answered by then.
+_SPARE: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +41,33 @@ class _Embedding:
         asked = self._asked(body)
 
         def answer() -> tuple[bytes, dict[str, str]]:
-            headers: dict[str, str] = {}
-            make = partial(self._shown, asked, body, headers)
+            make = partial(self._made, asked, body)
             if self.idempotency is None:
-                return make(), headers
-            shown, replayed = self.gateway.replay.do(self.idempotency, make, reference=asked.query.id)
-            return shown, {"Idempotent-Replayed": "true"} if replayed else headers
+                _, shown, headers = make()
+                return shown, headers
+            lasts = timedelta(seconds=asked.query.timeout_s) + _SPARE
+            kept, replayed = self.gateway.replay.do(
+                self.idempotency, lambda: _packed(*make()), reference=asked.query.id, lasts=lasts
+            )
+            query_id, shown, headers = _unpacked(kept)
+            if replayed:
+                state_of(self.request).query_id = query_id
+                headers["Idempotent-Replayed"] = "true"
+            return shown, headers
 
         return whole_answer(self.request, answer, silence_s=self.gateway.settings.keep_alive_s)
 
-    def _shown(self, asked: "AskedToEmbed", body: "EmbeddingsBody", headers: dict[str, str]) -> bytes:
+    def _made(self, asked: "AskedToEmbed", body: "EmbeddingsBody") -> tuple[str, bytes, dict[str, str]]:
+        """The query's id, the body and the headers."""
         query, embedded = self.gateway.asking_to_embed.ask(asked)
-        headers.update(headers_of(query.answer) if query.answer else {})
-        return json.dumps(embeddings_shown(query, embedded, encoding=body.encoding_format)).encode()
+        shown = json.dumps(embeddings_shown(query, embedded, encoding=body.encoding_format)).encode()
+        return query.id, shown, headers_of(query.answer) if query.answer else {}
 
     def _asked(self, body: "EmbeddingsBody") -> "AskedToEmbed":
         from llm_gateway.services.queries.embedding import AskedToEmbed
 
         state = state_of(self.request)
+        state.called = body.called
         return AskedToEmbed(
             query=self._query(body),
             caller=self.caller,
@@ -75,6 +88,7 @@ class _Embedding:
             model=body.model,
             provider=options.provider if options else None,
             dimensions=body.dimensions,
+            user=body.user,
             terms=Terms.of(self.caller),
             ends_s=state.received_s + timeout_s,
             timeout_s=timeout_s,
@@ -83,7 +97,18 @@ class _Embedding:
         )
 
 
-async def _embedding(request: Request, caller: Caller, gateway: Gateway, idempotency: IdempotencyKey) -> _Embedding:
+def _packed(query_id: str, shown: bytes, headers: dict[str, str]) -> bytes:
+    """What is kept under an idempotency key: a line with the id and the headers, and the body."""
+    return json.dumps({"query_id": query_id, "headers": headers}).encode() + b"\n" + shown
+
+
+def _unpacked(kept: bytes) -> tuple[str, bytes, dict[str, str]]:
+    line, _, shown = kept.partition(b"\n")
+    head = json.loads(line)
+    return head["query_id"], shown, head["headers"]
+
+
+def _embedding(request: Request, caller: Caller, gateway: Gateway, idempotency: IdempotencyKey) -> _Embedding:
     return _Embedding(request=request, caller=caller, gateway=gateway, idempotency=idempotency)
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends
 from starlette.requests import Request
 
 from llm_gateway.domain.idempotency import Idempotency
+from llm_gateway.entrypoints.declared import Depends
 from llm_gateway.entrypoints.http import Gateway
 from llm_gateway.entrypoints.idempotency import IdempotencyKey
 from llm_gateway.entrypoints.prefix import address
@@ -32,7 +32,7 @@ class _Erasing:
         return Reply(erasure, headers={"Location": address(self.request, erasure.own_path()), **headers})
 
 
-async def _erasing(request: Request, gateway: Gateway, idempotency: IdempotencyKey) -> _Erasing:
+def _erasing(request: Request, gateway: Gateway, idempotency: IdempotencyKey) -> _Erasing:
     return _Erasing(gateway=gateway, idempotency=idempotency, request=request)
 
 

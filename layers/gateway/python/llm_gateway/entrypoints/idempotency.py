@@ -1,27 +1,26 @@
 """The `Idempotency-Key` header: what a client asks to be done once however often it asks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, TypeVar, cast
 
-from fastapi import Depends, Header
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.strict_json import digest
+from llm_gateway.entrypoints.declared import Depends, FromHeader
 from llm_gateway.entrypoints.http import Caller, Gateway
 from llm_gateway.entrypoints.prefix import own_path
 from llm_gateway.entrypoints.read_request import ReadRequest
 from llm_gateway.entrypoints.replies import Reply
 from llm_gateway.errors import ValidationFailed
+from llm_gateway.values import dataclass
 from llm_gateway.wire.schema import Revised
 
 _LONGEST_KEY = 255
 
 
-async def _idempotency(
-    request: Request, caller: Caller, idempotency_key: Annotated[str | None, Header()] = None
+def _idempotency(
+    request: Request, caller: Caller, idempotency_key: Annotated[str | None, FromHeader()] = None
 ) -> Idempotency | None:
     """What the `Idempotency-Key` header asks for. Raises `ValidationFailed` for a key that is none."""
     if idempotency_key is None:
@@ -30,7 +29,7 @@ async def _idempotency(
         raise ValidationFailed.of("Idempotency-Key", f"must have 1 to {_LONGEST_KEY} printable characters")
     scope = [caller.key_id, request.method, own_path(request), idempotency_key]
     document = cast(ReadRequest, request).document()
-    return Idempotency(scope=digest(scope), fingerprint=await run_in_threadpool(digest, document))
+    return Idempotency(scope=digest(scope), fingerprint=digest(document))
 
 
 R = TypeVar("R", bound=Revised)
@@ -61,7 +60,7 @@ class _Creating:
         return Reply(resource.model_validate_json(first_answer), headers={"Idempotent-Replayed": "true"})
 
 
-async def _creating(gateway: Gateway, idempotency: IdempotencyKey) -> _Creating:
+def _creating(gateway: Gateway, idempotency: IdempotencyKey) -> _Creating:
     return _Creating(gateway=gateway, idempotency=idempotency)
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,7 @@ from llm_gateway.bootstrap import Gateway
 from llm_gateway.domain.audit.entries import COMMAND_LINE, Author
 from llm_gateway.domain.keys import Role
 from llm_gateway.entrypoints.composition import gateway_at_start
-from llm_gateway.entrypoints.stack_outputs import NoStack, variables_of
+from llm_gateway.entrypoints.stack_outputs import add_stack_argument, adopt
 from llm_gateway.entrypoints.validation import validated
 from llm_gateway.errors import GatewayError
 from llm_gateway.wire.keys import KeyBody, KeyIssued, KeyShown
@@ -46,8 +45,7 @@ def gateway_with_keys() -> Gateway:
 def main(arguments: Sequence[str] | None = None, *, gateway: Callable[[], Gateway] = gateway_with_keys) -> int:
     """Manages the keys of a deployment: each key is printed as one line of JSON."""
     chosen = _parser().parse_args(arguments)
-    if chosen.stack:
-        _read_stack(chosen.stack)
+    adopt(chosen.stack)
     try:
         for said in chosen.command(gateway(), chosen):
             sys.stdout.write(json.dumps(said) + "\n")
@@ -57,21 +55,9 @@ def main(arguments: Sequence[str] | None = None, *, gateway: Callable[[], Gatewa
     return 0
 
 
-def _read_stack(name: str) -> None:
-    """Put into the environment what the deployment's functions have in theirs, or end with the reason."""
-    try:
-        os.environ.update(variables_of(name))
-    except NoStack as error:
-        raise SystemExit(str(error)) from None
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m llm_gateway.entrypoints.keys", description=main.__doc__)
-    parser.add_argument(
-        "--stack",
-        metavar="NAME",
-        help="the deployment's data stack, such as llm-gateway-prod: its outputs say where keys are; else the environment does",
-    )
+    add_stack_argument(parser)
     commands = parser.add_subparsers(required=True)
     create = commands.add_parser("create", help="make a new key; its secrets are shown this once")
     create.set_defaults(command=_create)

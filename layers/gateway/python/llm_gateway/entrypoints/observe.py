@@ -4,30 +4,32 @@ import logging
 import math
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
-from starlette.datastructures import MutableHeaders
+from aws_lambda_powertools.logging.formatter import RESERVED_LOG_ATTRS, LambdaPowertoolsFormatter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
 from llm_gateway.access import SERVER_ERRORS, Dialect
-from llm_gateway.correlation import CURRENT, Kind, kind_of, traceparent_in
+from llm_gateway.correlation import CURRENT, LineKind, kind_of, traceparent_in
 from llm_gateway.endpoints import BASE_PATH
-from llm_gateway.entrypoints.request_state import ASKED_MS, PLACE, RequestState
+from llm_gateway.entrypoints.request_state import API_REQUEST_ID, ASKED_MS, PLACE, RequestState
 from llm_gateway.errors import error_class
 from llm_gateway.settings import Release, own_metrics_namespace
 
 if TYPE_CHECKING:
     from starlette.routing import Route
 
-    from llm_gateway.domain.accounts import Room
+    from llm_gateway.domain.accounts import Left
 
+
+HeaderLine = tuple[bytes, bytes]
 
 _OURS: Final = "llm_gateway"
+_RESERVED: Final = frozenset(RESERVED_LOG_ATTRS)
 
 
 @cache
@@ -49,9 +51,29 @@ def _is_not_ours(record: logging.LogRecord) -> bool:
 class _Lines(LambdaPowertoolsFormatter):
     """Adds to every line which request and query it is about."""
 
+    def format(self, record: logging.LogRecord) -> str:
+        """The members that powertools gives a line, without its copies of the record and of what it keeps for others."""
+        if record.exc_info:
+            return super().format(record)
+        extra = {name: value for name, value in record.__dict__.items() if name not in _RESERVED and value is not None}
+        xray = self._get_latest_trace_id()
+        return self.serialize(
+            {
+                "level": record.levelname,
+                "location": f"{record.funcName}:{record.lineno}",
+                "message": record.getMessage(),
+                "timestamp": self.formatTime(record),
+                "service": self.log_format["service"],
+                **extra,
+                **({"xray_trace_id": xray} if xray else {}),
+            }
+        )
+
     def serialize(self, log: Any) -> str:
         failed = log["level"] not in ("DEBUG", "INFO")
-        return super().serialize({"kind": Kind.ERROR if failed else Kind.PERFORMANCE, **CURRENT.get().told(), **log})
+        return super().serialize(
+            {"kind": LineKind.ERROR if failed else LineKind.PERFORMANCE, **CURRENT.get().told(), **log}
+        )
 
 
 def log_unexpected(error: BaseException) -> None:
@@ -62,12 +84,19 @@ def log_unexpected(error: BaseException) -> None:
     logger().error("unexpected_error", extra={**said, **_counted(Release.from_environment())})
 
 
+def log_own_fault(code: str) -> None:
+    """An answer that is the gateway's own fault and was foreseen: it is counted as what nobody foresaw is."""
+    logger().error("own_fault", extra={"error_code": code, **_counted(Release.from_environment())})
+
+
 def _counted(release: Release | None) -> dict[str, Any]:
-    """What makes CloudWatch count the line by the release that wrote it."""
+    """What makes CloudWatch count the line by the function, and by the release of it, that wrote it."""
     if release is None:
         return {}
-    figures = Figures({SERVER_ERRORS: "Count"}, {SERVER_ERRORS: 1}, function=release.function, version=release.version)
-    return in_a_line(figures)
+    units, values, function = {SERVER_ERRORS: "Count"}, {SERVER_ERRORS: 1}, release.function
+    return in_a_line(
+        Figures(units, values, function=function), Figures(units, values, function=function, version=release.version)
+    )
 
 
 class Figures:
@@ -116,12 +145,31 @@ def _received_s(asked_ms: object) -> float:
     return now_s - min(max(0.0, time.time() - asked_ms / 1000), _LONGEST_WAIT_S)
 
 
-def _told_of(room: "Room") -> dict[str, str]:
+def _told(headers: Sequence[HeaderLine], state: RequestState, *, root_path: str) -> list[HeaderLine]:
+    """The response's `headers` with what is told of every request."""
+    given = {name for name, _ in headers}
+    ours = {b"x-request-id": state.request_id.encode(), b"x-content-type-options": b"nosniff"}
+    if b"cache-control" not in given:
+        # What is answered is for one caller, and may be another in a moment.
+        ours[b"cache-control"] = b"no-store"
+    if state.query_id is not None:
+        ours[b"x-gateway-query-id"] = state.query_id.encode()
+        if b"location" not in given:
+            # A client that leaves reads its query's status there, or cancels the query.
+            ours[b"location"] = f"{root_path}{BASE_PATH}/query/{state.query_id}/status".encode("latin-1")
+    told = _told_of(state.room.requests) if state.room and state.room.requests else {}
+    if state.dialect is not Dialect.NATIVE:
+        told = _in_dialect(state)
+    ours |= {name.lower().encode(): value.encode() for name, value in told.items()}
+    return [*[line for line in headers if line[0] not in ours], *ours.items()]
+
+
+def _told_of(left: "Left") -> dict[str, str]:
     """The limit of requests as a caller reads it; seconds are from now, rounded up."""
     return {
-        "RateLimit-Limit": str(room.limit),
-        "RateLimit-Remaining": str(room.remaining),
-        "RateLimit-Reset": str(math.ceil(room.reset_s)),
+        "RateLimit-Limit": str(left.limit),
+        "RateLimit-Remaining": str(left.remaining),
+        "RateLimit-Reset": str(math.ceil(left.reset_s)),
     }
 
 
@@ -143,6 +191,8 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        # A server may leave it out.
+        scope.setdefault("root_path", "")
         scope[PLACE] = state = RequestState(
             request_id=f"req_{ULID()}",
             received_s=_received_s(scope.get(ASKED_MS)),
@@ -157,33 +207,23 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = state.request_id
-                if state.query_id is not None:
-                    headers["X-Gateway-Query-Id"] = state.query_id
-                    # A client that leaves can ask there what has become of its query, or cancel it.
-                    headers.setdefault("Location", f"{scope['root_path']}{BASE_PATH}/query/{state.query_id}/status")
-                # What is answered is for one caller, and may be another in a moment.
-                headers.setdefault("Cache-Control", "no-store")
-                headers["X-Content-Type-Options"] = "nosniff"
-                if state.dialect is not Dialect.NATIVE:
-                    headers.update(_in_dialect(state))
-                elif state.room:
-                    headers.update(_told_of(state.room))
+                message["headers"] = _told(message["headers"], state, root_path=scope["root_path"])
             await send(message)
 
         try:
             await self.app(scope, receive, sending)
         finally:
-            self._log(state, scope.get("route"), status=status)
+            self._log(state, scope, status=status)
 
-    def _log(self, state: RequestState, route: "Route | None", *, status: int) -> None:
+    def _log(self, state: RequestState, scope: Scope, *, status: int) -> None:
+        route: Route | None = scope.get("route")
         failure = error_class(state.error_code, state.error_status) if state.error_code else ""
         has_figures = failure or self._cold_start.is_due
         logger().info(
             "request",
             extra={
-                "kind": kind_of(failure) if failure else Kind.REQUEST,
+                "kind": kind_of(failure) if failure else LineKind.REQUEST,
+                "api_request_id": scope.get(API_REQUEST_ID),
                 "endpoint": route.name if route else None,
                 "status": status,
                 "error_code": state.error_code,

@@ -9,7 +9,8 @@ from pydantic.json_schema import models_json_schema
 
 from llm_gateway.access import Area, Dialect, Endpoint, Resource
 from llm_gateway.endpoints import AREAS
-from llm_gateway.entrypoints.http import Mounted, app_of
+from llm_gateway.entrypoints.fastapi_app import fastapi_of
+from llm_gateway.entrypoints.http import Mounted
 from llm_gateway.wire import examples, field_descriptions
 from llm_gateway.wire.error_codes import ERROR_CODES
 from llm_gateway.wire.event_schemas import DeltaEvent, QueryEvent, ReasoningEvent, ToolCallEvent
@@ -177,7 +178,7 @@ def openapi_json(mounted: Iterable[Mounted]) -> str:
         description=_DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         tags=[{"name": name, "description": words} for area, (name, words) in _TAGS.items() if _is_described(area)],
-        routes=app_of(*mounted, described=True).routes,
+        routes=fastapi_of(*mounted, described=True).routes,
         # Relative to the document's own address: behind a stage or a base path the API is beside it.
         servers=[{"url": "."}],
     )

@@ -2,15 +2,13 @@
 
 from typing import Annotated, Literal
 
-from fastapi import Depends
-from fastapi import Query as FromQuery
-
 from llm_gateway.domain.usage import Bucket
+from llm_gateway.entrypoints.declared import Depends, FromQuery
 from llm_gateway.services.evals.performance import PerformanceWanted
 from llm_gateway.wire.schema import Moment
 
 
-async def _wanted(
+def _wanted(
     version: Annotated[int | None, FromQuery(ge=0, le=2**53 - 1)] = None,
     since: Annotated[Moment | None, FromQuery(alias="from")] = None,
     until: Annotated[Moment | None, FromQuery(alias="to")] = None,

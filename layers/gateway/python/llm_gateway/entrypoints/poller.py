@@ -142,7 +142,8 @@ def _received(queue: _Queue, sqs: "SQSClient") -> "list[MessageTypeDef]":
         # Short, because the worker extends it while it lives: what a killed one held is soon delivered again.
         VisibilityTimeout=queue.hidden_s,
         MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
-        MessageAttributeNames=["request_id", "traceparent"],
+        # As Lambda hands them on: a worker that does not read that a provider was paid pays again.
+        MessageAttributeNames=["All"],
     ).get("Messages", [])
 
 

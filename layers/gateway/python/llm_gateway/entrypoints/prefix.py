@@ -29,5 +29,10 @@ def route_of(row: Endpoint) -> str:
 
 def own_path(request: Request) -> str:
     """The path of the request as the table of endpoints has it."""
-    path: str = request.scope["path"]
-    return path.removeprefix(request.scope["root_path"])
+    return own_path_in(request.scope)
+
+
+def own_path_in(scope: Scope) -> str:
+    """The same, of the request in `scope`."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))

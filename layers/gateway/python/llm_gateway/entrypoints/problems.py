@@ -3,8 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Final
 
-from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -12,10 +11,9 @@ from starlette.routing import compile_path
 
 from llm_gateway.access import Dialect
 from llm_gateway.endpoints import ENDPOINTS
-from llm_gateway.entrypoints.observe import log_unexpected
+from llm_gateway.entrypoints.observe import log_own_fault, log_unexpected
 from llm_gateway.entrypoints.prefix import own_path, route_of
 from llm_gateway.entrypoints.request_state import state_of
-from llm_gateway.entrypoints.validation import validation_failed
 from llm_gateway.errors import BudgetExceeded, GatewayError, MalformedRequest, MethodNotAllowed, RouteNotFound
 from llm_gateway.wire.media_types import PROBLEM
 from llm_gateway.wire.schema import served_under
@@ -29,7 +27,7 @@ _DEFAULT_RETRY_AFTER_S: Final = 5
 LONGEST_RETRY_AFTER_S: Final = 3600
 
 
-def render_framework_errors(app: FastAPI) -> None:
+def render_framework_errors(app: Starlette) -> None:
     """What is raised before a route is found (404, 405) is rendered like the rest."""
     app.add_exception_handler(HTTPException, render)
 
@@ -48,9 +46,9 @@ def as_gateway_error(error: Exception) -> GatewayError:
     """`error` as one of ours; what nobody foresaw becomes `internal_error`, and says nothing of itself."""
     match error:
         case GatewayError():
+            if error.status == GatewayError.status or error.by_release:
+                _log_fault(error)
             return error
-        case RequestValidationError():
-            return validation_failed(error.errors())
         case ClientDisconnect():
             return MalformedRequest("The body did not arrive whole.")
         case HTTPException(status_code=404 | 405):
@@ -60,6 +58,23 @@ def as_gateway_error(error: Exception) -> GatewayError:
         case _:
             log_unexpected(error)
             return GatewayError("Something unforeseen happened. The request_id helps to find out what.")
+
+
+def _log_fault(error: GatewayError) -> None:
+    """Once: where it came from, where nobody foresaw that."""
+    cause = error.__cause__
+    if cause is None or error.by_release or isinstance(cause, GatewayError):
+        log_own_fault(error.code)
+    else:
+        log_unexpected(cause)
+
+
+def _met(request: Request, raised: Exception) -> GatewayError:
+    """`raised` as one of ours; what nobody foresaw tells of the query that the request made, if it was under way."""
+    error = as_gateway_error(raised)
+    if error is not raised and error.status >= 500:
+        error.query_id = state_of(request).query_id
+    return error
 
 
 def _whole_seconds(error: GatewayError) -> int:
@@ -73,6 +88,10 @@ def problem_shown(error: GatewayError, request: Request) -> "Problem":
     from llm_gateway.domain.queries import QueryProblem
     from llm_gateway.wire.problems import Problem
 
+    if error.errors and (called := state_of(request).called) is not None:
+        from llm_gateway.wire.field_names import rename
+
+        rename(error, called)
     return Problem.of(
         QueryProblem.of(error),
         query_id=error.query_id,
@@ -83,7 +102,7 @@ def problem_shown(error: GatewayError, request: Request) -> "Problem":
 
 def render(request: Request, raised: Exception) -> Response:
     """The response for whatever a request met."""
-    error = as_gateway_error(raised)
+    error = _met(request, raised)
     if isinstance(error, RouteNotFound):
         error = _misrouted(own_path(request), error)
         state_of(request).dialect = _dialect_at(request)
@@ -106,7 +125,7 @@ def rendered_in_stream(
     request: Request, raised: Exception, *, break_off: "Callable[[GatewayError, Problem], bytes] | None" = None
 ) -> bytes:
     """The last event of a stream that met `raised` after something was sent; `break_off` makes it where it is told."""
-    error, state = as_gateway_error(raised), state_of(request)
+    error, state = _met(request, raised), state_of(request)
     state.error_code, state.error_status = error.code, error.status
     problem = problem_shown(error, request)
     if break_off is not None:

@@ -2,15 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import Depends
-from fastapi import Query as FromQuery
-
 from llm_gateway.domain.query_status import QueryStatus
+from llm_gateway.entrypoints.declared import Depends, FromQuery
 from llm_gateway.services.queries.listing import QueriesWanted
 from llm_gateway.wire.schema import Moment, Slug
 
 
-async def _wanted(
+def _wanted(
     status: QueryStatus | None = None,
     since: Annotated[Moment | None, FromQuery(alias="from")] = None,
     until: Annotated[Moment | None, FromQuery(alias="to")] = None,

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Depends
-
 from llm_gateway.entrypoints.asking import Asking
 from llm_gateway.entrypoints.asking import EventStream as EventStream
+from llm_gateway.entrypoints.declared import Depends
 from llm_gateway.wire.openai.responses.answers import response_of
 from llm_gateway.wire.openai.responses.events import Story
 
@@ -21,6 +20,7 @@ class _Responding:
 
     def respond(self, body: "ResponsesBody") -> EventStream:
         """The answer, whole or event by event."""
+        self.asking.speak_of(body)
         query, choices = body.to_domain(), body.choices()
         if not body.streams:
             return self.asking.whole(query, choices, partial(response_of, body=body))
@@ -29,7 +29,7 @@ class _Responding:
         return self.asking.stream(query, choices, write=story.events, break_off=story.break_off)
 
 
-async def _responding(asking: Asking) -> _Responding:
+def _responding(asking: Asking) -> _Responding:
     return _Responding(asking)
 
 

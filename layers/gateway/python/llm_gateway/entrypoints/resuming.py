@@ -4,11 +4,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Depends, Header
 from starlette.requests import Request
 
 from llm_gateway.domain.queries import LONGEST_QUEUED_S
 from llm_gateway.domain.streams import Opened, Position
+from llm_gateway.entrypoints.declared import Depends, FromHeader
 from llm_gateway.entrypoints.http import Caller, Gateway
 from llm_gateway.entrypoints.request_state import state_of
 from llm_gateway.entrypoints.streaming import EventStream as EventStream
@@ -62,8 +62,8 @@ def _after_the_opening(items: "Stream") -> "Stream":
                 yield item
 
 
-async def _resuming(
-    request: Request, caller: Caller, gateway: Gateway, last_event_id: Annotated[str | None, Header()] = None
+def _resuming(
+    request: Request, caller: Caller, gateway: Gateway, last_event_id: Annotated[str | None, FromHeader()] = None
 ) -> _Resuming:
     return _Resuming(request=request, caller=caller, gateway=gateway, last_event_id=last_event_id)
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends
 from starlette.requests import Request
 
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.prompts.runs import RunStatus
+from llm_gateway.entrypoints.declared import Depends
 from llm_gateway.entrypoints.http import Gateway
 from llm_gateway.entrypoints.idempotency import IdempotencyKey
 from llm_gateway.entrypoints.prefix import address
@@ -36,7 +36,7 @@ class _Running:
         return Reply(run, status=202, headers={"Location": address(self.request, run.own_path()), **headers})
 
 
-async def _running(request: Request, gateway: Gateway, idempotency: IdempotencyKey) -> _Running:
+def _running(request: Request, gateway: Gateway, idempotency: IdempotencyKey) -> _Running:
     return _Running(gateway=gateway, idempotency=idempotency, request=request)
 
 

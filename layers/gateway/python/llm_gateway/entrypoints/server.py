@@ -1,5 +1,6 @@
 """The local door: every endpoint on one port."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -9,7 +10,6 @@ from contextlib import asynccontextmanager
 from multiprocessing.process import BaseProcess
 
 import uvicorn
-from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -17,13 +17,12 @@ from starlette.responses import Response
 from starlette.types import Scope
 from uvicorn.supervisors import Multiprocess
 
-from llm_gateway.entrypoints.http import Mounted, app_of
+from llm_gateway.entrypoints.fastapi_app import fastapi_of
+from llm_gateway.entrypoints.http import Mounted
 from llm_gateway.entrypoints.problems import render
 from llm_gateway.entrypoints.visitors import NoOtherSites, is_loopback
 from llm_gateway.errors import Forbidden
-
-# A query holds a thread while its provider works.
-_THREADS = 256
+from llm_gateway.settings import cors_origins
 
 
 def serve(app: Callable[[], FastAPI], *, host: str, port: int, processes: int = 1) -> None:
@@ -33,7 +32,27 @@ def serve(app: Callable[[], FastAPI], *, host: str, port: int, processes: int = 
     if processes == 1:
         uvicorn.Server(config).run()
     else:
-        Multiprocess(config, sockets=[config.bind_socket()]).run()
+        _Supervisor(config, sockets=[config.bind_socket()]).run()
+
+
+class _Supervisor(Multiprocess):
+    """Hears at once when a process dies that it has just asked whether it is well.
+
+    uvicorn leaves the process's end of the line open on its own side, too: it would wait there for an answer as long as one that
+    is merely late is given, and nobody would succeed the dead one meanwhile.
+    """
+
+    def init_processes(self) -> None:
+        super().init_processes()
+        self._let_go()
+
+    def keep_subprocess_alive(self) -> None:
+        super().keep_subprocess_alive()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        for process in self.processes:
+            process.child_conn.close()
 
 
 def config_of(app: FastAPI | Callable[[], FastAPI], *, host: str, port: int, processes: int = 1) -> uvicorn.Config:
@@ -54,13 +73,19 @@ def config_of(app: FastAPI | Callable[[], FastAPI], *, host: str, port: int, pro
     )
 
 
+def keep_what_is_there() -> None:
+    """Has the collector, which stops all threads, pass over what a process has made and imported by now: it stays to the end."""
+    gc.collect()
+    gc.freeze()
+
+
 def local_app(mounted: Iterable[Mounted], *, host: str) -> FastAPI:
     """The app of a server that listens on `host`. On loopback it is for programs of this machine and its own pages alone."""
-    app = app_of(*mounted)
-    app.router.lifespan_context = _with_threads
+    app = fastapi_of(*mounted)
+    app.router.lifespan_context = _lifespan
     if is_loopback(host):
-        # The innermost: a refusal is logged and has its id as every answer has.
-        app.user_middleware.append(Middleware(NoOtherSites, refusal=_refusal))
+        # Around the routes alone: a refusal is logged and has its id as every answer has.
+        app.user_middleware.insert(-1, Middleware(NoOtherSites, refusal=_refusal, origins=cors_origins()))
     return app
 
 
@@ -69,8 +94,7 @@ def _refusal(scope: Scope, fault: str) -> Response:
 
 
 @asynccontextmanager
-async def _with_threads(_app: FastAPI) -> AsyncIterator[None]:
-    current_default_thread_limiter().total_tokens = _THREADS
+async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent,), daemon=True).start()

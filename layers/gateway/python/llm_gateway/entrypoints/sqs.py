@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from llm_gateway.bootstrap import Gateway
-from llm_gateway.correlation import CURRENT, REQUEST_ID, Correlation, Kind, traceparent_in
+from llm_gateway.correlation import CURRENT, REQUEST_ID, Correlation, LineKind, traceparent_in
 from llm_gateway.endpoints import WORKERS
 from llm_gateway.entrypoints.composition import gateway
 from llm_gateway.entrypoints.observe import ColdStart, Figures, in_a_line, log_unexpected, logger
@@ -82,7 +82,7 @@ class QueueHandler:
         logger().info(
             "delivery",
             extra={
-                "kind": Kind.REQUEST,
+                "kind": LineKind.REQUEST,
                 "outcome": outcome,
                 "queue": delivery.queue_arn.rpartition(":")[2],
                 "delivery": delivery.count,
@@ -106,6 +106,7 @@ def delivery_of(record: SQSRecord) -> Delivery:
         receipt=record.receipt_handle,
         queue_arn=record.event_source_arn,
         count=int(record.attributes.approximate_receive_count),
+        is_paid=_said(record, "paid") == "yes",
     )
 
 

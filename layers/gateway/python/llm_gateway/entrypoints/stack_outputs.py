@@ -1,6 +1,10 @@
 """What a deployed data stack gives out, as the variables that the gateway reads: for commands on a person's machine."""
 
+import argparse
+import os
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 _SUFFIX: Final = "-data"
@@ -8,6 +12,27 @@ _SUFFIX: Final = "-data"
 
 class NoStack(Exception):
     """The stack cannot be read; the message says why, and what to do."""
+
+
+def add_stack_argument(parser: argparse.ArgumentParser) -> None:
+    """`--stack NAME`, for `adopt`."""
+    parser.add_argument(
+        "--stack",
+        metavar="NAME",
+        help="the deployment's data stack, such as llm-gateway-prod: its outputs say where all is; else the environment does",
+    )
+
+
+def adopt(stack: str | None, changed: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Put into the environment what the deployment's functions have in theirs, where a stack is named, and what is `changed`.
+
+    Raises SystemExit with the reason.
+    """
+    try:
+        found = variables_of(stack) if stack else {}
+    except NoStack as error:
+        raise SystemExit(str(error)) from None
+    os.environ.update({**found, **changed})
 
 
 def variables_of(stack: str) -> dict[str, str]:

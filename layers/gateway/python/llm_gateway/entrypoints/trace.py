@@ -10,16 +10,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
+from llm_gateway.domain.identifiers import ERASURE_PREFIX, QUERY_PREFIX, RUN_PREFIX, made_at_s
 
 REQUEST_PREFIX: Final = "req_"
+# What the queues' workers work on: a message is one of these ids.
+_QUEUED: Final = (QUERY_PREFIX, RUN_PREFIX, ERASURE_PREFIX)
+# What API Gateway calls a request.
+_API_REQUEST: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LOCAL_LOGS: Final = Path(".local/logs")
 # A function's clock may be a little behind the one that made the id.
 _EARLIER_S: Final = 900
 _LONGEST_VALUE: Final = 200
 # What every line has, or what is shown beside the rest.
 _NOT_SHOWN: Final = frozenset(
-    {"_aws", "timestamp", "level", "location", "service", "message", "kind", "request_id", "query_id", "trace_id"}
+    {
+        *("_aws", "timestamp", "time", "level", "location", "service", "message", "kind"),
+        *("request_id", "query_id", "api_request_id", "trace_id"),
+    }
 )
 _TIME: Final = "%Y-%m-%d %H:%M:%S.%f"
 
@@ -46,7 +53,13 @@ class Line:
             document = json.loads(text)
         except (ValueError, RecursionError):
             return None
-        if not isinstance(document, dict) or not isinstance(document.get("message"), str):
+        if not isinstance(document, dict):
+            return None
+        if is_api_request(document.get("request_id")):
+            # API Gateway's own line, which has no name.
+            document = {"message": "access", **document, "api_request_id": document["request_id"]}
+            del document["request_id"]
+        if not isinstance(document.get("message"), str):
             return None
         return cls(at_ms=_time_of(document) or at_ms, document=document)
 
@@ -63,20 +76,32 @@ class Line:
         return f"{at}  {_shown(said.get('kind') or '-'):<11}  {_shown(said['message']):<16}  {' '.join(facts)}".rstrip()
 
 
-_IDS: Final = ("request_id", "query_id")
+_IDS: Final = ("request_id", "query_id", "api_request_id")
 
 
 def is_id(text: str) -> bool:
-    """Whether it is a query's or a request's id."""
-    return any(made_at_s(text, prefix=prefix) is not None for prefix in (QUERY_PREFIX, REQUEST_PREFIX))
+    """Whether it is the gateway's own id of a request, or of what is queued: a query, a run of tests, an erasure."""
+    return any(made_at_s(text, prefix=prefix) is not None for prefix in (*_QUEUED, REQUEST_PREFIX))
+
+
+def is_api_request(text: object) -> bool:
+    """Whether it is what API Gateway calls a request."""
+    return isinstance(text, str) and _API_REQUEST.fullmatch(text) is not None
 
 
 def life_of(id_: str, logs: Logs) -> list[Line]:
-    """Every line about a query and the requests that it goes back to or that read it; of a request, those of its query too."""
+    """Every line about a query and the requests that it goes back to or that read it; of a request, those of its query too.
+
+    What API Gateway calls a request stands for the request, and has a line of API Gateway's beside.
+    """
     first = [line for line in logs(id_) if line.is_about(frozenset({id_}))]
     others = frozenset(other for line in first for other in line.ids()) - {id_}
+    if is_api_request(id_):
+        requests = sorted(other for other in others if other.startswith(REQUEST_PREFIX))
+        more = [line for request in requests for line in life_of(request, logs)]
+        return sorted(_each_once([*first, *more]), key=lambda line: line.at_ms)
     if id_.startswith(REQUEST_PREFIX):
-        wanted = frozenset(other for other in others if other.startswith(QUERY_PREFIX))
+        wanted = frozenset(other for other in others if other.startswith(_QUEUED))
     else:
         wanted = frozenset(other for other in others if other.startswith(REQUEST_PREFIX))
     more = [line for other in sorted(wanted) for line in logs(other) if line.is_about(frozenset({other}))]
@@ -132,7 +157,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Ends with 1 where no line is about it, with 2 where the logs cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m llm_gateway.entrypoints.trace", description=main.__doc__)
-    parser.add_argument("id", type=_id, help="a query's or a request's id: qry_… or req_…")
+    parser.add_argument(
+        "id", type=_id, help="of a query, a request, a run or an erasure; or API Gateway's own of a request"
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--logs", type=Path, nargs="+", default=[_LOCAL_LOGS], help="files, or folders of them")
     where.add_argument("--deployment", help="of CloudWatch, the logs of this deployment: llm-gateway-prod")
@@ -173,7 +200,7 @@ def _told(life: Sequence[Line], *, as_json: bool) -> Iterator[str]:
     if as_json:
         yield from (json.dumps(line.document) for line in life)
         return
-    for name in ("query_id", "request_id", "trace_id", "key_id"):
+    for name in ("query_id", "request_id", "api_request_id", "trace_id", "key_id"):
         values = dict.fromkeys(_shown(line.document[name]) for line in life if line.document.get(name))
         if values:
             yield f"{name:<11} {' '.join(values)}"
@@ -181,13 +208,16 @@ def _told(life: Sequence[Line], *, as_json: bool) -> Iterator[str]:
 
 
 def _id(text: str) -> str:
-    if not is_id(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no id of a query (qry_…) or of a request (req_…)")
+    if not is_id(text) and not is_api_request(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no id of a query (qry_…), a request (req_… or API Gateway's own), a run (run_…) or an erasure (ers_…)"
+        )
     return text
 
 
 def _made_s(id_: str) -> float:
-    return made_at_s(id_, prefix=id_[: id_.index("_") + 1]) or 0
+    """0 where the id does not tell it, as API Gateway's: all that is kept is looked through."""
+    return made_at_s(id_, prefix=id_[: id_.find("_") + 1]) or 0
 
 
 def _time_of(document: Mapping[str, Any]) -> int | None:
@@ -195,6 +225,8 @@ def _time_of(document: Mapping[str, Any]) -> int | None:
     at_ms = stamp.get("Timestamp") if isinstance(stamp, dict) else None
     if isinstance(at_ms, int):
         return at_ms
+    if str(document.get("time")).isdecimal():
+        return int(document["time"])
     try:
         written = datetime.strptime(str(document.get("timestamp")), "%Y-%m-%d %H:%M:%S,%f%z")
     except ValueError:

@@ -2,15 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import Depends
-from fastapi import Query as FromQuery
-
 from llm_gateway.domain.usage import Bucket, Grouping
+from llm_gateway.entrypoints.declared import Depends, FromQuery
 from llm_gateway.services.usage.reading import UsageWanted
 from llm_gateway.wire.schema import Moment
 
 
-async def _wanted(
+def _wanted(
     since: Annotated[Moment | None, FromQuery(alias="from")] = None,
     until: Annotated[Moment | None, FromQuery(alias="to")] = None,
     group_by: Grouping | None = None,

@@ -150,4 +150,7 @@ def _message(fault: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
+    """As JSON has it."""
+    if value in ("True", "False"):
+        return value.lower()
     return int(value) if isinstance(value, float) and value.is_integer() else value

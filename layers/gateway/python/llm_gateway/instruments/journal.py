@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from llm_gateway.access import OVERHEAD_GOAL_MS, metrics_namespace
-from llm_gateway.correlation import CURRENT, Kind, kind_of
+from llm_gateway.correlation import CURRENT, LineKind, kind_of
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.faults import ResponseValidationFailed
 from llm_gateway.domain.money import usd
@@ -81,7 +81,7 @@ class EmbeddedMetricsJournal:
         if query.logs_bodies and isinstance(query, Query):
             from llm_gateway.instruments.words import bodies_line
 
-            self._write({"kind": Kind.REQUEST, **CURRENT.get().told(), **bodies_line(query)})
+            self._write({"kind": LineKind.REQUEST, **CURRENT.get().told(), **bodies_line(query)})
 
     def rolled_back(self, news: "CanaryNews") -> None:
         record = {
@@ -96,7 +96,7 @@ class EmbeddedMetricsJournal:
 
     def circuit_turned(self, provider_id: str, state: "CircuitState") -> None:
         name = "CircuitsOpened" if state == "open" else "CircuitsClosed"
-        record = {"kind": Kind.ERROR if state == "open" else Kind.PERFORMANCE, "provider": provider_id, name: 1}
+        record = {"kind": LineKind.ERROR if state == "open" else LineKind.PERFORMANCE, "provider": provider_id, name: 1}
         self._measure(f"circuit_{state}", record, (_once(name, by="provider"),))
 
     def budget_reached(self, news: "BudgetReached") -> None:
@@ -111,7 +111,7 @@ class EmbeddedMetricsJournal:
     def personal_data(self, counts: Mapping[str, int], *, key_id: str, rules: "Sequence[PiiRule]") -> None:
         for kind, count in sorted(counts.items()):
             record = {
-                "kind": Kind.SECURITY,
+                "kind": LineKind.SECURITY,
                 "key_id": key_id,
                 "policies": list(rules),
                 "data_kind": kind,
@@ -139,7 +139,7 @@ class EmbeddedMetricsJournal:
         ]
         stamp = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": taken}
         known = CURRENT.get().told()
-        self._write({"_aws": stamp, "message": message, "kind": Kind.PERFORMANCE, **known, **record})
+        self._write({"_aws": stamp, "message": message, "kind": LineKind.PERFORMANCE, **known, **record})
 
     def _write(self, document: dict[str, Any]) -> None:
         # One write, so that lines of several threads do not mix. The reader of the output may have gone.

@@ -1,7 +1,7 @@
 """Spans by OpenTelemetry, sent by OTLP over HTTP. Imported where a deployment has a collector, and nowhere else."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -11,12 +11,13 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanKind, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import SpanKind
 
 from llm_gateway.correlation import Correlation
+from llm_gateway.instruments.span_facts import W3C, fail, note, traceparent_of
 from llm_gateway.instruments.traced_calls import TracedProviders
 from llm_gateway.instruments.traced_store import TracedAnswerCache
+from llm_gateway.ports.privacy import Detector
 from llm_gateway.ports.providers import Providers
 from llm_gateway.ports.queries import AnswerCache
 from llm_gateway.ports.system import Clock
@@ -24,7 +25,6 @@ from llm_gateway.ports.system import Clock
 _PATH: Final = "/v1/traces"
 # All tries of one export together. A collector that is away costs a Lambda this much of each request, and nobody an answer.
 _LONGEST_EXPORT_S: Final = 1.0
-_W3C: Final = TraceContextTextMapPropagator()
 
 Fact = str | int | float | bool | None
 
@@ -34,33 +34,31 @@ class _Span:
         self._span = span
 
     def note(self, **facts: Fact) -> None:
-        for name, value in facts.items():
-            if value is not None:
-                self._span.set_attribute(name.replace("__", "."), value)
+        note(self._span, {name.replace("__", "."): value for name, value in facts.items()})
 
     def fail(self, error_type: str) -> None:
-        self._span.set_attribute("error.type", error_type)
-        self._span.set_status(StatusCode.ERROR)
+        fail(self._span, error_type)
 
 
 class OpenTelemetry:
-    """Tracing to the collector at `endpoint`, whose path for traces is added. Words of queries are in it where `content`."""
+    """Tracing to the collector at `endpoint`, whose path for traces is added. Words of queries are in it where there is a
+    `detector` of what is personal in them."""
 
-    def __init__(self, endpoint: str, *, content: bool, clock: Clock) -> None:
+    def __init__(self, endpoint: str, *, detector: Callable[[], Detector] | None, clock: Clock) -> None:
         # Its warnings would tell on every request that a collector is away.
         logging.getLogger("opentelemetry").setLevel(logging.ERROR)
         exporter = OTLPSpanExporter(endpoint=endpoint.rstrip("/") + _PATH, timeout=_LONGEST_EXPORT_S)
         self._provider = TracerProvider(resource=Resource.create({"service.name": "llm-gateway"}))
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("llm_gateway")
-        self._content = content
+        self._detector = detector
         self._clock = clock
 
     @contextmanager
     def serving(self, name: str, correlation: Correlation, *, queued: bool = False) -> Iterator[_Span]:
         carrier = {"traceparent": correlation.traceparent} if correlation.traceparent else {}
         kind = SpanKind.CONSUMER if queued else SpanKind.SERVER
-        with self._opened(name, kind=kind, context=_W3C.extract(carrier)) as span:
+        with self._opened(name, kind=kind, context=W3C.extract(carrier)) as span:
             # None where the SDK itself is switched off by its own variable.
             correlation.traceparent = traceparent_of(span) or correlation.traceparent
             yield _Span(span)
@@ -71,7 +69,7 @@ class OpenTelemetry:
             yield _Span(span)
 
     def providers(self, providers: Providers) -> Providers:
-        return TracedProviders(providers, self._tracer, content=self._content, clock=self._clock)
+        return TracedProviders(providers, self._tracer, detector=self._detector, clock=self._clock)
 
     def cache(self, cache: AnswerCache) -> AnswerCache:
         return TracedAnswerCache(cache, self.step)
@@ -90,12 +88,5 @@ class OpenTelemetry:
             try:
                 yield span
             except Exception as error:
-                _Span(span).fail(getattr(error, "code", None) or type(error).__qualname__)
+                fail(span, getattr(error, "code", None) or type(error).__qualname__)
                 raise
-
-
-def traceparent_of(span: trace.Span) -> str | None:
-    """The header that hands the span on; None for one that is not recorded."""
-    carrier: dict[str, str] = {}
-    _W3C.inject(carrier, context=trace.set_span_in_context(span))
-    return carrier.get("traceparent")

@@ -41,6 +41,10 @@ class RunStore(Protocol):
         """Those that were noted so far, by their cases' numbers."""
         ...
 
+    def forget(self, run_id: str, *, query_id: str) -> None:
+        """Leaves of a query's answer in the run's results no more than whether it passed."""
+        ...
+
     def end(self, run: SuiteRun) -> bool:
         """Stores the end of a run; False (and nothing is written) where it had ended already."""
         ...

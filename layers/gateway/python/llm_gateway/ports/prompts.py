@@ -3,8 +3,10 @@
 # A port holds types alone: what imports one for its name does not wait for the import of every value that it speaks of.
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
+
+from llm_gateway.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,8 +3,9 @@
 # A port holds types alone: what imports one for its name does not wait for the import of every value that it speaks of.
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from llm_gateway.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -89,6 +90,13 @@ class QueryStore(Protocol):
 
         One that is to be cancelled is cancelled instead, one that somebody holds still runs, one at its end stays as it is.
         None where there is none.
+        """
+        ...
+
+    def redact(self, query: Query) -> None:
+        """Puts the words of a query at its end, as they are given, in the place of those that were sealed for its worker.
+
+        For one that ended otherwise than by `finish`. Nothing is done to a query that is gone, or under no such policy.
         """
         ...
 
@@ -199,27 +207,35 @@ class BodyStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A message as a queue handed it out: `receipt` stands for this one delivery, the `count`th, by the queue at `queue_arn`."""
+    """A message as a queue handed it out: `receipt` stands for this one delivery, the `count`th, by the queue at `queue_arn`.
+
+    `is_paid`: a provider was paid for the query before, and what came of that could not be stored.
+    """
 
     query_id: str
     receipt: str
     queue_arn: str
     count: int
+    is_paid: bool = False
 
     @property
     def is_of_a_run(self) -> bool:
         """Whether it stands for a run of a prompt's tests, and not for a query."""
-        return self.query_id.startswith("run_")
+        from llm_gateway.domain.identifiers import RUN_PREFIX
+
+        return self.query_id.startswith(RUN_PREFIX)
 
     @property
     def is_of_an_erasure(self) -> bool:
-        return self.query_id.startswith("ers_")
+        from llm_gateway.domain.identifiers import ERASURE_PREFIX
+
+        return self.query_id.startswith(ERASURE_PREFIX)
 
 
 class QueryQueue(Protocol):
     """The queue that feeds the workers, at least once each; it carries ids alone, bodies are in the store."""
 
-    def send(self, query_id: str, *, delay_s: float = 0, priority: Priority = "normal") -> None:
+    def send(self, query_id: str, *, delay_s: float = 0, priority: Priority = "normal", is_paid: bool = False) -> None:
         """Hands the query to a worker, not before `delay_s` (900 at most; a longer one is cut to that)."""
         ...
 

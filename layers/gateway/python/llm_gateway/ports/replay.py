@@ -21,6 +21,10 @@ class IdempotencyStore(Protocol):
         """
         ...
 
+    def find(self, scope: str) -> IdempotencyRecord | None:
+        """What is known of the scope now; nothing is claimed."""
+        ...
+
     def complete(self, scope: str, *, reference: str, expires_at: datetime, response: bytes | None = None) -> bool:
         """Keeps what the request came to until `expires_at`; False (and nothing is kept) where the scope is not `reference`'s."""
         ...

@@ -1,9 +1,10 @@
 """The machine itself: its clock, its ids, a page of a list, and word of who has left."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
+
+from llm_gateway.values import dataclass
 
 T = TypeVar("T")
 

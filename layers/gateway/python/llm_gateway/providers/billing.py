@@ -44,7 +44,7 @@ class Bill:
     def serve(self, tier: object) -> None:
         """Notes how the provider says that it served the call, where that may change the price; the last word counts."""
         if isinstance(tier, str) and _TIER.fullmatch(tier):
-            self.tiers.append(tier)
+            self.tiers[:] = (tier,)
 
     def whole(self, generated: str) -> Usage:
         """The usage of an answer that came to its end. A count that was not told is estimated, which marks the whole."""

@@ -1,12 +1,14 @@
 """How long a call may take: until one moment that no read can push away, or until its answer is no longer wanted."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from llm_gateway.domain.faults import CallCancelled
 from llm_gateway.domain.providers import Timeouts
 from llm_gateway.ports.system import Cancelled, Clock, never
+
+if TYPE_CHECKING:
+    from llm_gateway.providers.broken_off import Watched
 
 _enforced: ContextVar["Deadline | None"] = ContextVar("enforced_deadline", default=None)
 
@@ -14,7 +16,8 @@ _enforced: ContextVar["Deadline | None"] = ContextVar("enforced_deadline", defau
 class Deadline:
     """The end of a call, and of its present wait: `wait_s` after the last `renew`, never later than `total_s` after the start.
 
-    `begun` once a connection was asked for: what failed before that is not the provider's doing.
+    `begun` once a connection was asked for: what failed before that is not the provider's doing. `watched` from the first read
+    to the end of the exchange, where it may be cancelled.
     """
 
     def __init__(
@@ -24,6 +27,7 @@ class Deadline:
         self._timeouts = timeouts
         self.cancelled = cancelled
         self.begun = False
+        self.watched: Watched | None = None
         self._wait_s, self._wait = wait_s, wait
         self._ends_at_s = clock.monotonic_s() + timeouts.longest_s
         self._due_at_s = self._ends_at_s
@@ -62,21 +66,29 @@ class Deadline:
     def remaining_s(self) -> float:
         return max(self._due_at_s - self._clock.monotonic_s(), 0.0)
 
-    @contextmanager
-    def enforced(self) -> Iterator[None]:
-        """Binds every socket operation of this thread meanwhile. A generator must not yield within it.
+    def enforced(self) -> "_Enforced":
+        """Binds every socket operation of this thread meanwhile; may be entered again. A generator must not yield within it.
 
         Raises `CallCancelled` in place of whatever fails once the answer is no longer wanted.
         """
-        token = _enforced.set(self)
-        try:
-            yield
-        except Exception as error:
-            if self.cancelled():
-                raise CallCancelled("The call was broken off.") from error
-            raise
-        finally:
-            _enforced.reset(token)
+        return _Enforced(self)
+
+
+class _Enforced:
+    """A class, because it is entered for every event of a stream, and a generator costs several times as much."""
+
+    __slots__ = ("_deadline", "_token")
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+
+    def __enter__(self) -> None:
+        self._token = _enforced.set(self._deadline)
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        _enforced.reset(self._token)
+        if isinstance(error, Exception) and self._deadline.cancelled():
+            raise CallCancelled("The call was broken off.") from error
 
 
 def enforced_deadline() -> Deadline | None:

@@ -117,23 +117,23 @@ class WiredProvider:
 def _deltas(
     events: Iterator[Event], joiner: Joiner, deadline: Deadline, faults: FaultTable
 ) -> Generator[Delta, None, None]:
-    while not joiner.closed:
-        was_whole = joiner.whole
-        try:
-            with faults.raised(joiner.usage_so_far, deadline=deadline), _told_whether_complete(joiner):
-                with deadline.enforced():
+    was_whole, enforced = False, deadline.enforced()
+    try:
+        with faults.raised(joiner.usage_so_far, deadline=deadline), _told_whether_complete(joiner):
+            while not joiner.closed:
+                was_whole = joiner.whole
+                with enforced:
                     event = next(events, None)
-                deltas = _read(event, joiner) if event is not None else []
-        except GatewayError:
-            # What breaks after the last piece of an answer does not spoil it.
-            if was_whole:
-                return
+                if event is None:
+                    return
+                deltas = _read(event, joiner)
+                if joiner.generating:
+                    deadline.renew()
+                yield from deltas
+    except GatewayError:
+        # What breaks after the last piece of an answer does not spoil it.
+        if not was_whole:
             raise
-        if event is None:
-            return
-        if joiner.generating:
-            deadline.renew()
-        yield from deltas
 
 
 def _read(event: Event, joiner: Joiner) -> list[Delta]:

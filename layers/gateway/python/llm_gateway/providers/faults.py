@@ -7,11 +7,10 @@ its own error travels beside it, redacted, as `provider_message`.
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from llm_gateway.domain.chat import Usage
 from llm_gateway.domain.faults import (
@@ -252,24 +251,37 @@ class FaultTable:
         message = failure.message or ""
         return next((meant for words, meant in self.beginnings.items() if message.startswith(words)), kind)
 
-    @contextmanager
     def raised(
         self, usage: Callable[[], Usage | None] = lambda: None, *, deadline: Deadline | None = None
-    ) -> Iterator[None]:
+    ) -> "_Raised":
         """Turns what fails inside into a fault; one after partial output carries what `usage` says was generated."""
-        try:
-            yield
-        except GatewayError as error:
-            _bill(error, usage())
-            raise
-        except Exception as error:
-            fault = self.of_exception(error, deadline)
-            if fault is None:
-                raise
-            # Vendors put the answer's body into the message, and tracebacks print messages.
-            error.args = ()
-            _bill(fault, usage())
-            raise fault from error
+        return _Raised(self, usage, deadline)
+
+
+class _Raised:
+    """A class, because every exchange enters three of them, and a generator costs several times as much."""
+
+    __slots__ = ("_deadline", "_faults", "_usage")
+
+    def __init__(self, faults: FaultTable, usage: Callable[[], Usage | None], deadline: Deadline | None) -> None:
+        self._faults = faults
+        self._usage = usage
+        self._deadline = deadline
+
+    def __enter__(self) -> None:
+        """Nothing is to be done before."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> Literal[False]:
+        if isinstance(error, GatewayError):
+            _bill(error, self._usage())
+        elif isinstance(error, Exception):
+            fault = self._faults.of_exception(error, self._deadline)
+            if fault is not None:
+                # Vendors put the answer's body into the message, and tracebacks print messages.
+                error.args = ()
+                _bill(fault, self._usage())
+                raise fault from error
+        return False
 
 
 def _bill(error: GatewayError, usage: Usage | None) -> None:

@@ -1,6 +1,7 @@
 """OpenAI's SDK as the wires of its APIs share it: the client, the headers, and what its failures mean."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_gateway.domain.faults import (
@@ -16,10 +17,12 @@ from llm_gateway.domain.faults import (
 from llm_gateway.errors import ContextWindowExceeded, UnsupportedParameter
 from llm_gateway.ports.system import Clock
 from llm_gateway.providers.faults import ContentFiltered, Failure, FaultTable, FaultType, transport_rows
+from llm_gateway.providers.posting import Posting, without_environment
 from llm_gateway.providers.untrusted import text_or_none
 from llm_gateway.providers.upstream import Upstream
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
 
 _CODES: Final[Mapping[str, FaultType]] = {
@@ -78,34 +81,39 @@ def fault_table(
 
 def headers(upstream: Upstream) -> dict[str, Any]:
     """Raises `ProviderAuthFailed` for a credential that no header can carry."""
-    from openai import Omit
+    from openai import omit
 
     # The SDK would add what the environment says of OpenAI's accounts, to whichever server it calls.
-    sent: dict[str, Any] = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
+    sent: dict[str, Any] = {"OpenAI-Organization": omit, "OpenAI-Project": omit}
     if upstream.checked_api_key() is None:
-        sent["Authorization"] = Omit()
+        sent["Authorization"] = omit
     return sent
 
 
-def client(upstream: Upstream, *, owner: object) -> "openai.OpenAI":
-    """A client whose connections are closed when its `owner` is gone."""
-    import openai
-
+def posting(upstream: Upstream, *, owner: object) -> Posting:
+    """Its connections are closed when its `owner` is gone."""
     from llm_gateway.providers.function_url import signature_for
     from llm_gateway.providers.transport import http_client
 
     signed = upstream.is_own and upstream.api_key is None
-    # A key that is not None keeps the SDK from sending the environment's.
-    return openai.OpenAI(
-        api_key=upstream.api_key or "none",
-        base_url=upstream.base_url,
-        max_retries=0,
-        http_client=http_client(
-            owner=owner,
-            private_allowed=upstream.private_addresses_allowed,
-            auth=signature_for(upstream.base_url) if signed else None,
-        ),
+    http = http_client(
+        owner=owner,
+        private_allowed=upstream.private_addresses_allowed,
+        auth=signature_for(upstream.base_url) if signed else None,
     )
+    return Posting(partial(client, upstream), http=http)
+
+
+def client(upstream: Upstream, http: "httpx2.Client") -> "openai.OpenAI":
+    import openai
+
+    # A key that is not None keeps the SDK from sending the environment's.
+    made = openai.OpenAI(
+        api_key=upstream.api_key or "none", base_url=upstream.base_url, max_retries=0, http_client=http
+    )
+    # `OPENAI_ADMIN_KEY`: the SDK would send it wherever it finds no other.
+    made.admin_api_key = None
+    return without_environment(made)
 
 
 def _failure(error: Mapping[str, Any]) -> Failure:

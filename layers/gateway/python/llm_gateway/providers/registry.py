@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_gateway.domain.addresses import is_at
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from llm_gateway.providers.embedding import EmbeddingWire
 
 _MOST_ADAPTERS: Final = 64
+_LONGEST_UNUSED_S: Final = 600.0
 
 
 def _bedrock(**parts: Any) -> Wire:
@@ -89,8 +91,34 @@ _WIRES: Final[Mapping[ProviderKind, Callable[..., Wire]]] = {
 }
 
 
+class _Adapters:
+    """Adapters that were used lately. A credential that is used no more leaves the memory with the adapter that holds it."""
+
+    def __init__(self, make: Callable[[ProviderKind, Upstream], Provider], clock: Clock) -> None:
+        self._make = make
+        self._clock = clock
+        self._lock = Lock()
+        # In the order in which they were used.
+        self._kept: dict[tuple[ProviderKind, Upstream], tuple[Provider, float]] = {}
+
+    def get(self, kind: ProviderKind, upstream: Upstream) -> Provider:
+        kept = self._kept.get((kind, upstream))
+        # Making one imports an SDK: others are not kept waiting meanwhile.
+        adapter = kept[0] if kept else self._make(kind, upstream)
+        with self._lock:
+            return self._use((kind, upstream), adapter)
+
+    def _use(self, key: tuple[ProviderKind, Upstream], adapter: Provider) -> Provider:
+        now_s = self._clock.monotonic_s()
+        adapter, _ = self._kept.pop(key, (adapter, 0.0))
+        self._kept[key] = adapter, now_s
+        while len(self._kept) > _MOST_ADAPTERS or now_s - next(iter(self._kept.values()))[1] > _LONGEST_UNUSED_S:
+            del self._kept[next(iter(self._kept))]
+        return adapter
+
+
 class ProviderRegistry:
-    """Opens adapters. Equal addresses and credentials share one, and its connections; the least used is forgotten."""
+    """Opens adapters. Equal addresses and credentials share one, and its connections; those that nobody uses are forgotten."""
 
     def __init__(self, *, clock: Clock, private_addresses_allowed: bool, own_model_url: str = "") -> None:
         def adapter(kind: ProviderKind, upstream: Upstream) -> Provider:
@@ -100,7 +128,7 @@ class ProviderRegistry:
 
         self._private_addresses_allowed = private_addresses_allowed
         self._own_model_url = own_model_url
-        self._adapter = lru_cache(maxsize=_MOST_ADAPTERS)(adapter)
+        self._adapters = _Adapters(adapter, clock)
 
     def open(self, config: ProviderConfig, credentials: ProviderCredentials | None) -> Provider:
         """Raises `ProviderAuthFailed` for credentials that were given for another server."""
@@ -113,7 +141,7 @@ class ProviderRegistry:
             api_key=_api_key(config, credentials),
             region=config.region,
         )
-        return self._adapter(config.kind, upstream)
+        return self._adapters.get(config.kind, upstream)
 
 
 def _api_key(config: ProviderConfig, credentials: ProviderCredentials | None) -> str | None:

@@ -4,11 +4,11 @@ from collections.abc import Generator
 from functools import cache
 from typing import TYPE_CHECKING
 
+import botocore.session
 import httpx2
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
-from botocore.session import Session
 
 from llm_gateway.domain.faults import ProviderAuthFailed
 
@@ -48,8 +48,8 @@ def own_region() -> str | None:
 
 
 @cache
-def session() -> Session:
-    return Session()
+def session() -> botocore.session.Session:
+    return botocore.session.Session()
 
 
 def _credentials() -> "ReadOnlyCredentials":

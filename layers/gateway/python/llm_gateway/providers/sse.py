@@ -6,7 +6,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html, and the text is 
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -37,30 +37,62 @@ def events(chunks: Iterable[bytes]) -> Iterator[Event]:
 
 def _data(chunks: Iterable[bytes]) -> Iterator[str]:
     """The data of each event that has any: comments, names, ids and `retry` say nothing here."""
-    lines: list[str] = []
-    # The last event may come without the blank line that ends it.
-    for line in chain(_lines(chunks), ("",)):
-        if line:
-            field, _, value = line.partition(":")
-            if field == "data":
-                lines.append(value.removeprefix(" "))
-            continue
-        data, lines = "\n".join(lines), []
-        if data.strip():
-            yield data
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    held: list[str] = []
-    half_an_end = False
+    lines, pending = _Lines(), list[str]()
+    holds_nothing = True
     for chunk in chunks:
-        text = ("\r" if half_an_end else "") + decoder.decode(chunk)
-        half_an_end = text.endswith("\r")
-        first, *others = _END_OF_LINE.split(text[:-1] if half_an_end else text)
-        held.append(first)
-        if others:
-            yield "".join(held)
-            yield from others[:-1]
-            held = [others[-1]]
-    yield "".join((*held, decoder.decode(b"", final=True)))
+        if holds_nothing and chunk.endswith(b"\n\n") and b"\r" not in chunk:
+            # Whole events, as nearly all chunks are: nothing is kept for the next one.
+            yield from filter(str.strip, map(_data_of, chunk[:-2].decode("utf-8", "replace").split("\n\n")))
+            continue
+        for line in lines.take(chunk):
+            if line:
+                pending.append(line)
+            elif pending:
+                data, pending = _joined(pending), []
+                if data.strip():
+                    yield data
+        holds_nothing = not pending and lines.hold_nothing
+    # The last event may come without the blank line that ends it.
+    data = _joined([*pending, *lines.end()])
+    if data.strip():
+        yield data
+
+
+def _data_of(event: str) -> str:
+    """The data of an event without the blank line at its end; a blank one before it is none of its lines."""
+    if event.startswith("data: ") and "\n" not in event:
+        return event[6:]
+    return _joined(event.split("\n"))
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "\n".join([line[5:].removeprefix(" ") for line in lines if line.startswith("data:") or line == "data"])
+
+
+class _Lines:
+    """Cuts what comes into lines, whatever they end with and wherever it is cut."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._held: list[str] = []
+        self._half_an_end = False
+
+    @property
+    def hold_nothing(self) -> bool:
+        return not (self._half_an_end or any(self._held) or self._decoder.getstate()[0])
+
+    def take(self, chunk: bytes) -> Sequence[str]:
+        """The lines that end in `chunk`."""
+        text = ("\r" if self._half_an_end else "") + self._decoder.decode(chunk)
+        self._half_an_end = text.endswith("\r")
+        first, *others = _END_OF_LINE.split(text[:-1] if self._half_an_end else text)
+        self._held.append(first)
+        if not others:
+            return ()
+        ended = ["".join(self._held), *others[:-1]]
+        self._held = [others[-1]]
+        return ended
+
+    def end(self) -> Sequence[str]:
+        """What is left of a line that nothing ended."""
+        return ("".join((*self._held, self._decoder.decode(b"", final=True))),)

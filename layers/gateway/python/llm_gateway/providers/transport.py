@@ -3,9 +3,11 @@
 import logging
 import socket
 import ssl
+import time
 import weakref
 from collections.abc import Iterable, Iterator
-from functools import cache
+from contextlib import suppress
+from functools import cache, partial
 from typing import Any, Final
 
 import httpcore2
@@ -14,14 +16,18 @@ import httpx2
 from llm_gateway.correlation import CURRENT
 from llm_gateway.domain.addresses import may_be_called
 from llm_gateway.domain.providers import Timeouts
+from llm_gateway.ports.system import never
 from llm_gateway.providers.bounds import unpacked
+from llm_gateway.providers.broken_off import READS, BrokenOff, Watched
+from llm_gateway.providers.connection_pool import ConnectionPool
 from llm_gateway.providers.deadline import Deadline, enforced_deadline
 
-_MOST_CONNECTIONS: Final = 100
-_IDLE_CONNECTIONS: Final = 20
+# A stream holds one for as long as its model writes, and the local server streams to hundreds at once.
+_MOST_CONNECTIONS: Final = 1000
+_IDLE_CONNECTIONS: Final = 100
 _IDLE_S: Final = 20.0
-# How long a read may hold before it is asked whether the answer is still wanted.
-_LISTEN_S: Final = 0.2
+_LEAST_S: Final = 0.001
+_MOST_UNSENT_BYTES: Final = 64 * 1024
 # At their debug level these print prompts and headers.
 _TALKATIVE: Final = ("anthropic", "openai", "httpx2", "httpcore2")
 
@@ -53,14 +59,14 @@ def http_timeout(timeouts: Timeouts, deadline: Deadline) -> httpx2.Timeout:
 class _Transport(httpx2.HTTPTransport):
     def __init__(self, *, private_allowed: bool) -> None:
         super().__init__(verify=_ssl_context())
-        # httpx2 takes no network backend, and only there can a wait be cut to what is left of the deadline.
-        self._pool = httpcore2.ConnectionPool(
+        connect = partial(
+            httpcore2.HTTPConnection,
             ssl_context=_ssl_context(),
-            max_connections=_MOST_CONNECTIONS,
-            max_keepalive_connections=_IDLE_CONNECTIONS,
             keepalive_expiry=_IDLE_S,
+            # httpx2 takes no network backend, and only there can a wait be cut to what is left of the deadline.
             network_backend=_Backend(private_allowed=private_allowed),
         )
+        self._pool = ConnectionPool(connect, most=_MOST_CONNECTIONS, most_kept=_IDLE_CONNECTIONS, idle_s=_IDLE_S)  # type: ignore[assignment]
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         if (deadline := enforced_deadline()) is not None:
@@ -68,24 +74,37 @@ class _Transport(httpx2.HTTPTransport):
         if (traceparent := CURRENT.get().traceparent) is not None:
             # After it was signed, where it is.
             request.headers["traceparent"] = traceparent
-        response = super().handle_request(request)
+        try:
+            response = super().handle_request(request)
+        except BaseException:
+            _leave(deadline)
+            raise
         if isinstance(response.stream, httpx2.SyncByteStream):
             # Unpacked here, where it can be counted: some servers pack an answer whatever they are asked.
-            response.stream = _Unpacked(response.stream, response.headers.pop("content-encoding", ""))
+            response.stream = _Unpacked(response.stream, response.headers.pop("content-encoding", ""), deadline)
         return response
 
 
-class _Unpacked(httpx2.SyncByteStream):
-    """A body of bounded size."""
+def _leave(deadline: Deadline | None) -> None:
+    if deadline is not None and deadline.watched is not None:
+        watched, deadline.watched = deadline.watched, None
+        READS.end(watched)
 
-    def __init__(self, stream: httpx2.SyncByteStream, encoding: str) -> None:
+
+class _Unpacked(httpx2.SyncByteStream):
+    """A body of bounded size, of the exchange that keeps to `deadline`."""
+
+    def __init__(self, stream: httpx2.SyncByteStream, encoding: str, deadline: Deadline | None) -> None:
         self._stream = stream
         self._encoding = encoding
+        self._deadline = deadline
 
     def __iter__(self) -> Iterator[bytes]:
         return unpacked(self._stream, self._encoding)
 
     def close(self) -> None:
+        # First: its connection may serve another call as soon as it is given back.
+        _leave(self._deadline)
         self._stream.close()
 
 
@@ -112,15 +131,23 @@ class _Backend(httpcore2.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Tries each address of `host` within one timeout, where the socket module would give it to each anew."""
+        """Tries each address of `host`, all of them within one timeout: one that says nothing takes no more than its share."""
+        addresses = callable_addresses(host, port, private_allowed=self._private_allowed)
         failure: Exception = AddressForbidden("no address may be called")
-        for address in callable_addresses(host, port, private_allowed=self._private_allowed):
+        for address, timeout_s in zip(addresses, _shares(_cut(timeout), len(addresses)), strict=True):
             try:
-                stream = super().connect_tcp(address, port, _cut(timeout), local_address, socket_options)
-                return _Stream(stream)
-            except httpcore2.ConnectError as error:
+                return _Stream(super().connect_tcp(address, port, timeout_s, local_address, socket_options))
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
         raise failure
+
+
+def _shares(duration_s: float | None, count: int) -> Iterator[float | None]:
+    """How long each of `count` things may take, so that all take no longer than `duration_s` from now."""
+    ends_at_s = None if duration_s is None else time.monotonic() + duration_s
+    for left in range(count, 0, -1):
+        # None at all would be not to try.
+        yield None if ends_at_s is None else max(ends_at_s - time.monotonic(), _LEAST_S) / left
 
 
 def callable_addresses(host: str, port: int, *, private_allowed: bool) -> list[str]:
@@ -134,26 +161,54 @@ def callable_addresses(host: str, port: int, *, private_allowed: bool) -> list[s
 
 
 class _Stream(httpcore2.NetworkStream):
-    """A connection whose every wait is cut to what is left."""
+    """A connection whose every wait is cut to what is left. A request's head leaves with its body: one packet, one wake-up."""
 
     def __init__(self, stream: httpcore2.NetworkStream) -> None:
         self._stream = stream
+        self._socket: socket.socket = stream.get_extra_info("socket")
+        self._unsent = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        deadline = enforced_deadline()
-        if deadline is None:
-            return self._stream.read(max_bytes, timeout)
-        while not deadline.cancelled():
-            left_s = _cut(timeout)
-            try:
-                return self._stream.read(max_bytes, _LISTEN_S if left_s is None else min(left_s, _LISTEN_S))
-            except httpcore2.ReadTimeout:
-                # Nothing yet: `_cut` raises once that has lasted too long.
-                continue
-        raise httpcore2.ReadError("the answer is no longer wanted")
+        if self._unsent:
+            # One that is answered before it has read all closes its end early, and its answer is what is wanted.
+            with suppress(httpcore2.WriteError):
+                self._send(timeout)
+        deadline, left_s = enforced_deadline(), _cut(timeout)
+        if deadline is None or deadline.cancelled is never:
+            return self._receive(max_bytes, left_s)
+        try:
+            return self._watched(deadline).during(partial(self._receive, max_bytes, left_s))
+        except BrokenOff as error:
+            raise httpcore2.ReadError("the answer is no longer wanted") from error
+
+    def _receive(self, max_bytes: int, timeout_s: float | None) -> bytes:
+        """As httpcore2's own stream does it, which makes a context for each read."""
+        try:
+            self._socket.settimeout(timeout_s)
+            return self._socket.recv(max_bytes)
+        except TimeoutError as error:
+            raise httpcore2.ReadTimeout(error) from error
+        except OSError as error:
+            raise httpcore2.ReadError(error) from error
+
+    def _watched(self, deadline: Deadline) -> Watched:
+        if deadline.watched is None:
+            deadline.watched = READS.begin(self._socket, deadline.cancelled)
+        return deadline.watched
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _cut(timeout))
+        self._unsent += buffer
+        if len(self._unsent) > _MOST_UNSENT_BYTES:
+            self._send(timeout)
+
+    def _send(self, timeout: float | None) -> None:
+        unsent, self._unsent = self._unsent, b""
+        if unsent:
+            deadline = enforced_deadline()
+            if deadline is not None and deadline.cancelled():
+                # What nobody wants would be paid for all the same.
+                raise httpcore2.ReadError("the answer is no longer wanted")
+            self._stream.write(unsent, _cut(timeout))
 
     def close(self) -> None:
         self._stream.close()

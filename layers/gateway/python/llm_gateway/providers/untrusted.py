@@ -84,7 +84,7 @@ def model_name(value: object, *, asked: str) -> str:
     name = "".join(_CONTROL.split(clean(value))).strip() if isinstance(value, str) else ""
     if not name or len(name) > LONGEST_MODEL_NAME:
         return asked
-    return name if name.startswith(asked) else _redacted(name)
+    return name if name == asked else _redacted(name)
 
 
 def count(value: object) -> int | None:

@@ -8,19 +8,20 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.erasures import (
-    ERASURE_PREFIX,
     SWEPT_AFTER,
     Erasure,
     ErasureStatus,
     Target,
 )
-from llm_gateway.domain.identifiers import QUERY_PREFIX, first_at
+from llm_gateway.domain.identifiers import ERASURE_PREFIX, ID_LAG, QUERY_PREFIX, RUN_OF_A_TEST, first_at
 from llm_gateway.errors import DependencyUnavailable, KeyNotFound, NotDone, QueryNotFound, RevisionConflict
 
 if TYPE_CHECKING:
     from llm_gateway.domain.audit.entries import Author
+    from llm_gateway.domain.queries import QuerySummary
     from llm_gateway.ports.audit import AuditLog
     from llm_gateway.ports.erasures import Erasable, ErasureStore
+    from llm_gateway.ports.evals import RunStore
     from llm_gateway.ports.keys import KeyStore
     from llm_gateway.ports.queries import Delivery, QueryQueue, QueryStore
     from llm_gateway.ports.sealing import Shredder
@@ -33,8 +34,11 @@ PAGE: Final = 20
 SLICE_S: Final = 420
 """A worker goes on for so long, then another message does."""
 
-_ID_LAG: Final = timedelta(seconds=1)
 _AGAIN_S: Final = 30
+_WRITTEN_AFTER_S: Final = 1
+"""Its message comes when it is written down. Where that takes longer, it is looked for again, until no request can write it."""
+_LOOK_AGAIN_S: Final = 10
+_LOOKS: Final = 4
 _FINGERPRINT: Final = 8
 _TRIES: Final = 3
 """What keeps a query from going may pass: so often is its page tried, then the others go on without it."""
@@ -63,9 +67,10 @@ class ErasureService:
     kept: timedelta
 
     def start(self, target: Target, *, by: "Author") -> Erasure:
-        """Writes the erasure down, with its entry in the audit log, and hands it to the workers.
+        """Hands the erasure to the workers, and writes it down with its entry in the audit log.
 
-        Raises `KeyNotFound`; and `DependencyUnavailable`, after which nothing is erased: its record, if there is one, has failed.
+        In this order: a process that dies in between leaves a message that finds nothing, and no record that nobody works on.
+        Raises `KeyNotFound`; and `DependencyUnavailable`, where it may have been written down all the same: then it is done.
         """
         if target.key_id is not None and self.keys.find(target.key_id) is None:
             raise KeyNotFound(target.key_id)
@@ -76,25 +81,9 @@ class ErasureService:
         if target.key_id is not None:
             # Its end takes the secrets that were there before: what the key asks from now on is not to go with them.
             self.seal().renew(target.key_id)
+        self.queue.send(erasure.id, delay_s=_WRITTEN_AFTER_S)
         self.log.append(by.deed(erasure.id, after=_shown(target)), self.store.adding(erasure))
-        try:
-            self.queue.send(erasure.id)
-        except Exception:
-            if not self._is_at_work(erasure):
-                raise
         return erasure
-
-    def _is_at_work(self, erasure: Erasure) -> bool:
-        """Whether the workers have got its message although the queue did not say so. If not, it has failed from now on."""
-        failed = erasure.changed(status=ErasureStatus.FAILED, completed_at=self.clock.now(), swept=True)
-        try:
-            self.store.replace(failed, expected_revision=erasure.revision)
-        except RevisionConflict:
-            return True
-        except DependencyUnavailable:
-            # The caller is told of the queue.
-            return False
-        return False
 
     def get(self, erasure_id: str) -> Erasure:
         """Raises `ErasureNotFound`."""
@@ -109,6 +98,7 @@ class ErasureWorker:
     index: "Erasable"
     queries: "QueryStore"
     closing: "Closing"
+    runs: "RunStore"
     seal: "Shredder"
     queue: "QueryQueue"
     clock: "Clock"
@@ -116,7 +106,11 @@ class ErasureWorker:
     def process(self, delivery: "Delivery") -> None:
         """Raises `NotDone` where the message must be delivered again."""
         erasure = self.store.find(delivery.query_id)
-        if erasure is None or not self._is_due(erasure):
+        if erasure is None:
+            if delivery.count < _LOOKS:
+                raise self._later(delivery, "The erasure is not written down yet.", again_s=_LOOK_AGAIN_S)
+            return
+        if not self._is_due(erasure):
             return
         try:
             self._work(erasure, ends_s=self.clock.monotonic_s() + SLICE_S, patient=delivery.count < _TRIES)
@@ -143,7 +137,7 @@ class ErasureWorker:
         erasure = self._finish_page(erasure, patient=patient, resumed=True)
         # From the newest on, those that would not go are met again.
         failed = 0 if erasure.before is None else erasure.failed
-        before: str | None = erasure.before or first_at(erasure.created_at + _ID_LAG, prefix=QUERY_PREFIX)
+        before: str | None = erasure.before or first_at(erasure.created_at + ID_LAG, prefix=QUERY_PREFIX)
         while before is not None:
             if self.clock.monotonic_s() >= ends_s:
                 self.queue.send(erasure.id)
@@ -180,11 +174,21 @@ class ErasureWorker:
             return _Became.AWAY
         if query.created_at >= erasure.created_at:
             return _Became.LATE
+        self._forget_findings(query)
         try:
             self.closing.erase(query)
         except QueryNotFound:
             return _Became.AWAY
         return _Became.ERASED
+
+    def _forget_findings(self, query: "QuerySummary") -> None:
+        """What a run of tests quotes of the answer. The query itself says which run asked it."""
+        from llm_gateway.domain.usage import TEST_TAG
+
+        whole = self.queries.get(query.id) if TEST_TAG in query.tags else None
+        run_id = whole.request.metadata.get(RUN_OF_A_TEST) if whole is not None else None
+        if isinstance(run_id, str):
+            self.runs.forget(run_id, query_id=query.id)
 
     def _end(self, erasure: Erasure) -> None:
         if erasure.target.key_id is not None:
@@ -206,9 +210,9 @@ class ErasureWorker:
         self.store.replace(changed, expected_revision=erasure.revision)
         return changed
 
-    def _later(self, delivery: "Delivery", reason: str) -> NotDone:
+    def _later(self, delivery: "Delivery", reason: str, *, again_s: float = _AGAIN_S) -> NotDone:
         try:
-            self.queue.hold(delivery, duration_s=_AGAIN_S * delivery.count)
+            self.queue.hold(delivery, duration_s=again_s * delivery.count)
         except DependencyUnavailable:
             # It is then delivered again when the queue's own timeout is over.
             return NotDone(reason)

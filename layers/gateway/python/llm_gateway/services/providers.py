@@ -191,9 +191,6 @@ class ProviderService(ProviderBook):
 def _faults_in_api(draft: ProviderDraft) -> Iterator[FieldError]:
     if draft.api is not Api.AUTO and draft.kind is not ProviderKind.OPENAI:
         yield FieldError("api", f"a provider of kind {draft.kind} has no choice: leave it out or send auto")
-    elif draft.api is Api.RESPONSES:
-        message = "this version of the gateway does not speak the Responses API yet: send auto or chat_completions"
-        yield FieldError("api", message)
 
 
 def _faults_in_models(models: tuple[ModelConfig, ...]) -> Iterator[FieldError]:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -11,6 +10,7 @@ from llm_gateway.domain.idempotency import Idempotency, IdempotencyRecord
 from llm_gateway.errors import DependencyUnavailable, QueryInProgress
 from llm_gateway.ports.replay import IdempotencyStore
 from llm_gateway.ports.system import Clock, Ids
+from llm_gateway.values import dataclass
 
 _log = logging.getLogger(__name__)
 
@@ -34,10 +34,11 @@ class Claims:
         Raises `IdempotencyConflict`, and `DependencyUnavailable` where nobody can tell whether this is the first time.
         """
         until = self.clock.now() + lasts
-        known = self.store.claim(key.scope, fingerprint=key.fingerprint, reference=reference, until=until)
-        if known is not None:
-            known.check(key.fingerprint)
-        return known
+        return _checked(self.store.claim(key.scope, fingerprint=key.fingerprint, reference=reference, until=until), key)
+
+    def known(self, key: Idempotency) -> IdempotencyRecord | None:
+        """The request before, or None where there was none; nothing is taken. Raises as `take` does."""
+        return _checked(self.store.find(key.scope), key)
 
     def complete(self, key: Idempotency, *, reference: str, response: bytes | None = None) -> None:
         """Keeps for a day what the request came to."""
@@ -73,13 +74,21 @@ class Replay:
     claims: Claims
     ids: Ids
 
-    def do(self, key: Idempotency, create: Callable[[], bytes], *, reference: str | None = None) -> tuple[bytes, bool]:
+    def do(
+        self,
+        key: Idempotency,
+        create: Callable[[], bytes],
+        *,
+        reference: str | None = None,
+        lasts: timedelta = _LONGEST,
+    ) -> tuple[bytes, bool]:
         """What `create` answers, now or the first time, and whether it is a replay. The answer can be erased by `reference`.
 
+        `create` is done, or its process dead, after it `lasts` so long: the next request under the key is then the first again.
         Raises what `create` raises, which does not use the key up; what `Claims.take` raises; and `QueryInProgress`.
         """
         reference = reference or self.ids.ulid()
-        known = self.claims.take(key, reference=reference, lasts=_LONGEST)
+        known = self.claims.take(key, reference=reference, lasts=lasts)
         if known is None:
             return self._create(key, reference, create), False
         if not known.completed or known.response is None:
@@ -94,6 +103,13 @@ class Replay:
             raise
         self.claims.complete(key, reference=reference, response=response)
         return response
+
+
+def _checked(known: IdempotencyRecord | None, key: Idempotency) -> IdempotencyRecord | None:
+    """Raises `IdempotencyConflict` where `known` is of another body."""
+    if known is not None:
+        known.check(key.fingerprint)
+    return known
 
 
 def still_runs() -> QueryInProgress:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from llm_gateway.domain.audit.chain import Kept
 from llm_gateway.domain.audit.entries import AuditEntry, Head, instant
-from llm_gateway.stores.changes import Item
+from llm_gateway.stores.changes import RawItem
 from llm_gateway.stores.connection import Aws, reaching
 
 HOLDING: Final = "audit entries"
@@ -68,7 +68,7 @@ class AuditItems:
             for page in pages:
                 yield from (kept_of(item) for item in page["Items"] if item["month"]["S"] != _HEAD)
 
-    def _get(self, month: str, place: str) -> Item | None:
+    def _get(self, month: str, place: str) -> RawItem | None:
         with reaching(HOLDING):
             key: Any = _key(month, place)
             return self._aws.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
@@ -88,7 +88,7 @@ class AuditItems:
             )
 
 
-def entry_item(entry: AuditEntry, *, write_id: str, retention: timedelta | None) -> Item:
+def entry_item(entry: AuditEntry, *, write_id: str, retention: timedelta | None) -> RawItem:
     actor = entry.deed.actor.name
     item = {
         **_key(month_of(entry.place), entry.place),
@@ -104,7 +104,7 @@ def entry_item(entry: AuditEntry, *, write_id: str, retention: timedelta | None)
     return item
 
 
-def head_item(head: Head) -> Item:
+def head_item(head: Head) -> RawItem:
     return {
         **_key(_HEAD, _HEAD),
         "sequence": {"N": str(head.sequence)},
@@ -114,7 +114,7 @@ def head_item(head: Head) -> Item:
     }
 
 
-def head_of(item: Item) -> Head:
+def head_of(item: RawItem) -> Head:
     return Head(
         sequence=int(item["sequence"]["N"]),
         hash=item["hash"]["S"],
@@ -123,7 +123,7 @@ def head_of(item: Item) -> Head:
     )
 
 
-def kept_of(item: Item) -> Kept:
+def kept_of(item: RawItem) -> Kept:
     """Also of an item that somebody has taken attributes from."""
     return Kept(
         place=item["place"]["S"],
@@ -132,7 +132,7 @@ def kept_of(item: Item) -> Kept:
     )
 
 
-def write_id_of(item: Item) -> str | None:
+def write_id_of(item: RawItem) -> str | None:
     write_id: str | None = item.get("write_id", {}).get("S")
     return write_id
 

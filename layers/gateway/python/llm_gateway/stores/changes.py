@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-Item = Mapping[str, Any]
+RawItem = Mapping[str, Any]
 """An item as DynamoDB's API shows it: each attribute with its type."""
 
 
@@ -21,7 +21,7 @@ class PreparedChange:
     """
 
     operation: Mapping[str, Any]
-    refused: Callable[[Item | None], Exception]
+    refused: Callable[[RawItem | None], Exception]
     after: Callable[[], None] = _nothing
 
     def done(self) -> None:

@@ -14,19 +14,29 @@ _COMPRESSED_BYTES: Final = range(4096, 500_000)
 _ADAPTERS: Final[dict[type[Any], "TypeAdapter[Any]"]] = {}
 
 
-def to_json(kind: type[T], value: T) -> bytes:
-    return _adapter(kind).dump_json(value)
+def to_json(kind: type[T], value: T, *, with_nulls: bool = True) -> bytes:
+    """Without its nulls a document is read as the same value only if each field of `kind` that may be none is so by default.
+
+    Nulls in a mapping are kept all the same: they may be what somebody said.
+    """
+    return _adapter(kind).dump_json(value, exclude_none=not with_nulls)
 
 
 def from_json(kind: type[T], document: bytes | str) -> T:
     """Raises ValueError for a document that is no `kind`, without quoting it: it may be a secret."""
+    adapter = _adapter(kind)
+    try:
+        return adapter.validate_json(document)
+    except ValueError as fault:
+        raise ValueError(f"stored {kind.__name__} cannot be read: {_places_in(fault)}") from None
+
+
+def _places_in(fault: ValueError) -> list[tuple[Any, str]]:
     from pydantic import ValidationError
 
-    try:
-        return _adapter(kind).validate_json(document)
-    except ValidationError as fault:
-        where = [(error["loc"], error["type"]) for error in fault.errors(include_input=False, include_url=False)]
-        raise ValueError(f"stored {kind.__name__} cannot be read: {where}") from None
+    if not isinstance(fault, ValidationError):
+        raise fault
+    return [(error["loc"], error["type"]) for error in fault.errors(include_input=False, include_url=False)]
 
 
 def pack(document: bytes) -> bytes:
@@ -43,8 +53,9 @@ def unpack(packed: bytes) -> bytes:
 
 def _adapter(kind: type[T]) -> "TypeAdapter[T]":
     """Made on first use: a cold start that reads no query need not build a query's."""
-    from pydantic import TypeAdapter
+    made = _ADAPTERS.get(kind)
+    if made is None:
+        from pydantic import TypeAdapter
 
-    if kind not in _ADAPTERS:
-        _ADAPTERS[kind] = TypeAdapter(kind)
-    return _ADAPTERS[kind]
+        made = _ADAPTERS[kind] = TypeAdapter(kind)
+    return made

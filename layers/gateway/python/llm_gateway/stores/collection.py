@@ -6,59 +6,63 @@ in one round trip. `ById` spreads documents over the table's partitions, and an 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
-
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist
-from pynamodb.expressions.condition import Condition
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from llm_gateway.errors import AlreadyExists, NotFound, RevisionConflict
 from llm_gateway.ports.collections import Revised
 from llm_gateway.ports.system import Ids, Page
-from llm_gateway.stores.changes import Item as RawItem
-from llm_gateway.stores.changes import PreparedChange
+from llm_gateway.stores.changes import PreparedChange, RawItem
 from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.connection import reaching
 from llm_gateway.stores.cursors import from_cursor, to_cursor
-from llm_gateway.stores.tables import Item, is_key
+from llm_gateway.stores.raw_items import BY_COLLECTION, RawItems, is_key
+
+if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition
+
+    from llm_gateway.stores.document_items import DocumentItem
 
 D = TypeVar("D", bound=Revised)
 Refused = Callable[[RawItem | None], Exception]
 
 
-class DocumentItem(Item):
-    """`revision` repeats the document's, for conditions. A subclass adds the keys, `collection` among its attributes."""
-
-    revision = NumberAttribute()
-    document = UnicodeAttribute()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """An id of a list, and its item; None where it was deleted since it was listed."""
+    """An id of a list, and its document; None where it was deleted since it was listed."""
 
     id: str
-    item: DocumentItem | None
+    document: str | None
 
 
 class Layout(Protocol):
-    """Where the items of a collection lie; `id_name` is the attribute with a document's id."""
+    """Where the items of a collection lie; `id_name` is the attribute with a document's id.
+
+    Documents are read as they are, without a model: every query reads its key, and the providers. `models` gives what changes
+    them.
+    """
 
     @property
-    def items(self) -> type[DocumentItem]: ...
+    def raw(self) -> RawItems: ...
+
+    @property
+    def models(self) -> "Callable[[], type[DocumentItem]]": ...
 
     @property
     def id_name(self) -> str: ...
 
-    def key(self, document_id: str) -> tuple[str, str | None]:
-        """The item's hash key, and its range key in a table that has one."""
+    def key(self, document_id: str) -> Mapping[str, str]:
+        """The item's key: the hash key first, then the range key in a table that has one."""
         ...
 
-    def new(self, document_id: str, **values: Any) -> DocumentItem:
+    def new(self, document_id: str, **values: Any) -> "DocumentItem":
         """An item that is not saved yet."""
         ...
 
-    def listed(self, *, after: str | None = None, limit: int | None = None) -> Sequence[Listed]:
+    def all(self) -> Iterable[str]:
+        """Every document, by id."""
+        ...
+
+    def listed(self, *, after: str | None = None, limit: int) -> Sequence[Listed]:
         """Items in order of their ids."""
         ...
 
@@ -67,44 +71,54 @@ class Layout(Protocol):
 class OneHashKey:
     """A table whose hash key is `collection`, and whose range key is the document's id."""
 
-    items: type[DocumentItem]
+    raw: RawItems
+    models: "Callable[[], type[DocumentItem]]"
     collection: str
     id_name: str
 
-    def key(self, document_id: str) -> tuple[str, str | None]:
-        return self.collection, document_id
+    def key(self, document_id: str) -> Mapping[str, str]:
+        return {"collection": self.collection, self.id_name: document_id}
 
-    def new(self, document_id: str, **values: Any) -> DocumentItem:
-        return self.items(self.collection, document_id, **values)
+    def new(self, document_id: str, **values: Any) -> "DocumentItem":
+        return self.models()(self.collection, document_id, **values)
 
-    def listed(self, *, after: str | None = None, limit: int | None = None) -> Sequence[Listed]:
-        found = self.items.query(self.collection, _beyond(self, after), consistent_read=True, limit=limit)
-        return [Listed(id=getattr(item, self.id_name), item=item) for item in found]
+    def all(self) -> Iterable[str]:
+        return [document_in(item) for item in self.raw.under("collection", self.collection)]
+
+    def listed(self, *, after: str | None = None, limit: int) -> Sequence[Listed]:
+        above = (self.id_name, after) if after else None
+        found = self.raw.under("collection", self.collection, above=above, limit=limit)
+        return [Listed(id=item[self.id_name]["S"], document=document_in(item)) for item in found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ById:
-    """A table whose hash key is the document's id; its index `index_name` over `collection` and the id holds keys alone.
+    """A table whose hash key is the document's id; its index `BY_COLLECTION` over `collection` and the id holds keys alone.
 
     The index lags: a document that was just added may be missing from a list. What is listed is read as it is now.
     """
 
-    items: type[DocumentItem]
+    raw: RawItems
+    models: "Callable[[], type[DocumentItem]]"
     collection: str
     id_name: str
-    index_name: str
 
-    def key(self, document_id: str) -> tuple[str, str | None]:
-        return document_id, None
+    def key(self, document_id: str) -> Mapping[str, str]:
+        return {self.id_name: document_id}
 
-    def new(self, document_id: str, **values: Any) -> DocumentItem:
-        return self.items(document_id, collection=self.collection, **values)
+    def new(self, document_id: str, **values: Any) -> "DocumentItem":
+        return self.models()(document_id, collection=self.collection, **values)
+
+    def all(self) -> Iterable[str]:
+        return [each.document for each in self.listed() if each.document is not None]
 
     def listed(self, *, after: str | None = None, limit: int | None = None) -> Sequence[Listed]:
-        keys = self.items.query(self.collection, _beyond(self, after), index_name=self.index_name, limit=limit)
+        model = self.models()
+        beyond = getattr(model, self.id_name) > after if after else None
+        keys = model.query(self.collection, beyond, index_name=BY_COLLECTION, limit=limit)
         ids: list[str] = [getattr(key, self.id_name) for key in keys]
-        found = {getattr(item, self.id_name): item for item in self.items.batch_get(ids, consistent_read=True)}
-        return [Listed(id=document_id, item=found.get(document_id)) for document_id in ids]
+        found = {getattr(item, self.id_name): item.document for item in model.batch_get(ids, consistent_read=True)}
+        return [Listed(id=document_id, document=found.get(document_id)) for document_id in ids]
 
 
 def _no_attributes(_: object) -> Mapping[str, Any]:
@@ -137,17 +151,14 @@ class DynamoCollection(Generic[D]):
         def taken(_: object) -> AlreadyExists:
             return AlreadyExists(f"The {self._kind.name} id {document.id!r} is taken.")
 
-        return self._saving(document, self._layout.items.revision.does_not_exist(), refused=taken)
+        return self._saving(document, self._layout.models().revision.does_not_exist(), refused=taken)
 
     def find(self, document_id: str) -> D | None:
         if not is_key(document_id):
             return None
-        hash_key, range_key = self._layout.key(document_id)
-        try:
-            with reaching(self._kind.plural):
-                return self._read(self._layout.items.get(hash_key, range_key, consistent_read=True))
-        except DoesNotExist:
-            return None
+        with reaching(self._kind.plural):
+            found = self._layout.raw.get(**self._layout.key(document_id))
+        return None if found is None else self._read(document_in(found))
 
     def get(self, document_id: str) -> D:
         document = self.find(document_id)
@@ -158,7 +169,7 @@ class DynamoCollection(Generic[D]):
     def all(self) -> tuple[D, ...]:
         """Every document, by id."""
         with reaching(self._kind.plural):
-            return self._documents(self._layout.listed())
+            return tuple(map(self._read, self._layout.all()))
 
     def page(self, *, limit: int, cursor: str | None) -> Page[D]:
         id_name = self._layout.id_name
@@ -173,20 +184,20 @@ class DynamoCollection(Generic[D]):
         self._carry_out(self.replacing(document, expected_revision=expected_revision))
 
     def replacing(self, document: D, *, expected_revision: int) -> PreparedChange:
-        unchanged = self._layout.items.revision == expected_revision
+        unchanged = self._layout.models().revision == expected_revision
         return self._saving(document, unchanged, refused=self._conflict(document.id))
 
     def delete(self, document_id: str, *, expected_revision: int | None) -> None:
-        """One that was done although its answer was lost is sent again by botocore, and then finds nothing: `NotFound`."""
+        """One that was done although its answer was lost is sent again, and then finds nothing: `NotFound`."""
         self._carry_out(self.deleting(document_id, expected_revision=expected_revision))
 
     def deleting(self, document_id: str, *, expected_revision: int | None) -> PreparedChange:
         if not is_key(document_id):
             raise self._kind.not_found(document_id)
-        hash_key, range_key = self._layout.key(document_id)
-        revision = self._layout.items.revision
-        condition = revision.exists() if expected_revision is None else revision == expected_revision
-        request = self._layout.items(hash_key, range_key).get_delete_kwargs_from_instance(
+        model = self._layout.models()
+        condition = model.revision.exists() if expected_revision is None else model.revision == expected_revision
+        hash_key, range_key, *_ = (*self._layout.key(document_id).values(), None)
+        request = model(hash_key, range_key).get_delete_kwargs_from_instance(
             condition=condition, return_values_on_condition_failure="ALL_OLD"
         )
         return self._change({"Delete": request}, refused=self._conflict(document_id))
@@ -194,7 +205,7 @@ class DynamoCollection(Generic[D]):
     def forget(self) -> None:
         """Called after every change: what a store remembers is no longer true."""
 
-    def _saving(self, document: D, condition: Condition, *, refused: Refused) -> PreparedChange:
+    def _saving(self, document: D, condition: "Condition", *, refused: Refused) -> PreparedChange:
         """A write whose answer was lost is sent again: its own `write_id` says that it was done."""
         write_id = self._ids.ulid()
         item = self._layout.new(
@@ -205,7 +216,7 @@ class DynamoCollection(Generic[D]):
             **self._kind.attributes(document),
         )
         request = item.get_save_kwargs_from_instance(
-            condition=condition | (self._layout.items.write_id == write_id),
+            condition=condition | (self._layout.models().write_id == write_id),
             return_values_on_condition_failure="ALL_OLD",
         )
         return self._change({"Put": request}, refused=refused)
@@ -215,7 +226,7 @@ class DynamoCollection(Generic[D]):
 
     def _carry_out(self, change: PreparedChange) -> None:
         with reaching(self._kind.plural):
-            self._layout.items.carry_out(change)
+            self._layout.models().carry_out(change)
 
     def _conflict(self, document_id: str) -> Refused:
         """Why the condition on a revision failed, told by the item that was met."""
@@ -230,11 +241,12 @@ class DynamoCollection(Generic[D]):
         return refused
 
     def _documents(self, listed: Iterable[Listed]) -> tuple[D, ...]:
-        return tuple(self._read(each.item) for each in listed if each.item is not None)
+        return tuple(self._read(each.document) for each in listed if each.document is not None)
 
-    def _read(self, item: DocumentItem) -> D:
-        return from_json(self._kind.type, item.document)
+    def _read(self, document: str) -> D:
+        return from_json(self._kind.type, document)
 
 
-def _beyond(layout: Layout, after: str | None) -> Condition | None:
-    return getattr(layout.items, layout.id_name) > after if after else None
+def document_in(item: RawItem) -> str:
+    text: str = item["document"]["S"]
+    return text

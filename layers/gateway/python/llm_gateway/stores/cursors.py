@@ -3,7 +3,7 @@
 from llm_gateway.domain import cursors
 from llm_gateway.domain.cursors import malformed as malformed
 from llm_gateway.domain.cursors import to_cursor as to_cursor
-from llm_gateway.stores.tables import is_key
+from llm_gateway.stores.raw_items import is_key
 
 
 def from_cursor(cursor: str, *fields: str) -> dict[str, str]:

@@ -16,10 +16,6 @@ MAX_INLINE_BYTES: Final = 150_000
 """Of one document. An item takes 400 KB: two of them, and what is left over is for all the rest."""
 
 
-# As `domain.sealing` says, which is imported where something is sealed.
-_SEALED: Final = b"\x01"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """Where a document is: `packed` in the item, or at `key`; nowhere where there is none."""
@@ -79,18 +75,20 @@ class Documents:
     def read(self, kept: Kept, *, owner: Owner | None = None) -> bytes | None:
         """The document; None where there is none, where it was deleted since its item was read, or where its secret is erased.
 
-        Raises `domain.sealing.NotSealedSo` for one that is another owner's.
+        Raises `domain.sealing.NotSealedSo` for one that is another owner's, or nobody's who could open it.
         """
         packed = kept.packed if kept.key is None else self._bodies.get(kept.key)
-        if packed is not None and packed.startswith(_SEALED):
-            packed = self._opened(packed, owner)
+        if packed is not None:
+            from llm_gateway.domain.sealing import is_sealed
+
+            packed = self._opened(packed, owner) if is_sealed(packed) else packed
         return None if packed is None else unpack(packed)
 
     def _opened(self, sealed: bytes, owner: Owner | None) -> bytes | None:
-        from llm_gateway.domain.sealing import Shredded
+        from llm_gateway.domain.sealing import NotSealedSo, Shredded
 
         if self._sealing is None or owner is None:
-            return None
+            raise NotSealedSo("There is nothing to open them with: whose they are, or the seal, is not known.")
         try:
             return self._sealing.seal().open(sealed, key_id=owner.key_id, query_id=owner.query_id)
         except Shredded:

@@ -1,22 +1,18 @@
 """Erasures in DynamoDB, each under its id, beside the runs of tests."""
 
 import math
-from typing import Any, Final
-
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from llm_gateway.domain.erasures import Erasure
 from llm_gateway.errors import ErasureNotFound
 from llm_gateway.ports.system import Ids
-from llm_gateway.stores.collection import DocumentItem, DynamoCollection, Kind, OneHashKey
+from llm_gateway.stores.collection import DynamoCollection, Kind, OneHashKey
 from llm_gateway.stores.connection import Aws
-from llm_gateway.stores.tables import bind
+from llm_gateway.stores.raw_items import RawItems
 
-
-class ErasureItem(DocumentItem):
-    collection = UnicodeAttribute(hash_key=True)
-    place = UnicodeAttribute(range_key=True)
-    expires_at = NumberAttribute()
+if TYPE_CHECKING:
+    from llm_gateway.stores.document_items import DocumentItem
 
 
 def _attributes(erasure: Erasure) -> dict[str, Any]:
@@ -30,5 +26,13 @@ _ERASURES: Final = Kind(
 
 class DynamoErasureStore(DynamoCollection[Erasure]):
     def __init__(self, *, aws: Aws, table: str, ids: Ids) -> None:
-        items = bind(ErasureItem, table=table, aws=aws)
-        super().__init__(_ERASURES, layout=OneHashKey(items=items, collection="erasures", id_name="place"), ids=ids)
+        @cache
+        def models() -> "type[DocumentItem]":
+            from llm_gateway.stores.document_items import ErasureItem
+            from llm_gateway.stores.tables import bind
+
+            return bind(ErasureItem, table=table, aws=aws)
+
+        raw = RawItems(aws=aws, table=table)
+        layout = OneHashKey(raw=raw, models=models, collection="erasures", id_name="place")
+        super().__init__(_ERASURES, layout=layout, ids=ids)

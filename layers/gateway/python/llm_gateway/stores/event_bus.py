@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llm_gateway.access import EVENT_SOURCE
+from llm_gateway.correlation import LineKind
 from llm_gateway.stores.connection import Aws
 
 _log = logging.getLogger(__name__)
@@ -21,7 +22,8 @@ class EventBus:
     def tell(self, detail_type: str, detail: Mapping[str, Any]) -> None:
         """Never raises, and takes a few seconds at most."""
         text = json.dumps(detail)
-        _log.warning("%s: %s", detail_type, text)
+        # A warning, because what is less is not written; nothing has failed, and no error is looked for.
+        _log.warning("%s: %s", detail_type, text, extra={"kind": LineKind.PERFORMANCE})
         if self._bus:
             self._send({"EventBusName": self._bus, "Source": EVENT_SOURCE, "DetailType": detail_type, "Detail": text})
 

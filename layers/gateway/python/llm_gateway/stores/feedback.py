@@ -17,7 +17,7 @@ from llm_gateway.errors import DependencyUnavailable, ValidationFailed
 from llm_gateway.ports.system import Clock
 from llm_gateway.stores.connection import RETRY_AFTER_S, Aws, error_code, reaching
 from llm_gateway.stores.query_items import QueryItem, is_erased, summary_of
-from llm_gateway.stores.tables import is_key
+from llm_gateway.stores.raw_items import is_key
 
 MOST_NAMES: Final = 10
 _HOLDING: Final = "feedback"

@@ -12,7 +12,7 @@ A write that lets a call pass may be sent again when its answer is lost, and the
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from llm_gateway.domain.circuits import (
@@ -82,7 +82,8 @@ class StoredProviderGates:
         self._clock = clock
         self._ids = ids
         self._sights = Sights(clock, items)
-        self._beside = ThreadPoolExecutor(max_workers=32, thread_name_prefix="metrics")
+        # As many as settle at once: an answer that is there does not wait for a counter's turn.
+        self._beside = ThreadPoolExecutor(max_workers=128, thread_name_prefix="metrics")
 
     def admit(self, provider: ProviderConfig, *, tokens: int, timeout_s: float) -> Admission:
         gates, now_ns = gates_of(provider), to_ns(self._clock.now())
@@ -111,7 +112,7 @@ class StoredProviderGates:
     def settle(self, admission: Admission, result: CallResult) -> None:
         now_ns = to_ns(self._clock.now())
         news = settlement(admission, result, admission.item, now_ns=now_ns).changes
-        counted = self._beside.submit(self._count, admission, result, now_ns=now_ns) if news else None
+        counted = self._counted(admission, result, now_ns=now_ns) if news else None
         try:
             met = item = admission.item
             if news:
@@ -125,6 +126,13 @@ class StoredProviderGates:
             if counted:
                 # Lambda freezes what is left running.
                 counted.result()
+
+    def _counted(self, admission: Admission, result: CallResult, *, now_ns: int) -> Future[Item] | None:
+        try:
+            return self._beside.submit(self._count, admission, result, now_ns=now_ns)
+        except RuntimeError:
+            # The process ends, and has no more threads: it is counted in this one.
+            return None
 
     def withdraw(self, admission: Admission) -> None:
         now_ns = to_ns(self._clock.now())

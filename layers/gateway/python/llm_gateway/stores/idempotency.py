@@ -6,7 +6,7 @@ from llm_gateway.domain.idempotency import IdempotencyRecord
 from llm_gateway.ports.queries import BodyStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.stores.connection import Aws
-from llm_gateway.stores.places import Places
+from llm_gateway.stores.places import Place, Places
 
 
 class DynamoIdempotencyStore:
@@ -18,15 +18,10 @@ class DynamoIdempotencyStore:
         )
 
     def claim(self, scope: str, *, fingerprint: str, reference: str, until: datetime) -> IdempotencyRecord | None:
-        place = self._places.take(scope, holder=reference, until=until, fingerprint=fingerprint)
-        if place is None:
-            return None
-        return IdempotencyRecord(
-            fingerprint=place.fingerprint or "",
-            reference=place.holder,
-            completed=place.filled,
-            response=place.document,
-        )
+        return _record(self._places.take(scope, holder=reference, until=until, fingerprint=fingerprint))
+
+    def find(self, scope: str) -> IdempotencyRecord | None:
+        return _record(self._places.look(scope))
 
     def complete(self, scope: str, *, reference: str, expires_at: datetime, response: bytes | None = None) -> bool:
         return self._places.fill(scope, response, holder=reference, until=expires_at, if_held=True)
@@ -36,3 +31,14 @@ class DynamoIdempotencyStore:
 
     def delete(self, scope: str, *, reference: str) -> None:
         self._places.delete(scope, holder=reference)
+
+
+def _record(place: Place | None) -> IdempotencyRecord | None:
+    if place is None:
+        return None
+    return IdempotencyRecord(
+        fingerprint=place.fingerprint or "",
+        reference=place.holder,
+        completed=place.filled,
+        response=place.document,
+    )

@@ -1,12 +1,9 @@
 """API keys in DynamoDB, read anew every time: a revoked key stops at once."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from math import ceil
-from typing import Any, Final
-
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from typing import TYPE_CHECKING, Any, Final
 
 from llm_gateway.domain.admins import Admins
 from llm_gateway.domain.keys import READABLE_AFTER_REVOCATION, ApiKey
@@ -14,11 +11,13 @@ from llm_gateway.errors import AlreadyExists, KeyNotFound, RevisionConflict
 from llm_gateway.ports.system import Ids
 from llm_gateway.stores.changes import PreparedChange
 from llm_gateway.stores.codec import from_json, to_json
-from llm_gateway.stores.collection import ById, DocumentItem, DynamoCollection, Kind
+from llm_gateway.stores.collection import ById, DynamoCollection, Kind, document_in
 from llm_gateway.stores.connection import Aws, reaching
-from llm_gateway.stores.tables import bind
+from llm_gateway.stores.raw_items import RawItems
 
-_INDEX: Final = "by_collection"
+if TYPE_CHECKING:
+    from llm_gateway.stores.document_items import DocumentItem
+
 _ADMINS: Final = "admins"
 _CANCELLED: Final = "TransactionCanceledException"
 _REFUSED: Final = "ConditionalCheckFailed"
@@ -34,51 +33,28 @@ def _attributes(key: ApiKey) -> Mapping[str, Any]:
 _KEYS: Final = Kind(type=ApiKey, name="key", plural="API keys", not_found=KeyNotFound, attributes=_attributes)
 
 
-class _ByCollection(GlobalSecondaryIndex["KeyItem"]):  # type: ignore[no-untyped-call]  # PynamoDB's own hook.
-    class Meta:
-        index_name = _INDEX
-        projection = KeysOnlyProjection()
-
-    collection = UnicodeAttribute(hash_key=True)
-    key_id = UnicodeAttribute(range_key=True)
-
-
-class KeyItem(DocumentItem):
-    """Every request reads its key: under one hash key, all of them would meet on one partition.
-
-    `expires_at` is for the table's TTL. A key's own end is inside the document: keys that expire stay in their list.
-    """
-
-    key_id = UnicodeAttribute(hash_key=True)
-    collection = UnicodeAttribute()
-    expires_at = NumberAttribute(null=True)
-    by_collection = _ByCollection()
-
-
-class AdminsItem(DocumentItem):
-    """The one item of the table that is no key. Without a collection it is in no list."""
-
-    key_id = UnicodeAttribute(hash_key=True)
-
-
 class DynamoKeyStore(DynamoCollection[ApiKey]):
     def __init__(self, *, aws: Aws, table: str, ids: Ids) -> None:
-        items = bind(KeyItem, table=table, aws=aws)
-        super().__init__(
-            _KEYS, layout=ById(items=items, collection="key", id_name="key_id", index_name=_INDEX), ids=ids
-        )
+        @cache
+        def models() -> "type[DocumentItem]":
+            from llm_gateway.stores.document_items import KeyItem
+            from llm_gateway.stores.tables import bind
+
+            return bind(KeyItem, table=table, aws=aws)
+
+        self._raw = RawItems(aws=aws, table=table)
+        layout = ById(raw=self._raw, models=models, collection="key", id_name="key_id")
+        super().__init__(_KEYS, layout=layout, ids=ids)
         self._aws = aws
-        self._admins = bind(AdminsItem, table=table, aws=aws)
+        self._table = table
 
     def find(self, document_id: str) -> ApiKey | None:
         return None if document_id == _ADMINS else super().find(document_id)
 
     def admins(self) -> Admins:
-        try:
-            with reaching(_KEYS.plural):
-                return from_json(Admins, self._admins.get(_ADMINS, consistent_read=True).document)
-        except DoesNotExist:
-            return Admins()
+        with reaching(_KEYS.plural):
+            found = self._raw.get(key_id=_ADMINS)
+        return Admins() if found is None else from_json(Admins, document_in(found))
 
     def saving(
         self, key: ApiKey, *, expected_revision: int | None, admins: Admins | None = None
@@ -101,12 +77,16 @@ class DynamoKeyStore(DynamoCollection[ApiKey]):
         return _put(item, at=expected_revision, refused=refused)
 
     def _saving_admins(self, admins: Admins) -> PreparedChange:
-        item = self._admins(_ADMINS, revision=admins.revision, document=to_json(Admins, admins).decode())
+        from llm_gateway.stores.document_items import AdminsItem
+        from llm_gateway.stores.tables import bind
+
+        model = bind(AdminsItem, table=self._table, aws=self._aws)
+        item = model(_ADMINS, revision=admins.revision, document=to_json(Admins, admins).decode())
         return _put(item, at=admins.revision - 1 or None, refused=lambda _: _overtaken())
 
 
 def _put(
-    item: DocumentItem, *, at: int | None, refused: Callable[[Mapping[str, Any] | None], Exception]
+    item: "DocumentItem", *, at: int | None, refused: Callable[[Mapping[str, Any] | None], Exception]
 ) -> PreparedChange:
     """In the place of the item at revision `at`, None where there is to be none."""
     revision = type(item).revision

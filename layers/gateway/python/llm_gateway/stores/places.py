@@ -10,24 +10,24 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist
-from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
 
 from llm_gateway.access import CACHED_BODIES
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.queries import BodyStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.stores.connection import Aws, reaching
+from llm_gateway.stores.described_items import DescribedItem, DescribedItems, MillisecondsAttribute, Outcome
 from llm_gateway.stores.documents import Documents, Kept, Owner, Sealing
-from llm_gateway.stores.tables import Item, MillisecondsAttribute, Outcome, bind
+from llm_gateway.stores.expressions import Changes, Where, absent, at_most, equal, unequal
 
 TRIES: Final = 4
 MARKED: Final = timedelta(minutes=15)
 """An emptied place refuses the erased document for so long. No document is on its way for longer."""
 
+_NOTHING: Final[Changes] = {"filled": None, "document": None, "document_key": None, "owner": None}
 
-class PlaceItem(Item):
+
+class PlaceItem(DescribedItem):
     """`holder` took the place, or has filled it since. A free place may be deleted: `expires_at` is for the TTL.
 
     `erased` is the holder whose document was erased last. The place refuses a document of that holder that arrives later.
@@ -71,7 +71,7 @@ class Places:
         holding: str,
         sealing: Sealing | None = None,
     ) -> None:
-        self._items = bind(PlaceItem, table=table, aws=aws)
+        self._items = DescribedItems(PlaceItem, aws=aws, table=table, key_name="cache_key")
         self._documents = Documents(bodies, sealing)
         self._clock = clock
         self._prefix = prefix
@@ -80,9 +80,9 @@ class Places:
     def take(self, key: str, *, holder: str, until: datetime, fingerprint: str | None = None) -> Place | None:
         """The place as another holder has it; None where `holder` has it now, or had it already."""
         changes = _taking(holder, until=until, fingerprint=fingerprint)
-        free = PlaceItem.cache_key.does_not_exist() | (PlaceItem.taken_until <= self._clock.now())
+        free = absent("cache_key") | at_most("taken_until", self._clock.now())
         for _ in range(TRIES):
-            outcome = self._change(key, changes, condition=free)
+            outcome = self._change(key, changes, where=free)
             item = outcome.item
             if outcome.done or item is None:
                 return None
@@ -92,17 +92,14 @@ class Places:
             if place is not None:
                 return place
             # Its document is gone, and nobody will bring it back.
-            free = (PlaceItem.holder == item.holder) & (PlaceItem.taken_until == item.taken_until)
+            free = equal("holder", item.holder) & equal("taken_until", item.taken_until)
         raise DependencyUnavailable(f"The store of {self._holding} is too contended right now.", retry_after_s=1)
 
     def look(self, key: str) -> Place | None:
-        try:
-            with reaching(self._holding):
-                item = self._items.get(self._prefix + key, consistent_read=True)
-        except DoesNotExist:
-            return None
+        with reaching(self._holding):
+            item = self._items.find(self._prefix + key)
         # DynamoDB deletes what has expired within days, not at once.
-        return self._place(item) if item.taken_until > self._clock.now() else None
+        return self._place(item) if item is not None and item.taken_until > self._clock.now() else None
 
     def fill(
         self, key: str, document: bytes | None, *, holder: str, until: datetime, if_held: bool, owner: str | None = None
@@ -113,23 +110,23 @@ class Places:
         """
         bound = self._bound(key, owner) if owner else None
         kept = self._documents.keep(document, key=self._document_key(key, holder), owner=bound)
-        not_emptied = PlaceItem.erased.does_not_exist() | (PlaceItem.erased != holder)
-        condition = PlaceItem.holder == holder if if_held else not_emptied
-        done = self._change(key, _filling(holder, kept, owner=owner, until=until), condition=condition).done
+        not_emptied = absent("erased") | unequal("erased", holder)
+        where = equal("holder", holder) if if_held else not_emptied
+        done = self._change(key, _filling(holder, kept, owner=owner, until=until), where=where).done
         if not done:
             self._documents.discard(kept)
         return done
 
     def release(self, key: str, *, holder: str) -> None:
         """Deletes the place, if it is `holder`'s and not filled."""
-        held = (PlaceItem.holder == holder) & PlaceItem.filled.does_not_exist()
+        held = equal("holder", holder) & absent("filled")
         with reaching(self._holding):
-            self._items.erase(self._prefix + key, condition=held)
+            self._items.erase(self._prefix + key, where=held)
 
     def delete(self, key: str, *, holder: str) -> None:
         """Deletes the place, if it is `holder`'s, and what `holder` once filled it with."""
         with reaching(self._holding):
-            outcome = self._items.erase(self._prefix + key, condition=PlaceItem.holder == holder)
+            outcome = self._items.erase(self._prefix + key, where=equal("holder", holder))
         self._delete_documents(key, holder, outcome.item if outcome.done else None)
 
     def empty(self, key: str, *, holder: str) -> None:
@@ -138,7 +135,7 @@ class Places:
         What `holder` is about to fill it with comes too late.
         """
         with reaching(self._holding):
-            outcome = self._items.swap(self._prefix + key, *_emptying(holder, now=self._clock.now()))
+            outcome = self._items.swap(self._prefix + key, _emptying(holder, now=self._clock.now()))
         self._delete_documents(key, holder, outcome.item)
 
     def _delete_documents(self, key: str, holder: str, deleted: PlaceItem | None) -> None:
@@ -165,53 +162,34 @@ class Places:
         """Sealed for the place itself: a document that is moved to another place does not open there."""
         return Owner(key_id=owner, query_id=self._prefix + key)
 
-    def _change(self, key: str, actions: list[Action], *, condition: Condition | None) -> Outcome[PlaceItem]:
+    def _change(self, key: str, changes: Changes, *, where: Where) -> Outcome[PlaceItem]:
         with reaching(self._holding):
-            return self._items.change(self._prefix + key, *actions, condition=condition)
+            return self._items.change(self._prefix + key, changes, where=where)
 
     def _document_key(self, key: str, holder: str) -> str:
         """Each holder's own: a late one cannot overwrite what another has filled the place with."""
         return f"{CACHED_BODIES}{self._prefix}{key}/{holder}"
 
 
-def _taking(holder: str, *, until: datetime, fingerprint: str | None) -> list[Action]:
-    return [
-        PlaceItem.holder.set(holder),
-        PlaceItem.fingerprint.set(fingerprint) if fingerprint else PlaceItem.fingerprint.remove(),
-        *_until(until),
-        *_nothing(),
-    ]
+def _taking(holder: str, *, until: datetime, fingerprint: str | None) -> Changes:
+    return {**_NOTHING, "holder": holder, "fingerprint": fingerprint or None, **_until(until)}
 
 
-def _filling(holder: str, kept: Kept, *, owner: str | None, until: datetime) -> list[Action]:
-    return [
-        PlaceItem.holder.set(holder),
-        *_until(until),
-        PlaceItem.filled.set(True),
-        PlaceItem.document.set(kept.packed) if kept.packed is not None else PlaceItem.document.remove(),
-        PlaceItem.document_key.set(kept.key) if kept.key is not None else PlaceItem.document_key.remove(),
-        PlaceItem.owner.set(owner) if owner is not None else PlaceItem.owner.remove(),
-    ]
+def _filling(holder: str, kept: Kept, *, owner: str | None, until: datetime) -> Changes:
+    return {
+        "holder": holder,
+        **_until(until),
+        "filled": True,
+        "document": kept.packed,
+        "document_key": kept.key,
+        "owner": owner,
+    }
 
 
-def _emptying(holder: str, *, now: datetime) -> list[Action]:
-    return [
-        PlaceItem.holder.set(holder),
-        PlaceItem.erased.set(holder),
-        PlaceItem.taken_until.set(now),
-        PlaceItem.expires_at.set(math.ceil((now + MARKED).timestamp())),
-        *_nothing(),
-    ]
+def _emptying(holder: str, *, now: datetime) -> Changes:
+    until_s = math.ceil((now + MARKED).timestamp())
+    return {**_NOTHING, "holder": holder, "erased": holder, "taken_until": now, "expires_at": until_s}
 
 
-def _nothing() -> list[Action]:
-    return [
-        PlaceItem.filled.remove(),
-        PlaceItem.document.remove(),
-        PlaceItem.document_key.remove(),
-        PlaceItem.owner.remove(),
-    ]
-
-
-def _until(time: datetime) -> list[Action]:
-    return [PlaceItem.taken_until.set(time), PlaceItem.expires_at.set(math.ceil(time.timestamp()))]
+def _until(time: datetime) -> Changes:
+    return {"taken_until": time, "expires_at": math.ceil(time.timestamp())}

@@ -26,7 +26,8 @@ from llm_gateway.stores.prompt_items import (
     place_of,
     versions_of,
 )
-from llm_gateway.stores.tables import bind, is_key
+from llm_gateway.stores.raw_items import is_key
+from llm_gateway.stores.tables import bind
 
 MAX_AGE_S: Final = 5
 MOST_REMEMBERED_BYTES: Final = 16 * 1024 * 1024

@@ -12,8 +12,7 @@ from llm_gateway.domain.prompts.prompts import PastPrompt, PromptKind, PromptMet
 from llm_gateway.errors import AlreadyExists, PromptNotFound, RevisionConflict, ValidationFailed
 from llm_gateway.ports.prompts import PromptSave, PromptSearch, RoleUse
 from llm_gateway.ports.system import Ids, Page
-from llm_gateway.stores.changes import Item as RawItem
-from llm_gateway.stores.changes import PreparedChange
+from llm_gateway.stores.changes import PreparedChange, RawItem
 from llm_gateway.stores.codec import from_json, pack, to_json, unpack
 from llm_gateway.stores.connection import Aws, reaching
 from llm_gateway.stores.cursors import from_cursor, malformed, to_cursor
@@ -36,7 +35,8 @@ from llm_gateway.stores.prompt_items import (
     version_in,
     versions_of,
 )
-from llm_gateway.stores.tables import bind, is_key
+from llm_gateway.stores.raw_items import is_key
+from llm_gateway.stores.tables import bind
 
 _LONGEST_ID: Final = 63
 _MOST_BYTES: Final = 350_000

@@ -1,15 +1,10 @@
 """Queries in DynamoDB with their bodies: inside the item while they fit, in S3 beyond that."""
 
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from pynamodb.attributes import UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist
-from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
-
-from llm_gateway.access import QUERY_BODIES
+from llm_gateway.access import QUERY_BODIES, SHORTER_BODIES
 from llm_gateway.domain.queries import (
     Ending,
     Lease,
@@ -25,10 +20,13 @@ from llm_gateway.ports.queries import BodyStore
 from llm_gateway.ports.system import Clock, Ids
 from llm_gateway.stores.codec import from_json, to_json
 from llm_gateway.stores.connection import Aws, ConditionFailed, reaching
+from llm_gateway.stores.described_items import DescribedItems, Outcome
 from llm_gateway.stores.documents import Documents, Kept, Owner, Sealing
+from llm_gateway.stores.expressions import Changes, Where, above, absent, equal
 from llm_gateway.stores.query_items import (
+    ENDED,
+    NOT_TO_BE_CANCELLED,
     STANDING,
-    TO_BE_CANCELLED,
     UNFINISHED,
     QueryItem,
     Replaced,
@@ -46,9 +44,12 @@ from llm_gateway.stores.query_items import (
     summary_of,
     taking_up,
 )
-from llm_gateway.stores.tables import Outcome, bind, is_key
+from llm_gateway.stores.raw_items import is_key
 
 TRIES: Final = 4
+
+_DAY: Final = timedelta(days=1)
+_SECOND: Final = timedelta(seconds=1)
 
 _KEYS: Final = ("request_key", "answer_key")
 _SUMMARY: Final = [field.name for field in fields(QuerySummary)]
@@ -58,28 +59,36 @@ class DynamoQueryStore:
     """One call to DynamoDB each, where nobody else changes the query meanwhile; two to mark or end what is to be cancelled."""
 
     def __init__(
-        self, *, aws: Aws, table: str, bodies: BodyStore, clock: Clock, ids: Ids, sealing: Sealing | None = None
+        self,
+        *,
+        aws: Aws,
+        table: str,
+        bodies: BodyStore,
+        clock: Clock,
+        ids: Ids,
+        sealing: Sealing | None = None,
+        retention_days: int = 0,
     ) -> None:
-        self._items = bind(QueryItem, table=table, aws=aws)
+        """Large bodies of queries that are kept for less than `retention_days` are where they are deleted sooner."""
+        self._items = DescribedItems(QueryItem, aws=aws, table=table, key_name="query_id")
         self._documents = Documents(bodies, sealing)
+        self._retention_days = retention_days
         self._clock = clock
         self._ids = ids
 
     def add(self, query: Query) -> None:
         write_id = self._ids.ulid()
         request, answer = self._keep_request(query, write_id), self._keep_answer(query, write_id)
-        item = self._items(
-            query.id,
+        values = {
             **first_state(query),
-            request=request.packed,
-            request_key=request.key,
-            answer=answer.packed,
-            answer_key=answer.key,
-            write_id=write_id,
-        )
+            "request": request.packed,
+            "request_key": request.key,
+            "answer": answer.packed,
+            "answer_key": answer.key,
+        }
         try:
             with reaching("queries"):
-                item.save(QueryItem.query_id.does_not_exist() | (QueryItem.write_id == write_id))
+                self._items.put_new(values, write_id=write_id)
         except ConditionFailed:
             self._documents.discard(request, answer)
             raise AlreadyExists(f"The query id {query.id!r} is taken.") from None
@@ -94,20 +103,19 @@ class DynamoQueryStore:
 
     def claim(self, query_id: str, *, until: datetime) -> Query | None:
         now, lease = self._clock.now(), Lease(holder=self._ids.ulid(), until=until)
-        claimed = self._change(query_id, taking_up(lease, now=now), condition=free_at(now) & ~TO_BE_CANCELLED)
+        claimed = self._change(query_id, taking_up(lease, now=now), where=free_at(now) & NOT_TO_BE_CANCELLED)
         item = claimed.item
         # A claim that went through although its answer was lost is sent again, and then meets itself.
         mine = item is not None and (claimed.done or item.holder == lease.holder)
         return self._whole(item) if item is not None and mine else None
 
     def renew(self, query: Query, *, until: datetime) -> bool:
-        condition = held_by(_holder(query)) & ~TO_BE_CANCELLED
-        return self._note(query.id, [QueryItem.held_until.set(until)], condition=condition)
+        return self._note(query.id, {"held_until": until}, where=held_by(_holder(query)) & NOT_TO_BE_CANCELLED)
 
     def requeue(self, query: Query, *, problem: QueryProblem | None, counted: bool) -> bool:
         holder = _holder(query)
-        condition = held_by(holder) & ~TO_BE_CANCELLED
-        given_back = self._change(query.id, giving_back(problem, counted=counted), condition=condition)
+        where = held_by(holder) & NOT_TO_BE_CANCELLED
+        given_back = self._change(query.id, giving_back(query, problem, counted=counted), where=where)
         item = given_back.item
         return item is not None and item.holder == holder and item.status == QueryStatus.QUEUED
 
@@ -118,8 +126,8 @@ class DynamoQueryStore:
         redacted = self._redacted_request(query, write_id)
         anybodys = query.status is QueryStatus.SUCCEEDED or query.lease is None
         allowed = UNFINISHED if anybodys else held_by(_holder(query))
-        changes = [*ending(query, answer), *redacting(redacted), QueryItem.write_id.set(write_id)]
-        done = self._note(query.id, changes, condition=allowed | (QueryItem.write_id == write_id))
+        changes = {**ending(query, answer), **redacting(redacted), "write_id": write_id}
+        done = self._note(query.id, changes, where=allowed | equal("write_id", write_id))
         if not done:
             self._documents.discard(answer, redacted.now)
         else:
@@ -132,19 +140,26 @@ class DynamoQueryStore:
             now = self._clock.now()
             outcome = self._cancel_if_free(query_id, now, write_id)
             if not outcome.done and outcome.item is not None and not has_ended(outcome.item):
-                held = QueryItem.held_until > now
-                outcome = self._change(query_id, [QueryItem.cancel_requested.set(True)], condition=UNFINISHED & held)
+                held = UNFINISHED & above("held_until", now)
+                outcome = self._change(query_id, {"cancel_requested": True}, where=held)
             if outcome.done or outcome.item is None or has_ended(outcome.item):
                 return self._ending(outcome.item, write_id)
         raise _contended(query_id)
 
     def bury(self, query_id: str, *, problem: QueryProblem) -> Ending | None:
         now, write_id = self._clock.now(), self._ids.ulid()
-        condition = free_at(now) & ~TO_BE_CANCELLED
-        outcome = self._change(query_id, failing(query_id, problem, now=now, write_id=write_id), condition=condition)
+        where = free_at(now) & NOT_TO_BE_CANCELLED
+        outcome = self._change(query_id, failing(query_id, problem, now=now, write_id=write_id), where=where)
         if not outcome.done and outcome.item is not None and outcome.item.cancel_requested:
             outcome = self._cancel_if_free(query_id, now, write_id)
         return self._ending(outcome.item, write_id)
+
+    def redact(self, query: Query) -> None:
+        redacted = self._redacted_request(query, self._ids.ulid())
+        if redacted.now.is_there:
+            same = _is("request_key", redacted.before.key)
+            done = self._note(query.id, redacting(redacted), where=ENDED & same)
+            self._documents.discard(redacted.before if done else redacted.now)
 
     def erase(self, query_id: str) -> Ending | None:
         item = self._item(query_id, attributes=[*STANDING, *_KEYS])
@@ -154,7 +169,7 @@ class DynamoQueryStore:
                 return None
             # An item that went ahead of its bodies would leave them to nobody, were S3 away: it goes when they are gone.
             self._documents.delete(item.request_key, item.answer_key)
-            outcome = self._change(query_id, erasing(summary, now=self._clock.now()), condition=_unchanged(item))
+            outcome = self._change(query_id, erasing(summary, now=self._clock.now()), where=_unchanged(item))
             if outcome.done:
                 return Ending(query=summary, ended_now=not has_ended(item))
             item = outcome.item
@@ -164,9 +179,9 @@ class DynamoQueryStore:
         # As above: its bodies go first.
         request_key = answer_key = None
         for _ in range(TRIES):
-            unchanged = _is(QueryItem.request_key, request_key) & _is(QueryItem.answer_key, answer_key)
+            unchanged = _is("request_key", request_key) & _is("answer_key", answer_key)
             with reaching("queries"):
-                outcome = self._items.erase(query_id, condition=unchanged)
+                outcome = self._items.erase(query_id, where=unchanged)
             item = outcome.item
             if outcome.done or item is None:
                 return
@@ -174,25 +189,25 @@ class DynamoQueryStore:
             self._documents.delete(request_key, answer_key)
         raise _contended(query_id)
 
-    def _note(self, query_id: str, actions: list[Action], *, condition: Condition) -> bool:
+    def _note(self, query_id: str, changes: Changes, *, where: Where) -> bool:
         """Whether it was done. Not `_change`: nothing of a large item need come back."""
         try:
             with reaching("queries"):
-                self._items.table().update_item(query_id, actions=actions, condition=condition)
+                self._items.note(query_id, changes, where=where)
         except ConditionFailed:
             return False
         return True
 
-    def _change(self, query_id: str, actions: list[Action], *, condition: Condition) -> Outcome[QueryItem]:
+    def _change(self, query_id: str, changes: Changes, *, where: Where) -> Outcome[QueryItem]:
         if not is_key(query_id):
             return Outcome(done=False, item=None)
         with reaching("queries"):
-            outcome = self._items.change(query_id, *actions, condition=condition)
+            outcome = self._items.change(query_id, changes, where=where)
         erased = not outcome.done and outcome.item is not None and is_erased(outcome.item)
         return Outcome(done=False, item=None) if erased else outcome
 
     def _cancel_if_free(self, query_id: str, now: datetime, write_id: str) -> Outcome[QueryItem]:
-        return self._change(query_id, cancelling(query_id, now, write_id=write_id), condition=free_at(now))
+        return self._change(query_id, cancelling(query_id, now, write_id=write_id), where=free_at(now))
 
     def _ending(self, item: QueryItem | None, write_id: str) -> Ending | None:
         """Where the query stands after a write that was to end it; the one that did has left its id there."""
@@ -204,12 +219,9 @@ class DynamoQueryStore:
     def _item(self, query_id: str, *, attributes: list[str] | None = None) -> QueryItem | None:
         if not is_key(query_id):
             return None
-        try:
-            with reaching("queries"):
-                item = self._items.get(query_id, consistent_read=True, attributes_to_get=attributes)
-        except DoesNotExist:
-            return None
-        return None if is_erased(item) else item
+        with reaching("queries"):
+            item = self._items.find(query_id, attributes=attributes)
+        return None if item is None or is_erased(item) else item
 
     def _told(self, item: QueryItem) -> QuerySummary | None:
         return summary_of(item, now=self._clock.now())
@@ -241,16 +253,23 @@ class DynamoQueryStore:
         )
 
     def _keep_request(self, query: Query, write_id: str) -> Kept:
-        document = to_json(QueryRequest, query.request)
+        # A request is mostly what nobody asked for, and each 1 KB of it is paid for.
+        document = to_json(QueryRequest, query.request, with_nulls=False)
         privacy = query.request.privacy
         is_open = privacy is not None and privacy.is_redacted and not query.status.finished
         return self._documents.keep(
-            document, key=f"{QUERY_BODIES}{query.id}/request/{write_id}", owner=_owner(query), must_be_sealed=is_open
+            document, key=self._place(query, "request", write_id), owner=_owner(query), must_be_sealed=is_open
         )
 
     def _keep_answer(self, query: Query, write_id: str) -> Kept:
         document = None if query.answer is None else to_json(QueryAnswer, query.answer)
-        return self._documents.keep(document, key=f"{QUERY_BODIES}{query.id}/answer/{write_id}", owner=_owner(query))
+        return self._documents.keep(document, key=self._place(query, "answer", write_id), owner=_owner(query))
+
+    def _place(self, query: Query, what: str, write_id: str) -> str:
+        # Read back it is a second more at most: items have whole ones.
+        days = -((query.created_at - query.expires_at + _SECOND) // _DAY)
+        shorter = (each for each in SHORTER_BODIES if days <= each < self._retention_days)
+        return f"{SHORTER_BODIES.get(next(shorter, 0), QUERY_BODIES)}{query.id}/{what}/{write_id}"
 
 
 def _owner(query: Query) -> Owner:
@@ -264,14 +283,13 @@ def _holder(query: Query) -> str:
     return query.lease.holder
 
 
-def _unchanged(item: QueryItem) -> Condition:
-    bodies = _is(QueryItem.request_key, item.request_key) & _is(QueryItem.answer_key, item.answer_key)
-    unchanged: Condition = (QueryItem.status == item.status) & bodies
-    return unchanged
+def _unchanged(item: QueryItem) -> Where:
+    bodies = _is("request_key", item.request_key) & _is("answer_key", item.answer_key)
+    return equal("status", item.status) & bodies
 
 
-def _is(attribute: UnicodeAttribute, value: str | None) -> Condition:
-    return attribute.does_not_exist() if value is None else attribute == value
+def _is(attribute: str, value: str | None) -> Where:
+    return absent(attribute) if value is None else equal(attribute, value)
 
 
 def _contended(query_id: str) -> DependencyUnavailable:

@@ -7,11 +7,11 @@ what came in after it.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from llm_gateway.domain.identifiers import QUERY_PREFIX, first_at, has_a_date, made_at_s
+from llm_gateway.domain.identifiers import ID_LAG, QUERY_PREFIX, first_at, has_a_date, made_at_s
 from llm_gateway.domain.queries import QuerySummary, as_listed
 from llm_gateway.domain.usage import DAY, Bucket, UsageRecord
 from llm_gateway.ports.queries import QuerySearch
@@ -35,8 +35,6 @@ from llm_gateway.stores.query_items import (
 if TYPE_CHECKING:
     from llm_gateway.domain.erasures import Target
 
-# An id is made a moment after the time that its query is given.
-_ID_LAG: Final = timedelta(seconds=1)
 _ROUNDS: Final = 12
 # Where some are left out, so many are looked at in each partition and round.
 _LOOKED_AT: Final = 250
@@ -64,7 +62,7 @@ class DynamoQueryIndex:
 
     def page(self, search: QuerySearch, *, limit: int, cursor: str | None) -> Page[QuerySummary]:
         lowest = first_at(search.since, prefix=QUERY_PREFIX)
-        before: str | None = _place(cursor) if cursor else first_at(search.until + _ID_LAG, prefix=QUERY_PREFIX)
+        before: str | None = _place(cursor) if cursor else first_at(search.until + ID_LAG, prefix=QUERY_PREFIX)
         leaves_out = search.status is not None or search.prompt is not None
         found: list[QuerySummary] = []
         for _ in range(_ROUNDS):

@@ -12,17 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from zlib import crc32
 
 from pynamodb.attributes import (
-    Attribute,
     BinaryAttribute,
     BooleanAttribute,
     ListAttribute,
     NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
-    UTCDateTimeAttribute,
 )
-from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
 
 from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
 from llm_gateway.domain.queries import (
@@ -37,8 +33,9 @@ from llm_gateway.domain.queries import (
     as_told,
 )
 from llm_gateway.stores.codec import from_json, to_json
+from llm_gateway.stores.described_items import DescribedItem, MillisecondsAttribute, MomentAttribute
 from llm_gateway.stores.documents import Kept
-from llm_gateway.stores.tables import Item, MillisecondsAttribute
+from llm_gateway.stores.expressions import Changes, IfAbsent, Plus, Where, absent, among, at_most, equal
 
 if TYPE_CHECKING:
     from llm_gateway.domain.accounts import Taken
@@ -46,7 +43,7 @@ if TYPE_CHECKING:
     from llm_gateway.domain.usage import UsageRecord
 
 
-class QueryItem(Item):
+class QueryItem(DescribedItem):
     """A body is either in the item, packed, or at a key of the body store. `expires_at` is in whole seconds, for the TTL.
 
     While the query is held, `held_until` says how long; `holder` stays for the next to come. `problem` is why it failed, or
@@ -60,12 +57,12 @@ class QueryItem(Item):
     owner = UnicodeAttribute()
     mode = UnicodeAttribute()
     status = UnicodeAttribute()
-    created_at = UTCDateTimeAttribute()
+    created_at = MomentAttribute()
     expires_at = NumberAttribute()
     attempts = NumberAttribute()
-    due_at = UTCDateTimeAttribute(null=True)
-    started_at = UTCDateTimeAttribute(null=True)
-    completed_at = UTCDateTimeAttribute(null=True)
+    due_at = MomentAttribute(null=True)
+    started_at = MomentAttribute(null=True)
+    completed_at = MomentAttribute(null=True)
     holder = UnicodeAttribute(null=True)
     held_until = MillisecondsAttribute(null=True)
     cancel_requested = BooleanAttribute(null=True)
@@ -103,8 +100,9 @@ _BESIDE: Final = frozenset({"request", "request_key", "answer", "answer_key", "w
 STANDING: Final = [name for name in QueryItem.get_attributes() if name not in _BESIDE]
 """The attributes that `summary_of` reads."""
 
-UNFINISHED: Final = QueryItem.status.is_in(*(each.value for each in QueryStatus if not each.finished))
-TO_BE_CANCELLED: Final = QueryItem.cancel_requested.exists()
+UNFINISHED: Final = among("status", *(each.value for each in QueryStatus if not each.finished))
+ENDED: Final = among("status", *(each.value for each in QueryStatus if each.finished))
+NOT_TO_BE_CANCELLED: Final = absent("cancel_requested")
 
 
 def partitions(of: str) -> tuple[str, ...]:
@@ -113,32 +111,31 @@ def partitions(of: str) -> tuple[str, ...]:
 
 
 def day(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d")
+    return moment.astimezone(UTC).isoformat()[:10]
 
 
 def hour(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H")
+    return moment.astimezone(UTC).isoformat()[:13]
 
 
 def has_ended(item: QueryItem) -> bool:
     return QueryStatus(item.status).finished
 
 
-def free_at(now: datetime) -> Condition:
+def free_at(now: datetime) -> Where:
     """Not at its end, and held by nobody."""
-    free: Condition = UNFINISHED & (QueryItem.held_until.does_not_exist() | (QueryItem.held_until <= now))
-    return free
+    return UNFINISHED & (absent("held_until") | at_most("held_until", now))
 
 
-def held_by(holder: str) -> Condition:
-    held: Condition = (QueryItem.status == QueryStatus.RUNNING.value) & (QueryItem.holder == holder)
-    return held
+def held_by(holder: str) -> Where:
+    return equal("status", QueryStatus.RUNNING.value) & equal("holder", holder)
 
 
 def first_state(query: Query) -> dict[str, Any]:
     """The attributes of a new item, without its bodies."""
     lease = query.lease
     return {
+        "query_id": query.id,
         "owner": query.owner,
         "mode": query.mode,
         "status": query.status.value,
@@ -165,22 +162,22 @@ def first_state(query: Query) -> dict[str, Any]:
     }
 
 
-def ending(query: Query, answer: Kept) -> list[Action]:
-    """What the end of a query changes; what it has not got stays as it is."""
-    changes: tuple[tuple[Attribute[Any], Any], ...] = (
-        (QueryItem.status, query.status.value),
-        (QueryItem.attempts, query.attempts),
-        (QueryItem.started_at, query.started_at),
-        (QueryItem.completed_at, query.completed_at),
-        (QueryItem.problem, _document(query.problem) if query.problem else None),
-        (QueryItem.cache_keys, set(query.cache_keys) or None),
-        (QueryItem.idempotency_scope, query.idempotency_scope),
-        (QueryItem.figures, _figures(query)),
-        (QueryItem.ended_in, _partition(hour(query.completed_at), query.id) if query.completed_at else None),
-        (QueryItem.answer, answer.packed),
-        (QueryItem.answer_key, answer.key),
-    )
-    return [attribute.set(value) for attribute, value in changes if value is not None]
+def ending(query: Query, answer: Kept) -> Changes:
+    """What the end of a query changes; what it has not got stays as it is, but for when it started."""
+    changes = {
+        "status": query.status.value,
+        "attempts": query.attempts,
+        "completed_at": query.completed_at,
+        "problem": _document(query.problem) if query.problem else None,
+        "cache_keys": set(query.cache_keys) or None,
+        "idempotency_scope": query.idempotency_scope,
+        "figures": _figures(query),
+        "ended_in": _partition(hour(query.completed_at), query.id) if query.completed_at else None,
+        "answer": answer.packed,
+        "answer_key": answer.key,
+    }
+    gained = {name: value for name, value in changes.items() if value is not None}
+    return {**gained, "started_at": query.started_at}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,61 +188,53 @@ class Replaced:
     now: Kept = field(default_factory=Kept)
 
 
-def redacting(request: Replaced) -> list[Action]:
+def redacting(request: Replaced) -> Changes:
     """Puts redacted words in the place of the query's own, where there are any."""
-    if not request.now.is_there:
-        return []
-    places: tuple[tuple[Attribute[Any], Any], ...] = (
-        (QueryItem.request, request.now.packed),
-        (QueryItem.request_key, request.now.key),
-    )
-    return [attribute.remove() if value is None else attribute.set(value) for attribute, value in places]
+    return {"request": request.now.packed, "request_key": request.now.key} if request.now.is_there else {}
 
 
-def cancelling(query_id: str, now: datetime, *, write_id: str) -> list[Action]:
-    return [
-        QueryItem.status.set(QueryStatus.CANCELLED.value),
-        QueryItem.completed_at.set(now),
-        QueryItem.ended_in.set(_partition(hour(now), query_id)),
-        QueryItem.write_id.set(write_id),
-    ]
+def cancelling(query_id: str, now: datetime, *, write_id: str) -> Changes:
+    return {
+        "status": QueryStatus.CANCELLED.value,
+        "completed_at": now,
+        "ended_in": _partition(hour(now), query_id),
+        "write_id": write_id,
+    }
 
 
-def failing(query_id: str, problem: QueryProblem, *, now: datetime, write_id: str) -> list[Action]:
+def failing(query_id: str, problem: QueryProblem, *, now: datetime, write_id: str) -> Changes:
     """Fails a query with the problem that is kept, or else with `problem`."""
-    return [
-        QueryItem.status.set(QueryStatus.FAILED.value),
-        QueryItem.completed_at.set(now),
-        QueryItem.ended_in.set(_partition(hour(now), query_id)),
-        QueryItem.problem.set(QueryItem.problem | _document(problem)),
-        QueryItem.write_id.set(write_id),
-    ]
+    return {
+        "status": QueryStatus.FAILED.value,
+        "completed_at": now,
+        "ended_in": _partition(hour(now), query_id),
+        "problem": IfAbsent(_document(problem)),
+        "write_id": write_id,
+    }
 
 
-def taking_up(lease: Lease, *, now: datetime) -> list[Action]:
-    return [
-        QueryItem.status.set(QueryStatus.RUNNING.value),
-        QueryItem.attempts.add(1),
-        QueryItem.started_at.set(now),
-        QueryItem.holder.set(lease.holder),
-        QueryItem.held_until.set(lease.until),
-    ]
+def taking_up(lease: Lease, *, now: datetime) -> Changes:
+    return {
+        "status": QueryStatus.RUNNING.value,
+        "attempts": Plus(1),
+        "started_at": IfAbsent(now),
+        "holder": lease.holder,
+        "held_until": lease.until,
+    }
 
 
-def giving_back(problem: QueryProblem | None, *, counted: bool) -> list[Action]:
-    changes: list[Action] = [
-        QueryItem.status.set(QueryStatus.QUEUED.value),
-        QueryItem.held_until.remove(),
-        QueryItem.started_at.remove(),
-    ]
+def giving_back(query: Query, problem: QueryProblem | None, *, counted: bool) -> Changes:
+    changes: dict[str, Any] = {"status": QueryStatus.QUEUED.value, "held_until": None}
+    if not counted and query.attempts == 1:
+        changes["started_at"] = None
     if problem is not None:
-        changes.append(QueryItem.problem.set(_document(problem)))
+        changes["problem"] = _document(problem)
     if not counted:
-        changes.append(QueryItem.attempts.add(-1))
+        changes["attempts"] = Plus(-1)
     return changes
 
 
-def erasing(query: QuerySummary, *, now: datetime) -> list[Action]:
+def erasing(query: QuerySummary, *, now: datetime) -> Changes:
     """Leaves nothing but what the query counts as; one under way counts as cancelled."""
     from llm_gateway.domain.usage import UsageRecord
 
@@ -254,13 +243,13 @@ def erasing(query: QuerySummary, *, now: datetime) -> list[Action]:
     if query.status is QueryStatus.RUNNING:
         # Its holder has yet to hear of it: nobody knows what its call will have cost.
         record = replace(record, cost_usd=None)
-    return [
-        QueryItem.counted.set(to_json(UsageRecord, record).decode()),
-        QueryItem.ended_in.set(_partition(hour(record.completed_at), query.id)),
+    return {
+        **{name: None for name in QueryItem.get_attributes() if name not in _KEPT},
+        "counted": to_json(UsageRecord, record).decode(),
+        "ended_in": _partition(hour(record.completed_at), query.id),
         # As long as it would have been kept: a span of usage may begin within its hour until then.
-        QueryItem.expires_at.set(math.ceil(max(query.expires_at, now + COUNTED_FOR).timestamp())),
-        *(attribute.remove() for name, attribute in QueryItem.get_attributes().items() if name not in _KEPT),
-    ]
+        "expires_at": math.ceil(max(query.expires_at, now + COUNTED_FOR).timestamp()),
+    }
 
 
 def is_erased(item: QueryItem) -> bool:

@@ -17,7 +17,7 @@ from llm_gateway.ports.system import Clock, Page
 from llm_gateway.stores.codec import from_json, pack, to_json, unpack
 from llm_gateway.stores.connection import Aws, ConditionFailed, reaching
 from llm_gateway.stores.cursors import from_cursor, to_cursor
-from llm_gateway.stores.tables import is_key
+from llm_gateway.stores.raw_items import is_key
 
 _HOLDING: Final = "test runs"
 _IS_FREE: Final = "#status = :running AND (attribute_not_exists(holder) OR holder = :holder OR held_until <= :now)"
@@ -61,6 +61,28 @@ class DynamoRunStore:
 
     def results(self, run: SuiteRun) -> Sequence[CaseResult]:
         return tuple(from_json(CaseResult, unpack(item["packed"]["B"])) for item in self._query(_results(run.id)))
+
+    def forget(self, run_id: str, *, query_id: str) -> None:
+        if not is_key(_results(run_id)):
+            return
+        for item in self._query(_results(run_id)):
+            result = from_json(CaseResult, unpack(item["packed"]["B"]))
+            if result.query_id == query_id:
+                self._pack_anew(item, result.without_words())
+
+    def _pack_anew(self, item: Any, result: CaseResult) -> None:
+        try:
+            with reaching(_HOLDING):
+                self._aws.dynamodb.update_item(
+                    TableName=self._table,
+                    Key={"collection": item["collection"], "place": item["place"]},
+                    UpdateExpression="SET packed = :packed",
+                    ConditionExpression="attribute_exists(place)",
+                    ExpressionAttributeValues={":packed": {"B": pack(to_json(CaseResult, result))}},
+                )
+        except ConditionFailed:
+            # It has expired in between.
+            return
 
     def end(self, run: SuiteRun) -> bool:
         if run.is_whole:

@@ -25,7 +25,7 @@ It seals with it for so long, too, after another process has renewed it: what it
 """
 MOST_REMEMBERED: Final = 500
 MOST_SEALED: Final = 100_000
-"""By one secret in one process, then it is asked for again. Far below the 2^32 at which random nonces could meet."""
+"""By one secret in one process: then the key gets another. Far below the 2^32 at which random nonces could meet."""
 
 _ID_LENGTH: Final = 26
 _NONCE_BYTES: Final = 12
@@ -96,7 +96,10 @@ class EnvelopeSeal:
 
     def _sealing(self, key_id: str) -> _Remembered:
         secret = self._recall(key_id, None)
-        if secret is None or secret.sealed >= MOST_SEALED or self._clock.now() >= secret.seals_until:
+        if secret is not None and secret.sealed >= MOST_SEALED:
+            self._keys.renew(key_id)
+            secret = None
+        if secret is None or self._clock.now() >= secret.seals_until:
             secret = self._remember(key_id, None, self._keys.current(key_id))
         secret.sealed += 1
         return secret

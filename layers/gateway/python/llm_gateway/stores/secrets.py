@@ -16,6 +16,9 @@ MAX_AGE_S: Final = 60
 
 _MAX_AGE: Final = timedelta(seconds=MAX_AGE_S)
 _SETTLING: Final = timedelta(seconds=5)
+# What nobody renews is of use only while AWS does not answer, and may have been revoked long ago.
+_LONGEST_KEPT: Final = timedelta(minutes=10)
+_MOST_KEPT: Final = 128
 
 _MISSING: Final = "ResourceNotFoundException"
 _TAKEN: Final = "ResourceExistsException"
@@ -37,13 +40,20 @@ class _Cached:
 
 
 class SecretsManagerCredentialStore:
-    """What is found is kept for a minute; what is not found is asked for again, so that it works as soon as it is put."""
+    """What is found is kept for a minute; what is not found is asked for again, so that it works as soon as it is put.
 
-    def __init__(self, *, aws: Aws, prefix: str, kms_key_id: str | None, clock: Clock) -> None:
+    While AWS does not answer, what was found before serves on. Nothing else is held in memory for longer than some minutes.
+    """
+
+    def __init__(
+        self, *, aws: Aws, prefix: str, kms_key_id: str | None, clock: Clock, most_kept: int = _MOST_KEPT
+    ) -> None:
         self._aws = aws
         self._prefix = prefix
         self._kms_key_id = kms_key_id
         self._clock = clock
+        self._most_kept = most_kept
+        # In the order in which they were read.
         self._cache: dict[str, _Cached] = {}
 
     def get(
@@ -60,10 +70,10 @@ class SecretsManagerCredentialStore:
             return cached.credentials
         if credentials is None and cached is not None and not fresh and cached.lingers(now):
             return cached.credentials
-        if credentials is None:
-            self._cache.pop(secret, None)
-        else:
+        self._cache.pop(secret, None)
+        if credentials is not None:
             self._cache[secret] = _Cached(credentials=credentials, asked_at=now)
+        self._forget_oldest(now)
         return credentials
 
     def put(self, secret: str, credentials: ProviderCredentials) -> None:
@@ -84,10 +94,17 @@ class SecretsManagerCredentialStore:
                     raise
         self._cache.pop(secret, None)
 
+    def _forget_oldest(self, now: datetime) -> None:
+        kept = list(self._cache.items())
+        for place, (secret, cached) in enumerate(kept):
+            if len(kept) - place <= self._most_kept and now - cached.asked_at < _LONGEST_KEPT:
+                return
+            self._cache.pop(secret, None)
+
     def _read(self, secret: str) -> ProviderCredentials | None:
         with reaching("credentials"):
             try:
-                found = self._aws.secrets_manager.get_secret_value(SecretId=self._name(secret))
+                found = self._aws.secrets.call("GetSecretValue", {"SecretId": self._name(secret)})
             except ClientError as fault:
                 if error_code(fault) == _MISSING:
                     return None
@@ -133,6 +150,6 @@ class SecretsManagerPepper:
     def value(self) -> bytes:
         if self._value is None:
             with reaching("secrets"):
-                secret = self._aws.secrets_manager.get_secret_value(SecretId=self._secret_id)
+                secret = self._aws.secrets.call("GetSecretValue", {"SecretId": self._secret_id})
             self._value = secret["SecretString"].encode()
         return self._value

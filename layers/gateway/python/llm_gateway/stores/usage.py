@@ -10,7 +10,8 @@ from typing import Any, Final
 from llm_gateway.domain.usage import DAY, Bucket, Group, Progress, Rollup
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.stores.codec import from_json, pack, to_json, unpack
-from llm_gateway.stores.connection import RETRY_AFTER_S, Aws, reaching
+from llm_gateway.stores.connection import PAUSE, RETRY_AFTER_S, Aws, reaching
+from llm_gateway.stores.json_service import Pause
 
 _HOLDING: Final = "usage"
 _PROGRESS: Final = {"period": {"S": "progress"}, "place": {"S": "progress"}}
@@ -21,10 +22,11 @@ _TRIES: Final = 5
 class DynamoRollupStore:
     """Rollups are deleted when their `retention` is over."""
 
-    def __init__(self, *, aws: Aws, table: str, retention: timedelta) -> None:
+    def __init__(self, *, aws: Aws, table: str, retention: timedelta, pause: Pause = PAUSE) -> None:
         self._aws = aws
         self._table = table
         self._retention = retention
+        self._pause = pause
 
     def within(self, window: Bucket, since: datetime, until: datetime, *, key: str | None = None) -> Iterator[Rollup]:
         for period in _periods(window, since, until):
@@ -72,7 +74,9 @@ class DynamoRollupStore:
 
     def _write(self, requests: Any) -> None:
         left: Any = {self._table: requests}
-        for _ in range(_TRIES):
+        for tried in range(_TRIES):
+            if tried:
+                self._pause()
             with reaching(_HOLDING):
                 left = self._aws.dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"]
             if not left:

@@ -1,6 +1,5 @@
 """What a dialect says in its own words: how a request was refused, how a stream broke off, what is left of a limit."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,13 +28,4 @@ class Speech(Protocol):
         """The last event of a stream that failed after something was sent."""
 
     def headers(self, *, request_id: str, room: "Room | None") -> dict[str, str]:
-        """What every answer carries; `room` is what the key's limit of requests leaves, where it has one."""
-
-
-def detail_in(names: Mapping[str, str], error: "GatewayError", problem: "Problem") -> str:
-    """The problem's detail, with its fields called as `names` has them."""
-    detail = problem.detail
-    for fault in error.errors:
-        if name := names.get(fault.field):
-            detail = detail.replace(f"{fault.field}:", f"{name}:")
-    return detail
+        """What every answer carries; `room` is what the key's limits leave, where it has any."""

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from llm_gateway.domain.erasures import LONGEST_SUBJECT, Erasure, Target, digest_of
+from llm_gateway.domain.erasures import Erasure, ErasureStatus, Target, digest_of
+from llm_gateway.domain.privacy import LONGEST_SUBJECT
 from llm_gateway.endpoints import BASE_PATH
 from llm_gateway.wire.schema import Incoming, Outgoing, Timestamp, wrong
 
@@ -31,7 +32,7 @@ class ErasureShown(Outgoing):
     """How far an erasure has come."""
 
     id: str
-    status: str
+    status: ErasureStatus
     erased: int
     failed: int = 0
     created_at: Timestamp
@@ -41,7 +42,7 @@ class ErasureShown(Outgoing):
     def of(cls, erasure: Erasure) -> "ErasureShown":
         return cls(
             id=erasure.id,
-            status=erasure.status.value,
+            status=erasure.status,
             erased=erasure.erased,
             failed=erasure.failed,
             created_at=erasure.created_at,

@@ -178,6 +178,18 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "Wait for the next period, which `Retry-After` leads to, or have an administrator raise the budget.",
     ),
     "provider_rate_limited": ErrorCode(429, "Every provider that could be asked is at its limit.", _WAIT),
+    "answer_withheld": ErrorCode(
+        500,
+        "A provider answered, and personal data could not be looked for in the answer, as the key or the prompt wants. Nothing "
+        "of it was kept; what it cost is counted.",
+        "Tell the operator: the log names what failed. The query is not asked a second time by itself; send it again once that "
+        "is mended.",
+    ),
+    "answer_lost": ErrorCode(
+        500,
+        "A provider was asked, and what came of it could not be stored. What it cost is counted.",
+        "The query is not asked and paid a second time by itself. Send it again, if it is worth that.",
+    ),
     "internal_error": ErrorCode(
         500,
         "Something unforeseen happened inside the gateway.",

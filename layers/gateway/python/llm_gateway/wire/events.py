@@ -16,6 +16,9 @@ from llm_gateway.wire.schema import served_under
 LAST_ID = "end"
 """The id of the event after which nothing follows."""
 
+_DELTAS = (TextDelta, ReasoningDelta, ToolCallDelta)
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 def events(
     items: Generator[Opened | Waiting | Delta | Query, None, None], *, start: Position
@@ -24,7 +27,7 @@ def events(
     position = start
     with closing(items):
         for item in items:
-            if isinstance(item, TextDelta | ReasoningDelta | ToolCallDelta):
+            if isinstance(item, _DELTAS):
                 position = position.after(item)
             yield _event_of(item, str(position))
 
@@ -36,14 +39,14 @@ def error_event(problem: Problem, *, root_path: str) -> bytes:
 
 def _event_of(item: Opened | Waiting | Delta | Query, event_id: str) -> bytes:
     match item:
+        case TextDelta():
+            return _raw("delta", event_id, _of_text(item.text))
+        case ReasoningDelta():
+            return _raw("reasoning", event_id, _of_text(item.text))
         case Waiting():
             return KEEP_ALIVE
         case Opened():
             return _event("query", event_id, {"id": item.query_id, "provider": item.provider, "model": item.model})
-        case TextDelta():
-            return _event("delta", event_id, {"text": item.text})
-        case ReasoningDelta():
-            return _event("reasoning", event_id, {"text": item.text})
         case ToolCallDelta():
             call = {"index": item.index, "id": item.id, "name": item.name, "arguments": item.arguments}
             return _event("tool_call", event_id, call)
@@ -57,8 +60,13 @@ def _done(query: Query) -> bytes:
     return _raw("done", LAST_ID, AnswerShown.of(query, query.answer).model_dump_json(by_alias=True))
 
 
+def _of_text(text: str) -> str:
+    # A text alone has no need of what goes through a document, and takes half the time.
+    return f'{{"text": {_ENCODER.encode(text)}}}'
+
+
 def _event(name: str, event_id: str, data: dict[str, Any]) -> bytes:
-    return _raw(name, event_id, json.dumps(data, ensure_ascii=False))
+    return _raw(name, event_id, _ENCODER.encode(data))
 
 
 def _raw(name: str, event_id: str, data: str) -> bytes:

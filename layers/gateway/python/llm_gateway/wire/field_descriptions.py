@@ -62,9 +62,9 @@ _REVISED: Final = {
 _STANDING: Final = {
     "id": "The query's id.",
     "status": "Where it stands.",
-    "attempts": "How often a provider was called.",
+    "attempts": "How often it was taken up to be answered; each time several calls may be made.",
     "created_at": "When it came in.",
-    "started_at": "When somebody began to work on it.",
+    "started_at": "When somebody began to work on it for the first time; null where nobody has.",
     "completed_at": "When it ended.",
     "error": "Why it failed; null where it did not.",
 }

@@ -1,6 +1,7 @@
 """What a request of another vendor's API may say to the gateway itself: its member `gateway`."""
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field
@@ -39,7 +40,7 @@ class PromptOptions(Incoming):
     version: PositiveInt | None = None
     label: Slug | None = None
     sticky_key: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
-    variables: Variables = {}
+    variables: Variables = Field(default_factory=dict)
 
 
 class GatewayOptions(Incoming):
@@ -52,7 +53,13 @@ class GatewayOptions(Incoming):
     system: System | None = None
     context: ContextBody | None = None
     timeout_s: Timeout | None = None
-    metadata: Metadata = {}
+    metadata: Metadata = Field(default_factory=dict)
+
+
+@cache
+def no_options() -> GatewayOptions:
+    """Where a request says nothing to the gateway."""
+    return GatewayOptions()
 
 
 def fault_in_prompt(model: str, options: GatewayOptions | None) -> "PydanticCustomError | None":

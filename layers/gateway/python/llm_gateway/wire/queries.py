@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
@@ -33,10 +34,19 @@ def _not_yet(instead: str) -> AfterValidator:
 def _small(metadata: dict[str, Any]) -> dict[str, Any]:
     if len(json.dumps(metadata, ensure_ascii=False).encode()) > 16_384:
         raise ValueError("must not be longer than 16 KiB as JSON")
+    return of_a_short_subject(metadata)
+
+
+def of_a_short_subject(metadata: dict[str, Any]) -> dict[str, Any]:
+    """No erasure could name a longer one."""
+    subject = metadata.get(privacy.SUBJECT)
+    if isinstance(subject, str) and len(subject) > privacy.LONGEST_SUBJECT:
+        raise ValueError(f"must have a {privacy.SUBJECT!r} of {privacy.LONGEST_SUBJECT} characters at most")
     return metadata
 
 
-def _few_files(messages: list[Message]) -> list[Message]:
+def few_files(messages: list[Message]) -> list[Message]:
+    """Refuses more documents and recordings than are read of one request."""
     found = 0
     for message in messages:
         if isinstance(message.content, list):
@@ -77,7 +87,7 @@ Number = Annotated[float, Field(strict=True)]
 Fallback = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(with_a_model)]
 Timeout = Annotated[Number, Field(ge=1, le=LONGEST_S)]
 Metadata = Annotated[dict[str, Any], Field(max_length=1000), AfterValidator(_small)]
-Messages = Annotated[list[Message], Field(max_length=2000), AfterValidator(_few_files)]
+Messages = Annotated[list[Message], Field(max_length=2000), AfterValidator(few_files)]
 Tools = Annotated[list[Tool], Field(max_length=128), AfterValidator(_each_once)]
 VendorOptions = Annotated[
     dict[str, Annotated[dict[str, Any], Field(max_length=40)]], Field(max_length=10), AfterValidator(_own_to_the_vendor)
@@ -119,7 +129,7 @@ class Prompt(Incoming):
     version: PositiveInt | None = None
     label: Slug | None = None
     sticky_key: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
-    variables: Variables = {}
+    variables: Variables = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _names_one_version(self) -> "Prompt":
@@ -143,8 +153,8 @@ class System(Incoming):
     """Instructions that precede the conversation: roles, and a text of the query's own."""
 
     text: str | None = None
-    roles: Annotated[list[RoleName], Field(max_length=20)] = []
-    variables: Variables = {}
+    roles: Annotated[list[RoleName], Field(max_length=20)] = Field(default_factory=list)
+    variables: Variables = Field(default_factory=dict)
     base: Flag | None = None
 
     @model_validator(mode="before")
@@ -166,7 +176,7 @@ class Parameters(Incoming):
     temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
     max_output_tokens: PositiveInt | None = None
     top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
-    stop: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=4)] | None = []
+    stop: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=4)] | None = Field(default_factory=list)
     seed: Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)] | None = None
     reasoning_effort: chat.ReasoningEffort | None = None
     logprobs: Annotated[int, Field(strict=True, ge=0, le=20)] | None = None
@@ -181,6 +191,11 @@ class Parameters(Incoming):
             reasoning_effort=self.reasoning_effort,
             logprobs=self.logprobs,
         )
+
+
+@cache
+def _left_open() -> Parameters:
+    return Parameters()
 
 
 class Sanitize(Incoming):
@@ -199,19 +214,22 @@ class QueryBase(Incoming):
     elsewhere = _OPENAIS
 
     prompt: Prompt | None = None
-    messages: Annotated[list[Message], Field(min_length=1, max_length=2000), AfterValidator(_few_files)] = []
+    # Of a default that is a list or a dictionary pydantic makes a deep copy, which takes longer than all that was sent.
+    messages: Annotated[list[Message], Field(min_length=1, max_length=2000), AfterValidator(few_files)] = Field(
+        default_factory=list
+    )
     system: System | None = None
     context: ContextBody | None = None
     model: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(with_a_model)] | None = None
     provider: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     fallback: Annotated[list[Fallback], Field(max_length=20)] | None = None
-    parameters: Parameters = Parameters()
-    vendor: VendorOptions = {}
-    tools: Tools = []
+    parameters: Parameters = Field(default_factory=_left_open)
+    vendor: VendorOptions = Field(default_factory=dict)
+    tools: Tools = Field(default_factory=list)
     tool_choice: ToolChoice = "auto"
     output: OutputFormat = OutputFormat()
     cache: Literal["auto", "force", "bypass", "refresh"] = "auto"
-    metadata: Metadata = {}
+    metadata: Metadata = Field(default_factory=dict)
     sanitize: Sanitize | None = None
 
     @field_validator("tool_choice")
@@ -278,6 +296,8 @@ class QueryBase(Incoming):
 class QueryBody(QueryBase):
     """A query whose answer is waited for (`sync`) or fetched later (`async`). `priority` orders the queue of the latter."""
 
+    elsewhere = {**_OPENAIS, "on_disconnect": "it is of a stream, at /query/stream, alone"}
+
     mode: Literal["sync", "async"] = "sync"
     priority: Literal["high", "normal"] = "normal"
     timeout_s: Timeout | None = None
@@ -296,7 +316,11 @@ class QueryBody(QueryBase):
 class StreamBody(QueryBase):
     """A query whose answer is read as it is written."""
 
-    elsewhere = {**_OPENAIS, "stream": "leave it out, this route always streams"}
+    elsewhere = {
+        **_OPENAIS,
+        **dict.fromkeys(("stream", "mode"), "leave it out, this route always streams"),
+        "priority": "it is of an async query, at /query, alone",
+    }
 
     timeout_s: Timeout | None = None
     on_disconnect: Literal["cancel", "finish"] = "cancel"

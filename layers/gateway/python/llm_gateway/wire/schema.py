@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Final, Generic, Self, TypeVar
 
 from pydantic import (
@@ -21,9 +20,13 @@ from pydantic_core import PydanticCustomError
 
 from llm_gateway.domain.identifiers import SLUG_PATTERN
 from llm_gateway.domain.money import usd
+from llm_gateway.settings import Release
 
 T = TypeVar("T")
 
+# Most of a request's parts are never validated by themselves, and an answer's are not needed for a refusal: a Lambda, whose start
+# somebody waits for, builds each once it is. It answers one request at a time; several threads must not build the same schema.
+_ONCE_NEEDED: Final = Release.from_environment() is not None
 _LONGEST_NAME: Final = 100
 _RFC3339: Final = re.compile(r"(?i)\d{4}-\d{2}-\d{2}t\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:z|[+-]\d{2}:\d{2})", re.ASCII)
 
@@ -67,13 +70,17 @@ Known = MutableMapping[int, "type[Incoming]"]
 class Incoming(BaseModel):
     """A part of a request. An unknown field is an error, so that a misspelt option never silently does nothing.
 
-    `elsewhere` says where a field belongs that other APIs have in this place. A `Known` may be given as the context of a
+    `elsewhere` says where a field belongs that other APIs have here, and `left_out` are those of the vendor whose API it is
+    that are refused: where they are null, they ask for nothing. A `Known` may be given as the context of a
     validation: with it, an error can name the field that was meant.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, from_attributes=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, from_attributes=True, defer_build=_ONCE_NEEDED
+    )
 
     elsewhere: ClassVar[Mapping[str, str]] = {}
+    left_out: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="before")
     @classmethod
@@ -84,8 +91,11 @@ class Incoming(BaseModel):
         if len(value) > len(fields) + MOST_UNKNOWN:
             first = next(name for name in value if name not in fields)
             raise ValueError(f"has {len(value)} members; {first[:_LONGEST_NAME]!r} is the first that is not known")
-        if info.context is not None and not fields.issuperset(value):
-            info.context[id(value)] = cls
+        if not fields.issuperset(value):
+            if info.context is not None:
+                info.context[id(value)] = cls
+            if not cls.left_out.isdisjoint(value):
+                return {name: each for name, each in value.items() if each is not None or name not in cls.left_out}
         return value
 
     @classmethod
@@ -100,6 +110,8 @@ class Incoming(BaseModel):
         """What to write instead of the field `name`, which this object does not have."""
         if name in cls.elsewhere:
             return f"is not a known field here: {cls.elsewhere[name]}"
+        from difflib import get_close_matches
+
         near = get_close_matches(name[:_LONGEST_NAME], [*cls.known_fields(), *cls.elsewhere], n=1)
         if not near:
             return "is not a known field"
@@ -120,7 +132,15 @@ def wrong(field: str, message: str) -> PydanticCustomError:
 class Outgoing(BaseModel):
     """A part of an answer; the domain's values of the same shape become one by themselves."""
 
-    model_config = ConfigDict(frozen=True, from_attributes=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True, defer_build=_ONCE_NEEDED)
+
+
+def build_schemas() -> None:
+    """Builds the schema of every part of a request or an answer that is imported by now and has none yet."""
+    kinds: list[type[BaseModel]] = [Incoming, Outgoing]
+    for kind in kinds:
+        kind.model_rebuild()
+        kinds += kind.__subclasses__()
 
 
 _ROOT_PATH: Final = "root_path"

@@ -1,12 +1,12 @@
 """Whether a chain of entries is whole: the first one that was changed, removed, reordered, added or cut off is named."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from llm_gateway.domain.audit.entries import BEFORE_THE_FIRST, FIRST, AuditEntry, Head, id_of, instant, number_in
 from llm_gateway.domain.audit.exhibits import sha256
+from llm_gateway.values import dataclass
 
 
 class Wrong(StrEnum):

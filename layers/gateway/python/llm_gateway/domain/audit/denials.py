@@ -1,10 +1,10 @@
 """Denials: refused requests, counted by caller and minute, so that a flood of them is one entry of the log."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from llm_gateway.domain.audit.entries import Actor, Deed, Outcome, instant
+from llm_gateway.values import dataclass
 
 MINUTE: Final = timedelta(minutes=1)
 OTHERS: Final = "request.denied"

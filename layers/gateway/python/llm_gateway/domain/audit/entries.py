@@ -2,12 +2,13 @@
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Self
 
 from llm_gateway.domain.audit.exhibits import Document, canonical, exhibits, harmless, sha256
+from llm_gateway.values import dataclass
 
 FIRST: Final = 1
 BEFORE_THE_FIRST: Final = "0" * 64

@@ -7,11 +7,12 @@ sentences or words too: near-identical texts hardly ever differ in all of them.
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from zlib import crc32
 
 from llm_gateway.domain.context.scripts import SENTENCE_ENDS, folded, runs
+from llm_gateway.values import dataclass
 
 SAME_FROM: Final = 0.9
 """The part of all their shingles (runs of three words) that two near-identical items have in common, at least."""

@@ -7,11 +7,11 @@ every query, or a provider's prompt cache, and the gateway's own, would never fi
 import json
 from base64 import b32encode
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 from llm_gateway.domain.query_context import ContextItem
+from llm_gateway.values import dataclass
 
 GAP: Final = "[…]"
 """Stands where something of an item was left out."""

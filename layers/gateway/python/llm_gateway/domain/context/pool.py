@@ -1,13 +1,14 @@
 """Everything that could be sent: the items in passages, each with its score, without those that another one repeats."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from llm_gateway.domain.context.cutting import Pieces
 from llm_gateway.domain.context.duplicates import duplicates
 from llm_gateway.domain.context.layout import Piece
 from llm_gateway.domain.query_context import ContextItem
+from llm_gateway.values import dataclass
 
 PASSAGE: Final = 1_200
 """The most characters of a passage: about 300 tokens of English."""

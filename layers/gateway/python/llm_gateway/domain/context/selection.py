@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Final, assert_never
 
@@ -10,6 +10,7 @@ from llm_gateway.domain.context.cutting import Measure, Pieces, head, tail
 from llm_gateway.domain.context.layout import GAP, Block, Piece, block_of, closing, opening, preamble, tag_of
 from llm_gateway.domain.context.pool import Pool
 from llm_gateway.domain.query_context import ContextItem, Strategy
+from llm_gateway.values import dataclass
 
 SPARE_PARTS: Final = 20
 """One part in so many of a budget may stay unused for a better border."""

@@ -1,10 +1,10 @@
 """How many tokens of a model's window are left for what a query hands over, once everything else has its part."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from llm_gateway.domain.chat import ChatRequest
 from llm_gateway.domain.model_table import ModelProfile
+from llm_gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

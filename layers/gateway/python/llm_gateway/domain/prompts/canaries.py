@@ -8,13 +8,14 @@ Answers from the cache say nothing of a version: they count nowhere here.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Final
 
 from llm_gateway.domain.confidence import Sample, is_above, is_share_above
 from llm_gateway.domain.prompts.prompts import Gate
 from llm_gateway.domain.usage import Sums
+from llm_gateway.values import dataclass
 
 FALSE_ALARMS: Final = 0.001
 """How probable it is that a version as good as the heaviest is ever rolled back, by any of its gate's bounds."""

@@ -1,7 +1,8 @@
 """News of canaries: a version that lost its weight by itself."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from llm_gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

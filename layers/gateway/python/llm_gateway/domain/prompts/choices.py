@@ -1,10 +1,11 @@
 """What a query says of prompts: which it is made from, and what its system message is composed of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from llm_gateway.domain.chat import OutputFormat
+from llm_gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,9 @@ slices, filters and lists of selectors are left out: nested, they take time that
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
+
+from llm_gateway.values import dataclass
 
 LONGEST_PATH: Final = 500
 

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from llm_gateway.values import dataclass
 
 _HASHED_BITS = 64
 

@@ -1,7 +1,6 @@
 """A prompt's performance: what the queries of each of its versions add up to, as a whole or by the hour or the day."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
@@ -9,6 +8,7 @@ from typing import Final, Literal
 from llm_gateway.domain.prompts.canaries import Feedback
 from llm_gateway.domain.queries import QuerySummary
 from llm_gateway.domain.usage import TEST_TAG, Bucket, Rollup, Sums
+from llm_gateway.values import dataclass
 
 PerformanceBucket = Literal[Bucket.HOUR, Bucket.DAY]
 

@@ -1,7 +1,7 @@
 """Prompts: what is said of one, its versions, and the labels that name versions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -10,6 +10,7 @@ from llm_gateway.domain.chat import JsonObject, OutputFormat, Parameters
 from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.prompts.labels import RoleName
 from llm_gateway.domain.prompts.templates import PromptTemplate
+from llm_gateway.values import dataclass
 
 LATEST: Final = "latest"
 """The label of the newest version. Nobody moves it."""

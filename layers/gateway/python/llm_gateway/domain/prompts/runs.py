@@ -1,7 +1,7 @@
 """Runs of a prompt's suite: which calls one has, what came of them, and whether it passed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -10,8 +10,8 @@ from typing import Final, Literal
 from llm_gateway.domain.money import total
 from llm_gateway.domain.prompts.prompts import PromptKind
 from llm_gateway.domain.prompts.suites import AssertionType, PromptTest
+from llm_gateway.values import dataclass
 
-RUN_PREFIX: Final = "run_"
 MOST_CALLS: Final[dict[str, int]] = {"sync": 20, "async": 1000}
 """Each answer of a case is a call, and so is each verdict of a judge."""
 
@@ -54,6 +54,10 @@ class CaseResult:
     query_id: str | None = None
     latency_ms: int | None = None
     cost_usd: Decimal | None = None
+
+    def without_words(self) -> "CaseResult":
+        """Nothing of what its findings quote."""
+        return replace(self, findings=tuple(replace(finding, detail=None) for finding in self.findings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,14 @@
 """Suites: the tests of a prompt, each a case with everything that its answer is held against."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, Literal
 
 from llm_gateway.domain.chat import JsonObject, Message
 from llm_gateway.domain.strict_json import digest
+from llm_gateway.values import dataclass
 
 MOST_TESTS: Final = 100
 MOST_ASSERTIONS: Final = 20

@@ -1,11 +1,12 @@
 """Templates: a system text and messages with places to fill, and the variables that fill them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from llm_gateway.domain.chat import Message
+from llm_gateway.values import dataclass
 
 
 class VariableType(StrEnum):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from llm_gateway.domain.chat import ImagePart, Message, OutputFormat, TextPart
 from llm_gateway.domain.prompts.prompts import Defaults, PromptVersion
 from llm_gateway.domain.prompts.templates import PromptTemplate, Variable
 from llm_gateway.domain.strict_json import canonical, digest
+from llm_gateway.values import dataclass
 
 MOST_BYTES: Final = 131_072
 """Of a version, as JSON."""

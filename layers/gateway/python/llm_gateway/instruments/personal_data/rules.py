@@ -83,9 +83,9 @@ def digits(shape: str) -> re.Pattern[str]:
     return re.compile(rf"[0-9](?<![{LETTER}].)(?<!\d[.\-].){shape}{END}")
 
 
-def letters(first: str, shape: str, *, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
+def letters(first: str, shape: str) -> re.Pattern[str]:
     """A pattern that begins with one of the `first` characters."""
-    return re.compile(rf"[{first}](?<![{LETTER}].){shape}{END}", flags)
+    return re.compile(rf"[{first}](?<![{LETTER}].){shape}{END}")
 
 
 def words(*any_case: str, capitals: str = "") -> re.Pattern[str]:
@@ -103,8 +103,3 @@ def by(module: str) -> Proof:
 @cache
 def _module(name: str) -> Any:
     return import_module(f"stdnum.{name}")
-
-
-def always(_: str) -> bool:
-    """The shape is proof enough."""
-    return True

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from llm_gateway.domain.chat import ChatRequest
@@ -12,9 +12,10 @@ from llm_gateway.errors import FieldError, UnsupportedParameter
 from llm_gateway.ports.system import Clock
 from llm_gateway.providers.anthropic_messages.answer import EventJoiner
 from llm_gateway.providers.anthropic_messages.faults import fault_table
-from llm_gateway.providers.anthropic_messages.request import countable_arguments, request_arguments, request_headers
+from llm_gateway.providers.anthropic_messages.request import countable_body, request_body, request_headers
 from llm_gateway.providers.counting import counted
 from llm_gateway.providers.faults import FaultTable
+from llm_gateway.providers.posting import Posting, without_environment
 from llm_gateway.providers.sse import Event, events
 from llm_gateway.providers.upstream import Upstream
 
@@ -35,7 +36,7 @@ class AnthropicMessages:
     clock: Clock
 
     def load(self) -> None:
-        _ = self._client, self._faults
+        _ = self._posting, self._faults
 
     def faults(self, _: ChatRequest) -> FaultTable:
         return self._faults
@@ -47,18 +48,18 @@ class AnthropicMessages:
     def opened(
         self, request: ChatRequest, *, streamed: bool, timeout: "httpx2.Timeout"
     ) -> Generator[Iterator[Event], None, None]:
-        arguments = request_arguments(request, self.vendor.profile(request.model))
+        body = request_body(request, self.vendor.profile(request.model))
         if streamed:
-            arguments["stream"] = True
-        create = self._client.messages.with_streaming_response.create
-        with create(**arguments, extra_headers=self._headers(request), timeout=timeout) as response:
-            yield events(response.http_response.iter_bytes())
+            body["stream"] = True
+        headers = self._headers(request)
+        with self._posting.posted("/v1/messages", body, headers=headers, timeout=timeout) as chunks:
+            yield events(chunks)
 
     def count_tokens(self, request: ChatRequest, *, timeout: "httpx2.Timeout") -> int | None:
-        count = self._client.messages.with_streaming_response.count_tokens
-        arguments = countable_arguments(request, self.vendor.profile(request.model))
-        with count(**arguments, extra_headers=self._headers(request), timeout=timeout) as response:
-            return counted(events(response.http_response.iter_bytes()), name="input_tokens")
+        body = countable_body(request, self.vendor.profile(request.model))
+        headers = self._headers(request)
+        with self._posting.posted("/v1/messages/count_tokens", body, headers=headers, timeout=timeout) as chunks:
+            return counted(events(chunks), name="input_tokens")
 
     def embeddings(self) -> NoReturn:
         raise UnsupportedParameter(
@@ -67,11 +68,11 @@ class AnthropicMessages:
         )
 
     def _headers(self, request: ChatRequest) -> dict[str, Any]:
-        from anthropic import Omit
+        from anthropic import omit
 
         headers: dict[str, Any] = request_headers(request, self.vendor.profile(request.model))
         if self.upstream.checked_api_key() is None:
-            headers["Authorization"] = Omit()
+            headers["Authorization"] = omit
         return headers
 
     @cached_property
@@ -79,17 +80,23 @@ class AnthropicMessages:
         return fault_table(self.clock, secret=self.upstream.api_key)
 
     @cached_property
-    def _client(self) -> "anthropic.Anthropic":
-        import anthropic
-
+    def _posting(self) -> Posting:
         from llm_gateway.providers.transport import http_client
 
-        return anthropic.Anthropic(
-            # A key that is not None keeps the SDK from looking for others in the environment and in files.
-            api_key=self.upstream.api_key or "none",
-            base_url=self.upstream.base_url,
-            max_retries=0,
-            http_client=http_client(owner=self, private_allowed=self.upstream.private_addresses_allowed),
-            # Its spans would hold prompts wherever the environment says so.
-            open_telemetry=False,
-        )
+        http = http_client(owner=self, private_allowed=self.upstream.private_addresses_allowed)
+        return Posting(partial(client, self.upstream), http=http)
+
+
+def client(upstream: Upstream, http: "httpx2.Client") -> "anthropic.Anthropic":
+    import anthropic
+
+    made = anthropic.Anthropic(
+        # A key that is not None keeps the SDK from looking for others in the environment and in files.
+        api_key=upstream.api_key or "none",
+        base_url=upstream.base_url,
+        max_retries=0,
+        http_client=http,
+        # Its spans would hold prompts wherever the environment says so.
+        open_telemetry=False,
+    )
+    return without_environment(made)

@@ -49,15 +49,25 @@ _THINKING: Final = "thinking"
 _NOT_IN_AN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
 
-def request_arguments(request: ChatRequest, profile: ModelProfile) -> JsonDict:
-    """Arguments for the SDK's `messages.create`. Raises `UnsupportedParameter` for what this wire has no word for.
+def request_body(request: ChatRequest, profile: ModelProfile) -> JsonDict:
+    """The body of a call, without `stream`. Raises `UnsupportedParameter` for what this wire has no word for.
 
     System and developer turns are joined, in their order, into the system prompt, wherever in the conversation they stood.
     """
+    return _members(request, profile) | _sampling(request) | _options(request)
+
+
+def countable_body(request: ChatRequest, profile: ModelProfile) -> JsonDict:
+    """The body of a call that counts: those members that a request's tokens come from."""
+    members = _members(request, profile)
+    return {name: members[name] for name in _COUNTABLE if name in members}
+
+
+def _members(request: ChatRequest, profile: ModelProfile) -> JsonDict:
     _refuse_unsupported(request)
     schema = output_schema(request.output.schema) if request.output.type == "json_schema" else None
     most = request.parameters.max_output_tokens or _DEFAULT_MAX_TOKENS
-    arguments = {
+    body = {
         "model": request.model,
         "max_tokens": most,
         "system": list(_system(request, native_schema=schema is not None)),
@@ -67,15 +77,8 @@ def request_arguments(request: ChatRequest, profile: ModelProfile) -> JsonDict:
         "tool_choice": _tool_choice(request),
         "thinking": _told_to_think(request, profile, most=most),
         "output_config": _output_config(schema, request.parameters.reasoning_effort, profile),
-        "extra_body": {**_sampling(request), **_options(request)},
     }
-    return {name: value for name, value in arguments.items() if value}
-
-
-def countable_arguments(request: ChatRequest, profile: ModelProfile) -> JsonDict:
-    """Arguments for the SDK's `messages.count_tokens`: those of a request that its tokens come from."""
-    arguments = request_arguments(request, profile)
-    return {name: arguments[name] for name in _COUNTABLE if name in arguments}
+    return {name: value for name, value in body.items() if value}
 
 
 def request_headers(request: ChatRequest, profile: ModelProfile) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llm_gateway.domain.chat import ChatRequest
 from llm_gateway.domain.vendors import Vendor
@@ -15,12 +15,12 @@ from llm_gateway.providers.chat_completions.faults import fault_table
 from llm_gateway.providers.chat_completions.request import Dialect, messages_before, request_body
 from llm_gateway.providers.counting import counted
 from llm_gateway.providers.faults import FaultTable
+from llm_gateway.providers.posting import Posting
 from llm_gateway.providers.sse import Event, events
 from llm_gateway.providers.upstream import Upstream
 
 if TYPE_CHECKING:
     import httpx2
-    import openai
 
     from llm_gateway.providers.chat_completions.embeddings import CompletionsEmbeddings
 
@@ -35,10 +35,11 @@ class ChatCompletions:
     clock: Clock
 
     def load(self) -> None:
-        _ = self._client, self._faults
+        _ = self._posting, self._faults
 
     def faults(self, request: ChatRequest) -> FaultTable:
-        return replace(self._faults, preceding=messages_before(request))
+        preceding = messages_before(request)
+        return replace(self._faults, preceding=preceding) if preceding else self._faults
 
     def joiner(self, request: ChatRequest, faults: FaultTable) -> ChunkJoiner:
         return ChunkJoiner(request=request, profile=self.vendor.profile(request.model), faults=faults)
@@ -47,29 +48,27 @@ class ChatCompletions:
     def opened(
         self, request: ChatRequest, *, streamed: bool, timeout: "httpx2.Timeout"
     ) -> Generator[Iterator[Event], None, None]:
-        arguments = request_body(request, dialect=self.dialect)
+        body = request_body(request, dialect=self.dialect)
         if streamed:
-            arguments |= {"stream": True, "stream_options": {"include_usage": True}}
-        create = self._client.chat.completions.with_streaming_response.create
-        with create(**arguments, extra_headers=openai_sdk.headers(self.upstream), timeout=timeout) as response:
-            yield events(response.http_response.iter_bytes())
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        headers = openai_sdk.headers(self.upstream)
+        with self._posting.posted("/chat/completions", body, headers=headers, timeout=timeout) as chunks:
+            yield events(chunks)
 
     def count_tokens(self, request: ChatRequest, *, timeout: "httpx2.Timeout") -> int | None:
         if not self.dialect.tokenizes:
             return None
-        import httpx2
-
-        arguments = request_body(request, dialect=self.dialect)
-        body = {name: arguments[name] for name in ("model", "messages")}
-        options: Any = {"headers": openai_sdk.headers(self.upstream), "timeout": timeout}
-        answer = self._client.post("/tokenize", cast_to=httpx2.Response, body=body, options=options)
-        return counted(events([answer.content]), name="count")
+        whole = request_body(request, dialect=self.dialect)
+        body = {name: whole[name] for name in ("model", "messages")}
+        headers = openai_sdk.headers(self.upstream)
+        with self._posting.posted("/tokenize", body, headers=headers, timeout=timeout) as chunks:
+            return counted(events(chunks), name="count")
 
     def embeddings(self) -> "CompletionsEmbeddings":
         from llm_gateway.providers.chat_completions.embeddings import CompletionsEmbeddings
 
         return CompletionsEmbeddings(
-            client=self._client,
+            posting=self._posting,
             headers=openai_sdk.headers(self.upstream),
             faults=self._faults,
             encoding=self.dialect.embeddings_encoding,
@@ -80,5 +79,5 @@ class ChatCompletions:
         return fault_table(self.clock, secret=self.upstream.api_key)
 
     @cached_property
-    def _client(self) -> "openai.OpenAI":
-        return openai_sdk.client(self.upstream, owner=self)
+    def _posting(self) -> Posting:
+        return openai_sdk.posting(self.upstream, owner=self)

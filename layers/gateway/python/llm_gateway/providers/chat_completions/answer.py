@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from llm_gateway.domain.chat import ChatAnswer, Delta, ToolCallDelta
 from llm_gateway.domain.faults import ProviderResponseInvalid
@@ -40,6 +40,12 @@ class ChunkJoiner(Joiner):
         return super().answer()
 
     def _take(self, chunk: JsonDict) -> list[Delta]:
+        if self.model and (text := _plain_text(chunk)) is not None:
+            self.bill.serve(chunk.get("service_tier"))
+            return self.add_text(text)
+        return self._take_any(chunk)
+
+    def _take_any(self, chunk: JsonDict) -> list[Delta]:
         if chunk.get("error"):
             raise self.faults.of_event(chunk["error"])
         if chunk.get("object") == "error":
@@ -114,6 +120,33 @@ class ChunkJoiner(Joiner):
             audio_input=untrusted.member(inputs, "audio_tokens"),
             audio_output=untrusted.member(outputs, "audio_tokens"),
         )
+
+
+# What `_take_any` looks for besides a text.
+_OF_A_CHUNK: Final = ("error", "usage", "x_groq")
+_OF_A_CHOICE: Final = ("finish_reason", "logprobs", "usage")
+_OF_A_DELTA: Final = ("function_call", "annotations", "reasoning_content", "reasoning")
+
+
+def _plain_text(chunk: JsonDict) -> str | None:
+    """The text of a chunk that holds nothing else, as nearly all chunks of a stream do; None for any other."""
+    choices = chunk.get("choices")
+    if type(choices) is not list or len(choices) != 1 or chunk.get("object") == "error":
+        return None
+    choice = choices[0]
+    if type(choice) is not dict or any(map(chunk.get, _OF_A_CHUNK)) or any(map(choice.get, _OF_A_CHOICE)):
+        return None
+    delta = choice.get("delta")
+    if type(delta) is not dict or (len(delta) > 1 and _says_more(delta)):
+        return None
+    content = delta.get("content")
+    return content if type(content) is str else None
+
+
+def _says_more(delta: JsonDict) -> bool:
+    # Of these two, whatever is no list and no text spoils the answer, be it zero.
+    is_more = delta.get("refusal") is not None or delta.get("tool_calls") is not None
+    return is_more or any(map(delta.get, _OF_A_DELTA))
 
 
 _Add = Callable[[JsonDict, set[int]], list[ToolCallDelta]]

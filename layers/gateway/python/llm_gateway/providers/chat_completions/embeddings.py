@@ -9,33 +9,34 @@ from llm_gateway.domain.embeddings import EmbeddingRequest
 from llm_gateway.providers import untrusted
 from llm_gateway.providers.embedding import Read, by_index
 from llm_gateway.providers.faults import FaultTable
+from llm_gateway.providers.posting import Posting
 
 if TYPE_CHECKING:
     import httpx2
-    import openai
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompletionsEmbeddings:
     """An `EmbeddingWire`. OpenAI is asked for base64, a quarter of the bytes; not every other server knows that."""
 
-    client: "openai.OpenAI"
+    posting: Posting
     headers: dict[str, Any]
     faults: FaultTable
     encoding: Literal["base64", "float"]
 
     @contextmanager
     def opened(self, request: EmbeddingRequest, *, timeout: "httpx2.Timeout") -> Generator[Iterable[bytes], None, None]:
-        arguments: dict[str, Any] = {
+        body: dict[str, Any] = {
             "model": request.model,
             "input": list(request.texts),
             "encoding_format": self.encoding,
         }
         if request.dimensions is not None:
-            arguments["dimensions"] = request.dimensions
-        create = self.client.embeddings.with_streaming_response.create
-        with create(**arguments, extra_headers=self.headers, timeout=timeout) as response:
-            yield response.http_response.iter_bytes()
+            body["dimensions"] = request.dimensions
+        if request.user is not None:
+            body["user"] = request.user
+        with self.posting.posted("/embeddings", body, headers=self.headers, timeout=timeout) as chunks:
+            yield chunks
 
     def read(self, body: dict[str, Any], _: EmbeddingRequest) -> Read:
         items = untrusted.records(body.get("data"), name="data")

@@ -46,7 +46,7 @@ LLAMA_CPP: Final = replace(COMPATIBLE, tokenizes=True)
 
 
 def request_body(request: ChatRequest, *, dialect: Dialect) -> JsonDict:
-    """Arguments for the SDK's `chat.completions.create`, without `stream`.
+    """The body of a call, without `stream`.
 
     Marks for prompt caching are left out: this wire's servers cache of their own accord.
     """
@@ -67,9 +67,8 @@ def request_body(request: ChatRequest, *, dialect: Dialect) -> JsonDict:
         "reasoning_effort": effort,
         "logprobs": None if parameters.logprobs is None else True,
         "top_logprobs": parameters.logprobs,
-        "extra_body": dict(request.vendor) or None,
     }
-    return _given(body)
+    return _given(body) | dict(request.vendor)
 
 
 def messages_before(request: ChatRequest) -> int:

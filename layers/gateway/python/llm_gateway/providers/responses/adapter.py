@@ -12,15 +12,15 @@ from llm_gateway.domain.vendors import Vendor
 from llm_gateway.ports.system import Clock
 from llm_gateway.providers import openai_sdk
 from llm_gateway.providers.faults import FaultTable
+from llm_gateway.providers.posting import Posting
 from llm_gateway.providers.responses.answer import ItemJoiner
 from llm_gateway.providers.responses.faults import fault_table
-from llm_gateway.providers.responses.request import places_of_messages, request_arguments
+from llm_gateway.providers.responses.request import places_of_messages, request_body
 from llm_gateway.providers.sse import Event, events
 from llm_gateway.providers.upstream import Upstream
 
 if TYPE_CHECKING:
     import httpx2
-    import openai
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,17 +42,17 @@ class Responses:
         self, request: ChatRequest, *, streamed: bool, timeout: "httpx2.Timeout"
     ) -> Generator[Iterator[Event], None, None]:
         thinks = Capability.REASONING in self.vendor.profile(request.model).capabilities
-        arguments = request_arguments(request, thinks=thinks)
+        body = request_body(request, thinks=thinks)
         if streamed:
-            arguments["stream"] = True
-        create = self._client.responses.with_streaming_response.create
-        with create(**arguments, extra_headers=openai_sdk.headers(self.upstream), timeout=timeout) as response:
-            yield events(response.http_response.iter_bytes())
+            body["stream"] = True
+        headers = openai_sdk.headers(self.upstream)
+        with self._posting.posted("/responses", body, headers=headers, timeout=timeout) as chunks:
+            yield events(chunks)
 
     @cached_property
     def _faults(self) -> FaultTable:
         return fault_table(self.clock, secret=self.upstream.api_key)
 
     @cached_property
-    def _client(self) -> "openai.OpenAI":
-        return openai_sdk.client(self.upstream, owner=self)
+    def _posting(self) -> Posting:
+        return openai_sdk.posting(self.upstream, owner=self)

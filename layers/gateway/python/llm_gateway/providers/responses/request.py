@@ -32,15 +32,15 @@ _UNNAMED: Final = "document.pdf"
 _NO_PARAMETERS: Final = {"type": "object", "properties": {}}
 
 
-def request_arguments(request: ChatRequest, *, thinks: bool = True) -> JsonDict:
-    """Arguments for the SDK's `responses.create`. Raises `UnsupportedParameter` for what this wire has no word for.
+def request_body(request: ChatRequest, *, thinks: bool = True) -> JsonDict:
+    """The body of a call, without `stream`. Raises `UnsupportedParameter` for what this wire has no word for.
 
     A model that never `thinks` refuses to be asked for its thoughts. Marks for prompt caching are left out: OpenAI's servers
     cache of their own accord.
     """
     _refuse_unsupported(request)
     parameters, options = request.parameters, dict(request.vendor)
-    arguments = {
+    body = {
         "model": request.model,
         "store": False,
         "include": [*([_THOUGHTS] if thinks else []), *([] if parameters.logprobs is None else [_LOGPROBS])] or None,
@@ -55,9 +55,8 @@ def request_arguments(request: ChatRequest, *, thinks: bool = True) -> JsonDict:
         "parallel_tool_calls": None if request.parallel_tool_calls or not request.tools else False,
         "text": _given({"format": _format(request.output), "verbosity": options.pop("verbosity", None)}) or None,
         "reasoning": _reasoning(request, parameters),
-        "extra_body": options or None,
     }
-    return _given(arguments)
+    return _given(body) | options
 
 
 def places_of_messages(request: ChatRequest) -> tuple[int, ...]:

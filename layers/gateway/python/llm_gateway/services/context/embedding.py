@@ -44,7 +44,10 @@ class Asker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptVectors:
-    """Asks for the vectors of texts that are new, and keeps those that were used last, by model and a hash of the text."""
+    """Asks for the vectors of texts that are new, and keeps those that were used last, by a hash of text, model and key.
+
+    What the key may ask is a part of that: with another `allow` its vectors are asked for anew, and refused where they are to be.
+    """
 
     embedder: Embedder
     ids: Ids
@@ -55,8 +58,10 @@ class KeptVectors:
     def of(self, model: str, asker: Asker) -> Embed:
         """What embeds texts with `model` (`provider/model`)."""
 
+        whose = digest_of((asker.owner, asker.terms.allow, model))
+
         def embed(texts: Sequence[str]) -> Vectors:
-            keys = [digest_of((model, text)) for text in texts]
+            keys = [digest_of((whose, text)) for text in texts]
             found = self._recall(keys)
             missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
             if len(missing) > MOST_TEXTS:

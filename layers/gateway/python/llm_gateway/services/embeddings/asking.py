@@ -1,6 +1,9 @@
 """Asking for embeddings: within a key's limits and budget, batch by batch, at one provider after the other of the same model."""
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,11 +18,18 @@ from llm_gateway.domain.faults import (
 )
 from llm_gateway.domain.money import total
 from llm_gateway.domain.queries import Attempt, AttemptOutcome
-from llm_gateway.errors import DependencyUnavailable, GatewayError, NoProviderAvailable, UnsupportedParameter
+from llm_gateway.errors import (
+    AnswerLost,
+    DependencyUnavailable,
+    GatewayError,
+    NoProviderAvailable,
+    UnsupportedParameter,
+)
 from llm_gateway.services.embeddings.calls import EmbeddingCalls, Progress
 from llm_gateway.services.embeddings.charge import EmbeddingCharges
 from llm_gateway.services.embeddings.planning import EmbeddingPlan, EmbeddingPlanner, EmbeddingStep
-from llm_gateway.services.together import Beside
+
+_log = logging.getLogger(__name__)
 
 # How many batches are on their way at once: a model that takes one text a call would else take minutes for a page of them.
 _AT_ONCE: Final = 8
@@ -36,17 +46,19 @@ class EmbeddingService:
     charges: EmbeddingCharges
 
     def embed(self, asked: EmbeddingQuery) -> Embedded:
-        """As the port says. What was used is charged, whatever becomes of the query."""
+        """As the port says. What was used is charged, whatever becomes of the query; an error tells the calls that were made."""
         plan = self.planner.plan(asked)
         progress = Progress(charge=self.charges.take(asked, plan))
         try:
             step, found = self._ask(plan, asked, progress)
+            return _embedded(step, found, progress)
         except GatewayError as error:
             error.attempts = _in_short(progress.attempts)
             raise
+        except Exception as error:
+            raise _unforeseen(error, progress) from error
         finally:
-            progress.charge.settle(progress.made)
-        return _embedded(step, found, progress)
+            _settle(progress)
 
     def _ask(
         self, plan: EmbeddingPlan, asked: EmbeddingQuery, progress: Progress
@@ -69,19 +81,52 @@ class EmbeddingService:
     ) -> list[Embeddings]:
         """One candidate's vectors of all texts, a few batches at a time."""
         found: list[Embeddings] = []
-        waiting = list(batches(asked.texts, plan.tokens, step.profile))
-        while waiting:
-            some, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
-            with Beside() as beside:
-                tasks = [
-                    beside.start(_bound(self.calls, step, texts, tokens, asked, progress)) for texts, tokens in some
-                ]
-            found += [task.result for task in tasks]
+        waiting = [
+            _bound(self.calls, step, texts, tokens, asked, progress)
+            for texts, tokens in batches(asked.texts, plan.tokens, step.profile)
+        ]
+        # Threads of their own: a provider that hangs keeps none of those that every query takes in passing.
+        with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="embeddings") as threads:
+            while waiting:
+                some, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
+                found += _beside_each_other(some, threads)
         if len({len(one.vectors[0]) for one in found}) != 1:
             fault = ProviderResponseInvalid("The provider's embeddings are not all of the same length.")
             fault.provider = step.provider.id
             raise fault
         return found
+
+
+def _unforeseen(error: Exception, progress: Progress) -> GatewayError:
+    """What is told of an error that nobody foresaw: a client that reads of paid vectors does not ask, and pay, again."""
+    # Not everybody tells the door of it: a context is then ranked by words.
+    _log.error("A query for embeddings failed in an unforeseen way: %s.", type(error).__qualname__)
+    is_paid = any(attempt.outcome is AttemptOutcome.OK for attempt in progress.attempts)
+    told = (
+        AnswerLost()
+        if is_paid
+        else GatewayError("Something unforeseen happened. The request_id helps to find out what.")
+    )
+    told.attempts = _in_short(progress.attempts)
+    return told
+
+
+def _settle(progress: Progress) -> None:
+    """What fails in that is no reason to keep vectors from a caller that would pay for them again."""
+    try:
+        progress.charge.settle(progress.made)
+    except Exception as error:
+        _log.error("What embeddings took of their key's account is not settled: %s.", type(error).__qualname__)
+
+
+def _beside_each_other(calls: Sequence[Callable[[], Embeddings]], threads: Executor) -> list[Embeddings]:
+    """What the calls give, the first of them in the caller's thread. The first error is raised once all have ended."""
+    others = [threads.submit(copy_context().run, call) for call in calls[1:]]
+    try:
+        first = calls[0]()
+    finally:
+        wait(others)
+    return [first, *(other.result() for other in others)]
 
 
 def _bound(

@@ -47,7 +47,7 @@ class EmbeddingCalls:
         self, step: EmbeddingStep, texts: tuple[str, ...], tokens: int, asked: EmbeddingQuery, progress: Progress
     ) -> Embeddings:
         """As often as it deserves. Raises the last fault, `BudgetExceeded`, `DeadlineExceeded` and `CallCancelled`."""
-        request = EmbeddingRequest(model=step.model.name, texts=texts, dimensions=asked.dimensions)
+        request = EmbeddingRequest(model=step.model.name, texts=texts, dimensions=asked.dimensions, user=asked.user)
         tries = 0
         while True:
             tries += 1
@@ -110,7 +110,14 @@ class EmbeddingCalls:
             progress.attempts.append(made.attempt)
             progress.made.append(made)
             progress.charge.replace(price, made)
-            self.gates.settle(admission, made.result)
+            self._settle(admission, made.result)
+
+    def _settle(self, admission: Admission, result: CallResult) -> None:
+        """What fails in that is no reason to ask again for what is paid."""
+        try:
+            self.gates.settle(admission, result)
+        except Exception as error:
+            _log.error("The end of a call for embeddings is not noted: %s.", type(error).__qualname__)
 
     def _admit(
         self, step: EmbeddingStep, tokens: int, progress: Progress, *, timeouts: Timeouts, price: Decimal

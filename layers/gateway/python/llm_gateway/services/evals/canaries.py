@@ -17,7 +17,7 @@ from llm_gateway.ports.prompts import PromptStore
 from llm_gateway.ports.queries import Journal
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.prompts.labels import LabelService
-from llm_gateway.services.usage.spans import Span, SpanReader
+from llm_gateway.services.usage.spans import SpanReader, TimeSpan
 
 ACTION: Final = "label.rolled_back"
 
@@ -84,7 +84,7 @@ class CanaryWatch:
     def _add_queries(
         self, since: datetime, labels: list[_Watched], found: dict[tuple[str, str], dict[int, Record]]
     ) -> None:
-        for rollup in self.spans.read(Span(since=since, until=self.clock.now() + HOUR), days=True):
+        for rollup in self.spans.read(TimeSpan(since=since, until=self.clock.now() + HOUR), days=True):
             used = rollup.group.prompt
             if used is None or is_of_tests(rollup.group):
                 continue

@@ -7,6 +7,7 @@ from typing import Final
 
 from llm_gateway.domain.faults import ProviderRateLimited
 from llm_gateway.domain.idempotency import Idempotency, Replayed
+from llm_gateway.domain.identifiers import RUN_OF_A_TEST
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.money import total
 from llm_gateway.domain.prompts.choices import Choices, PromptChoice, SystemChoice
@@ -28,6 +29,8 @@ LATER: Final = (RateLimited, ProviderRateLimited, QueryInProgress, DependencyUna
 """What tells that a case has to wait, and not that it failed."""
 
 _SHORTEST_S: Final = 1.0
+_LONGEST_DETAIL: Final = 500
+_WITHHELD: Final = "withheld: personal data could not be looked for in what it says"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,7 @@ class CaseAsker:
         except LATER:
             raise
         except GatewayError as error:
-            return failure(case, test, error)
+            return self.failed(case, test, error)
         return self._held(case, test, query, caller=caller, ends_s=ends_s)
 
     def _query(
@@ -72,7 +75,7 @@ class CaseAsker:
             fallback=() if case.candidate else None,
             cache="bypass",
             timeout_s=timeout_s,
-            metadata={"test_run": run.id, "test": test.name},
+            metadata={RUN_OF_A_TEST: run.id, "test": test.name},
         )
         key = Idempotency(scope=digest([run.owner, run.id, case.number]), fingerprint=run.id) if replayable else None
         asked = Asked(
@@ -106,8 +109,7 @@ class CaseAsker:
         findings = tuple(self.checker.check(assertion, observed, ask=ask) for assertion in test.assertions)
         if query.request.privacy is not None:
             # A run is stored: what its findings quote of an answer is told as the answer itself is stored.
-            redact = self.policies().redact
-            findings = tuple(replace(each, detail=each.detail and redact(each.detail, "detail")) for each in findings)
+            findings = tuple(replace(each, detail=each.detail and self._redacted(each.detail)) for each in findings)
         return CaseResult(
             case=case,
             passed=all(finding.passed for finding in findings),
@@ -117,14 +119,21 @@ class CaseAsker:
             cost_usd=_sum(costs),
         )
 
+    def failed(self, case: RunCase, test: PromptTest, error: GatewayError) -> CaseResult:
+        """A case whose query was refused, or failed: whatever its assertions ask for, none of them passes."""
+        # An answer that has not the asked form is quoted, and which policies its query was under is not known here.
+        detail = f"the query failed ({error.code}: {self._redacted(error.detail)})"[:_LONGEST_DETAIL]
+        findings = tuple(Finding(type=each.type, passed=False, detail=detail) for each in test.assertions)
+        return CaseResult(
+            case=case, passed=False, findings=findings, query_id=error.query_id, cost_usd=cost_of_failure(error)
+        )
 
-def failure(case: RunCase, test: PromptTest, error: GatewayError) -> CaseResult:
-    """A case whose query was refused, or failed: whatever its assertions ask for, none of them passes."""
-    detail = f"the query failed ({error.code}: {error.detail})"[:500]
-    findings = tuple(Finding(type=each.type, passed=False, detail=detail) for each in test.assertions)
-    return CaseResult(
-        case=case, passed=False, findings=findings, query_id=error.query_id, cost_usd=cost_of_failure(error)
-    )
+    def _redacted(self, detail: str) -> str:
+        try:
+            return self.policies().redact(detail, "detail")
+        except GatewayError:
+            # Its query and its judges are paid for: they are not asked again for the sake of a sentence.
+            return _WITHHELD
 
 
 def _choices(run: SuiteRun, test: PromptTest) -> Choices:

@@ -34,7 +34,8 @@ class Likeness:
         rules = (*caller.pii, *pii)
         try:
             if rules:
-                texts = self.policies().cover_texts(texts, rules, key_id=caller.key_id, field="answer")
+                sent = {f"answer[{place}]": text for place, text in enumerate(texts)}
+                texts = tuple(self.policies().cover_texts(sent, rules, key_id=caller.key_id).values())
             found = self.embedder.embed(self._asked(assertion, texts, caller, timeout_s, rules))
         except GatewayError as error:
             measured = f"the texts cannot be embedded ({error.code}: {error.detail})"

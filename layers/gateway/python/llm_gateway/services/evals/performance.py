@@ -10,7 +10,7 @@ from llm_gateway.domain.usage import Bucket, Rollup, is_of_tests
 from llm_gateway.ports.evals import FeedbackStore, RunStore
 from llm_gateway.ports.system import Clock, Page
 from llm_gateway.services.prompts.reading import PromptBook
-from llm_gateway.services.usage.spans import Span, SpanReader, cursor_after, place_of
+from llm_gateway.services.usage.spans import SpanReader, TimeSpan, cursor_after, place_of
 
 _HOURS: Final = Bucket.HOUR
 
@@ -46,7 +46,7 @@ class PerformanceReader:
         """Raises `PromptNotFound`, `ValidationFailed` for a span that ends before it begins or has too many hours,
         `MalformedRequest` for a cursor of another list."""
         self.prompts.get(prompt_id)
-        span, passed = Span.of(wanted.since, wanted.until, bucket=wanted.bucket, now=self.clock.now()), 0
+        span, passed = TimeSpan.of(wanted.since, wanted.until, bucket=wanted.bucket, now=self.clock.now()), 0
         if cursor is not None:
             span, passed = place_of(cursor, bucket=wanted.bucket)
         rows = performance(
@@ -61,7 +61,7 @@ class PerformanceReader:
         items = tuple(Performance(row=row, last_pass_rate=rates[row.version]) for row in shown)
         return Page(items=items, next_cursor=cursor_after(span, end) if end < len(rows) else None)
 
-    def _rollups(self, span: Span, *, days: bool) -> Iterator[Rollup]:
+    def _rollups(self, span: TimeSpan, *, days: bool) -> Iterator[Rollup]:
         return (rollup for rollup in self.spans.read(span, days=days) if not is_of_tests(rollup.group))
 
     def _pass_rate(self, prompt_id: str, version: int) -> float | None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Literal
 
+from llm_gateway.domain.identifiers import RUN_PREFIX
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.prompts.prompts import LATEST, PRODUCTION, PromptMetadata
 from llm_gateway.domain.prompts.prompts import Suite as StoredSuite
 from llm_gateway.domain.prompts.runs import (
     LONGEST_RUN,
     MOST_CALLS,
-    RUN_PREFIX,
     CaseResult,
     RunStatus,
     SuiteRun,
@@ -29,7 +29,7 @@ from llm_gateway.errors import (
 from llm_gateway.ports.evals import RunStore
 from llm_gateway.ports.queries import QueryQueue
 from llm_gateway.ports.system import Clock, Ids, Page
-from llm_gateway.services.evals.cases import LATER, CaseAsker, failure
+from llm_gateway.services.evals.cases import LATER, CaseAsker
 from llm_gateway.services.prompts.reading import PromptBook, PromptView
 
 AT_ONCE: Final = 4
@@ -142,11 +142,11 @@ class RunService:
             left_s = ends_s - self.clock.monotonic_s()
             if left_s < 1:
                 late = DeadlineExceeded(f"The run's time was up ({SYNC_S} s): run it as async.")
-                return failure(case, run.test(case.test), late)
+                return self.cases.failed(case, run.test(case.test), late)
             try:
                 result = self.cases.ask(run, case, caller=caller, timeout_s=left_s, replayable=False)
             except LATER as error:
-                result = failure(case, run.test(case.test), error)
+                result = self.cases.failed(case, run.test(case.test), error)
             self.runs.note(run, result)
             return result
 

@@ -1,16 +1,20 @@
 """Links: addresses in an answer that would carry data out if they were loaded or followed, and credentials in it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
-from llm_gateway.domain.chat import ToolCall
-from llm_gateway.domain.redaction import REDACTED, redacted
+from llm_gateway.domain.chat import ChatAnswer
+from llm_gateway.domain.queries import Output
+from llm_gateway.domain.redaction import REDACTED, random_piece, redacted
+from llm_gateway.domain.strict_json import parse
 from llm_gateway.services.privacy.placeholders import placeholders_in
 
 _MOST_TOLD: Final = 10
 _LONGEST: Final = 2_000
+_LONGEST_NAME: Final = 160
 _ORIGIN: Final = r"(?:https?:)?//"
 _IS: Final = r"\s{0,3}=\s{0,3}[\"']?\s{0,3}"
 _IMAGE: Final = re.compile(
@@ -26,15 +30,41 @@ _REFERENCE: Final = re.compile(
     rf"^\s{{0,3}}\[[^\]\n]{{1,100}}\]:\s{{0,3}}<?({_ORIGIN}[^\s>]{{1,{_LONGEST}}})", re.MULTILINE | re.IGNORECASE
 )
 _IMAGE_BY_REFERENCE: Final = re.compile(r"!\[[^\]\n]{0,300}\](?!\()")
-# What no page is called: text that was encoded, or words behind one another.
-_ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=-]{24,}|(?:%[0-9A-Fa-f]{2}[^%&/]{0,20}){3,}|(?:[^+&=/]{1,20}\+){3,}")
+# What no page is called: text that was encoded, or words behind one another. A long name of words is one.
+_ENCODED: Final = re.compile(r"(?:%[0-9A-Fa-f]{2}[^%&/]{0,20}){3,}|(?:[^+&=/]{1,20}\+){3,}|[0-9]{24,}")
+_MAYBE_ENCODED: Final = re.compile(r"[A-Za-z0-9+_=-]{24,}")
+_WORDS: Final = re.compile(r"(?:[A-Z]?[a-z]++[-_]?)++")
 
 
-def warnings_about(text: str | None, calls: Sequence[ToolCall]) -> list[str]:
+def warnings_about(said: ChatAnswer | Output) -> list[str]:
     """What is told of an answer: hosts, and nothing of what the addresses carry."""
-    texts = [text or "", *(call.arguments for call in calls)]
-    told = dict.fromkeys(warning for text in texts for warning in _warnings(text))
+    told = dict.fromkeys(warning for text in _texts(said) for warning in _warnings(text))
     return [*told][:_MOST_TOLD]
+
+
+def _texts(said: ChatAnswer | Output) -> Iterator[str]:
+    """All that its reader sees, as its reader sees it: in JSON an address may be written in many ways."""
+    yield said.text or ""
+    if said.reasoning is not None:
+        yield said.reasoning.text or ""
+    if said.json is not None:
+        yield from _texts_in(said.json)
+    for call in said.tool_calls:
+        yield call.arguments
+        with suppress(ValueError):
+            yield from _texts_in(parse(call.arguments))
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str() as text:
+                yield text
+            case dict() as members:
+                waiting += [*members, *members.values()]
+            case list() as items:
+                waiting += items
 
 
 def _warnings(text: str) -> Iterator[str]:
@@ -67,7 +97,17 @@ def _carries_data(address: str, *, loads: bool) -> bool:
     # What is masked in it is a value again once its caller reads it.
     if (loads and parts.query) or placeholders_in(address):
         return True
-    return any(_ENCODED.search(part) for part in (parts.path, parts.query, parts.fragment))
+    return any(_is_encoded(part) for part in (parts.path, parts.query, parts.fragment))
+
+
+def _is_encoded(part: str) -> bool:
+    if _ENCODED.search(part):
+        return True
+    pieces = (found[0] for found in _MAYBE_ENCODED.finditer(part))
+    return any(
+        len(piece) > _LONGEST_NAME or (random_piece(piece) is not None and not _WORDS.fullmatch(piece))
+        for piece in pieces
+    )
 
 
 def _host(address: str) -> str:

@@ -70,18 +70,26 @@ def sanitized(request: QueryRequest) -> QueryRequest:
         raise ValidationFailed(
             f"{', '.join(cleaner.taken)}: {message}.", errors=[FieldError(field, message) for field in cleaner.taken]
         )
-    cleanings = (
+    if mode == "refuse":
+        # There was nothing to take out, and nothing else is changed.
+        return replace(request, notes=(*request.notes, *notes)) if notes else request
+    cleanings = [
         f"{count} character{'' if count == 1 else 's'} that cannot be seen went out of {field}."
         for field, count in cleaner.taken.items()
-    )
-    return replace(cleaned, notes=(*request.notes, *notes, *list(cleanings)[:_MOST_TOLD]))
+    ] + [
+        f"{field}: characters that can be written in several ways are written in one (NFC)."
+        for field in cleaner.rewritten
+    ]
+    return replace(cleaned, notes=(*request.notes, *notes, *cleanings[:_MOST_TOLD]))
 
 
 class _Cleaner:
-    """Counts what it has `taken` out of each field. Characters that can be written in several ways are written in one (NFC)."""
+    """Counts what it has `taken` out of each field. Characters that can be written in several ways are written in one (NFC): in
+    the fields that are `rewritten`."""
 
     def __init__(self) -> None:
         self.taken = dict[str, int]()
+        self.rewritten = dict[str, None]()
 
     def text(self, text: str, field: str) -> str:
         if text.isascii() and text.isprintable():
@@ -89,7 +97,10 @@ class _Cleaner:
         cleaned = _UNSEEN.sub(lambda found: found["flag"] or "", text)
         if cleaned != text:
             self.taken[field] = self.taken.get(field, 0) + len(text) - len(cleaned)
-        return normalize("NFC", cleaned)
+        written = normalize("NFC", cleaned)
+        if written != cleaned:
+            self.rewritten[field] = None
+        return written
 
     def message(self, message: Message, field: str) -> Message:
         content = tuple(

@@ -1,7 +1,8 @@
 """Every word of a request and of an answer, each shown with the field that it stands in, and replaced by what is made of it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -42,13 +43,14 @@ def _as_it_is(text: str, _: str) -> str:
 class Reading:
     """What is made of each text: of one that may be replaced, of one that a provider would not take otherwise (a name, an id, an
     address), and of what is no text. `named` None: what a JSON member is called tells nothing of its text. `in_json` None: a
-    text that is JSON is read, and its values are changed."""
+    text that is JSON is read, and its values are changed. `is_schema`: a text cannot stand in a number's place."""
 
     change: Change
     fixed: Change = _as_it_is
     data: Change = _as_it_is
     named: ChangeNamed | None = None
     in_json: Change | None = None
+    is_schema: bool = False
 
     def request(self, request: QueryRequest) -> QueryRequest:
         """`request` with what became of its words; the gateway's own settings are none."""
@@ -120,7 +122,7 @@ class Reading:
         text = _digits(value)
         if text is None:
             return value
-        changed = self._value(text, field, name)
+        changed = self.fixed(text, field) if self.is_schema else self._value(text, field, name)
         return value if changed == text else changed
 
     def _value(self, text: str, field: str, name: str) -> str:
@@ -138,15 +140,16 @@ class Reading:
         return text if changed == value else json.dumps(changed, ensure_ascii=False)
 
     def _members(self, value: JsonObject, field: str, *, name: str = "") -> dict[str, Any]:
-        return {
-            self.change(own, field): self.json(part, _member(field, own), name=f"{name} {own}"[-_LONGEST_LEAD:].strip())
-            for own, part in value.items()
-        }
+        members, met = dict[str, Any](), Counter[str]()
+        for own, part in value.items():
+            changed = self.json(part, _member(field, own), name=f"{name} {own}"[-_LONGEST_LEAD:].strip())
+            members[_free(self.change(own, field), members, met)] = changed
+        return members
 
     @property
     def _unnamed(self) -> "Reading":
         """For a schema: what a property is called tells nothing of a bound of it."""
-        return replace(self, named=None)
+        return replace(self, named=None, is_schema=True)
 
     def _message(self, message: Message, field: str) -> Message:
         single = len(message.content) == 1
@@ -223,6 +226,18 @@ class Reading:
             text=self.change(item.text, f"{field}.text"),
             source=None if item.source is None else self.change(item.source, f"{field}.source"),
         )
+
+
+def _free(name: str, taken: Collection[str], met: Counter[str]) -> str:
+    """`name`, or where it is taken the same with a number: of two members whose names became one, none is lost.
+
+    How often a name was `met` is remembered: a thousand of them do not try a thousand numbers each.
+    """
+    free = name
+    while free in taken:
+        met[name] += 1
+        free = f"{name} {met[name] + 1}"
+    return free
 
 
 def _member(field: str, name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from llm_gateway.domain.chat import ChatAnswer
 from llm_gateway.domain.faults import CallCancelled
@@ -14,12 +14,12 @@ from llm_gateway.domain.queries import Query, QueryRequest, QueryStatus
 from llm_gateway.domain.routing import Plan, first_step
 from llm_gateway.domain.streams import Opened, Position
 from llm_gateway.domain.terms import Terms
-from llm_gateway.errors import GatewayError
+from llm_gateway.errors import AnswerLost, DependencyUnavailable, GatewayError
 from llm_gateway.ports.queries import QueryQueue, QueryStore
 from llm_gateway.ports.system import Cancelled, Clock, never
 from llm_gateway.services.queries.booking import Booked, Booking
 from llm_gateway.services.queries.cache import cache_keys
-from llm_gateway.services.queries.charge import Charges, TellRoom, unheard
+from llm_gateway.services.queries.charge import Charge, Charges, TellRoom, unheard
 from llm_gateway.services.queries.closing import Closing, cancellation
 from llm_gateway.services.queries.dispatch import Dispatcher
 from llm_gateway.services.queries.entry import Entry
@@ -32,6 +32,9 @@ from llm_gateway.services.queries.states import States
 if TYPE_CHECKING:
     from llm_gateway.domain.prompts.choices import Choices
     from llm_gateway.services.privacy.policies import Policies
+
+
+_NOBODY_FORESAW: Final = "Something unforeseen happened. The request_id helps to find out what."
 
 
 def _nobody(_: str | None) -> None:
@@ -68,6 +71,16 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """A query that may be booked in: `asked` with the words of its prompt, and what it will take."""
+
+    asked: Asked
+    plan: Plan
+    query: Query
+    charge: Charge | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
     """Takes a query from its question to its end, or to the workers."""
 
@@ -86,52 +99,51 @@ class Asker:
     def run(self, asked: Asked) -> Query | Replayed[Query]:
         """Asks and waits. A query that cannot be planned is refused and leaves no trace; one that then fails is stored, and
         its error carries its id. Raises what `Entry.admit`, `Planner.plan`, `Booking.open` and `Dispatcher.ask` raise."""
-        terms = Terms.of(asked.caller)
-        asked = self._entered(asked, terms)
-        plan = self._plan(asked, terms)
-        booked = self._open(asked, terms, plan, stored=False)
+        ready = self._prepared(asked)
+        if isinstance(ready, Replayed):
+            return ready
+        booked = self._open(ready, stored=False)
         if not isinstance(booked, Booked):
             return booked
         try:
-            answer = self.dispatcher.ask(plan, booked.progress)
+            answer = self.dispatcher.ask(ready.plan, booked.progress)
         except CallCancelled as error:
             raise self._close_cancelled(booked) from error
         except Exception as error:
-            self._close_failed(booked, error)
-            raise
-        return self._close_succeeded(asked, booked, answer)
+            self._fail(booked, error)
+        return self._close_succeeded(ready.asked, booked, answer)
 
     def stream(self, asked: Asked) -> Stream:
         """Asks, and gives the answer as it comes: `Opened` right before the first delta, the whole query last.
 
         Raises as `run` does, once something came too. Closing the generator stops the provider's work.
         """
-        terms = Terms.of(asked.caller)
-        asked = self._entered(asked, terms)
-        plan = self._plan(asked, terms)
-        booked = self._open(asked, terms, plan, stored=True)
+        ready = self._prepared(asked)
+        if isinstance(ready, Replayed):
+            yield from retell(ready.made, Position(), replayed=True)
+            return
+        booked = self._open(ready, stored=True)
         if isinstance(booked, Replayed):
             yield from retell(booked.made, Position(), replayed=True)
         elif isinstance(booked, Query):
             yield from retell(booked, Position())
         elif not booked.is_stored:
             # There is no record to hold, nor one through which somebody could cancel it.
-            yield from self._stream(asked, booked, plan)
+            yield from self._stream(ready, booked)
         else:
             with keep_lease(booked.query, self.store, self.clock, lease=self.states.lease) as hold:
-                booked.progress.deadline = asked.deadline.or_when(hold.is_lost)
-                yield from self._stream(asked, booked, plan)
+                booked.progress.deadline = ready.asked.deadline.or_when(hold.is_lost)
+                yield from self._stream(ready, booked)
 
     def accept(self, asked: Asked) -> Query | Replayed[Query]:
         """Stores the query and hands it to the workers; then it is not lost any more. Raises as `run` does, but for answers."""
-        terms = Terms.of(asked.caller)
-        asked = self._entered(asked, terms)
-        plan = self.planner.plan(asked.request, terms)
-        query = self.states.new(asked.request, asked.caller, status=QueryStatus.QUEUED, idempotency=asked.idempotency)
-        if asked.values:
-            query = self.policies().with_sealed_values(query, asked.values)
-        charge = self.charges.of(query, terms, plan, tell_room=asked.tell_room)
-        booked = self.booking.open_queued(query, deadline=asked.deadline, charge=charge, idempotency=asked.idempotency)
+        ready = self._prepared(asked)
+        if isinstance(ready, Replayed):
+            return ready
+        asked = ready.asked
+        booked = self.booking.open_queued(
+            ready.query, deadline=asked.deadline, charge=ready.charge, idempotency=asked.idempotency
+        )
         if isinstance(booked, Replayed):
             asked.tell_id(booked.made.id)
             return booked
@@ -157,41 +169,87 @@ class Asker:
             return asked
         return replace(asked, request=entered.request, choices=None, values=entered.values)
 
-    def _plan(self, asked: Asked, terms: Terms) -> Plan:
-        if asked.request.context is None:
-            return self.planner.plan(asked.request, terms)
-        asker = asker_of(asked.request, owner=asked.caller.key_id, terms=terms, deadline=asked.deadline)
-        return self.planner.plan(asked.request, terms, embeds_for=asker)
+    def _prepared(self, asked: Asked) -> "_Ready | Replayed[Query]":
+        """All that comes before a query is booked in. Raises as `run` does, but for answers.
 
-    def _open(self, asked: Asked, terms: Terms, plan: Plan, *, stored: bool) -> Booked | Query | Replayed[Query]:
-        """Books the query in; or else the query as it ended, with an answer from the cache, or as it is replayed."""
-        first, key = first_step(plan), asked.idempotency
-        keys = cache_keys(first, asked.request, owner=asked.caller.key_id)
+        A request that is refused here by now may have been answered under its key before: then it is again.
+        """
+        if _pays_to_plan(asked.request) and (made := self._made_before(asked)) is not None:
+            return made
+        try:
+            return self._ready(asked, Terms.of(asked.caller))
+        except DependencyUnavailable:
+            raise
+        except GatewayError:
+            made = self._made_before(asked)
+            if made is None:
+                raise
+            return made
+
+    def _ready(self, asked: Asked, terms: Terms) -> "_Ready":
+        asked = self._entered(asked, terms)
+        plan, is_later = self._plan(asked, terms), asked.request.mode == "async"
         query = self.states.new(
-            asked.request, asked.caller, status=QueryStatus.RUNNING, idempotency=key, cache_keys=keys
+            asked.request,
+            asked.caller,
+            status=QueryStatus.QUEUED if is_later else QueryStatus.RUNNING,
+            idempotency=asked.idempotency,
+            # A worker plans anew, and looks then.
+            cache_keys=frozenset()
+            if is_later
+            else cache_keys(first_step(plan), asked.request, owner=asked.caller.key_id),
         )
         if asked.values:
             query = self.policies().with_sealed_values(query, asked.values)
         charge = self.charges.of(query, terms, plan, tell_room=asked.tell_room)
+        return _Ready(asked=asked, plan=plan, query=query, charge=charge)
+
+    def _plan(self, asked: Asked, terms: Terms) -> Plan:
+        if asked.request.context is None or asked.request.mode == "async":
+            return self.planner.plan(asked.request, terms)
+        asker = asker_of(asked.request, owner=asked.caller.key_id, terms=terms, deadline=asked.deadline)
+        return self.planner.plan(asked.request, terms, embeds_for=asker)
+
+    def _made_before(self, asked: Asked) -> Replayed[Query] | None:
+        """What an earlier request under the same key was answered with, or promised. Raises as `Booking.open` does of a request
+        that is not the first; where nobody can tell whether it is, it is taken for it."""
+        if asked.idempotency is None:
+            return None
+        try:
+            made = self.booking.made_before(asked.idempotency, asked.request)
+        except DependencyUnavailable:
+            return None
+        return None if made is None else self._replayed(asked, made)
+
+    def _replayed(self, asked: Asked, made: Query) -> Replayed[Query]:
+        asked.tell_id(made.id)
+        return Replayed(made if made.request.privacy is None else self.policies().revealed(made))
+
+    def _open(self, ready: "_Ready", *, stored: bool) -> Booked | Query | Replayed[Query]:
+        """Books the query in; or else the query as it ended, with an answer from the cache, or as it is replayed."""
+        asked, query = ready.asked, ready.query
         asked.tell_id(query.id)
         try:
             booked = self.booking.open(
-                query, first, deadline=asked.deadline, charge=charge, idempotency=key, stored=stored
+                query,
+                first_step(ready.plan),
+                deadline=asked.deadline,
+                charge=ready.charge,
+                idempotency=asked.idempotency,
+                stored=stored,
             )
         except Exception:
             asked.tell_id(None)
             raise
         if isinstance(booked, Replayed):
-            asked.tell_id(booked.made.id)
-            if booked.made.request.privacy is not None:
-                return Replayed(self.policies().revealed(booked.made))
-        elif booked.cached is not None:
+            return self._replayed(asked, booked.made)
+        if booked.cached is not None:
             return self._close(asked, booked, partial(self.states.given_again, query, booked.cached, booked.progress))
         return booked
 
-    def _stream(self, asked: Asked, booked: Booked, plan: Plan) -> Stream:
+    def _stream(self, ready: "_Ready", booked: Booked) -> Stream:
         try:
-            with closing(self._pieces(asked, booked, plan)) as items:
+            with closing(self._pieces(ready, booked)) as items:
                 answer = yield from _forward(items, booked)
         except GeneratorExit:
             self._close_cancelled(booked)
@@ -199,13 +257,12 @@ class Asker:
         except CallCancelled as error:
             raise self._close_cancelled(booked) from error
         except Exception as error:
-            self._close_failed(booked, error)
-            raise
+            self._fail(booked, error)
         # Outside the `try`: a client that leaves now leaves a query that has ended.
-        yield self._close_succeeded(asked, booked, answer)
+        yield self._close_succeeded(ready.asked, booked, answer)
 
-    def _pieces(self, asked: Asked, booked: Booked, plan: Plan) -> Pieces:
-        items = self.dispatcher.stream(plan, booked.progress)
+    def _pieces(self, ready: "_Ready", booked: Booked) -> Pieces:
+        items, asked = self.dispatcher.stream(ready.plan, booked.progress), ready.asked
         if not asked.values:
             return items
         from llm_gateway.services.privacy.streams import restored_pieces
@@ -221,21 +278,29 @@ class Asker:
         try:
             end = make_end()
         except Exception as error:
-            self._close_failed(booked, error)
-            raise
-        end = self.closing.close(booked, end)
-        if not asked.values:
-            return end
-        from llm_gateway.services.privacy.policies import shown
+            self._fail(booked, error)
+        try:
+            end = self.closing.close(booked, end)
+            return _shown(end, asked.values) if asked.values else end
+        except Exception as error:
+            raise self._noted(_unforeseen(booked), booked) from error
 
-        return shown(end, asked.values)
+    def _fail(self, booked: Booked, error: Exception) -> NoReturn:
+        """Ends a query as failed, and raises what its caller is told: `error` if it is one of ours, else one of ours from it."""
+        known = self._noted(error if isinstance(error, GatewayError) else _unforeseen(booked), booked)
+        try:
+            self.closing.close(booked, self.states.failed(booked.query, known, booked.progress))
+        except Exception as unstored:
+            raise self._noted(_unforeseen(booked), booked) from unstored
+        if known is error:
+            raise known
+        raise known from error
 
-    def _close_failed(self, booked: Booked, error: Exception) -> None:
-        """Ends a query as failed, and tells so in the error, if it is one of ours."""
-        known = error if isinstance(error, GatewayError) else GatewayError("Something unforeseen happened.")
-        known.query_id, known.attempts = booked.query.id, tuple(booked.progress.attempts)
-        known.overhead_ms = self.states.latency(booked.progress).overhead_ms
-        self.closing.close(booked, self.states.failed(booked.query, known, booked.progress))
+    def _noted(self, error: GatewayError, booked: Booked) -> GatewayError:
+        """`error`, which tells of the query: a client that reads of its attempts does not pay for them again."""
+        error.query_id, error.attempts = booked.query.id, tuple(booked.progress.attempts)
+        error.overhead_ms = self.states.latency(booked.progress).overhead_ms
+        return error
 
     def _close_cancelled(self, booked: Booked) -> GatewayError:
         """Ends a query as cancelled; returns what its caller is told."""
@@ -243,6 +308,22 @@ class Asker:
         error = cancellation(booked.query)
         error.overhead_ms = self.states.latency(booked.progress).overhead_ms
         return error
+
+
+def _pays_to_plan(request: QueryRequest) -> bool:
+    """Whether a vendor is asked before a provider is chosen. A query for later is planned by its worker."""
+    return request.context is not None and request.context.embedding_model is not None and request.mode != "async"
+
+
+def _shown(end: Query, values: Mapping[str, str]) -> Query:
+    from llm_gateway.services.privacy.ends import shown
+
+    return shown(end, values)
+
+
+def _unforeseen(booked: Booked) -> GatewayError:
+    """One that a provider was paid for is not answered anew under its idempotency key."""
+    return AnswerLost() if booked.progress.has_answer else GatewayError(_NOBODY_FORESAW)
 
 
 def _forward(items: Pieces, booked: Booked) -> Generator[StreamItem, None, ChatAnswer]:

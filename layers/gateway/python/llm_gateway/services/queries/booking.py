@@ -6,13 +6,13 @@ up what it holds.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.idempotency import Idempotency, IdempotencyRecord, Replayed
 from llm_gateway.domain.identifiers import QUERY_PREFIX, made_at_s
-from llm_gateway.domain.queries import Query, StoredProblem, lifetime
+from llm_gateway.domain.queries import Query, QueryRequest, StoredProblem, lifetime
 from llm_gateway.domain.routing import Step
 from llm_gateway.errors import DependencyUnavailable, GatewayError
 from llm_gateway.ports.providers import ProviderGates
@@ -23,6 +23,7 @@ from llm_gateway.services.queries.charge import Charge
 from llm_gateway.services.queries.progress import Ahead, Deadline, Progress
 from llm_gateway.services.replay import Claims, still_runs
 from llm_gateway.services.together import Beside
+from llm_gateway.values import dataclass
 
 _LOST: Final = (
     "The answer to the first request with this Idempotency-Key was lost. Send it again to have it answered anew."
@@ -33,7 +34,8 @@ _LOST: Final = (
 class Booked:
     """A query under way, and all that it holds until it is closed, or until all is given back.
 
-    `cached` is an answer from before, where there is one: it ends the query, and nobody is asked.
+    `cached` is an answer from before, where there is one: it ends the query, and nobody is asked. `is_paid`: nor is anybody where
+    a provider was paid for the query, and what came of that was lost.
     """
 
     query: Query
@@ -42,6 +44,7 @@ class Booked:
     seat: Seat | None = None
     cached: CachedAnswer | None = None
     is_stored: bool = False
+    is_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,7 @@ class Booking:
         except Exception:
             self.give_back(booked)
             raise
-        return booked if known is None else self._replay(known, booked)
+        return booked if known is None or idempotency is None else self._replay(known, idempotency, booked)
 
     def open_queued(
         self, query: Query, *, deadline: Deadline, charge: Charge | None, idempotency: Idempotency | None
@@ -95,9 +98,15 @@ class Booking:
         except Exception:
             self.give_back(booked)
             raise
-        if claim.result is not None:
-            return self._replay(claim.result, booked)
+        if claim.result is not None and idempotency is not None:
+            return self._replay(claim.result, idempotency, booked)
         return booked if charge is None else replace(booked, query=replace(query, taken=charge.taken))
+
+    def made_before(self, key: Idempotency, request: QueryRequest) -> Query | None:
+        """The query of an earlier request under `key`, None where there was none; nothing is booked. Raises as `open` does of a
+        request that is not the first."""
+        known = self.claims.known(key)
+        return None if known is None else self._first(known, key, request)
 
     def give_back(self, booked: Booked) -> None:
         """Gives back all that a query holds that was refused before it was accepted: nothing of it remains."""
@@ -182,30 +191,30 @@ class Booking:
         if booked.progress.charge:
             booked.progress.charge.give_back()
 
-    def _replay(self, known: IdempotencyRecord, booked: Booked) -> Replayed[Query]:
+    def _replay(self, known: IdempotencyRecord, key: Idempotency, booked: Booked) -> Replayed[Query]:
         with Beside() as beside:
             beside.start(lambda: self.give_back(booked))
-            first = beside.start(lambda: self._first(known, booked))
+            first = beside.start(lambda: self._first(known, key, booked.query.request))
         return Replayed(first.result)
 
-    def _first(self, known: IdempotencyRecord, booked: Booked) -> Query:
+    def _first(self, known: IdempotencyRecord, key: Idempotency, request: QueryRequest) -> Query:
         """The query of the first request. Raises its problem where it failed, and `QueryInProgress` where it still runs."""
-        later = booked.query.mode == "async"
+        later = request.mode == "async"
         query = self.store.get(known.reference) if known.completed else None
         if query is None or not (query.status.finished or later):
             # The key's completion does not wait for the answer's record: that may still be on its way.
-            raise self._unready(known, booked)
+            raise self._unready(known, key, request)
         if query.problem is not None and not later:
             raise StoredProblem(query.problem, query_id=query.id, replayed=True)
         return query
 
-    def _unready(self, known: IdempotencyRecord, booked: Booked) -> GatewayError:
+    def _unready(self, known: IdempotencyRecord, key: Idempotency, request: QueryRequest) -> GatewayError:
         made_s = made_at_s(known.reference, prefix=QUERY_PREFIX) or 0
-        ends_s = made_s + lifetime(booked.query.request).total_seconds()
-        if not known.completed or booked.idempotency is None or ends_s >= self.clock.now().timestamp():
+        ends_s = made_s + lifetime(request).total_seconds()
+        if not known.completed or ends_s >= self.clock.now().timestamp():
             # Its client may have lost the connection before it was told the id: with it, it can go on or cancel.
             refusal = still_runs()
             refusal.query_id = known.reference
             return refusal
-        self.claims.erase(booked.idempotency.scope, reference=known.reference)
+        self.claims.erase(key.scope, reference=known.reference)
         return DependencyUnavailable(_LOST, retry_after_s=1)

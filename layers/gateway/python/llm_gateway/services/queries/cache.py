@@ -3,9 +3,9 @@
 The cache is a help, never a condition: where it cannot be reached, the query goes on as if nothing were there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,7 @@ from llm_gateway.domain.strict_json import digest
 from llm_gateway.errors import DependencyUnavailable
 from llm_gateway.ports.queries import AnswerCache
 from llm_gateway.ports.system import Clock
+from llm_gateway.values import dataclass
 
 if TYPE_CHECKING:
     from llm_gateway.domain.routing import Candidate, Step
@@ -125,9 +126,10 @@ class Caching:
             return self.policies().of_cache(found, owner=seat.owner)
         return found
 
-    def fill(self, seat: Seat, query: Query) -> None:
-        """Keeps what `query` ended with, if it is an answer for others; otherwise, or if the cache cannot, frees the seat."""
-        kept = self._kept(query, seat.candidate)
+    def fill(self, seat: Seat, query: Query, *, warnings: Sequence[str]) -> None:
+        """Keeps what `query` ended with, if it is an answer for others, and of its warnings these: the others are of its own
+        request. Otherwise, or if the cache cannot, frees the seat."""
+        kept = self._kept(query, seat.candidate, warnings)
         if kept is not None:
             seat.is_filled = True
         try:
@@ -160,12 +162,14 @@ class Caching:
         own_s = request.origin.cache_ttl_s if request.origin else None
         return self.ttl if own_s is None else timedelta(seconds=own_s)
 
-    def _kept(self, query: Query, named: "Candidate") -> CachedAnswer | None:
+    def _kept(self, query: Query, named: "Candidate", warnings: Sequence[str]) -> CachedAnswer | None:
         if query.status is not QueryStatus.SUCCEEDED or not query.answer or not _is_cacheable(query.answer, named):
             return None
         now = self.clock.now()
         expires_at = min(now + self._ttl(query.request), query.expires_at)
-        return CachedAnswer(answer=query.answer, query_id=query.id, cached_at=now, expires_at=expires_at)
+        # By name: what is stored of a query may be other words than its caller's.
+        answer = replace(query.answer, warnings=tuple(told for told in query.answer.warnings if told in warnings))
+        return CachedAnswer(answer=answer, query_id=query.id, cached_at=now, expires_at=expires_at)
 
 
 def _is_cacheable(answer: QueryAnswer, named: "Candidate") -> bool:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from llm_gateway.domain.chat import ChatAnswer, Delta, ToolCallDelta, Usage
@@ -19,6 +19,7 @@ from llm_gateway.ports.providers import Prices, ProviderGates, Providers, TokenC
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.output.structured import checked
 from llm_gateway.services.queries.progress import SHORTEST_CALL_S, Admitted, Deadline, Pieces, Progress
+from llm_gateway.values import dataclass
 
 _log = logging.getLogger(__name__)
 
@@ -55,9 +56,11 @@ class Calls:
                 answer = yield from _forward(items, into=call.generated)
             else:
                 answer = provider.complete(step.chat, timeouts=timeouts, cancelled=deadline.cancelled)
+            progress.has_answer = True
             valid = answer if step.output.type == "text" else self._checked(answer, step, deadline)
             if step.warnings:
                 valid = replace(valid, warnings=(*step.warnings, *valid.warnings))
+            progress.warnings = valid.warnings
         except (GeneratorExit, CallCancelled):
             progress.broken_off = call
             self._end(call, progress, AttemptOutcome.CANCELLED, usage=self._estimated(step, call))

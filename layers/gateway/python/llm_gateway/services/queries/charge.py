@@ -1,7 +1,7 @@
 """The charge: what a query takes of its key's limits and budget before it is answered, and what it has used at its end."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -18,6 +18,7 @@ from llm_gateway.domain.terms import Terms
 from llm_gateway.errors import BudgetExceeded, GatewayError
 from llm_gateway.ports.keys import QueryAccounts
 from llm_gateway.ports.system import Clock
+from llm_gateway.values import dataclass
 
 _ID_LENGTH: Final = 12  # 60 random bits of a ULID: enough among the queries of a key, and short to keep.
 _ZERO: Final = Decimal(0)

@@ -6,7 +6,7 @@ be gone is taken back from the cache; and the journal is told, once, of the end 
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
@@ -22,13 +22,22 @@ from llm_gateway.domain.queries import (
     QueryStatus,
     QuerySummary,
 )
-from llm_gateway.errors import AlreadyExists, DependencyUnavailable, GatewayError, QueryCancelled, QueryNotFound
+from llm_gateway.errors import (
+    AlreadyExists,
+    AnswerLost,
+    AnswerWithheld,
+    DependencyUnavailable,
+    GatewayError,
+    QueryCancelled,
+    QueryNotFound,
+)
 from llm_gateway.ports.keys import QueryAccounts
 from llm_gateway.ports.queries import Journal, QueryStore
 from llm_gateway.ports.system import Clock
 from llm_gateway.services.queries.cache import Caching
 from llm_gateway.services.replay import Claims
 from llm_gateway.services.together import Beside
+from llm_gateway.values import dataclass
 
 if TYPE_CHECKING:
     from llm_gateway.services.privacy.policies import Policies
@@ -36,9 +45,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_SAYS_NO_MORE: Final = "Personal data could not be looked for in what was said of this: it is withheld."
 _UNFORESEEN: Final = QueryProblem.of(GatewayError("Something unforeseen happened."))
 NOT_STORED: Final = "The answer could not be stored: /status and /result will not find this query."
-_PAUSES_TO_STORE_S: Final = (1, 2)
+_PAUSES_TO_STORE_S: Final = (1, 2, 4, 8, 16)
+_PAUSES_TO_SEAL_S: Final = (1, 2)
+_PAID_FOR: Final = frozenset({AnswerWithheld.code, AnswerLost.code})
 _ACCOUNT: Final = "what it took of its key's account"
 
 
@@ -57,12 +69,10 @@ class Closing:
     def close(self, booked: "Booked", end: Query) -> Query:
         """Ends a query whose caller waits for it. An end that cannot be stored is given all the same, with a warning."""
         warnings: tuple[str, ...] = ()
-        try:
-            kept = end if end.request.privacy is None else self.policies().kept(end)
-        except Exception as error:
+        kept = self._kept(end)
+        if kept is None:
             # Nothing of its words may be stored, and all else is to be done.
-            _note("its personal data", error)
-            kept, warnings = _unforeseen(end), (NOT_STORED,)
+            kept, warnings = _withheld(end), (NOT_STORED,)
         try:
             is_ours = self._close(booked, kept, settle=True)
         except DependencyUnavailable:
@@ -82,14 +92,15 @@ class Closing:
     def close_queued(self, booked: "Booked", end: Query) -> bool:
         """Ends a query that a worker took up, and tries hard to store what was paid for.
 
-        False where the query had ended already, was taken up by another worker, or is erased. Raises `DependencyUnavailable`
-        where the end cannot be stored: the query is then asked again. What it has reserved is for those who go on with it: it
-        is settled only when the end is stored, and until then what was spent is noted beside it.
+        False where the query had ended already, was taken up by another worker, or is erased. Raises where the end cannot be
+        stored. What it has reserved is for those who go on with it: it is settled only when the end is stored, and until then
+        what was spent is noted beside it.
         """
+        end = self._kept(end, pauses_s=_PAUSES_TO_SEAL_S) or _withheld(end)
         try:
-            end = end if end.request.privacy is None else self.policies().kept(end)
             is_ours = self._close(booked, end, settle=False, pauses_s=_PAUSES_TO_STORE_S)
-        except DependencyUnavailable:
+        except DependencyUnavailable as error:
+            _note("its end", error)
             self.note_spent(booked)
             raise
         except Exception as error:
@@ -107,6 +118,23 @@ class Closing:
         self._tell(end, booked, ended=True)
         return True
 
+    def _kept(self, end: Query, *, pauses_s: Sequence[float] = ()) -> Query | None:
+        """What may be stored of `end`; None where that cannot be told. Never raises: a provider may be paid for the answer."""
+        if end.request.privacy is None:
+            return end
+        for pause_s in (*pauses_s, None):
+            try:
+                return self.policies().kept(end)
+            except DependencyUnavailable as error:
+                if pause_s is None:
+                    _note("its personal data", error)
+                else:
+                    self.clock.sleep(pause_s)
+            except Exception as error:
+                _note("its personal data", error)
+                break
+        return None
+
     def requeue(self, booked: "Booked", *, problem: QueryProblem | None, counted: bool) -> bool:
         """Gives a query back that was not answered; `problem` is why, and `counted` whether that was an attempt.
 
@@ -114,7 +142,7 @@ class Closing:
         """
         try:
             if problem is not None and booked.query.request.privacy is not None:
-                problem = self.policies().kept_problem(problem, booked.query)
+                problem = self._kept_problem(problem, booked.query)
             is_queued = self.store.requeue(booked.query, problem=problem, counted=counted)
         except DependencyUnavailable:
             self.note_spent(booked)
@@ -122,6 +150,14 @@ class Closing:
         if is_queued:
             self.note_spent(booked)
         return is_queued
+
+    def _kept_problem(self, problem: QueryProblem, query: Query) -> QueryProblem:
+        try:
+            return self.policies().kept_problem(problem, query)
+        except Exception as error:
+            # Who was asked is kept: a provider that may be paid for each try is not asked as if it were the first.
+            _note("its personal data", error)
+            return _without_words(problem)
 
     def note_spent(self, booked: "Booked") -> None:
         """Tells the journal what was spent on a query that did not end thereby, and notes it in the key's budget."""
@@ -136,6 +172,17 @@ class Closing:
     def bury(self, query_id: str, *, problem: QueryProblem) -> QuerySummary | None:
         """Where the query stands after it was given up with `problem`, if nobody works on it; None where it is gone."""
         return self._ended(self.store.bury(query_id, problem=problem))
+
+    def redact(self, query_id: str) -> None:
+        """Sees to the words of a query that ended while nobody worked on it: they were sealed for the worker that now has none to
+        answer. Raises `DependencyUnavailable`."""
+        query = self.store.get(query_id)
+        privacy = None if query is None else query.request.privacy
+        if query is None or privacy is None or not privacy.is_redacted:
+            return
+        kept = self._kept(query) or _wordless(query)
+        if kept.request != query.request:
+            self.store.redact(kept)
 
     def erase(self, query: QuerySummary) -> None:
         """Deletes a query and all that is kept of it elsewhere; one that was under way is cancelled. Raises `QueryNotFound`."""
@@ -191,15 +238,17 @@ class Closing:
         """
         progress, seat = booked.progress, booked.seat
         with Beside() as beside:
-            stored = beside.start(lambda: self._store(booked, end, pauses_s))
+            # The first is done in this thread: what is short has been sent before another one writes the query out.
+            if settle and progress.charge:
+                beside.start(_step(_ACCOUNT, partial(self._settle, booked, end)))
             if progress.unsettled:
                 beside.start(progress.unsettled.settle)
             if progress.ahead and progress.ahead.outcome:
                 beside.start(_step("its place at the gate", progress.ahead.give_back))
-            if settle and progress.charge:
-                beside.start(_step(_ACCOUNT, partial(self._settle, booked, end)))
+            stored = beside.start(lambda: self._store(booked, end, pauses_s))
             if seat:
-                beside.start(_step("its place in the cache", partial(self.caching.fill, seat, end)))
+                fill = partial(self.caching.fill, seat, end, warnings=progress.all_warnings)
+                beside.start(_step("its place in the cache", fill))
             if booked.idempotency:
                 beside.start(_step("its idempotency key", partial(self._leave_key, booked, end)))
         if seat and not stored.result:
@@ -269,8 +318,27 @@ def _step(what: str, do: Callable[[], object]) -> Callable[[], bool]:
     return attempt
 
 
+def _withheld(end: Query) -> Query:
+    """What a query ends as of which nobody can tell what may be stored: its figures, and the kind of its problem."""
+    if end.status is QueryStatus.CANCELLED:
+        return replace(_wordless(end), answer=None)
+    problem = QueryProblem.of(AnswerWithheld()) if end.problem is None else end.problem
+    return replace(_wordless(end), status=QueryStatus.FAILED, answer=None, problem=_without_words(problem))
+
+
+def _without_words(problem: QueryProblem) -> QueryProblem:
+    """A provider may have quoted what it was asked."""
+    attempts = tuple(replace(attempt, detail=None, cause=None) for attempt in problem.attempts)
+    own = problem.code == AnswerWithheld.code
+    return replace(problem, detail=problem.detail if own else _SAYS_NO_MORE, provider_message=None, attempts=attempts)
+
+
 def _unforeseen(end: Query) -> Query:
     """What a query ends as whose end cannot be stored as it is: failed, with nothing of its answer."""
+    return replace(_wordless(end), status=QueryStatus.FAILED, answer=None, problem=_UNFORESEEN)
+
+
+def _wordless(end: Query) -> Query:
     request = end.request
     if request.privacy is not None:
         # Of all that may hold words nothing; what is left are settings and counts.
@@ -284,7 +352,7 @@ def _unforeseen(end: Query) -> Query:
             privacy=replace(request.privacy, sealed=None) if request.privacy else None,
             origin=request.origin,
         )
-    return replace(end, request=request, status=QueryStatus.FAILED, answer=None, problem=_UNFORESEEN)
+    return replace(end, request=request)
 
 
 def _note(what: str, error: Exception) -> None:
@@ -308,6 +376,8 @@ def _may_end_otherwise(end: Query, attempts: Sequence[Attempt]) -> bool:
     """Whether the same request may be tried again under its key: no provider has decided on it yet."""
     if end.problem is None:
         return end.status is QueryStatus.CANCELLED
+    if end.problem.code in _PAID_FOR:
+        return False
     decided = any(attempt.outcome is not AttemptOutcome.SKIPPED for attempt in attempts)
     return not decided or end.problem.status >= 500 or end.problem.status == HTTPStatus.TOO_MANY_REQUESTS
 

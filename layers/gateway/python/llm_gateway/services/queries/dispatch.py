@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from llm_gateway.domain.chat import ChatAnswer, Delta
@@ -31,6 +31,7 @@ from llm_gateway.services.output.structured import repairing
 from llm_gateway.services.queries.calls import Calls
 from llm_gateway.services.queries.progress import SHORTEST_CALL_S, Pieces, Progress
 from llm_gateway.services.queries.verdict import Judge
+from llm_gateway.values import dataclass
 
 MOST_CALLS: Final = 6
 _KEPT_PART: Final = 0.1

@@ -21,7 +21,7 @@ from llm_gateway.domain.queries import (
     QueryRequest,
     QueryStatus,
 )
-from llm_gateway.errors import DependencyUnavailable, GatewayError
+from llm_gateway.errors import GatewayError
 from llm_gateway.ports.embeddings import Embedder
 from llm_gateway.ports.queries import Journal, QueryStore
 from llm_gateway.ports.system import Clock
@@ -76,18 +76,23 @@ class EmbeddingAsker:
         return self._close(self._ended(query, embedded, asked), embedded.attempts), embedded
 
     def _covered(self, asked: AskedToEmbed) -> AskedToEmbed:
-        """With texts that may be sent, by what the key asks of personal data. Raises what `Policies.cover_texts` does."""
+        """With what may be sent, by what the key asks of personal data. Raises what `Policies.cover_texts` does."""
         query = asked.query
         if not query.terms.pii:
             return asked
-        texts = self.policies().cover_texts(query.texts, query.terms.pii, key_id=query.owner, field="input")
-        return replace(asked, query=replace(query, texts=texts, pii=query.terms.pii))
+        sent = {f"input[{place}]": text for place, text in enumerate(query.texts)}
+        if query.user is not None:
+            sent["user"] = query.user
+        covered = self.policies().cover_texts(sent, query.terms.pii, key_id=query.owner)
+        user = covered.pop("user", None)
+        return replace(asked, query=replace(query, texts=tuple(covered.values()), user=user, pii=query.terms.pii))
 
     def _close_failed(self, query: Query, error: GatewayError, asked: AskedToEmbed) -> None:
         if not error.attempts:
             asked.tell_id(None)
             return
         error.query_id = query.id
+        error.overhead_ms = self._latency(error.attempts, asked).overhead_ms
         now, problem = self.clock.now(), QueryProblem.of(error)
         failed = replace(query, status=QueryStatus.FAILED, completed_at=now, problem=problem, lease=None)
         self._close(failed, error.attempts)
@@ -97,7 +102,8 @@ class EmbeddingAsker:
         try:
             kept = self.policies().kept(end) if end.request.privacy else end
             self.store.add(kept)
-        except DependencyUnavailable as error:
+        except Exception as error:
+            # It is paid for: whatever fails now, it is counted, and its caller has its vectors.
             _log.error("An embeddings query ends, and cannot be stored: %s.", type(error).__qualname__)
             end = end if end.answer is None else replace(end, answer=replace(end.answer, warnings=(NOT_STORED,)))
         self.journal.ended(kept, calls=calls)

@@ -5,12 +5,12 @@ personal data.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llm_gateway.domain.chat import MessageRole
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.domain.terms import Terms
+from llm_gateway.values import dataclass
 
 if TYPE_CHECKING:
     from llm_gateway.domain.prompts.choices import Choices

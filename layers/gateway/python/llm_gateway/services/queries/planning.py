@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -34,6 +34,7 @@ from llm_gateway.ports.system import Clock
 from llm_gateway.services.output.schemas import check_schema
 from llm_gateway.services.output.structured import in_words
 from llm_gateway.services.queries.verdict import nobody_fits
+from llm_gateway.values import dataclass
 
 _NO_OPTIONS: Final[JsonObject] = {}
 if TYPE_CHECKING:
@@ -145,6 +146,11 @@ class Planner:
         if request.kinds_for:
             _check_kind(request, candidate)
         chat, left_out = _readable(_chat(request, candidate), candidate)
+        if profile.thinking == "budget" and chat.parameters.reasoning_effort is not None:
+            from llm_gateway.services.queries.thoughts import thinkable
+
+            chat, unthought = thinkable(chat, candidate)
+            left_out += unthought
         if request.origin is not None and request.origin.wishes:
             chat, beyond = _with_wishes(chat, candidate, request.origin.wishes)
             left_out += beyond

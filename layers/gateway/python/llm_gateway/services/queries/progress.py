@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
 from llm_gateway.domain.chat import ChatAnswer, Delta, Usage
@@ -15,6 +15,7 @@ from llm_gateway.domain.routing import Candidate, Step
 from llm_gateway.errors import DeadlineExceeded, GatewayError
 from llm_gateway.ports.providers import ProviderGates
 from llm_gateway.ports.system import Cancelled, never
+from llm_gateway.values import dataclass
 
 _log = logging.getLogger(__name__)
 
@@ -132,7 +133,8 @@ class Progress:
     `failed` are candidates, by provider and model, whose circuit has counted this query as failed. `candidate` was called last,
     with that `context` where the query has one.
     `broken_off` is the call whose answer was cut short, by the caller or on its way. `unsettled` is the call that was answered:
-    the gate is told of its end beside the storing of the answer.
+    the gate is told of its end beside the storing of the answer. `has_answer`: a provider's answer was whole once, whatever came
+    after that; `warnings` are those of the answer itself.
     """
 
     deadline: Deadline
@@ -148,6 +150,8 @@ class Progress:
     waiting_s: float = 0
     broken_off: Admitted | None = None
     unsettled: Admitted | None = None
+    has_answer: bool = False
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def again(cls, *, deadline: Deadline, after: QueryProblem | None) -> "Progress":
@@ -155,6 +159,11 @@ class Progress:
         earlier = tuple(each for each in after.attempts if each.outcome is not AttemptOutcome.SKIPPED) if after else ()
         failed = {(each.provider, each.model) for each in earlier if each.outcome is AttemptOutcome.ERROR}
         return cls(deadline=deadline, earlier=earlier, failed=failed)
+
+    @property
+    def all_warnings(self) -> tuple[str, ...]:
+        """The warnings of the answer and its context. The cache gives them to every request that gets the answer."""
+        return (*self.warnings, *(self.context.warnings if self.context else ()))
 
     @property
     def all_attempts(self) -> tuple[Attempt, ...]:

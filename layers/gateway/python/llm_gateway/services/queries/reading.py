@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -17,6 +16,7 @@ from llm_gateway.ports.keys import Waits
 from llm_gateway.ports.queries import QueryStore
 from llm_gateway.ports.system import Cancelled, Clock, never
 from llm_gateway.services.queries.closing import Closing, cancellation
+from llm_gateway.values import dataclass
 
 if TYPE_CHECKING:
     from llm_gateway.services.privacy.policies import Policies

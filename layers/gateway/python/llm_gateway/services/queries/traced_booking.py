@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 from llm_gateway.domain.idempotency import Idempotency, Replayed
 from llm_gateway.domain.queries import Query
@@ -11,6 +10,7 @@ from llm_gateway.ports.tracing import Span
 from llm_gateway.services.queries.booking import Booked, Booking
 from llm_gateway.services.queries.charge import Charge
 from llm_gateway.services.queries.progress import Deadline
+from llm_gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

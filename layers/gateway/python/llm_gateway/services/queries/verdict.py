@@ -1,7 +1,6 @@
 """The verdict on a plan that nobody answered: the one error that tells of all that was met."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from llm_gateway.domain.faults import (
@@ -24,6 +23,7 @@ from llm_gateway.errors import (
 )
 from llm_gateway.ports.providers import ProviderGates
 from llm_gateway.ports.system import Clock
+from llm_gateway.values import dataclass
 
 _UNFIT: Final = (Unprocessable, CallTooLarge)
 _MOST_TOLD: Final = 10

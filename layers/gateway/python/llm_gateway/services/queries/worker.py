@@ -12,10 +12,11 @@ from typing import Final
 
 from llm_gateway.domain.caching import CachedAnswer, Pending
 from llm_gateway.domain.faults import CallCancelled, ProviderFault, ProviderRateLimited, ProviderTimeout
-from llm_gateway.domain.queries import Query, QueryProblem, QuerySummary
+from llm_gateway.domain.queries import Query, QueryProblem, QueryStatus, QuerySummary
 from llm_gateway.domain.routing import first_step
 from llm_gateway.domain.terms import FREE
 from llm_gateway.errors import (
+    AnswerLost,
     DeadlineExceeded,
     DependencyUnavailable,
     GatewayError,
@@ -75,9 +76,9 @@ class Worker:
                 beside.start(lambda: self._hold(delivery, self._lease_s))
                 owner = beside.start(lambda: self.keys.find(query.owner))
             progress = Progress.again(deadline=self._deadline(query), after=query.fault)
-            booked = Booked(query=query, progress=progress, is_stored=True)
+            booked = Booked(query=query, progress=progress, is_stored=True, is_paid=delivery.is_paid)
             if owner.result is not None and owner.result.revoked_at is not None:
-                self._close(booked, delivery, self.states.cancelled(query, booked.progress))
+                self._close(booked, delivery, self.states.revoked(query, booked.progress))
             elif query.is_overdue(self.clock.now()):
                 self._close(booked, delivery, self.states.overdue(query))
             else:
@@ -88,10 +89,12 @@ class Worker:
             raise NotDone(f"Something that the query takes cannot be reached: {error.detail}") from error
 
     def bury(self, delivery: Delivery) -> None:
-        """Tells that a query failed whose message was delivered too often. One that somebody still works on goes back."""
+        """Tells that a query failed whose message was delivered too often. One that somebody still works on goes back, and one
+        without an answer, too: a worker sees to its words."""
         query = self.closing.bury(delivery.query_id, problem=_GIVEN_UP)
-        if query is not None and not query.status.finished:
-            self.queue.send(delivery.query_id, delay_s=self._lease_s)
+        if query is not None and query.status is not QueryStatus.SUCCEEDED:
+            delay_s = 0 if query.status.finished else self._lease_s
+            self.queue.send(delivery.query_id, delay_s=delay_s, is_paid=delivery.is_paid)
 
     def _deadline(self, query: Query) -> Deadline:
         """The first try has the query's whole time, whenever it begins. Later tries have the rest."""
@@ -118,6 +121,8 @@ class Worker:
         if query is not None and not query.status.finished:
             self._hold(delivery, self._lease_s)
             raise NotDone("Somebody else works on the query.")
+        if query is not None and query.status is not QueryStatus.SUCCEEDED:
+            self.closing.redact(query.id)
         return query
 
     def _work(self, booked: Booked, delivery: Delivery) -> None:
@@ -137,9 +142,9 @@ class Worker:
             except GatewayError as error:
                 return error
             except Exception:
-                if booked.progress.unsettled:
-                    # It was answered, and is paid for. The same answer would end in the same way.
-                    return GatewayError("Something unforeseen happened.")
+                if booked.progress.has_answer:
+                    # It is paid for, and the same answer would end in the same way.
+                    return AnswerLost()
                 self.closing.note_spent(booked)
                 raise
             self._close(booked, delivery, end)
@@ -151,7 +156,7 @@ class Worker:
         query, terms = booked.query, booked.query.terms or FREE
         deadline = booked.progress.deadline
         asker = asker_of(query.request, owner=query.owner, terms=terms, deadline=deadline)
-        plan = self.planner.plan(query.request, terms, embeds_for=asker)
+        plan = self.planner.plan(query.request, terms, embeds_for=None if booked.is_paid else asker)
         first = first_step(plan)
         booked.progress.charge = self.charges.of(query, terms, plan)
         if keys := cache_keys(first, query.request, owner=query.owner):
@@ -161,6 +166,8 @@ class Worker:
             cached = self._look_up(booked)
             if cached is not None:
                 return self.states.given_again(query, cached, booked.progress)
+            if booked.is_paid:
+                raise AnswerLost
             return self.states.succeeded(query, self.dispatcher.ask(plan, booked.progress), booked.progress)
         except Exception:
             if booked.seat is not None:
@@ -192,6 +199,10 @@ class Worker:
         match error:
             case CallCancelled():
                 self._close(booked, delivery, self.states.cancelled(booked.query, booked.progress))
+            case _ if booked.is_paid:
+                lost = AnswerLost()
+                lost.attempts = error.attempts
+                self._close(booked, delivery, self.states.failed(booked.query, lost, booked.progress))
             case _ if isinstance(error, QueryInProgress) or _met_a_limit(error, booked.progress):
                 self._put_back(booked, delivery, error)
             case _ if not _is_worth_another_try(error, booked.progress):
@@ -227,8 +238,16 @@ class Worker:
         return is_queued
 
     def _close(self, booked: Booked, delivery: Delivery, end: Query) -> None:
-        """Raises `NotDone` where the query is still to be answered by somebody else."""
-        is_ours = self.closing.close_queued(booked, end)
+        """Raises `NotDone` where the query is still to be answered by somebody else. Nobody is asked again where a provider was
+        asked, and only what came of it cannot be stored: the queue then tells the next worker so."""
+        try:
+            is_ours = self.closing.close_queued(booked, end)
+        except Exception:
+            if booked.progress.calls == 0:
+                raise
+            query = booked.query
+            self.queue.send(query.id, delay_s=self._lease_s, priority=query.request.priority, is_paid=True)
+            return
         if not is_ours and self._leave(delivery) is None:
             # It was erased under way. Its call has ended, and nobody else gives back what it had reserved.
             self.closing.release(booked.query)
@@ -244,7 +263,7 @@ class Worker:
 
 def _is_worth_another_try(error: GatewayError, progress: Progress) -> bool:
     """Not where the request is at fault, the time is up, or the answer was whole and paid for; and once only after a timeout."""
-    if error.status < 500 or isinstance(error, DeadlineExceeded) or progress.unsettled:
+    if error.status < 500 or isinstance(error, DeadlineExceeded | AnswerLost) or progress.unsettled:
         return False
     return not (isinstance(error, ProviderFault) and error.complete) and not _timed_out_again(progress)
 

@@ -7,7 +7,7 @@ from llm_gateway.access import Permission
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.usage import Bucket, Grouping, UsageRow, tabulated
 from llm_gateway.ports.system import Clock, Page
-from llm_gateway.services.usage.spans import Span, SpanReader, cursor_after, place_of
+from llm_gateway.services.usage.spans import SpanReader, TimeSpan, cursor_after, place_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class UsageReader:
         Raises `ValidationFailed` for a span that ends before it begins or has too many hours, `MalformedRequest` for a cursor of
         another list.
         """
-        span, passed = Span.of(wanted.since, wanted.until, bucket=wanted.bucket, now=self.clock.now()), 0
+        span, passed = TimeSpan.of(wanted.since, wanted.until, bucket=wanted.bucket, now=self.clock.now()), 0
         if cursor is not None:
             span, passed = place_of(cursor, bucket=wanted.bucket)
         key = None if caller.may(Permission.READ_ALL_USAGE) else caller.key_id

@@ -22,14 +22,14 @@ _SPARE: Final = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class TimeSpan:
     """From `since` on and before `until`."""
 
     since: datetime
     until: datetime
 
     @classmethod
-    def of(cls, since: datetime | None, until: datetime | None, *, bucket: Bucket | None, now: datetime) -> "Span":
+    def of(cls, since: datetime | None, until: datetime | None, *, bucket: Bucket | None, now: datetime) -> "TimeSpan":
         """The last 24 hours where nothing is given. Raises `ValidationFailed` for one that ends before it begins, or has too many
         hours for `bucket`."""
         until = until or now
@@ -59,7 +59,7 @@ class SpanReader:
     kept: timedelta
     rollups_kept: timedelta
 
-    def read(self, span: Span, *, key: str | None = None, days: bool) -> Iterator[Rollup]:
+    def read(self, span: TimeSpan, *, key: str | None = None, days: bool) -> Iterator[Rollup]:
         """All that ended in the span, one key's or everybody's, in pieces: whole days, where `days` are wanted, whole hours, and
         what is not summed up or only a part."""
         span = self._bounded(span)
@@ -73,17 +73,17 @@ class SpanReader:
                 end, found = hour_end, self.rollups.within(Bucket.HOUR, at, hour_end, key=key)
             else:
                 end = min(span.until, Bucket.HOUR.start(at) + HOUR)
-                found = self._within_an_hour(Span(since=at, until=end), progress, key=key)
+                found = self._within_an_hour(TimeSpan(since=at, until=end), progress, key=key)
             yield from found
             at = end
 
-    def _bounded(self, span: Span) -> Span:
+    def _bounded(self, span: TimeSpan) -> TimeSpan:
         """Nothing is known of what was before and of what will be."""
         now = self.clock.now()
         earliest, latest = Bucket.DAY.start(now - self.rollups_kept), Bucket.HOUR.start(now + HOUR)
-        return Span(since=max(span.since, earliest), until=min(span.until, latest))
+        return TimeSpan(since=max(span.since, earliest), until=min(span.until, latest))
 
-    def _within_an_hour(self, part: Span, progress: Progress, *, key: str | None) -> Iterator[Rollup]:
+    def _within_an_hour(self, part: TimeSpan, progress: Progress, *, key: str | None) -> Iterator[Rollup]:
         hour = Bucket.HOUR.start(part.since)
         if hour < progress.hours and hour < self.clock.now() - self.kept + _SPARE:
             # Its queries may be gone: the hour counts whole where it begins within the span, or not at all.
@@ -94,27 +94,27 @@ class SpanReader:
         yield from rolled_up((each for each in records if part.since <= each.completed_at < part.until), start=hour)
 
 
-def _end_of_days(at: datetime, span: Span, progress: Progress) -> datetime:
+def _end_of_days(at: datetime, span: TimeSpan, progress: Progress) -> datetime:
     """Until when days that begin at `at` are summed up."""
     return min(Bucket.DAY.start(span.until), progress.days) if at == Bucket.DAY.start(at) else at
 
 
-def _end_of_hours(at: datetime, span: Span, progress: Progress) -> datetime:
+def _end_of_hours(at: datetime, span: TimeSpan, progress: Progress) -> datetime:
     """Until when hours that begin at `at` are summed up; not past the day, because days may begin there."""
     until = min(Bucket.HOUR.start(span.until), progress.hours, Bucket.DAY.start(at) + DAY)
     return until if at == Bucket.HOUR.start(at) else at
 
 
-def cursor_after(span: Span, passed: int) -> str:
+def cursor_after(span: TimeSpan, passed: int) -> str:
     """The place after so many rows. The span is in it: one that ends now would be another one on the next page."""
     return to_cursor({"since": span.since.isoformat(), "until": span.until.isoformat(), "passed": str(passed)})
 
 
-def place_of(cursor: str, *, bucket: Bucket | None) -> tuple[Span, int]:
+def place_of(cursor: str, *, bucket: Bucket | None) -> tuple[TimeSpan, int]:
     """Raises `MalformedRequest` for a cursor of another list, and for one with too many hours for `bucket`: none is made so."""
     place = from_cursor(cursor, "since", "until", "passed")
     try:
-        span = Span(since=datetime.fromisoformat(place["since"]), until=datetime.fromisoformat(place["until"]))
+        span = TimeSpan(since=datetime.fromisoformat(place["since"]), until=datetime.fromisoformat(place["until"]))
         passed = int(place["passed"])
         if span.since.utcoffset() is None or span.until.utcoffset() is None or passed < 0 or span.has_too_many(bucket):
             raise malformed()

@@ -133,8 +133,9 @@ def events(items: "Stream") -> Generator[bytes, None, None]:
 
 
 def _start(query_id: str, model: str) -> bytes:
-    # What was read is known at the end alone: the last count holds.
-    begun = {**head(query_id, model), "usage": usage_of(Usage())}
+    # What was read is known at the end alone: the last count holds. Of the cache's parts no later event could tell: nothing is
+    # said of them, since a client would keep a count of none beside the sum.
+    begun = {**head(query_id, model), "usage": {**usage_of(Usage()), "cache_creation": None}}
     return event("message_start", message=begun)
 
 

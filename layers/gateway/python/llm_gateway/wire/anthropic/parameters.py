@@ -6,6 +6,8 @@ docs/drop-in.md shows these tables, and the tests hold them to the request types
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from llm_gateway.wire.field_names import GATEWAYS, Rules
+
 Fate = Literal["honoured", "handed on", "accepted", "refused"]
 
 _ONLY_ANTHROPIC: Final = "to Anthropic; another candidate is passed over, the only one refuses it"
@@ -53,13 +55,16 @@ MESSAGES: Final[Mapping[str, tuple[Fate, str]]] = {
     "top_p": ("honoured", "by candidates that know it"),
 }
 
-NAMES: Final[Mapping[str, str]] = {
-    "parameters.max_output_tokens": "max_tokens",
-    "parameters.reasoning_effort": "thinking or output_config.effort",
-    "parameters.stop": "stop_sequences",
-    "parameters.temperature": "temperature",
-    "parameters.top_p": "top_p",
-    "output.type": "output_config.format",
-    "output.schema": "output_config.format",
+NAMES: Final[Rules] = {
+    r"parameters\.max_output_tokens": "max_tokens",
+    r"parameters\.reasoning_effort": "thinking or output_config.effort",
+    r"parameters\.stop": "stop_sequences",
+    r"parameters\.(\w+)": r"\1",
+    r"output\.schema": "output_config.format.schema",
+    r"output(\.type)?": "output_config.format",
+    r"tools\[(\d+)\]\.function\.parameters": r"tools[\1].input_schema",
+    r"tools\[(\d+)\]\.function": r"tools[\1]",
+    r"metadata": "gateway.metadata",
+    **GATEWAYS,
 }
 """What Anthropic's clients call what the gateway has another name for."""

@@ -9,9 +9,11 @@ from llm_gateway.domain import chat
 from llm_gateway.domain.providers import ProviderKind
 from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.wire.anthropic.blocks import MOST_BLOCKS, TextContent, parts_of
-from llm_gateway.wire.anthropic.refusals import SERVER_TOOLS, STATELESS
+from llm_gateway.wire.anthropic.parameters import NAMES
+from llm_gateway.wire.anthropic.refusals import HEADER, SERVER_TOOLS, STATELESS
 from llm_gateway.wire.anthropic.tools import AnyTool, ChooseTool, Tool, ToolChoice
-from llm_gateway.wire.anthropic.turns import Turn
+from llm_gateway.wire.anthropic.turns import Turn, place_of
+from llm_gateway.wire.field_names import BY_MODEL, named
 from llm_gateway.wire.gateway_options import (
     DEFAULT_TIMEOUT_S,
     PROMPT_PREFIX,
@@ -19,6 +21,7 @@ from llm_gateway.wire.gateway_options import (
     Model,
     choices_of,
     fault_in_prompt,
+    no_options,
     prompt_of,
 )
 from llm_gateway.wire.messages import CacheControl, JsonSchema
@@ -29,10 +32,10 @@ from llm_gateway.wire.schema import Flag, Incoming, PositiveInt, wrong
 if TYPE_CHECKING:
     from llm_gateway.domain.prompts.choices import Choices
 
-_HEADER: Final = "it is a header of Anthropic's own, and not handed on: leave it out"
 # How deep a budget of tokens lets a model think, for a candidate that is told in levels.
 _DEPTHS: Final[tuple[tuple[int, chat.ReasoningEffort], ...]] = ((4_096, "low"), (16_384, "medium"))
 _ANTHROPIC: Final = (ProviderKind.ANTHROPIC.value,)
+_ALL_THOUGHTS: Final = {"type": "clear_thinking_20251015", "keep": "all"}
 # OpenAI takes no longer one.
 _LONGEST_USER: Final = 64
 
@@ -100,12 +103,21 @@ def _each_once(tools: list[Tool]) -> list[Tool]:
     return tools
 
 
+def _keeps_all(management: Any) -> Any:
+    """Refuses every wish but that all thoughts be kept."""
+    edits = (
+        management.get("edits", []) if isinstance(management, dict) and management.keys() <= {"edits"} else [management]
+    )
+    if management is not None and (not isinstance(edits, list) or any(edit != _ALL_THOUGHTS for edit in edits)):
+        raise ValueError("is not taken here, but to keep all thoughts: the messages are sent as they are")
+    return management
+
+
 class CountBody(Incoming):
     """What a request's tokens come from."""
 
     elsewhere: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("mcp_servers", "container", "betas"), SERVER_TOOLS),
-        "context_management": STATELESS,
         "thread": "the gateway keeps no state at a provider: send all messages, as the SDK's tool runner does with thread=False",
         "output_format": "it is output_config.format",
         "max_output_tokens": "it is max_tokens",
@@ -116,8 +128,10 @@ class CountBody(Incoming):
         ),
     }
 
+    left_out = frozenset(("mcp_servers", "container", "betas", "thread"))
+
     model: Model
-    messages: Annotated[list[Turn], Field(fail_fast=True, max_length=MOST_BLOCKS * 2)] = []
+    messages: Annotated[list[Turn], Field(fail_fast=True, max_length=MOST_BLOCKS * 2)] = Field(default_factory=list)
     system: TextContent | None = None
     tools: Annotated[list[Tool], Field(fail_fast=True, max_length=128), AfterValidator(_each_once)] | None = None
     tool_choice: ToolChoice | None = None
@@ -125,9 +139,11 @@ class CountBody(Incoming):
     output_config: OutputConfig | None = None
     cache_control: CacheControl | None = None
     speed: Literal["standard", "fast"] | None = None
-    user_profile_id: Annotated[Any, refused(_HEADER)] = None
-    workspace_id: Annotated[Any, refused(_HEADER)] = None
-    gateway: GatewayOptions = GatewayOptions()
+    user_profile_id: Annotated[Any, refused(HEADER)] = None
+    workspace_id: Annotated[Any, refused(HEADER)] = None
+    # Of an API that is not out of beta: coding agents ask for what is so anyway.
+    context_management: Annotated[Any, AfterValidator(_keeps_all)] = None
+    gateway: GatewayOptions = Field(default_factory=no_options)
 
     @field_validator("tool_choice")
     @classmethod
@@ -183,6 +199,19 @@ class CountBody(Incoming):
             timeout_s=own.timeout_s or DEFAULT_TIMEOUT_S,
             metadata=own.metadata,
         )
+
+    def called(self, field: str) -> str:
+        """What a query's field is called here."""
+        own = BY_MODEL if self.model.startswith(PROMPT_PREFIX) else {}
+        system = {r"system(\.text)?": "system"} if self.gateway.system is None else {}
+        return named(field, {**own, **system, **NAMES}, self._turn)
+
+    def _turn(self, number: int, rest: str) -> str:
+        """A prompt's own messages come before the turns, and so may the system prompt."""
+        if self.prompt() is not None:
+            return "messages"
+        before = 0 if self._plain_system() is not None else len(self._system_messages())
+        return "system" if number < before else place_of(self.messages, number - before, rest)
 
     def _plain_system(self) -> str | None:
         """The system prompt where it is the only one, and has no marks; every model takes that as it is."""

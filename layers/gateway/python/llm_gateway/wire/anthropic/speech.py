@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from llm_gateway.wire.anthropic.parameters import NAMES
-from llm_gateway.wire.dialects import Refusal, detail_in
+from llm_gateway.wire.dialects import Refusal
+from llm_gateway.wire.retrying import advice
 from llm_gateway.wire.schema import whole_seconds
 
 if TYPE_CHECKING:
@@ -25,35 +25,31 @@ _TYPES: Final = {
     504: "timeout_error",
     _OVERLOADED: "overloaded_error",
 }
-# Asking again is of no use before the budget's period is over, or while the key has another request's answer.
-_NEVER_AGAIN: Final = ("budget_exceeded", "idempotency_conflict")
-_RETRIED_BY_CLIENTS: Final = (408, 409, 429)
 
 
 def refusal(error: "GatewayError", problem: "Problem") -> Refusal:
     """`{"type": "error", "error": {"type", "message"}, "request_id"}`, and whether the SDK should try again."""
     status = _status(error, problem)
-    return Refusal(status=status, body=_body(status, error, problem), headers=_advice(error, problem))
+    return Refusal(status=status, body=_body(status, problem), headers=advice(error, problem))
 
 
 def broken_off(error: "GatewayError", problem: "Problem") -> bytes:
     """`event: error`. The SDK raises an `APIStatusError` of it."""
-    told = json.dumps(_body(_status(error, problem), error, problem), ensure_ascii=False)
+    told = json.dumps(_body(_status(error, problem), problem), ensure_ascii=False)
     return f"event: error\ndata: {told}\n\n".encode("utf-8", "replace")
 
 
 def headers(*, request_id: str, room: "Room | None") -> dict[str, str]:
-    """The request's id, which the SDK reads from here, and the limit of requests as Anthropic tells it."""
+    """The request's id, which the SDK reads from here, and the limits as Anthropic tells them."""
     told = {"request-id": request_id}
-    if room is None:
-        return told
-    # Rounded up: a client that waits so long does not come too early.
-    reset = datetime.now(UTC) + timedelta(seconds=room.reset_s, milliseconds=999)
-    return told | {
-        "anthropic-ratelimit-requests-limit": str(room.limit),
-        "anthropic-ratelimit-requests-remaining": str(room.remaining),
-        "anthropic-ratelimit-requests-reset": whole_seconds(reset),
-    }
+    for name, left in (("requests", room.requests), ("tokens", room.tokens)) if room else ():
+        if left is not None:
+            # Rounded up: a client that waits so long does not come too early.
+            reset = datetime.now(UTC) + timedelta(seconds=left.reset_s, milliseconds=999)
+            told[f"anthropic-ratelimit-{name}-limit"] = str(left.limit)
+            told[f"anthropic-ratelimit-{name}-remaining"] = str(left.remaining)
+            told[f"anthropic-ratelimit-{name}-reset"] = whole_seconds(reset)
+    return told
 
 
 def _status(error: "GatewayError", problem: "Problem") -> int:
@@ -66,9 +62,9 @@ def _status(error: "GatewayError", problem: "Problem") -> int:
     return 400 if problem.status == 422 else problem.status
 
 
-def _body(status: int, error: "GatewayError", problem: "Problem") -> dict[str, Any]:
+def _body(status: int, problem: "Problem") -> dict[str, Any]:
     kind = _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
-    told = {"type": kind, "message": _message(error, problem)}
+    told = {"type": kind, "message": _message(problem)}
     gateway = {"code": problem.code, "query_id": problem.query_id, "attempts": problem.attempts}
     return {
         "type": "error",
@@ -78,13 +74,6 @@ def _body(status: int, error: "GatewayError", problem: "Problem") -> dict[str, A
     }
 
 
-def _message(error: "GatewayError", problem: "Problem") -> str:
-    said, detail = problem.provider_message, detail_in(NAMES, error, problem)
+def _message(problem: "Problem") -> str:
+    said, detail = problem.provider_message, problem.detail
     return detail if not said or said in detail else f"{detail} {said}"
-
-
-def _advice(error: "GatewayError", problem: "Problem") -> dict[str, str]:
-    """`x-should-retry: false` where the gateway has tried its providers already, or where no retry could succeed."""
-    retried = problem.status in _RETRIED_BY_CLIENTS or problem.status >= 500
-    is_vain = bool(error.attempts) or problem.code in _NEVER_AGAIN
-    return {"x-should-retry": "false"} if retried and is_vain else {}

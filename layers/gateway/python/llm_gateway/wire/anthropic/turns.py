@@ -1,6 +1,7 @@
 """Turns in Anthropic's shape, and the messages that they are: a tool's result is a message of its own here."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
@@ -10,6 +11,7 @@ from llm_gateway.domain import chat
 from llm_gateway.wire.anthropic import thoughts
 from llm_gateway.wire.anthropic.blocks import (
     AssistantContent,
+    ImageBlock,
     RedactedBlock,
     TextBlock,
     TextContent,
@@ -23,6 +25,9 @@ from llm_gateway.wire.messages import MOST_CALLS, MOST_THOUGHTS
 from llm_gateway.wire.schema import Incoming, wrong
 
 _USER: Final = chat.MessageRole.USER
+_CALL: Final = re.compile(r"\.tool_calls\[(\d+)\](\.function)?")
+_PART: Final = re.compile(r"\.content\[(\d+)\]")
+_ONE_PART: Final = (TextBlock, ImageBlock)
 
 
 class UserTurn(Incoming):
@@ -133,3 +138,29 @@ class SystemTurn(Incoming):
 
 
 Turn = Annotated[UserTurn | AssistantTurn | SystemTurn, Field(discriminator="role")]
+
+
+def place_of(turns: Sequence[UserTurn | AssistantTurn | SystemTurn], number: int, rest: str) -> str:
+    """What the client calls the message `number`, and `rest` in it: its turn, and the block where one alone can be meant."""
+    for place, turn in enumerate(turns):
+        own = len(list(turn.messages()))
+        if number >= own:
+            number -= own
+            continue
+        blocks = turn.content if isinstance(turn.content, list) else []
+        return f"messages[{place}]{_block(blocks, number, rest)}"
+    return "messages"
+
+
+def _block(blocks: Sequence[Any], number: int, rest: str) -> str:
+    """The block that is the message `number` of its turn, or a part or a call of it."""
+    if called := _CALL.match(rest):
+        calls = [place for place, block in enumerate(blocks) if isinstance(block, ToolUseBlock)]
+        of_call = rest[called.end() :].replace(".arguments", ".input", 1)
+        return f".content[{calls[int(called[1])]}]{of_call}" if int(called[1]) < len(calls) else ".content"
+    results = [place for place, block in enumerate(blocks) if isinstance(block, ToolResultBlock)]
+    if not results and (part := _PART.match(rest)) and all(isinstance(block, _ONE_PART) for block in blocks):
+        return f".content[{part[1]}]{rest[part.end() :].replace('.image_url', '.source', 1)}"
+    if len(results) == len(blocks) > number:
+        return f".content[{results[number]}]"
+    return ".content" if rest.startswith(".content") else ""

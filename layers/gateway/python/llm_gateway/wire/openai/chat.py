@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from llm_gateway.domain import chat
+from llm_gateway.wire.field_names import BY_MODEL, named
 from llm_gateway.wire.gateway_options import (
     DEFAULT_TIMEOUT_S,
     PROMPT_PREFIX,
@@ -15,8 +16,9 @@ from llm_gateway.wire.gateway_options import (
     prompt_of,
 )
 from llm_gateway.wire.messages import JsonSchema, OutputFormat, ToolChoice
-from llm_gateway.wire.openai.parameters import CHAT, HANDED_ON, kinds_for, members_of_bodies
-from llm_gateway.wire.queries import Messages, Metadata, Number, Parameters, StreamBody, Tools, fault_in_choice
+from llm_gateway.wire.openai.parameters import CHAT, HANDED_ON, NAMES, kinds_for, members_of_bodies
+from llm_gateway.wire.openai.turns import Turns
+from llm_gateway.wire.queries import Metadata, Number, Parameters, StreamBody, Tools, fault_in_choice
 from llm_gateway.wire.schema import Flag, Incoming, PositiveInt, wrong
 
 if TYPE_CHECKING:
@@ -91,9 +93,10 @@ class ChatCompletionBody(Incoming):
     """A request of the Chat Completions API, and what it says to the gateway."""
 
     elsewhere = _LEFT_OUT
+    left_out = frozenset(_LEFT_OUT)
 
     model: Model
-    messages: Messages
+    messages: Turns
     gateway: GatewayOptions | None = None
     frequency_penalty: Penalty | None = None
     logit_bias: Annotated[dict[str, Annotated[Number, Field(ge=-100, le=100)]], Field(max_length=1024)] | None = None
@@ -162,10 +165,6 @@ class ChatCompletionBody(Incoming):
         """Whether a stream ends with a chunk of the usage."""
         return bool(self.stream_options and self.stream_options.include_usage)
 
-    @property
-    def one_call_at_a_time(self) -> bool:
-        return self.parallel_tool_calls is False
-
     def to_domain(self) -> "QueryRequest":
         """The query; it waits as long as a stream may, whether it is one or not."""
         from dataclasses import replace
@@ -175,13 +174,23 @@ class ChatCompletionBody(Incoming):
         return replace(
             asked,
             mode="stream" if self.streams else "sync",
-            vendor=members_of_bodies(given, one_call_at_a_time=self.one_call_at_a_time and bool(self.tools)),
+            parallel_tool_calls=self.parallel_tool_calls is not False,
+            vendor=members_of_bodies(given),
             kinds_for=kinds_for(given),
         )
 
     def choices(self) -> "Choices | None":
         """The prompt and the roles that the query is made from."""
         return self._body().choices()
+
+    def called(self, field: str) -> str:
+        """What a query's field is called here."""
+        rules = {**BY_MODEL, **NAMES} if self.model.startswith(PROMPT_PREFIX) else NAMES
+        return named(field, rules, self._turn)
+
+    def _turn(self, number: int, rest: str) -> str:
+        """A prompt's own messages come before those that were sent."""
+        return "messages" if self._prompt() is not None else f"messages[{number}]{rest}"
 
     def _given(self) -> Mapping[str, Any]:
         return {name: value for name in HANDED_ON if (value := getattr(self, name)) is not None}
@@ -195,7 +204,7 @@ class ChatCompletionBody(Incoming):
         form: dict[str, Any] = {"output": self.response_format.to_format()} if self.response_format else {}
         return StreamBody.model_construct(
             prompt=self._prompt(),
-            messages=self.messages,
+            messages=[*self.messages],
             system=options.system,
             context=options.context,
             model=None if self.model.startswith(PROMPT_PREFIX) else self.model,

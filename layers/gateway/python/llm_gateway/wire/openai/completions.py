@@ -3,7 +3,6 @@
 import json
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_gateway.domain.chat import ReasoningDelta, TextDelta, ToolCallDelta
@@ -22,53 +21,42 @@ JsonDict = dict[str, Any]
 Items = Generator["Opened | Waiting | Delta | Query", None, None]
 
 DONE: Final = b"data: [DONE]\n\n"
-_ONE_CALL: Final = (
-    "The model asked for several tools at once, and parallel_tool_calls is false: only the first is told."
-)
 _HOW_SERVED: Final = ("auto", "default", "flex", "scale", "priority", "fast", "ultrafast")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
-    """How an answer is to be told: whether a stream tells the usage, and whether at most one tool call is handed out."""
-
-    tells_usage: bool = False
-    one_call: bool = False
-
-
-def completion(query: Query, answer: "QueryAnswer", manner: Manner) -> JsonDict:
+def completion(query: Query, answer: "QueryAnswer") -> JsonDict:
     """The answer whole: a `chat.completion`, with a member `gateway`."""
     return {
         **_head(query.id, int(query.created_at.timestamp()), answer.model, kind="chat.completion"),
         "choices": [
             {
                 "index": 0,
-                "message": _message(answer, manner),
+                "message": _message(answer),
                 "logprobs": _logprobs(answer),
                 "finish_reason": answer.finish_reason or "stop",
             }
         ],
         "usage": usage_shown(answer.usage),
         "service_tier": tier_of(answer),
-        "gateway": gateway_member(query, answer, _warnings(answer, manner)),
+        "gateway": gateway_member(query, answer, [*answer.warnings]),
     }
 
 
-def chunks(items: Items, *, manner: Manner, created: int) -> Generator[bytes, None, None]:
+def chunks(items: Items, *, tells_usage: bool, created: int) -> Generator[bytes, None, None]:
     """`data:` events: a chunk for each piece, the finish reason, the usage where it is wanted, and `[DONE]`."""
     head: JsonDict = {}
     with closing(items):
         for item in items:
             if isinstance(item, Opened):
                 head = _head(item.query_id, created, item.model, kind="chat.completion.chunk")
-                yield _event(_chunk(head, {"role": "assistant", "content": "", "refusal": None}, manner))
+                yield _event(_chunk(head, {"role": "assistant", "content": "", "refusal": None}, tells_usage))
             elif isinstance(item, Query):
-                yield from map(_event, _last_chunks(item, created, manner))
+                yield from map(_event, _last_chunks(item, created, tells_usage))
                 yield DONE
             elif isinstance(item, Waiting):
                 yield KEEP_ALIVE
-            elif (delta := _delta(item, manner)) is not None:
-                yield _event(_chunk(head, delta, manner))
+            else:
+                yield _event(_chunk(head, _delta(item), tells_usage))
 
 
 def usage_shown(usage: "Usage") -> JsonDict:
@@ -116,9 +104,9 @@ def _head(query_id: str, created: int, model: str, *, kind: str) -> JsonDict:
     }
 
 
-def _message(answer: "QueryAnswer", manner: Manner) -> JsonDict:
+def _message(answer: "QueryAnswer") -> JsonDict:
     output = answer.output
-    calls = output.tool_calls[:1] if manner.one_call else output.tool_calls
+    calls = output.tool_calls
     reasoning = output.reasoning
     return {
         "role": "assistant",
@@ -126,8 +114,8 @@ def _message(answer: "QueryAnswer", manner: Manner) -> JsonDict:
         "refusal": None,
         "annotations": [],
         **({"tool_calls": [_call(call) for call in calls]} if calls else {}),
-        # A turn that comes back with it lets the model go on with its thought.
-        **({"reasoning": _reasoning(reasoning)} if reasoning and (reasoning.text or reasoning.items) else {}),
+        **({"reasoning": reasoning.text} if reasoning and reasoning.text else {}),
+        **_details(answer),
     }
 
 
@@ -135,10 +123,13 @@ def _call(call: "ToolCall") -> JsonDict:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
-def _reasoning(reasoning: Any) -> JsonDict:
-    from llm_gateway.wire.answers import ReasoningShown
+def _details(answer: "QueryAnswer") -> JsonDict:
+    """A turn that comes back with them lets the model go on with its thought."""
+    if not answer.output.reasoning or not answer.output.reasoning.items:
+        return {}
+    from llm_gateway.wire.openai.turns import details_of
 
-    return ReasoningShown.model_validate(reasoning).model_dump(mode="json")
+    return {"reasoning_details": details_of(answer.output.reasoning.items)}
 
 
 def _logprobs(answer: "QueryAnswer") -> JsonDict | None:
@@ -151,20 +142,14 @@ def tier_of(answer: "QueryAnswer") -> str | None:
     return tier if tier in _HOW_SERVED else None
 
 
-def _warnings(answer: "QueryAnswer", manner: Manner) -> list[str]:
-    is_cut = manner.one_call and len(answer.output.tool_calls) > 1
-    return [*answer.warnings, *([_ONE_CALL] if is_cut else [])]
-
-
-def _delta(item: "Delta", manner: Manner) -> JsonDict | None:
-    """None for what OpenAI's chunks have no place for."""
+def _delta(item: "Delta") -> JsonDict:
     match item:
         case TextDelta():
             return {"content": item.text}
-        case ToolCallDelta() if item.index == 0 or not manner.one_call:
+        case ReasoningDelta():
+            return {"reasoning": item.text}
+        case ToolCallDelta():
             return {"tool_calls": [_piece(item)]}
-        case ToolCallDelta() | ReasoningDelta():
-            return None
 
 
 def _piece(item: ToolCallDelta) -> JsonDict:
@@ -173,22 +158,22 @@ def _piece(item: ToolCallDelta) -> JsonDict:
     return {"index": item.index, **named, "function": {**function, "arguments": item.arguments}}
 
 
-def _chunk(head: JsonDict, delta: JsonDict, manner: Manner, **finish: Any) -> JsonDict:
-    usage = {"usage": None} if manner.tells_usage else {}
+def _chunk(head: JsonDict, delta: JsonDict, tells_usage: bool, **finish: Any) -> JsonDict:
+    usage = {"usage": None} if tells_usage else {}
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None, **finish}
     return {**head, "choices": [choice], **usage}
 
 
-def _last_chunks(query: Query, created: int, manner: Manner) -> Iterator[JsonDict]:
+def _last_chunks(query: Query, created: int, tells_usage: bool) -> Iterator[JsonDict]:
     """The last of them carries the member `gateway`."""
     if query.answer is None:
         raise ValueError("a stream cannot be done without an answer")
     answer = query.answer
     head = _head(query.id, created, answer.model, kind="chat.completion.chunk")
-    told = {"gateway": gateway_member(query, answer, _warnings(answer, manner))}
+    told = {"gateway": gateway_member(query, answer, [*answer.warnings])}
     finish = {"finish_reason": answer.finish_reason or "stop", "logprobs": _logprobs(answer)}
-    last = {**_chunk(head, {}, manner, **finish), "service_tier": tier_of(answer)}
-    if not manner.tells_usage:
+    last = {**_chunk(head, _details(answer), tells_usage, **finish), "service_tier": tier_of(answer)}
+    if not tells_usage:
         yield {**last, **told}
         return
     yield last

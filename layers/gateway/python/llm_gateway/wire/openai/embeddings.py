@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from llm_gateway.wire.field_names import GATEWAYS, named
 from llm_gateway.wire.openai.completions import gateway_member
-from llm_gateway.wire.openai.parameters import EMBEDDINGS
 from llm_gateway.wire.queries import Timeout, with_a_model
 from llm_gateway.wire.schema import Incoming, PositiveInt
 
@@ -39,18 +39,21 @@ class EmbeddingOptions(Incoming):
 class EmbeddingsBody(Incoming):
     """A request of the Embeddings API, and what it says to the gateway."""
 
-    elsewhere = {name: f"it is not offered: {how}" for name, (fate, how) in EMBEDDINGS.items() if fate == "refused"}
-
     input: Annotated[list[str], Field(min_length=1, max_length=MOST_TEXTS), BeforeValidator(_texts)]
     model: Annotated[str, Field(min_length=1, max_length=300)]
     dimensions: PositiveInt | None = None
     encoding_format: Literal["float", "base64"] = "float"
+    user: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     gateway: EmbeddingOptions | None = None
 
     @field_validator("model")
     @classmethod
     def _names_a_model(cls, name: str) -> str:
         return with_a_model(name)
+
+    def called(self, field: str) -> str:
+        """What a query's field is called here."""
+        return named(field, GATEWAYS)
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
 from llm_gateway.domain.providers import ProviderKind
+from llm_gateway.wire.field_names import GATEWAYS, Rules
 
 Fate = Literal["honoured", "handed on", "accepted", "refused"]
 
@@ -69,19 +70,14 @@ EMBEDDINGS: Final[Mapping[str, tuple[Fate, str]]] = {
     "model": ("honoured", "a listed model or `provider/model`"),
     "dimensions": ("honoured", "by models that know it"),
     "encoding_format": ("honoured", "`float` and `base64`"),
-    "user": ("refused", "embeddings are asked without a user"),
+    "user": ("handed on", "to OpenAI and servers that speak its API; elsewhere it has no effect on the answer"),
 }
 
-NAMES: Final[Mapping[str, str]] = {
-    "parameters.logprobs": "logprobs",
-    "parameters.max_output_tokens": "max_completion_tokens",
-    "parameters.reasoning_effort": "reasoning_effort",
-    "parameters.seed": "seed",
-    "parameters.stop": "stop",
-    "parameters.temperature": "temperature",
-    "parameters.top_p": "top_p",
-    "output.type": "response_format",
-    "output.schema": "response_format",
+NAMES: Final[Rules] = {
+    r"parameters\.max_output_tokens": "max_completion_tokens",
+    r"parameters\.(\w+)": r"\1",
+    r"output(\.type|\.schema)?": "response_format",
+    **GATEWAYS,
 }
 """What OpenAI's clients call what the gateway has another name for."""
 
@@ -106,18 +102,12 @@ HANDED_ON: Final = (*_NEEDED, *_HINTS)
 _USERS: Final = ("safety_identifier", "user")
 
 
-def members_of_bodies(given: Mapping[str, Any], *, one_call_at_a_time: bool) -> dict[str, dict[str, Any]]:
-    """What the body of a candidate has besides, by its kind. `given` are the parameters of `HANDED_ON` that were sent.
-
-    `one_call_at_a_time` is for a request with tools.
-    """
+def members_of_bodies(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the body of a candidate has besides, by its kind. `given` are the parameters of `HANDED_ON` that were sent."""
     bodies: dict[str, dict[str, Any]] = {}
     for name, kinds, value in _handed_on(given):
         for kind in kinds:
             bodies.setdefault(kind.value, {})[name] = value
-    if one_call_at_a_time:
-        for kind in _COMPATIBLE:
-            bodies.setdefault(kind.value, {})["parallel_tool_calls"] = False
     user = next((given[name] for name in _USERS if name in given), None)
     if user is not None:
         bodies[ProviderKind.ANTHROPIC.value] = {"metadata": {"user_id": user}}

@@ -4,8 +4,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from llm_gateway.wire.dialects import Refusal, detail_in
-from llm_gateway.wire.openai.parameters import NAMES
+from llm_gateway.wire.dialects import Refusal
+from llm_gateway.wire.retrying import advice
 
 if TYPE_CHECKING:
     from llm_gateway.domain.accounts import Room
@@ -26,14 +26,11 @@ _WORDS: Final = {
     "budget_exceeded": ("insufficient_quota", "insufficient_quota"),
 }
 _OF_THE_MODEL: Final = ("provider_not_found", "model_not_allowed", "prompt_not_found", "prompt_version_not_found")
-# Asking again is of no use before the budget's period is over, or while the key has another request's answer.
-_NEVER_AGAIN: Final = ("budget_exceeded", "idempotency_conflict")
-_RETRIED_BY_CLIENTS: Final = (408, 409, 429)
 
 
 def refusal(error: "GatewayError", problem: "Problem") -> Refusal:
     """`{"error": {"message", "type", "param", "code"}}`, and whether the SDK should try again."""
-    return Refusal(status=_status(error, problem), body=_body(error, problem), headers=_advice(error, problem))
+    return Refusal(status=_status(error, problem), body=_body(error, problem), headers=advice(error, problem))
 
 
 def broken_off(error: "GatewayError", problem: "Problem") -> bytes:
@@ -42,15 +39,14 @@ def broken_off(error: "GatewayError", problem: "Problem") -> bytes:
 
 
 def headers(*, request_id: str, room: "Room | None") -> dict[str, str]:
-    """The request's id where the SDK looks for it, and the limit of requests as OpenAI tells it."""
+    """The request's id where the SDK looks for it, and the limits as OpenAI tells them."""
     named = {"x-request-id": request_id}
-    if room is None:
-        return named
-    return named | {
-        "x-ratelimit-limit-requests": str(room.limit),
-        "x-ratelimit-remaining-requests": str(room.remaining),
-        "x-ratelimit-reset-requests": f"{math.ceil(room.reset_s)}s",
-    }
+    for name, left in (("requests", room.requests), ("tokens", room.tokens)) if room else ():
+        if left is not None:
+            named[f"x-ratelimit-limit-{name}"] = str(left.limit)
+            named[f"x-ratelimit-remaining-{name}"] = str(left.remaining)
+            named[f"x-ratelimit-reset-{name}"] = f"{math.ceil(left.reset_s)}s"
+    return named
 
 
 def _status(error: "GatewayError", problem: "Problem") -> int:
@@ -65,7 +61,7 @@ def _body(error: "GatewayError", problem: "Problem") -> dict[str, Any]:
         code = "model_not_found"
     elif any(fault.is_unknown for fault in error.errors):
         code = "unknown_parameter"
-    return {"error": {"message": _message(error, problem), "type": kind, "param": _param(error, problem), "code": code}}
+    return {"error": {"message": _message(problem), "type": kind, "param": _param(error, problem), "code": code}}
 
 
 def _is_of_unlisted_model(error: "GatewayError") -> bool:
@@ -78,8 +74,8 @@ def _type(status: int) -> str:
     return "server_error" if status >= 500 else _INVALID
 
 
-def _message(error: "GatewayError", problem: "Problem") -> str:
-    said, detail = problem.provider_message, detail_in(NAMES, error, problem)
+def _message(problem: "Problem") -> str:
+    said, detail = problem.provider_message, problem.detail
     return detail if not said or said in detail else f"{detail} {said}"
 
 
@@ -87,11 +83,4 @@ def _param(error: "GatewayError", problem: "Problem") -> str | None:
     """The first thing that is unknown, else the first that is wrong."""
     unknown = [fault.field for fault in error.errors if fault.is_unknown]
     fields = unknown or [fault.field for fault in error.errors]
-    return NAMES.get(fields[0], fields[0]) if fields else "model" if problem.code in _OF_THE_MODEL else None
-
-
-def _advice(error: "GatewayError", problem: "Problem") -> dict[str, str]:
-    """`x-should-retry: false` where the gateway has tried its providers already, or where no retry could succeed."""
-    retried = problem.status in _RETRIED_BY_CLIENTS or problem.status >= 500
-    is_vain = bool(error.attempts) or problem.code in _NEVER_AGAIN
-    return {"x-should-retry": "false"} if retried and is_vain else {}
+    return fields[0] if fields else "model" if problem.code in _OF_THE_MODEL else None

@@ -28,6 +28,10 @@ _NOTHING: Final = (
     "prompt_cache_diagnostics",
     "tool_usage",
 )
+# Open Responses wants a number of each, as OpenAI gives it where the request names none.
+_USUAL: Final = 1.0
+_NO_PENALTIES: Final = {"presence_penalty": 0.0, "frequency_penalty": 0.0}
+_USUAL_TIER: Final = "default"
 
 
 def response_of(query: "Query", answer: "QueryAnswer", *, body: "ResponsesBody") -> JsonDict:
@@ -48,7 +52,7 @@ def finished(query: "Query", answer: "QueryAnswer", output: list[JsonDict], *, h
         "model": answer.model,
         "output": output,
         "usage": usage_of(answer.usage),
-        "service_tier": tier_of(answer),
+        "service_tier": tier_of(answer) or _USUAL_TIER,
         "gateway": gateway_member(query, answer, list(answer.warnings)),
     }
 
@@ -66,7 +70,7 @@ def head(query_id: str, model: str, created: int, *, body: "ResponsesBody") -> J
         "model": model,
         "output": [],
         "usage": None,
-        "service_tier": body.service_tier,
+        "service_tier": body.service_tier or "auto",
         **dict.fromkeys(_NOTHING),
         **_asked(body),
     }
@@ -74,13 +78,14 @@ def head(query_id: str, model: str, created: int, *, body: "ResponsesBody") -> J
 
 def _asked(body: "ResponsesBody") -> JsonDict:
     thinking, text = body.reasoning, body.text
-    form = text.format.model_dump(by_alias=True, exclude_none=True) if text and text.format else {"type": "text"}
+    form = text.format.shown() if text and text.format else {"type": "text"}
     choice = body.tool_choice
     return {
         "background": False,
         "instructions": body.instructions,
         "max_output_tokens": body.max_output_tokens,
         "metadata": body.metadata or {},
+        **_NO_PENALTIES,
         "parallel_tool_calls": body.parallel_tool_calls is not False,
         "prompt": body.prompt.model_dump() if body.prompt else None,
         "prompt_cache_key": body.prompt_cache_key,
@@ -92,12 +97,12 @@ def _asked(body: "ResponsesBody") -> JsonDict:
         },
         "safety_identifier": body.safety_identifier,
         "store": False,
-        "temperature": body.temperature,
+        "temperature": _USUAL if body.temperature is None else body.temperature,
         "text": {"format": form, **({"verbosity": text.verbosity} if text and text.verbosity else {})},
         "tool_choice": "auto" if choice is None else choice if isinstance(choice, str) else choice.model_dump(),
         "tools": [tool.shown() for tool in body.tools or ()],
-        "top_logprobs": body.top_logprobs,
-        "top_p": body.top_p,
+        "top_logprobs": body.top_logprobs or 0,
+        "top_p": _USUAL if body.top_p is None else body.top_p,
         "truncation": "disabled",
         "user": body.user,
     }

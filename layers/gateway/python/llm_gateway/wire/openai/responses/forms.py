@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from llm_gateway.domain import chat
 from llm_gateway.wire.messages import JsonSchema
 from llm_gateway.wire.refusals import only, refused
-from llm_gateway.wire.schema import Flag, Incoming, wrong
+from llm_gateway.wire.schema import Flag, Incoming
 
 _ONE_SUMMARY: Final = "every vendor tells its summary in its own length: leave it out, or say 'auto'"
 
@@ -20,6 +20,9 @@ class TextFormat(Incoming):
     def to_domain(self) -> chat.OutputFormat:
         return chat.OutputFormat()
 
+    def shown(self) -> dict[str, Any]:
+        return {"type": self.type}
+
 
 class JsonFormat(Incoming):
     """Any JSON."""
@@ -28,6 +31,9 @@ class JsonFormat(Incoming):
 
     def to_domain(self) -> chat.OutputFormat:
         return chat.OutputFormat(type="json")
+
+    def shown(self) -> dict[str, Any]:
+        return {"type": self.type}
 
 
 class SchemaFormat(Incoming):
@@ -45,6 +51,10 @@ class SchemaFormat(Incoming):
         told = {"description": self.description} if self.description else {}
         return chat.OutputFormat(type="json_schema", schema={**told, **self.json_schema})
 
+    def shown(self) -> dict[str, Any]:
+        told = {"name": self.name, "description": self.description, "schema": self.json_schema}
+        return {"type": self.type, **told, "strict": bool(self.strict)}
+
 
 class TextConfig(Incoming):
     """The form of the answer's text, and how wordy it is."""
@@ -54,16 +64,10 @@ class TextConfig(Incoming):
 
 
 class Reasoning(Incoming):
-    """How long the model is to think, and whether it tells of it."""
+    """How long the model is to think, and whether it tells of it, which it does where an effort is named."""
 
     effort: chat.ReasoningEffort | None = None
     summary: Annotated[Any, only("auto", instead=_ONE_SUMMARY)] = None
     generate_summary: Annotated[Any, refused("it is summary")] = None
     context: Annotated[Any, only("auto", instead="which thoughts are read again is the model's choice")] = None
     mode: Annotated[Any, only("standard", instead="name another model")] = None
-
-    @model_validator(mode="after")
-    def _is_told_of_what_is_thought(self) -> "Reasoning":
-        if self.summary is not None and self.effort is None:
-            raise wrong("summary", "goes with effort: a summary is told where an effort is named")
-        return self

@@ -6,6 +6,7 @@ docs/drop-in.md shows the table, and a test holds it to the request types of the
 from collections.abc import Mapping
 from typing import Final
 
+from llm_gateway.wire.field_names import GATEWAYS, Rules
 from llm_gateway.wire.openai.parameters import CHAT, Fate
 
 _STATELESS: Final = "the gateway keeps no state at a provider: send the whole conversation"
@@ -71,3 +72,16 @@ RESPONSES: Final[Mapping[str, tuple[Fate, str]]] = {
     "truncation": ("honoured", "`disabled` alone; `gateway.context.history` bounds what is sent of a conversation"),
 }
 """By the name of the parameter: what becomes of it, and how."""
+
+NAMES: Final[Rules] = {
+    r"parameters\.logprobs": "top_logprobs",
+    r"parameters\.reasoning_effort": "reasoning.effort",
+    r"parameters\.(\w+)": r"\1",
+    r"output\.schema": "text.format.schema",
+    r"output(\.type)?": "text.format",
+    r"tools\[(\d+)\]\.function": r"tools[\1]",
+    r"verbosity": "text.verbosity",
+    r"messages": "input",
+    **GATEWAYS,
+}
+"""What the API's clients call what the gateway has another name for."""

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from llm_gateway.domain import chat
 from llm_gateway.domain.queries import QueryRequest
+from llm_gateway.wire.field_names import BY_MODEL, named
 from llm_gateway.wire.gateway_options import (
     DEFAULT_TIMEOUT_S,
     PROMPT_PREFIX,
@@ -15,16 +16,17 @@ from llm_gateway.wire.gateway_options import (
     PromptOptions,
     choices_of,
     fault_in_prompt,
+    no_options,
     prompt_of,
 )
 from llm_gateway.wire.openai.chat import Short
 from llm_gateway.wire.openai.parameters import HANDED_ON, kinds_for, members_of_bodies
 from llm_gateway.wire.openai.responses.forms import Reasoning, TextConfig
 from llm_gateway.wire.openai.responses.items import FunctionCall, InputFile, Item, OutputMessage, ReasoningItem
-from llm_gateway.wire.openai.responses.parameters import RESPONSES
+from llm_gateway.wire.openai.responses.parameters import NAMES, RESPONSES
 from llm_gateway.wire.openai.responses.tools import ToolChoice, Tools, chosen, fault_in_choice
-from llm_gateway.wire.openai.responses.turns import AnyItem, fault_in, messages_of
-from llm_gateway.wire.queries import MOST_FILES, Number
+from llm_gateway.wire.openai.responses.turns import AnyItem, fault_in, messages_of, place_of
+from llm_gateway.wire.queries import MOST_FILES, Number, of_a_short_subject
 from llm_gateway.wire.refusals import only
 from llm_gateway.wire.schema import Flag, Incoming, PositiveInt, Slug, wrong
 
@@ -33,8 +35,10 @@ if TYPE_CHECKING:
     from llm_gateway.wire.queries import Prompt
 
 _MOST_ITEMS: Final = 4_000
+_LEFT_OUT: Final = {name: f"it is not offered: {how}" for name, (fate, how) in RESPONSES.items() if fate == "refused"}
 _LOGPROBS: Final = "message.output_text.logprobs"
 _LONGEST_VERSION: Final = 9
+_BY_PROMPT: Final = {r"prompt\.label": "prompt.version", r"prompt": "prompt"}
 _PROMPTS_OWN: Final = "gateway.prompt says so: name the prompt once"
 
 
@@ -92,19 +96,20 @@ class ResponsesBody(Incoming):
     """A request of the Responses API, and what it says to the gateway."""
 
     elsewhere = {
-        **{name: f"it is not offered: {how}" for name, (fate, how) in RESPONSES.items() if fate == "refused"},
+        **_LEFT_OUT,
         "messages": "it is input",
         "response_format": "it is text.format",
         "reasoning_effort": "it is reasoning.effort",
         "verbosity": "it is text.verbosity",
         **dict.fromkeys(("max_tokens", "max_completion_tokens"), "it is max_output_tokens"),
     }
+    left_out = frozenset(_LEFT_OUT)
 
     model: Model | None = None
     input: Annotated[
         list[Item], Field(fail_fast=True, max_length=_MOST_ITEMS), AfterValidator(_few_files), BeforeValidator(_items)
     ] = []
-    gateway: GatewayOptions = GatewayOptions()
+    gateway: GatewayOptions = Field(default_factory=no_options)
     background: Literal[False] | None = None
     include: (
         Annotated[list[Literal["reasoning.encrypted_content", "message.output_text.logprobs"]], Field(max_length=20)]
@@ -114,7 +119,9 @@ class ResponsesBody(Incoming):
     max_output_tokens: PositiveInt | None = None
     metadata: (
         Annotated[
-            dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field(max_length=16)
+            dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
+            Field(max_length=16),
+            AfterValidator(of_a_short_subject),
         ]
         | None
     ) = None
@@ -139,6 +146,8 @@ class ResponsesBody(Incoming):
         Any, only("disabled", instead="gateway.context.history bounds what is sent of a conversation")
     ] = None
     user: Short | None = None
+    # What coding agents tell of themselves, beside all that the vendor documents: it is neither kept nor handed on.
+    client_metadata: Annotated[dict[str, Any], Field(max_length=64)] | None = None
 
     @model_validator(mode="after")
     def _is_one_wish(self) -> "ResponsesBody":
@@ -202,13 +211,26 @@ class ResponsesBody(Incoming):
             tool_choice="auto" if self.tool_choice is None else chosen(self.tool_choice),
             parallel_tool_calls=self.parallel_tool_calls is not False,
             output=self.form,
-            vendor=members_of_bodies(given, one_call_at_a_time=False),
+            vendor=members_of_bodies(given),
             kinds_for=kinds_for(given),
             cache=own.cache,
             mode="stream" if self.streams else "sync",
             timeout_s=own.timeout_s or DEFAULT_TIMEOUT_S,
             metadata={**(self.metadata or {}), **own.metadata},
         )
+
+    def called(self, field: str) -> str:
+        """What a query's field is called here."""
+        own = BY_MODEL if self._model().startswith(PROMPT_PREFIX) else _BY_PROMPT if self.prompt else {}
+        system = {r"system(\.text)?": "instructions"} if self.gateway.system is None else {}
+        return named(field, {**own, **system, **NAMES}, self._turn)
+
+    def _turn(self, number: int, rest: str) -> str:
+        """A prompt's own messages come before the items, and so may the instructions."""
+        if self._prompt() is not None:
+            return "input"
+        before = 0 if self._plain_instructions() is not None else len(self._instruction())
+        return "instructions" if number < before else place_of(self.input, number - before, rest)
 
     def _model(self) -> str:
         return self.model or ""

@@ -1,5 +1,6 @@
 """Items as the messages that they are: what the model said, called and thought between two turns of others is one turn."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,6 +18,7 @@ from llm_gateway.wire.openai.responses.items import (
 AnyItem = InputMessage | OutputMessage | FunctionCall | FunctionCallOutput | ReasoningItem
 
 VENDOR: Final = "openai"
+_CALL: Final = re.compile(r"\.tool_calls\[(\d+)\](\.function)?")
 
 
 @dataclass(slots=True)
@@ -71,8 +73,13 @@ class _Turn:
 
 def messages_of(items: Sequence[AnyItem]) -> Iterator[chat.Message]:
     """The messages of a conversation, those that say nothing left out."""
-    turn = _Turn()
-    for item in items:
+    return (message for message, _ in _made(items))
+
+
+def _made(items: Sequence[AnyItem]) -> Iterator[tuple[chat.Message, range]]:
+    """Each message, and the places of the items that it is made of."""
+    turn, begun = _Turn(), 0
+    for place, item in enumerate(items):
         match item:
             case OutputMessage():
                 turn.say(item)
@@ -81,9 +88,30 @@ def messages_of(items: Sequence[AnyItem]) -> Iterator[chat.Message]:
             case ReasoningItem():
                 turn.think(item)
             case _:
-                yield from filter(None, (turn.message(), item.message()))
-                turn = _Turn()
-    yield from filter(None, (turn.message(),))
+                if said := turn.message():
+                    yield said, range(begun, place)
+                if own := item.message():
+                    yield own, range(place, place + 1)
+                turn, begun = _Turn(), place + 1
+    if said := turn.message():
+        yield said, range(begun, len(items))
+
+
+def place_of(items: Sequence[AnyItem], number: int, rest: str) -> str:
+    """What the client calls the message `number`, and `rest` in it: the item that it is, or the first of those it is made of."""
+    places = next((places for at, (_, places) in enumerate(_made(items)) if at == number), range(0))
+    calls = [place for place in places if isinstance(items[place], FunctionCall)]
+    called = _CALL.match(rest)
+    if called and int(called[1]) < len(calls):
+        return f"input[{calls[int(called[1])]}]{rest[called.end() :]}"
+    said = [place for place in places if not isinstance(items[place], FunctionCall | ReasoningItem)]
+    if not places:
+        return "input"
+    if len(said) != 1:
+        return f"input[{places[0]}]"
+    if isinstance(items[said[0]], FunctionCallOutput):
+        rest = rest.replace(".content", ".output", 1)
+    return f"input[{said[0]}]{rest.removesuffix('.url').replace('.file.', '.')}"
 
 
 def fault_in(items: Sequence[AnyItem]) -> str | None:

@@ -1,0 +1,1 @@
+"""Where the interpreter's time goes, by sampling processes that run as they always do."""
