@@ -701,3 +701,57 @@ def test_without_policies_nothing_is_looked_for(api: Api, door: Opened) -> None:
     answered = owner.ask().json()
     assert owner.get(f"{QUERY}/{answered['id']}/result").status_code == 200
     assert ASKED in sent(api)
+
+
+CHAT, RESPONSES, MESSAGES, EMBEDDINGS = "/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/embeddings"
+OF_THE_GATEWAY = {"gateway": {"metadata": {"a": EMAIL}}}
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "field"),
+    [
+        (CHAT, {"user": EMAIL}, "user"),
+        (CHAT, {"safety_identifier": EMAIL}, "safety_identifier"),
+        (CHAT, {"metadata": {"a": EMAIL}}, "metadata.a"),
+        (CHAT, OF_THE_GATEWAY, "gateway.metadata.a"),
+        (RESPONSES, {"user": EMAIL}, "user"),
+        (RESPONSES, OF_THE_GATEWAY, "gateway.metadata.a"),
+        (MESSAGES, {"metadata": {"user_id": EMAIL}}, "metadata.user_id"),
+        (MESSAGES, OF_THE_GATEWAY, "gateway.metadata.a"),
+        (EMBEDDINGS, {"input": ["hello", f"to {EMAIL}"]}, "input[1]"),
+        (EMBEDDINGS, {"user": EMAIL}, "user"),
+        (EMBEDDINGS, OF_THE_GATEWAY, "gateway.metadata.a"),
+    ],
+)
+def test_what_is_refused_is_named_once_and_as_its_client_sent_it(
+    api: Api, door: Opened, path: str, said: dict[str, Any], field: str
+) -> None:
+    asks = {"messages": [{"role": "user", "content": "hello"}]}
+    body = {
+        CHAT: asks,
+        RESPONSES: {"input": "hello"},
+        MESSAGES: {**asks, "max_tokens": 9},
+        EMBEDDINGS: {"input": "hello"},
+    }
+    refused = door("block").post(path, {"model": "small", **body[path], **said})
+    told = refused.json()["error"]["message"]
+    assert (refused.status_code, told.rpartition(": ")[2]) == (403, f"{field} (email).")
+
+
+@pytest.mark.parametrize("rule", [None, "log", "mask"])
+def test_an_erasure_finds_embeddings_by_their_subject(api: Api, door: Opened, rule: str | None) -> None:
+    api.register(id="vectors", models=[{"name": "text-embedding-3-small"}], default_model="text-embedding-3-small")
+    body = {"model": "vectors/text-embedding-3-small", "input": f"to {EMAIL}"}
+    owner = door(*([rule] if rule else []))
+    made = owner.post(EMBEDDINGS, {**body, "gateway": {"metadata": {"subject": EMAIL, "case": 7}}})
+    other = owner.post(EMBEDDINGS, body)
+    assert (made.status_code, other.status_code) == (200, 200)
+    query_id = made.json()["gateway"]["query_id"]
+    found, _ = api.gateway.outside.query_index.of_target(Target(subject=digest_of(EMAIL)), before="qry_~", limit=9)
+    assert found == (query_id,)
+    kept_query = api.gateway.outside.query_store.get(query_id)
+    assert kept_query is not None
+    assert kept_query.request.metadata["case"] == 7
+    assert (EMAIL in kept(api.gateway)) == (rule is None)
+    if rule == "mask":
+        assert api.gateway.policies.revealed(kept_query).request.metadata["subject"] == EMAIL

@@ -33,6 +33,10 @@ def chat(**more: Any) -> Named:
     return ChatCompletionBody.model_validate({"model": "m", "messages": [SAYS], **more})
 
 
+def embeddings() -> Named:
+    return EmbeddingsBody.model_validate({"model": "m", "input": "x"})
+
+
 def responses(*items: Any, **more: Any) -> Named:
     return ResponsesBody.model_validate({"model": "m", "input": [*(items or (SAYS,))], **more})
 
@@ -59,8 +63,18 @@ def messages(*turns: Any, **more: Any) -> Named:
         (chat(gateway={"prompt": {"id": "p"}}), "prompt.id", "gateway.prompt.id"),
         (chat(model="prompt:p@beta"), "prompt.label", "model"),
         (chat(model="prompt:p"), "prompt.variables.name", "gateway.prompt.variables.name"),
-        (EmbeddingsBody.model_validate({"model": "m", "input": "x"}), "input[0]", "input[0]"),
-        (EmbeddingsBody.model_validate({"model": "m", "input": "x"}), "provider", "gateway.provider"),
+        (embeddings(), "input[0]", "input[0]"),
+        (embeddings(), "messages[3].content", "input[3]"),
+        (embeddings(), "vendor.openai.user", "user"),
+        (embeddings(), "metadata.a", "gateway.metadata.a"),
+        (embeddings(), "provider", "gateway.provider"),
+        (chat(user="a"), "vendor.anthropic.metadata.user_id", "user"),
+        (chat(safety_identifier="a"), "vendor.anthropic.metadata.user_id", "safety_identifier"),
+        (chat(prediction={"type": "content", "content": "x"}), "vendor.openai.prediction.content", "prediction.content"),
+        (chat(metadata={"a": "b"}), "metadata.a", "metadata.a"),
+        (chat(gateway={"metadata": {"a": "b"}}), "metadata.a", "gateway.metadata.a"),
+        (messages(metadata={"user_id": "a"}), "vendor.openai.safety_identifier", "metadata.user_id"),
+        (messages(metadata={"user_id": "a"}), "vendor.anthropic.metadata.user_id", "metadata.user_id"),
         (responses(SAYS, SAID, SEES), "messages[2].content[1].image_url.url", "input[2].content[1].image_url"),
         (responses(SAYS, SAID, CALLS, CALLS | {"call_id": "c2"}), "messages[1].tool_calls[1].function.name", "input[3].name"),
         (responses(SAYS, SAID, CALLS, CALLS | {"call_id": "c2"}), "messages[1].content", "input[1].content"),

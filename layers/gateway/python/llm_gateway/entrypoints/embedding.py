@@ -73,6 +73,7 @@ class _Embedding:
             caller=self.caller,
             received_s=state.received_s,
             tell_id=partial(setattr, state, "query_id"),
+            metadata=body.gateway.metadata if body.gateway else {},
             idempotency=self.idempotency,
         )
 

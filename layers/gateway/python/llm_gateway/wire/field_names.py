@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from llm_gateway.errors import GatewayError
+    from llm_gateway.errors import FieldError, GatewayError
 
 Rules = Mapping[str, str]
 """Patterns of a field's beginning, and what stands for it; the first that fits counts."""
@@ -36,11 +36,17 @@ def named(field: str, rules: Rules, turn: Callable[[int, str], str] | None = Non
 
 
 def rename(error: "GatewayError", called: Callable[[str], str]) -> None:
-    """Gives the fields that are at fault the names that the client has for them, in the detail too."""
-    told = []
+    """Gives the fields that are at fault the names that the client has for them, in the detail too.
+
+    What was sent once, and stands in the bodies for several vendors, is told once.
+    """
+    told: list[FieldError] = []
     for fault in error.errors:
         own = called(fault.field)
-        told.append(replace(fault, field=own))
+        if (renamed := replace(fault, field=own)) in told:
+            error.detail = re.sub(rf"; {re.escape(fault.field)} \([^)]*\)", "", error.detail)
+            continue
+        told.append(renamed)
         if own != fault.field:
             error.detail = re.sub(rf"(?<![\w.\]]){re.escape(fault.field)}(?=:| \()", lambda _: own, error.detail)  # noqa: B023
     error.errors = tuple(told)

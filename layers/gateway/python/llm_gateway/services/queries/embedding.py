@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
-from llm_gateway.domain.chat import Message, MessageRole, TextPart
+from llm_gateway.domain.chat import JsonObject, Message, MessageRole, TextPart
 from llm_gateway.domain.embeddings import Embedded, EmbeddingQuery
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.keys import Caller
-from llm_gateway.domain.privacy import Privacy
 from llm_gateway.domain.queries import (
     Attempt,
     Figures,
@@ -33,15 +32,22 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+# Whose parameter `user` is.
+_VENDOR: Final = "openai"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedToEmbed:
-    """What a caller asks, since when (a time of the monotonic clock), and who is told which query it has become."""
+    """What a caller asks, since when (a time of the monotonic clock), and who is told which query it has become.
+
+    `metadata` is kept with the query, and goes to no provider.
+    """
 
     query: EmbeddingQuery
     caller: Caller
     received_s: float
     tell_id: Callable[[str | None], None]
+    metadata: JsonObject = field(default_factory=dict)
     idempotency: Idempotency | None = None
 
 
@@ -61,12 +67,7 @@ class EmbeddingAsker:
 
         A query for which nobody was called leaves no trace. An end that cannot be stored is given all the same, with a warning.
         """
-        asked = self._covered(asked)
-        made = self.states.new(
-            _request(asked.query), asked.caller, status=QueryStatus.RUNNING, idempotency=asked.idempotency
-        )
-        # By its id an erasure finds the answer that is kept under an idempotency key.
-        query = replace(made, id=asked.query.id)
+        asked, query = self._begun(asked)
         asked.tell_id(query.id)
         try:
             embedded = self.embedder.embed(asked.query)
@@ -75,17 +76,23 @@ class EmbeddingAsker:
             raise
         return self._close(self._ended(query, embedded, asked), embedded.attempts), embedded
 
-    def _covered(self, asked: AskedToEmbed) -> AskedToEmbed:
-        """With what may be sent, by what the key asks of personal data. Raises what `Policies.cover_texts` does."""
-        query = asked.query
-        if not query.terms.pii:
-            return asked
-        sent = {f"input[{place}]": text for place, text in enumerate(query.texts)}
-        if query.user is not None:
-            sent["user"] = query.user
-        covered = self.policies().cover_texts(sent, query.terms.pii, key_id=query.owner)
-        user = covered.pop("user", None)
-        return replace(asked, query=replace(query, texts=tuple(covered.values()), user=user, pii=query.terms.pii))
+    def _begun(self, asked: AskedToEmbed) -> tuple[AskedToEmbed, Query]:
+        """What may be sent, by what the key asks of personal data, and the query as it begins. Raises as `Policies.cover`."""
+        request, rules = _request(asked), asked.query.terms.pii
+        if not rules:
+            return asked, self._new(request, asked)
+        covered = self.policies().cover(request, rules, key_id=asked.query.owner)
+        query = self.policies().with_sealed_values(self._new(covered.request, asked), covered.values)
+        texts = tuple(
+            part.text for message in covered.request.messages for part in message.content if isinstance(part, TextPart)
+        )
+        user = covered.request.vendor[_VENDOR]["user"] if asked.query.user is not None else None
+        return replace(asked, query=replace(asked.query, texts=texts, user=user, pii=rules)), query
+
+    def _new(self, request: QueryRequest, asked: AskedToEmbed) -> Query:
+        made = self.states.new(request, asked.caller, status=QueryStatus.RUNNING, idempotency=asked.idempotency)
+        # By its id an erasure finds the answer that is kept under an idempotency key.
+        return replace(made, id=asked.query.id)
 
     def _close_failed(self, query: Query, error: GatewayError, asked: AskedToEmbed) -> None:
         if not error.attempts:
@@ -136,12 +143,14 @@ class EmbeddingAsker:
         return Latency(total_ms=total_ms, provider_ms=provider_ms, waiting_ms=0)
 
 
-def _request(asked: EmbeddingQuery) -> QueryRequest:
+def _request(asked: AskedToEmbed) -> QueryRequest:
+    query = asked.query
     return QueryRequest(
-        messages=tuple(Message(role=MessageRole.USER, content=(TextPart(text=text),)) for text in asked.texts),
-        model=asked.model,
-        provider=asked.provider,
+        messages=tuple(Message(role=MessageRole.USER, content=(TextPart(text=text),)) for text in query.texts),
+        model=query.model,
+        provider=query.provider,
+        vendor={} if query.user is None else {_VENDOR: {"user": query.user}},
         cache="bypass",
-        privacy=Privacy(rules=tuple(sorted(asked.pii))) if asked.pii else None,
-        timeout_s=asked.timeout_s,
+        timeout_s=query.timeout_s,
+        metadata=asked.metadata,
     )

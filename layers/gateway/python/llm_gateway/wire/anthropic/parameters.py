@@ -65,6 +65,8 @@ NAMES: Final[Rules] = {
     r"tools\[(\d+)\]\.function\.parameters": r"tools[\1].input_schema",
     r"tools\[(\d+)\]\.function": r"tools[\1]",
     r"metadata": "gateway.metadata",
+    r"vendor\.openai\.safety_identifier": "metadata.user_id",
+    r"vendor\.anthropic\.(\w+)": r"\1",
     **GATEWAYS,
 }
 """What Anthropic's clients call what the gateway has another name for."""

@@ -16,7 +16,7 @@ from llm_gateway.wire.gateway_options import (
     prompt_of,
 )
 from llm_gateway.wire.messages import JsonSchema, OutputFormat, ToolChoice
-from llm_gateway.wire.openai.parameters import CHAT, HANDED_ON, NAMES, kinds_for, members_of_bodies
+from llm_gateway.wire.openai.parameters import CHAT, HANDED_ON, NAMES, kinds_for, members_of_bodies, names_of
 from llm_gateway.wire.openai.turns import Turns
 from llm_gateway.wire.queries import Metadata, Number, Parameters, StreamBody, Tools, fault_in_choice
 from llm_gateway.wire.schema import Flag, Incoming, PositiveInt, wrong
@@ -185,8 +185,8 @@ class ChatCompletionBody(Incoming):
 
     def called(self, field: str) -> str:
         """What a query's field is called here."""
-        rules = {**BY_MODEL, **NAMES} if self.model.startswith(PROMPT_PREFIX) else NAMES
-        return named(field, rules, self._turn)
+        own = BY_MODEL if self.model.startswith(PROMPT_PREFIX) else {}
+        return named(field, {**own, **names_of(self._given(), self.metadata), **NAMES}, self._turn)
 
     def _turn(self, number: int, rest: str) -> str:
         """A prompt's own messages come before those that were sent."""

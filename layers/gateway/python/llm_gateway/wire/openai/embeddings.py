@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from llm_gateway.wire.field_names import GATEWAYS, named
 from llm_gateway.wire.openai.completions import gateway_member
-from llm_gateway.wire.queries import Timeout, with_a_model
+from llm_gateway.wire.queries import Metadata, Timeout, with_a_model
 from llm_gateway.wire.schema import Incoming, PositiveInt
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST_TEXTS: Final = 2048
 """More than OpenAI takes of one request no client sends."""
+_OWN: Final = {r"vendor\.openai\.user": "user", r"metadata": "gateway.metadata", **GATEWAYS}
 
 
 def _texts(given: Any) -> Any:
@@ -30,10 +31,11 @@ def _texts(given: Any) -> Any:
 
 
 class EmbeddingOptions(Incoming):
-    """Where to ask, and how long to wait."""
+    """Where to ask, how long to wait, and what is kept with the query."""
 
     provider: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     timeout_s: Timeout | None = None
+    metadata: Metadata = Field(default_factory=dict)
 
 
 class EmbeddingsBody(Incoming):
@@ -53,7 +55,7 @@ class EmbeddingsBody(Incoming):
 
     def called(self, field: str) -> str:
         """What a query's field is called here."""
-        return named(field, GATEWAYS)
+        return named(field, _OWN, lambda number, _: f"input[{number}]")
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -114,6 +114,16 @@ def members_of_bodies(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return bodies
 
 
+def names_of(given: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> Rules:
+    """What a client that sent these calls the members of bodies, and the query's metadata."""
+    user = next((name for name in _USERS if name in given), _USERS[-1])
+    return {
+        r"vendor\.anthropic\.metadata\.user_id": user,
+        r"vendor\.\w+\.(\w+)": r"\1",
+        **({} if metadata else {r"metadata": "gateway.metadata"}),
+    }
+
+
 def kinds_for(given: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Of the parameters that were sent, those that not every kind of provider has, with the kinds that have them."""
     return {

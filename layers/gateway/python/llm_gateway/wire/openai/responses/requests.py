@@ -20,7 +20,7 @@ from llm_gateway.wire.gateway_options import (
     prompt_of,
 )
 from llm_gateway.wire.openai.chat import Short
-from llm_gateway.wire.openai.parameters import HANDED_ON, kinds_for, members_of_bodies
+from llm_gateway.wire.openai.parameters import HANDED_ON, kinds_for, members_of_bodies, names_of
 from llm_gateway.wire.openai.responses.forms import Reasoning, TextConfig
 from llm_gateway.wire.openai.responses.items import FunctionCall, InputFile, Item, OutputMessage, ReasoningItem
 from llm_gateway.wire.openai.responses.parameters import NAMES, RESPONSES
@@ -223,7 +223,7 @@ class ResponsesBody(Incoming):
         """What a query's field is called here."""
         own = BY_MODEL if self._model().startswith(PROMPT_PREFIX) else _BY_PROMPT if self.prompt else {}
         system = {r"system(\.text)?": "instructions"} if self.gateway.system is None else {}
-        return named(field, {**own, **system, **NAMES}, self._turn)
+        return named(field, {**own, **system, **names_of(self._given(), self.metadata), **NAMES}, self._turn)
 
     def _turn(self, number: int, rest: str) -> str:
         """A prompt's own messages come before the items, and so may the instructions."""
