@@ -7,6 +7,7 @@ layers have 6,500 files: seconds of a processor's time. And a hundred processes 
 emulator that all of them wait for, no time to answer in.
 """
 
+import asyncio
 import hashlib
 import os
 import tempfile
@@ -16,6 +17,8 @@ import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
+
+from local_aws import loops
 
 # What a function takes of a processor until it has answered its first request, among as many as there are.
 START_S: Final = 1 / (os.cpu_count() or 1)
@@ -98,6 +101,7 @@ def main() -> None:
 
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": open_archive})
     ministack.app = NoOtherSites(ministack.app)
+    ministack.asyncio = SimpleNamespace(**{**vars(asyncio), "run": loops.run})
     hypercorn.asyncio.serve = serve  # type: ignore[assignment] # It is called with these two.
     ministack.main()
 

@@ -16,6 +16,9 @@ from tests.adapters.upstream import ScriptedUpstream
 from tests.end_to_end.calling import Client
 from tests.end_to_end.stack import Scripted, Stack, deployed, register
 
+# What a program asserts is to be told as what a test does.
+pytest.register_assert_rewrite("tests.end_to_end.programs")
+
 
 @pytest.fixture(scope="package")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -19,6 +19,8 @@ from tests.adapters.upstream import Answer, Refusal, ScriptedUpstream
 from tests.adapters.upstream_wires import Said
 from tests.end_to_end.calling import Client, at_once, eventually, question, text_of
 from tests.end_to_end.deployment import NAME, Deployment, granted, running_deployment
+from tests.end_to_end.house import House, running_house
+from tests.end_to_end.programs import Program, every_program
 from tests.end_to_end.smoke import smoke
 from tests.end_to_end.stack import Scripted, register
 from tests.end_to_end.table import FIRST_STATUSES, path_of
@@ -75,6 +77,19 @@ def first_answers(admin: Client) -> dict[str, httpx2.Response]:
 def provider(admin: Client, first_answers: dict[str, httpx2.Response]) -> Iterator[Scripted]:
     with ScriptedUpstream() as upstream:
         yield register(admin, upstream, credentials={"api_key": CREDENTIAL})
+
+
+@pytest.fixture(scope="module")
+def house(
+    deployment: Deployment,
+    admin: Client,
+    caller: Client,
+    first_answers: dict[str, httpx2.Response],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("programs")
+    with running_house(admin, caller, folder, certificates=deployment.aws.certificates) as house:
+        yield house
 
 
 def called(client: Client, row: Endpoint) -> httpx2.Response:
@@ -250,6 +265,11 @@ def test_a_providers_refusal_is_told(caller: Client, provider: Scripted) -> None
     refused = [caller.send("POST", "/query", question(provider=provider.id, fallback=[])) for _ in range(2)]
     assert [problem(response) for response in refused] == [(502, "provider_error"), (429, "provider_rate_limited")]
     assert int(refused[1].headers["retry-after"]) >= 7
+
+
+@every_program
+def test_a_program_of_others_works(house: House, program: Program) -> None:
+    program(house)
 
 
 GOOD = json.dumps(question())

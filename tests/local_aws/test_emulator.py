@@ -14,7 +14,7 @@ import pytest
 
 from local_aws import emulator
 from local_aws.aws import LocalAws
-from local_aws.processes import Processes
+from local_aws.processes import Process, Processes
 
 SECRET = "the-pepper-of-a-developer"
 FOREIGN = [
@@ -29,12 +29,17 @@ FOREIGN = [
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalAws, Process]]:
     scratch: Path = tmp_path_factory.mktemp("emulator")
     with Processes(logs=scratch / "logs") as processes:
         aws, process = emulator.start(processes, scratch=scratch)
         emulator.wait_for(aws, process)
-        yield aws
+        yield aws, process
+
+
+@pytest.fixture
+def aws(started: tuple[LocalAws, Process]) -> LocalAws:
+    return started[0]
 
 
 def call(
@@ -102,3 +107,11 @@ def test_no_answer_lets_another_site_read_it(aws: LocalAws) -> None:
     status, answered, _ = call(aws, "GET", "/_localstack/health")
     assert status == 200
     assert not [name for name in answered if name.lower().startswith("access-control-")]
+
+
+def test_it_is_served_by_the_quickest_loop_that_is_installed(started: tuple[LocalAws, Process]) -> None:
+    pytest.importorskip("uvloop", reason="uvloop is not installed on this system")
+    mapped = Path(f"/proc/{started[1].pid}/maps")
+    if not mapped.exists():
+        pytest.skip("this system does not tell what a process has loaded, as Linux does in /proc")
+    assert "/uvloop/" in mapped.read_text()

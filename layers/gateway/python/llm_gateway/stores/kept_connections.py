@@ -20,6 +20,8 @@ from weakref import finalize
 import botocore
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, HTTPClientError, ReadTimeoutError
 
+from llm_gateway.sockets import wait_to_read
+
 IDLE_S: Final = 50.0
 """What was not used for longer is not trusted: a process that was frozen meanwhile did not hear the other end go."""
 MOST_KEPT: Final = 288
@@ -259,6 +261,7 @@ class _Connection:
         if left_s <= 0:
             raise TimeoutError
         self._socket.settimeout(left_s)
+        wait_to_read(self._socket, left_s)
         piece = self._socket.recv(_PIECE_BYTES)
         if not piece:
             raise _Ended
