@@ -1,6 +1,7 @@
-"""Beside: all that a block starts is done at once, in whatever thread, and a failure waits for the others."""
+"""Beside: all that a block starts is done beside each other, in whatever thread, and a failure waits for the others."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -9,7 +10,9 @@ from collections.abc import Callable
 from contextvars import ContextVar
 
 import pytest
+from llm_gateway.services import together as module
 from llm_gateway.services.together import Beside, Task
+from llm_gateway.waiting import wait_to_read
 
 from tests.patience import FOREVER_S, PATIENCE_S
 
@@ -34,6 +37,32 @@ def test_all_run_at_once_and_each_has_its_result() -> None:
 
 def test_one_alone_needs_no_other_thread() -> None:
     assert together(threading.current_thread) == [threading.current_thread()]
+
+
+def test_others_begin_when_the_first_waits_for_an_answer_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LONGEST_START_S", FOREVER_S)
+    begun: list[int] = []
+    one, other = socket.socketpair()
+
+    def ask() -> list[int]:
+        time.sleep(0.02)
+        before = list(begun)
+        wait_to_read(one, PATIENCE_S)
+        return before
+
+    def answer(number: int) -> None:
+        begun.append(number)
+        if len(begun) == 2:
+            other.send(b"x")
+
+    with one, other:
+        results = together(ask, lambda: answer(1), lambda: answer(2))
+    assert (results[0], sorted(begun)) == ([], [1, 2])
+
+
+def test_what_waits_for_nobody_is_done_by_the_callers_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LONGEST_START_S", FOREVER_S)
+    assert together(*[threading.current_thread] * 3) == [threading.current_thread()] * 3
 
 
 def test_nothing_to_do_is_nothing() -> None:

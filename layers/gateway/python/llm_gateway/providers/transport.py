@@ -21,7 +21,7 @@ from llm_gateway.providers.bounds import unpacked
 from llm_gateway.providers.broken_off import READS, BrokenOff, Watched
 from llm_gateway.providers.connection_pool import ConnectionPool
 from llm_gateway.providers.deadline import Deadline, enforced_deadline
-from llm_gateway.sockets import wait_to_read
+from llm_gateway.waiting import wait_to_read
 
 # A stream holds one for as long as its model writes, and the local server streams to hundreds at once.
 _MOST_CONNECTIONS: Final = 1000

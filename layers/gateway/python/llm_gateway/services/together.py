@@ -2,34 +2,38 @@
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from functools import cache
 from threading import Lock
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+
+from llm_gateway.waiting import this_thread
 
 T = TypeVar("T")
 
-_THREADS = 128
+_THREADS: Final = 128
+_LONGEST_START_S: Final = 0.001
 
 
 class Task(Generic[T]):
-    """A thing to do. `result` is there once the block of its `Beside` has ended."""
+    """A thing to `do`, None once somebody does it. `result` is there once the block of its `Beside` has ended."""
 
-    __slots__ = ("_do", "_lock", "error", "result")
+    __slots__ = ("_lock", "do", "error", "result")
 
     result: T
 
     def __init__(self, do: Callable[[], T]) -> None:
-        self._do: Callable[[], T] | None = do
+        self.do: Callable[[], T] | None = do
         self._lock = Lock()
         self.error: BaseException | None = None
 
     def run(self) -> None:
         """Does it once; who comes second waits for the first."""
         with self._lock:
-            do, self._do = self._do, None
+            do, self.do = self.do, None
             if do is None:
                 return
             try:
@@ -40,33 +44,34 @@ class Task(Generic[T]):
 
 
 class Beside:
-    """Does all that its block starts at once, and ends with the last of it.
+    """Does all that its block starts, and ends with the last of it.
 
-    The first thing that is started is done in the caller's thread, when the block ends: one alone needs no other thread. When
-    all have ended, the first error is raised, in the order in which they were started.
+    The caller's thread does one thing after the other when the block ends. As soon as it waits for an answer (`wait_to_read`),
+    other threads do what is left: there is time for it then, and what goes out first does not wait for what comes before the
+    sending of the others. Where it waits for something else, they begin after a millisecond. One thing alone needs no other
+    thread. When all have ended, the first error is raised, in the order in which they were started.
     """
 
-    __slots__ = ("_futures", "_own", "_tasks")
+    __slots__ = ("_gate", "_tasks")
 
     def __init__(self) -> None:
         self._tasks: list[Task[object]] = []
-        self._own: list[Task[object]] = []
-        self._futures: list[Future[None]] = []
+        self._gate: Lock | None = None
 
     def start(self, do: Callable[[], T]) -> Task[T]:
         task = Task(do)
-        if not self._tasks or not self._handed_over(task):
-            self._own.append(task)  # type: ignore[arg-type]
+        if self._tasks:
+            self._hand_over(task)
         self._tasks.append(task)  # type: ignore[arg-type]
         return task
 
-    def _handed_over(self, task: Task[T]) -> bool:
-        """False where no thread takes it: a process that ends still does what it has begun."""
-        try:
-            self._futures.append(_pool().submit(copy_context().run, task.run))
-        except RuntimeError:
-            return False
-        return True
+    def _hand_over(self, task: Task[T]) -> None:
+        if self._gate is None:
+            self._gate = Lock()
+            self._gate.acquire()
+        # Where no thread takes it, the caller's does it in its turn: a process that ends still does what it has begun.
+        with suppress(RuntimeError):
+            _pool().submit(copy_context().run, _begin, self._gate, task)
 
     def __enter__(self) -> "Beside":
         return self
@@ -74,14 +79,27 @@ class Beside:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is None:
-            for task in self._own:
+        gate = self._gate
+        if gate is not None:
+            this_thread.held.append(gate)
+        try:
+            # Where the block failed, the first was not begun.
+            for task in self._tasks if error is None else self._tasks[1:]:
                 task.run()
-        for future in self._futures:
-            future.result()
+        finally:
+            if gate is not None and gate in this_thread.held:
+                this_thread.held.remove(gate)
+                gate.release()
         for task in self._tasks:
             if task.error is not None and error is None:
                 raise task.error
+
+
+def _begin(gate: Lock, task: Task[Any]) -> None:
+    if gate.acquire(timeout=_LONGEST_START_S):
+        gate.release()
+    if task.do is not None:
+        task.run()
 
 
 @cache

@@ -20,7 +20,7 @@ from weakref import finalize
 import botocore
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, HTTPClientError, ReadTimeoutError
 
-from llm_gateway.sockets import wait_to_read
+from llm_gateway.waiting import wait_to_read
 
 IDLE_S: Final = 50.0
 """What was not used for longer is not trusted: a process that was frozen meanwhile did not hear the other end go."""

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from hmac import digest
+from hmac import HMAC, digest
+from hmac import new as begun
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -29,11 +30,15 @@ class Credentials(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _DayKey:
-    """What signs with a secret for a day."""
+    """What signs with a secret for a day: a code of nothing yet.
+
+    A copy of it takes less than a new one; and it keeps the interpreter, which `hmac.digest` hands to another thread: of three
+    requests that leave beside each other, the first would wait for what comes before the sending of the others.
+    """
 
     secret: str = field(repr=False)
     day: str
-    key: bytes = field(repr=False)
+    begun: HMAC = field(repr=False)
 
 
 class Signer:
@@ -54,7 +59,7 @@ class Signer:
         self._path = urlsplit(url).path or "/"
         self._content_type = content_type
         self._now_s = now_s
-        self._day_key = _DayKey("", "", b"")
+        self._day_key: _DayKey | None = None
 
     def headers(self, credentials: Credentials, *, target: str, body: bytes) -> dict[str, str]:
         """The headers of a signed request for `target` ("DynamoDB_20120810.GetItem")."""
@@ -68,20 +73,21 @@ class Signer:
         request = f"POST\n{self._path}\n\n{lines}\n{names}\n{sha256(body).hexdigest()}"
         scope = f"{at[:8]}/{self._region}/{self._service}/aws4_request"
         signed = f"{_ALGORITHM}\n{at}\n{scope}\n{sha256(request.encode()).hexdigest()}"
-        signature = digest(self._key(credentials.secret_key, at[:8]), signed.encode(), "sha256").hex()
+        code = self._day_keys_code(credentials.secret_key, at[:8])
+        code.update(signed.encode())
         headers["authorization"] = (
-            f"{_ALGORITHM} Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+            f"{_ALGORITHM} Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={code.hexdigest()}"
         )
         return headers
 
-    def _key(self, secret: str, day: str) -> bytes:
+    def _day_keys_code(self, secret: str, day: str) -> HMAC:
         known = self._day_key
-        if known.day != day or known.secret != secret:
+        if known is None or known.day != day or known.secret != secret:
             key = f"AWS4{secret}".encode()
             for part in (day, self._region, self._service, "aws4_request"):
                 key = digest(key, part.encode(), "sha256")
-            known = self._day_key = _DayKey(secret, day, key)
-        return known.key
+            known = self._day_key = _DayKey(secret, day, begun(key, digestmod="sha256"))
+        return known.begun.copy()
 
 
 def host_of(url: str) -> str:

@@ -16,9 +16,9 @@ from llm_gateway.errors import GatewayError
 from llm_gateway.instruments.system import SystemClock
 from llm_gateway.providers import transport
 from llm_gateway.providers.registry import ProviderRegistry
-from llm_gateway.sockets import wait_to_read
 from llm_gateway.stores import kept_connections
 from llm_gateway.stores.kept_connections import Connections
+from llm_gateway.waiting import wait_to_read
 
 from tests.adapters.certificates import self_signed
 from tests.patience import PATIENCE_S
