@@ -5,7 +5,7 @@ import os
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ REGION: Final = "us-east-1"
 # Emulators take any; a real account's would be sent in the clear.
 ACCESS_KEY_ID: Final = "test"
 SECRET_ACCESS_KEY: Final = "test"
+_TRUSTED_BY_NODE: Final = "NODE_EXTRA_CA_CERTS"
 NEAR: Final = Config(connect_timeout=2, read_timeout=30, retries={"total_max_attempts": 2})
 
 
@@ -27,12 +28,14 @@ NEAR: Final = Config(connect_timeout=2, read_timeout=30, retries={"total_max_att
 class LocalAws:
     """An emulator's address, and what a program needs in its environment to use it instead of AWS.
 
-    `certificates` is a file of those to trust where the address is https and no public authority vouches for it.
+    `certificates` is a file of those to trust where the address is https and no public authority vouches for it;
+    `node_certificates` is one that has others besides, where Node is to trust others.
     """
 
     url: str
     region: str = REGION
     certificates: Path | None = None
+    node_certificates: Path | None = None
 
     def environment(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
         """`base` without any way to a real account or to this program's own modules, and with the way to the emulator."""
@@ -63,10 +66,31 @@ class LocalAws:
         """The TLS context that trusts the emulator's certificates; None where it has none of its own and the usual ones do."""
         return ssl.create_default_context(cafile=self.certificates) if self.certificates else None
 
+    def trusting_others(self, base: Mapping[str, str] = os.environ, *, scratch: Path) -> "LocalAws":
+        """The same, in whose environment Node goes on trusting what it does in `base`; `scratch` gets the file for that.
+
+        Node takes one file, and npm may need the certificate of a proxy that stands before its registry.
+        """
+        others = base.get(_TRUSTED_BY_NODE)
+        if self.certificates is None or not others:
+            return self
+        try:
+            parts = [path.read_bytes() for path in (self.certificates, Path(others))]
+        except OSError:
+            # Node goes on without a file that it cannot read, too.
+            return self
+        joined = scratch / "node-certificates.pem"
+        joined.write_bytes(b"\n".join(parts))
+        return replace(self, node_certificates=joined)
+
     def _trust(self) -> dict[str, str]:
-        # The one for Python's clients, the other for the CDK's.
-        names = ("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS") if self.certificates else ()
-        return {name: str(self.certificates) for name in names}
+        if self.certificates is None:
+            return {}
+        # The one for Python's clients, the other for the CDK's and npm.
+        return {
+            "AWS_CA_BUNDLE": str(self.certificates),
+            _TRUSTED_BY_NODE: str(self.node_certificates or self.certificates),
+        }
 
     def _client(self, service: Any) -> Any:
         session = boto3.Session(

@@ -33,7 +33,7 @@ def start(
     """
     port = free_port(PREFERRED_PORT)
     scheme = "https" if certificate else "http"
-    aws = LocalAws(url=f"{scheme}://{LOOPBACK}:{port}", certificates=certificate)
+    aws = LocalAws(url=f"{scheme}://{LOOPBACK}:{port}", certificates=certificate).trusting_others(scratch=scratch)
     environment = aws.environment() | {
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(port),
@@ -81,7 +81,7 @@ def given_or_started(
     if given is None:
         return start(processes, scratch=scratch, kept=kept)
     require(given)
-    return given, None
+    return given.trusting_others(scratch=scratch), None
 
 
 def wait_for(aws: LocalAws, process: Process) -> None:

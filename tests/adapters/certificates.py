@@ -10,15 +10,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def self_signed(directory: Path) -> Path:
-    """One file in `directory` with the key and the certificate for 127.0.0.1; to trust it is to name it as an authority."""
+def self_signed(directory: Path, *, name: str = "loopback") -> Path:
+    """One file in `directory` with the key and the certificate for 127.0.0.1; to trust it is to name it as an authority.
+
+    Authorities that are trusted at the same time have different names, by which they are looked up.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     signed = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))

@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import re
 import threading
 import time
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from llm_gateway.access import Endpoint
 from llm_gateway.domain.keys import Role
+from llm_gateway.endpoints import ENDPOINTS
 from llm_gateway.entrypoints import composition
 from llm_gateway.entrypoints.aws import BehindWebAdapter, handler_of
 from mangum import Mangum
@@ -17,6 +21,8 @@ from starlette.testclient import TestClient
 
 from tests.adapters.watched import Watched
 from tests.entrypoints.conftest import PROVIDER, PROVIDERS, QUERY, QUESTION, Api, Lines
+from tests.entrypoints.contract import code_in
+from tests.entrypoints.paths import with_a_slash_too_many
 
 _CONTEXT = SimpleNamespace(aws_request_id="1", function_name="f", get_remaining_time_in_millis=lambda: 29_000)
 # What a client put before the API's own path, by how it called; and what API Gateway then gives as path.
@@ -77,12 +83,49 @@ def test_what_no_route_has_is_told_from_a_wrong_method(api: Api, function: Mangu
     "path", ["/health/", "/api/v1/llm/query/", "/api/v1/llm//query", "//", "/api/v1/llm/query//", "/a//b/"]
 )
 def test_an_empty_step_of_a_path_is_a_step(api: Api, function: Mangum, root: str, path: str) -> None:
-    for proxy in (path[1:], path[1:].removesuffix("/")):
+    for proxy in (path[1:], path[1:].removesuffix("/"), _without_empty_steps(path)):
         missed = event(api, "GET", path, root=root, resource="/{proxy+}", pathParameters={"proxy": proxy})
         answer = function(missed, _CONTEXT)
         problem = json.loads(answer["body"])
         assert (answer["statusCode"], problem["type"]) == (404, f"{root}/errors/route_not_found")
         assert answer["headers"]["content-type"] == "application/problem+json"
+
+
+def _without_empty_steps(path: str) -> str:
+    return "/".join(filter(None, path.split("/")))
+
+
+def _resources(row: Endpoint, sent: str) -> list[dict[str, Any]]:
+    """By which a request may arrive: the one for unknown paths, or the row's own where empty steps are passed over."""
+    own = row.path.removesuffix("}") + "+}" if row.rest else row.path
+    names = dict.fromkeys(re.findall(r"\{(\w+)\}", row.path), "nobody")
+    return [
+        {"resource": "/{proxy+}", "pathParameters": {"proxy": sent[1:]}},
+        {"resource": "/{proxy+}", "pathParameters": {"proxy": _without_empty_steps(sent)}},
+        {"resource": own, "pathParameters": names or None},
+    ]
+
+
+@pytest.mark.parametrize("row", ENDPOINTS, ids=lambda row: row.name)
+def test_a_slash_too_many_is_told_as_the_local_server_tells_it(
+    api: Api, function: Mangum, adapted: TestClient, row: Endpoint
+) -> None:
+    """In the form of the same dialect, whether or not API Gateway passes over empty steps."""
+    for sent, root in product(with_a_slash_too_many(row), ROOTS):
+        local = api.refused(row.method, f"http://testserver{sent}", status=404, code="route_not_found")
+        for resource in _resources(row, sent):
+            answer = function(event(api, row.method, sent, root=root, **resource), _CONTEXT)
+            assert (answer["statusCode"], _told(json.loads(answer["body"]))) == (404, _told(local, root))
+        context = {"path": root + sent, "resourcePath": row.path, "stage": "dev"}
+        headers = {"x-amzn-request-context": json.dumps(context)}
+        answer = adapted.request(row.method, f"http://127.0.0.1:8080{ROOTS[root]}{sent}", headers=headers)
+        assert (answer.status_code, _told(answer.json())) == (404, _told(local, root))
+
+
+def _told(problem: dict[str, Any], root: str = "") -> tuple[Any, ...]:
+    """What tells the form of `problem`, and its code; the type of one of the gateway's own as under `root`."""
+    kind = problem.get("type")
+    return sorted(problem), f"{root}{kind}" if "detail" in problem else kind, code_in(problem)
 
 
 def test_a_key_is_the_same_one_under_each_address(api: Api, function: Mangum) -> None:

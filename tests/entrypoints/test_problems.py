@@ -51,6 +51,7 @@ def test_every_error_has_a_code_that_the_contract_knows(kind: type[errors.Gatewa
         f"{PROVIDERS}/a/b",
         f"{PROVIDERS}/a%2Fb",
         "//health",
+        "/v1/models/",
     ],
 )
 @pytest.mark.parametrize("role", [None, Role.CALLER])

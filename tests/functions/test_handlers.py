@@ -12,6 +12,7 @@ from llm_gateway.endpoints import ENDPOINTS
 
 from tests.adapters.upstream import ScriptedUpstream
 from tests.entrypoints.contract import code_in
+from tests.entrypoints.paths import with_a_slash_too_many
 from tests.functions.conftest import Deployed
 
 PROVIDERS = "/api/v1/llm/providers"
@@ -51,7 +52,17 @@ def test_every_function_answers_its_own_route(deployed: Deployed, row: Endpoint)
 def test_no_function_answers_another_route(deployed: Deployed, row: Endpoint) -> None:
     for other in ENDPOINTS:
         if other.path != row.path and not other.path.startswith(row.path + "/"):
-            assert deployed.invoke(row.name, other.method, _path(other))["statusCode"] in (404, 405)
+            # Not 405 either: the route takes the method.
+            assert deployed.invoke(row.name, other.method, _path(other))["statusCode"] == 404
+
+
+@pytest.mark.parametrize("row", ENDPOINTS, ids=lambda row: row.name)
+def test_with_a_slash_too_many_a_functions_route_is_not_there(deployed: Deployed, row: Endpoint) -> None:
+    """API Gateway may send such a request to the route's function, or to the one for unknown paths."""
+    for sent in with_a_slash_too_many(row):
+        for function in (row.name, "get_health"):
+            answer = deployed.invoke(function, row.method, sent)
+            assert (answer["statusCode"], code_in(json.loads(answer["body"]))) == (404, "route_not_found")
 
 
 def test_the_fallback_tells_unknown_routes_from_unknown_methods(deployed: Deployed) -> None:

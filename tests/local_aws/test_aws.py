@@ -54,6 +54,21 @@ def test_an_emulator_may_vouch_for_itself(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert found["AWS_CA_BUNDLE"] == found["NODE_EXTRA_CA_CERTS"] == str(certificate)
 
 
+@pytest.mark.parametrize("trusted", [None, "", "/not/there.pem"])
+def test_what_node_cannot_read_it_does_not_trust(tmp_path: Path, trusted: str | None) -> None:
+    base = {} if trusted is None else {"NODE_EXTRA_CA_CERTS": trusted}
+    certificate = self_signed(tmp_path)
+    aws = LocalAws(url="https://127.0.0.1:4566", certificates=certificate).trusting_others(base, scratch=tmp_path)
+    assert aws.environment(base)["NODE_EXTRA_CA_CERTS"] == str(certificate)
+    assert [path.name for path in tmp_path.iterdir()] == [certificate.name]
+
+
+def test_over_plain_http_node_trusts_what_it_has_trusted(tmp_path: Path) -> None:
+    base = {"NODE_EXTRA_CA_CERTS": str(self_signed(tmp_path))}
+    aws = LocalAws(url="http://127.0.0.1:4566").trusting_others(base, scratch=tmp_path)
+    assert aws.environment(base)["NODE_EXTRA_CA_CERTS"] == base["NODE_EXTRA_CA_CERTS"]
+
+
 def test_plain_http_needs_no_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", "/of/another/account.pem")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")

@@ -1,7 +1,7 @@
 """The Lambda doors, and all that a handler file needs of them: how to declare itself, and what it may ask for."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mangum import Mangum
@@ -143,19 +143,31 @@ def _source_ip(context: Mapping[str, Any]) -> str:
     return address if isinstance(address, str) else ""
 
 
-def _depth(resource: str, parameters: Mapping[str, str], called: str) -> int:
-    """How many steps the API's own path has, empty ones too: those of the resource, whose last may stand for several."""
+def _depth(resource: str, parameters: Mapping[str, str], path: str) -> int:
+    """How many steps the API's own path has, the last ones of `path`, empty ones too.
+
+    API Gateway may tell of the resource and of its parameters without empty steps, so the others alone are counted there.
+    """
+    steps = path.split("/")
+    named = [place for place, step in enumerate(steps) if step]
+    before = _steps_before(resource, parameters, [steps[place] for place in named])
+    if before == len(named):
+        return 0
+    return len(steps) - 1 - (named[before - 1] if before else 0)
+
+
+def _steps_before(resource: str, parameters: Mapping[str, str], steps: Sequence[str]) -> int:
+    """How many of a path's `steps` precede the API's own: those of a base path."""
     if resource.endswith("+}") and not resource.endswith(_ANY_PATH):
         # What precedes the last says where the path begins in what was called: how a step is encoded there does not matter.
-        _, found, rest = called.partition(resource[: resource.rindex("{")])
-        path = resource[: resource.rindex("{")] + rest if found else resource
-    else:
-        path = resource.replace("{proxy+}", parameters.get("proxy", "{proxy+}"))
-    if path == "/":
-        return 0
-    # With slashes at the end, the resource is the same.
-    return path.count("/") + max(0, _slashes_after(called) - _slashes_after(path))
+        fixed = _steps(resource)[:-1]
+        places = range(len(steps) - len(fixed))
+        found = next((place for place in places if steps[place : place + len(fixed)] == fixed), None)
+        if found is not None:
+            return found
+    own = _steps(resource.replace("{proxy+}", parameters.get("proxy", "{proxy+}")))
+    return max(0, len(steps) - len(own))
 
 
-def _slashes_after(path: str) -> int:
-    return len(path) - len(path.rstrip("/"))
+def _steps(path: str) -> list[str]:
+    return [step for step in path.split("/") if step]

@@ -2,6 +2,7 @@
 
 from urllib.parse import unquote
 
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.types import Scope
 
@@ -22,9 +23,18 @@ def address(request: Request, path: str) -> str:
     return f"{request.scope['root_path']}{path}"
 
 
+class _Rest(PathConvertor):
+    """All that follows in a path, but not nothing: API Gateway's `{name+}` stands for one step at least."""
+
+    regex = ".+"
+
+
+register_url_convertor("rest", _Rest())
+
+
 def route_of(row: Endpoint) -> str:
     """The row's path as a router takes it."""
-    return row.path.removesuffix("}") + ":path}" if row.rest else row.path
+    return row.path.removesuffix("}") + ":rest}" if row.rest else row.path
 
 
 def own_path(request: Request) -> str:

@@ -32,11 +32,13 @@ def render_framework_errors(app: Starlette) -> None:
     app.add_exception_handler(HTTPException, render)
 
 
-def _misrouted(path: str, error: RouteNotFound) -> GatewayError:
-    """`MethodNotAllowed` where the table has other methods for `path`: a Lambda's own app knows but one of its routes."""
+def _misrouted(request: Request, error: RouteNotFound) -> GatewayError:
+    """`MethodNotAllowed` where the table has other methods for the path: a Lambda's own app knows but one of its routes."""
+    path = own_path(request)
     rows = [row for row in ENDPOINTS if compile_path(route_of(row))[0].match(path)]
     methods = [method for row in rows for method in row.methods]
-    if not methods:
+    # API Gateway may read a path otherwise, `%2F` say, and send it to a function that has not the route.
+    if not methods or request.method in methods:
         return error
     allowed = ", ".join(methods)
     return MethodNotAllowed(f"The route does not take this method. It takes {allowed}.", headers={"Allow": allowed})
@@ -104,7 +106,7 @@ def render(request: Request, raised: Exception) -> Response:
     """The response for whatever a request met."""
     error = _met(request, raised)
     if isinstance(error, RouteNotFound):
-        error = _misrouted(own_path(request), error)
+        error = _misrouted(request, error)
         state_of(request).dialect = _dialect_at(request)
     state = state_of(request)
     state.error_code, state.error_status = error.code, error.status
