@@ -9,6 +9,7 @@ emulator that all of them wait for, no time to answer in.
 
 import asyncio
 import hashlib
+import json
 import os
 import tempfile
 import threading
@@ -106,7 +107,14 @@ class DynamoDbAtOnce:
             """Nothing is answered while all is forgotten."""
         ministack.set_request_account_id(ministack.extract_access_key_id(headers))
         ministack.set_request_region(ministack.extract_region(headers))
-        status, told, answer = await ministack._get_module("dynamodb").handle_request("POST", "/", headers, body, {})
+        try:
+            status, told, answer = await ministack._get_module("dynamodb").handle_request(
+                "POST", "/", headers, body, {}
+            )
+        except Exception as error:
+            # As ministack tells it.
+            told = {"Content-Type": "application/json"}
+            status, answer = 500, json.dumps({"__type": "InternalError", "message": str(error)})
         answer = answer if isinstance(answer, bytes) else answer.encode()
         return status, {**told, "Content-Length": len(answer), "x-amzn-requestid": uuid.uuid4()}, answer
 

@@ -65,7 +65,7 @@ class House:
             env=plain | known | trust,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             cwd=self.folder,
             check=False,
         )

@@ -52,6 +52,7 @@ def test_only_rank_files_are_looked_at(archive, tmp_path):
 
 def test_where_nothing_can_be_downloaded_npm_tells_why(tmp_path, monkeypatch):
     monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
+    monkeypatch.setenv("npm_config_noproxy", "127.0.0.1")
     monkeypatch.setenv("npm_config_fetch_retries", "0")
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
     with pytest.raises(subprocess.CalledProcessError) as failed:

@@ -205,6 +205,7 @@ THING = {"TableName": "things", "Item": {"id": {"S": "a"}, "n": {"N": "1"}}}
         ("GetItem", {"TableName": "things", "Key": {"id": {"S": "é 世界"}}}),
         ("NoSuchThing", {}),
         ("GetItem", "no JSON"),
+        ("GetItem", "[]"),
     ],
 )
 @pytest.mark.parametrize("account", ["111111111111", "222222222222"])
@@ -223,7 +224,9 @@ def test_dynamodb_answers_at_once_what_it_answers_by_the_emulators_own_way(
         try:
             connection.request("POST", "/", sent, headers)
             got = connection.getresponse()
-            assert got.headers["x-amzn-requestid"]
+            if got.status < 500:
+                assert got.headers["x-amzn-requestid"]
+                assert ("x-amz-id-2" in got.headers) == packed, "the emulator's own way has this besides"
             return got.status, got.headers["content-type"], got.headers["x-amz-crc32"], json.loads(got.read())
         finally:
             connection.close()
@@ -234,5 +237,5 @@ def test_dynamodb_answers_at_once_what_it_answers_by_the_emulators_own_way(
         answer("PutItem", THING, packed=False)
     at_once, own = (answer(operation, request_body, packed=packed) for packed in (False, True))
     assert at_once == own
-    if operation == "GetItem" and request_body != "no JSON" and request_body["TableName"] == "things":
+    if operation == "GetItem" and isinstance(request_body, dict) and request_body["TableName"] == "things":
         assert (at_once[0] == 200) == account.startswith("1")

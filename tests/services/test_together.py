@@ -12,7 +12,7 @@ from contextvars import ContextVar
 import pytest
 from llm_gateway.services import together as module
 from llm_gateway.services.together import Beside, Task
-from llm_gateway.waiting import wait_to_read
+from llm_gateway.waiting import received, this_thread
 
 from tests.patience import FOREVER_S, PATIENCE_S
 
@@ -47,7 +47,7 @@ def test_others_begin_when_the_first_waits_for_an_answer_and_not_before(monkeypa
     def ask() -> list[int]:
         time.sleep(0.02)
         before = list(begun)
-        wait_to_read(one, PATIENCE_S)
+        received(one, 9, PATIENCE_S)
         return before
 
     def answer(number: int) -> None:
@@ -90,6 +90,7 @@ def test_of_several_failures_the_first_in_order_is_raised() -> None:
 
     with pytest.raises(KeyError):
         together(lambda: fail(KeyError()), lambda: fail(ValueError()))
+    assert this_thread.held == []
 
 
 def test_what_fails_in_the_block_itself_is_raised_once_the_others_have_ended() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from llm_gateway.errors import FieldError, ValidationFailed
+from llm_gateway.errors import FieldError, PiiBlocked, ValidationFailed
 from llm_gateway.wire.anthropic.requests import MessagesBody
 from llm_gateway.wire.field_names import Named, rename
 from llm_gateway.wire.openai.chat import ChatCompletionBody
@@ -134,3 +134,14 @@ def test_the_detail_says_the_same() -> None:
     rename(error, messages(SAYS, SAID, system=[TEXT]).called)
     assert error.detail == "system: is bad; messages[0].content (email); a system that fails; top_p: 2"
     assert [fault.field for fault in error.errors] == ["system", "messages[0].content", "top_p"]
+
+
+def test_two_fields_of_which_one_is_called_as_the_other_is_here_are_told_apart() -> None:
+    fields = ("metadata.user_id", "vendor.anthropic.metadata.user_id", "vendor.openai.safety_identifier")
+    error = PiiBlocked(
+        f"Personal data: {'; '.join(f'{field} (email)' for field in fields)}.",
+        errors=[FieldError(field, "holds personal data (email)") for field in fields],
+    )
+    rename(error, messages(metadata={"user_id": "a"}).called)
+    assert error.detail == "Personal data: gateway.metadata.user_id (email); metadata.user_id (email)."
+    assert [fault.field for fault in error.errors] == ["gateway.metadata.user_id", "metadata.user_id"]

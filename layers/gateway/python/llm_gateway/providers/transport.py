@@ -21,7 +21,7 @@ from llm_gateway.providers.bounds import unpacked
 from llm_gateway.providers.broken_off import READS, BrokenOff, Watched
 from llm_gateway.providers.connection_pool import ConnectionPool
 from llm_gateway.providers.deadline import Deadline, enforced_deadline
-from llm_gateway.waiting import wait_to_read
+from llm_gateway.waiting import received
 
 # A stream holds one for as long as its model writes, and the local server streams to hundreds at once.
 _MOST_CONNECTIONS: Final = 1000
@@ -185,9 +185,7 @@ class _Stream(httpcore2.NetworkStream):
     def _receive(self, max_bytes: int, timeout_s: float | None) -> bytes:
         """As httpcore2's own stream does it, which makes a context for each read."""
         try:
-            self._socket.settimeout(timeout_s)
-            wait_to_read(self._socket, timeout_s)
-            return self._socket.recv(max_bytes)
+            return received(self._socket, max_bytes, timeout_s)
         except TimeoutError as error:
             raise httpcore2.ReadTimeout(error) from error
         except OSError as error:

@@ -46,7 +46,7 @@ class Task(Generic[T]):
 class Beside:
     """Does all that its block starts, and ends with the last of it.
 
-    The caller's thread does one thing after the other when the block ends. As soon as it waits for an answer (`wait_to_read`),
+    The caller's thread does one thing after the other when the block ends. As soon as it waits for an answer (`received`),
     other threads do what is left: there is time for it then, and what goes out first does not wait for what comes before the
     sending of the others. Where it waits for something else, they begin after a millisecond. One thing alone needs no other
     thread. When all have ended, the first error is raised, in the order in which they were started.

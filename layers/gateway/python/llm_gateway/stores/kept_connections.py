@@ -20,7 +20,7 @@ from weakref import finalize
 import botocore
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, HTTPClientError, ReadTimeoutError
 
-from llm_gateway.waiting import wait_to_read
+from llm_gateway.waiting import received
 
 IDLE_S: Final = 50.0
 """What was not used for longer is not trusted: a process that was frozen meanwhile did not hear the other end go."""
@@ -260,9 +260,7 @@ class _Connection:
         left_s = self._until_s - time.monotonic()
         if left_s <= 0:
             raise TimeoutError
-        self._socket.settimeout(left_s)
-        wait_to_read(self._socket, left_s)
-        piece = self._socket.recv(_PIECE_BYTES)
+        piece = received(self._socket, _PIECE_BYTES, left_s)
         if not piece:
             raise _Ended
         self._came += piece

@@ -41,12 +41,15 @@ def rename(error: "GatewayError", called: Callable[[str], str]) -> None:
     What was sent once, and stands in the bodies for several vendors, is told once.
     """
     told: list[FieldError] = []
+    names = {fault.field: called(fault.field) for fault in error.errors}
     for fault in error.errors:
-        own = called(fault.field)
-        if (renamed := replace(fault, field=own)) in told:
+        renamed = replace(fault, field=names[fault.field])
+        if renamed in told:
             error.detail = re.sub(rf"; {re.escape(fault.field)} \([^)]*\)", "", error.detail)
-            continue
-        told.append(renamed)
-        if own != fault.field:
-            error.detail = re.sub(rf"(?<![\w.\]]){re.escape(fault.field)}(?=:| \()", lambda _: own, error.detail)  # noqa: B023
+        else:
+            told.append(renamed)
     error.errors = tuple(told)
+    if any(field != own for field, own in names.items()):
+        # All at once: what the client calls one field, the gateway may call another. The longest first: one may begin as another.
+        fields = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+        error.detail = re.sub(rf"(?<![\w.\]])({fields})(?=:| \()", lambda found: names[found[1]], error.detail)

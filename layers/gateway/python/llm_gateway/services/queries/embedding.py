@@ -105,7 +105,8 @@ class EmbeddingAsker:
         self._close(failed, error.attempts)
 
     def _close(self, end: Query, calls: tuple[Attempt, ...]) -> Query:
-        kept = replace(end, request=replace(end.request, messages=())) if end.request.privacy else end
+        wordless = replace(end.request, messages=(), vendor={}, metadata={})
+        kept = replace(end, request=wordless) if end.request.privacy else end
         try:
             kept = self.policies().kept(end) if end.request.privacy else end
             self.store.add(kept)
