@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from bench import loops
 from bench.connection import Connection, post
-from local_aws import loops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

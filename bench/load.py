@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from llm_gateway.endpoints import BASE_PATH
 
+from bench import loops
 from bench.connection import read_message
-from local_aws import loops
 
 
 @dataclass(slots=True, kw_only=True)

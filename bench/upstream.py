@@ -5,8 +5,8 @@ import json
 import sys
 from typing import Final
 
+from bench import loops
 from bench.connection import read_message
-from local_aws import loops
 
 DELAY_S: Final = 0.2
 WORDS: Final = 20

@@ -1,4 +1,4 @@
-"""The quickest event loop there is: for the emulator, and for what measures beside it, so that neither is what is measured."""
+"""The event loop of what measures and of what is asked: the quickest there is, so that neither is what is measured."""
 
 import asyncio
 from collections.abc import Coroutine
