@@ -329,7 +329,7 @@ def test_tickets_that_tls_sends_unasked_are_no_reason_to_close(secured: str, cer
 
 
 def test_what_tls_has_opened_already_is_no_answer_to_the_next_request(certificate: Path) -> None:
-    """A record is opened as a whole, and a poll of the socket sees nothing of what is left of it."""
+    """TLS opens a whole record at once. A poll looks at the socket, and does not see the rest of an opened record."""
     body = b"x" * 4_096
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
     # As much as one might read at once, to the byte.

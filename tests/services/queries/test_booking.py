@@ -1,7 +1,6 @@
 """Booking and closing: all that was held for a query is given up once, whatever it meets, and nothing of it is left behind."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -35,16 +34,12 @@ from tests.services.queries.booked import (
     somebody_holds,
 )
 
+pytestmark = pytest.mark.usefixtures("no_lease_is_left")
+
 
 @pytest.fixture
 def engine() -> QueryEngine:
     return QueryEngine().add(provider("a"), provider("b"))  # type: ignore[return-value]
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_is_left() -> Iterator[None]:
-    yield
-    assert [thread.name for thread in threading.enumerate() if thread.name == "lease"] == []
 
 
 # Every combination

@@ -1,7 +1,6 @@
 """Idempotency keys in booking and closing: what uses one up, and what frees it."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -33,16 +32,12 @@ from tests.services.queries.booked import (
     run,
 )
 
+pytestmark = pytest.mark.usefixtures("no_lease_is_left")
+
 
 @pytest.fixture
 def engine() -> QueryEngine:
     return QueryEngine().add(provider("a"), provider("b"))  # type: ignore[return-value]
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_is_left() -> Iterator[None]:
-    yield
-    assert [thread.name for thread in threading.enumerate() if thread.name == "lease"] == []
 
 
 # What uses a key up

@@ -1,7 +1,5 @@
 """The worker: every queued query is answered once, and no message is given up before its query is safe."""
 
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -24,16 +22,12 @@ from tests.adapters.query_queue import Held
 from tests.adapters.scripted_providers import USAGE, Says, failing
 from tests.services.queries.worked import AWAY, LEASE_S, hidden_s, process, queued, stored
 
+pytestmark = pytest.mark.usefixtures("no_lease_is_left")
+
 
 @pytest.fixture
 def engine() -> QueryEngine:
     return QueryEngine().add(provider("a"))  # type: ignore[return-value]
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_is_left() -> Iterator[None]:
-    yield
-    assert [thread.name for thread in threading.enumerate() if thread.name == "lease"] == []
 
 
 # To its end

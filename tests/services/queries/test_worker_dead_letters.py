@@ -1,7 +1,5 @@
 """Messages that were delivered too often: their queries are told of."""
 
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -17,16 +15,12 @@ from tests.adapters.query_engine import QueryEngine
 from tests.adapters.query_queue import Sent
 from tests.services.queries.worked import AWAY, LEASE_S, process, queued, stored
 
+pytestmark = pytest.mark.usefixtures("no_lease_is_left")
+
 
 @pytest.fixture
 def engine() -> QueryEngine:
     return QueryEngine().add(provider("a"))  # type: ignore[return-value]
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_is_left() -> Iterator[None]:
-    yield
-    assert [thread.name for thread in threading.enumerate() if thread.name == "lease"] == []
 
 
 # Dead letters

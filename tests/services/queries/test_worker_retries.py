@@ -1,7 +1,5 @@
 """The worker where something fails: limits put a query back, failures are tried again later, and nothing is lost meanwhile."""
 
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -23,16 +21,12 @@ from tests.adapters.query_queue import Sent
 from tests.adapters.scripted_providers import USAGE
 from tests.services.queries.worked import AWAY, LEASE_S, hidden_s, process, queued, stored
 
+pytestmark = pytest.mark.usefixtures("no_lease_is_left")
+
 
 @pytest.fixture
 def engine() -> QueryEngine:
     return QueryEngine().add(provider("a"))  # type: ignore[return-value]
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_is_left() -> Iterator[None]:
-    yield
-    assert [thread.name for thread in threading.enumerate() if thread.name == "lease"] == []
 
 
 # Limits

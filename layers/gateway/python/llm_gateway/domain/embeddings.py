@@ -1,16 +1,21 @@
 """Embeddings: texts that become vectors, in calls no larger than a vendor takes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from llm_gateway.domain.accounts import Room
-from llm_gateway.domain.chat import Usage
+from llm_gateway.domain.chat import Message, MessageRole, TextPart, Usage
 from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.queries import Attempt
 from llm_gateway.domain.terms import FREE, Terms
 from llm_gateway.values import dataclass
 
 Vector = tuple[float, ...]
+
+
+def messages_of(texts: Iterable[str]) -> tuple[Message, ...]:
+    """Texts as a query has them: each is a message of its own."""
+    return tuple(Message(role=MessageRole.USER, content=(TextPart(text=text),)) for text in texts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

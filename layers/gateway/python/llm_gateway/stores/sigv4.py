@@ -3,12 +3,11 @@
 The source is AWS's page "Create a signed AWS API request"; `tests/stores/test_sigv4.py` holds it to botocore's own signer.
 """
 
+import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from hmac import HMAC, digest
-from hmac import new as begun
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -38,7 +37,7 @@ class _DayKey:
 
     secret: str = field(repr=False)
     day: str
-    begun: HMAC = field(repr=False)
+    begun: hmac.HMAC = field(repr=False)
 
 
 class Signer:
@@ -80,13 +79,13 @@ class Signer:
         )
         return headers
 
-    def _day_keys_code(self, secret: str, day: str) -> HMAC:
+    def _day_keys_code(self, secret: str, day: str) -> hmac.HMAC:
         known = self._day_key
         if known is None or known.day != day or known.secret != secret:
             key = f"AWS4{secret}".encode()
             for part in (day, self._region, self._service, "aws4_request"):
-                key = digest(key, part.encode(), "sha256")
-            known = self._day_key = _DayKey(secret, day, begun(key, digestmod="sha256"))
+                key = hmac.digest(key, part.encode(), "sha256")
+            known = self._day_key = _DayKey(secret, day, hmac.new(key, digestmod="sha256"))
         return known.begun.copy()
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
 
-from llm_gateway.domain.embeddings import EmbeddingQuery, Vector
+from llm_gateway.domain.embeddings import EmbeddingQuery, Vector, messages_of
 from llm_gateway.domain.identifiers import QUERY_PREFIX
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.pii import PiiRule
 from llm_gateway.domain.prompts.suites import Similar
+from llm_gateway.domain.queries import QueryRequest
 from llm_gateway.domain.terms import Terms
 from llm_gateway.errors import GatewayError
 from llm_gateway.ports.embeddings import Embedder
@@ -34,8 +35,8 @@ class Likeness:
         rules = (*caller.pii, *pii)
         try:
             if rules:
-                sent = {f"answer[{place}]": text for place, text in enumerate(texts)}
-                texts = tuple(self.policies().cover_texts(sent, rules, key_id=caller.key_id).values())
+                covered = self.policies().cover(QueryRequest(messages=messages_of(texts)), rules, key_id=caller.key_id)
+                texts = tuple(message.text for message in covered.request.messages)
             found = self.embedder.embed(self._asked(assertion, texts, caller, timeout_s, rules))
         except GatewayError as error:
             measured = f"the texts cannot be embedded ({error.code}: {error.detail})"

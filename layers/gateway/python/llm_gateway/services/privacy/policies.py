@@ -8,7 +8,7 @@ import json
 import logging
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -63,26 +63,6 @@ class Policies:
             if PiiRule.MASK in ordered:
                 return self._masked(marked, counts)
             return Covered(request=marked)
-        finally:
-            if counts:
-                self.journal.personal_data(counts, key_id=key_id, rules=ordered)
-
-    def cover_texts(self, texts: Mapping[str, str], rules: Iterable[PiiRule], *, key_id: str) -> dict[str, str]:
-        """Texts that are sent together, by their fields, as they may be under the `rules`. Raises as `cover` does."""
-        ordered = tuple(sorted(set(rules)))
-        counts = Counter[str]()
-        try:
-            if PiiRule.BLOCK in ordered:
-                findings = Findings(self._kinds, counts)
-                for field, text in texts.items():
-                    findings.note(text, field)
-                findings.check(BLOCKED)
-            if PiiRule.MASK not in ordered:
-                return dict(texts)
-            mask = self._mask(texts.values())
-            masked = {field: _sure(mask.text)(text, field) for field, text in texts.items()}
-            counts.update(mask.counts)
-            return {field: mask.again(text) for field, text in masked.items()}
         finally:
             if counts:
                 self.journal.personal_data(counts, key_id=key_id, rules=ordered)

@@ -180,7 +180,7 @@ class Closing:
         privacy = None if query is None else query.request.privacy
         if query is None or privacy is None or not privacy.is_redacted:
             return
-        kept = self._kept(query) or _wordless(query)
+        kept = self._kept(query) or wordless(query)
         if kept.request != query.request:
             self.store.redact(kept)
 
@@ -321,9 +321,9 @@ def _step(what: str, do: Callable[[], object]) -> Callable[[], bool]:
 def _withheld(end: Query) -> Query:
     """What a query ends as of which nobody can tell what may be stored: its figures, and the kind of its problem."""
     if end.status is QueryStatus.CANCELLED:
-        return replace(_wordless(end), answer=None)
+        return replace(wordless(end), answer=None)
     problem = QueryProblem.of(AnswerWithheld()) if end.problem is None else end.problem
-    return replace(_wordless(end), status=QueryStatus.FAILED, answer=None, problem=_without_words(problem))
+    return replace(wordless(end), status=QueryStatus.FAILED, answer=None, problem=_without_words(problem))
 
 
 def _without_words(problem: QueryProblem) -> QueryProblem:
@@ -335,10 +335,11 @@ def _without_words(problem: QueryProblem) -> QueryProblem:
 
 def _unforeseen(end: Query) -> Query:
     """What a query ends as whose end cannot be stored as it is: failed, with nothing of its answer."""
-    return replace(_wordless(end), status=QueryStatus.FAILED, answer=None, problem=_UNFORESEEN)
+    return replace(wordless(end), status=QueryStatus.FAILED, answer=None, problem=_UNFORESEEN)
 
 
-def _wordless(end: Query) -> Query:
+def wordless(end: Query) -> Query:
+    """`end`, without whatever may hold words of a query that is under policies."""
     request = end.request
     if request.privacy is not None:
         # Of all that may hold words nothing; what is left are settings and counts.

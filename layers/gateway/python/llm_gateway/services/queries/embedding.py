@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from llm_gateway.domain.chat import JsonObject, Message, MessageRole, TextPart
-from llm_gateway.domain.embeddings import Embedded, EmbeddingQuery
+from llm_gateway.domain.chat import JsonObject
+from llm_gateway.domain.embeddings import Embedded, EmbeddingQuery, messages_of
 from llm_gateway.domain.idempotency import Idempotency
 from llm_gateway.domain.keys import Caller
 from llm_gateway.domain.queries import (
@@ -24,7 +24,7 @@ from llm_gateway.errors import GatewayError
 from llm_gateway.ports.embeddings import Embedder
 from llm_gateway.ports.queries import Journal, QueryStore
 from llm_gateway.ports.system import Clock
-from llm_gateway.services.queries.closing import NOT_STORED
+from llm_gateway.services.queries.closing import NOT_STORED, wordless
 from llm_gateway.services.queries.states import States
 
 if TYPE_CHECKING:
@@ -83,9 +83,7 @@ class EmbeddingAsker:
             return asked, self._new(request, asked)
         covered = self.policies().cover(request, rules, key_id=asked.query.owner)
         query = self.policies().with_sealed_values(self._new(covered.request, asked), covered.values)
-        texts = tuple(
-            part.text for message in covered.request.messages for part in message.content if isinstance(part, TextPart)
-        )
+        texts = tuple(message.text for message in covered.request.messages)
         user = covered.request.vendor[_VENDOR]["user"] if asked.query.user is not None else None
         return replace(asked, query=replace(asked.query, texts=texts, user=user, pii=rules)), query
 
@@ -105,8 +103,7 @@ class EmbeddingAsker:
         self._close(failed, error.attempts)
 
     def _close(self, end: Query, calls: tuple[Attempt, ...]) -> Query:
-        wordless = replace(end.request, messages=(), vendor={}, metadata={})
-        kept = replace(end, request=wordless) if end.request.privacy else end
+        kept = wordless(end)
         try:
             kept = self.policies().kept(end) if end.request.privacy else end
             self.store.add(kept)
@@ -147,7 +144,7 @@ class EmbeddingAsker:
 def _request(asked: AskedToEmbed) -> QueryRequest:
     query = asked.query
     return QueryRequest(
-        messages=tuple(Message(role=MessageRole.USER, content=(TextPart(text=text),)) for text in query.texts),
+        messages=messages_of(query.texts),
         model=query.model,
         provider=query.provider,
         vendor={} if query.user is None else {_VENDOR: {"user": query.user}},
